@@ -1,7 +1,5 @@
-// Converts between 16-bit and 32-bit floats by their bits.
-//
-// Everything works on bit patterns, so that NaN payloads and signed zeros survive: each of the 65,536 patterns is the same
-// after it has been widened and narrowed again.
+// Converts between 16-bit and 32-bit floats. It works on bit patterns, so that NaN payloads and signed zeros survive: each of
+// the 65,536 patterns is the same after it has been widened and narrowed again.
 
 const floatScratch = new Float32Array(1);
 const bitScratch = new Uint32Array(floatScratch.buffer);

@@ -1,4 +1,4 @@
-// Records the answer of every expert of a bundle to its layer's golden row, so that the experts of any shard can be checked.
+// Records the answer of each expert of a bundle to its layer's golden row. Golden checks compare the experts of shards with it.
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { firstNonFinite } from '../base/finite.ts';
@@ -16,10 +16,10 @@ import { layOut } from './safetensors.ts';
 /** Experts that are loaded at a time. */
 const BATCH = 16;
 
-/** The file while it is written. */
+/** Name of the file while it is being written. */
 const STAGED = `${GOLDEN_FILE}.new`;
 
-export interface RecordGoldensOptions {
+interface RecordGoldensOptions {
   device?: DeviceName;
   /** Threads of the CPU kernels. */
   threads?: number;
@@ -28,16 +28,15 @@ export interface RecordGoldensOptions {
   onProgress?: (progress: { done: number; total: number }) => void;
 }
 
-export interface RecordedGoldens {
+interface RecordedGoldens {
   numericsClass: string;
   /** Size of `golden.safetensors`. */
   bytes: number;
 }
 
 /**
- * Writes `golden.safetensors` into the bundle in `dir` and replaces an earlier one. The file is listed in the manifest last, so
- * that the bundle is unchanged if this is stopped by the signal or by force. Checks every expert's hash. Throws if an
- * answer is not finite.
+ * Writes `golden.safetensors` into the bundle in `dir`, or replaces it. The manifest lists the new file last, so that the bundle
+ * is unchanged if the signal or a kill stops the recording. Checks every expert's hash. Throws if an answer is not finite.
  */
 export async function recordGoldens(
   dir: string,
@@ -65,7 +64,7 @@ interface WriteRows extends Pick<RecordGoldensOptions, 'signal' | 'onProgress'> 
   file: FileHandle;
 }
 
-/** Keeps the answers of one layer in memory at a time. */
+/** Writes all tensors to the file. Only the answers of one layer are in memory at a time. */
 async function writeRows({ file, ...options }: WriteRows): Promise<{ rows: GoldenRows; bytes: number }> {
   const { bundle, device, onProgress } = options;
   const { layers, experts, hidden } = bundle.config;
@@ -105,7 +104,7 @@ async function writeRows({ file, ...options }: WriteRows): Promise<{ rows: Golde
   };
 }
 
-/** Uniform numbers of variance 1, as after a norm. The largest is 1.7, so that activations use the range of int8 well. */
+/** Uniform numbers of variance 1, like a normed row. None is beyond 1.74, so that the int8 rounding of activations is fine. */
 function goldenRow(layer: number, hidden: number): Float32Array {
   return goldenInput(layer, 0, hidden).map((value) => value * Math.sqrt(3));
 }

@@ -1,11 +1,12 @@
-// Finds out what kind of model a path is: a bundle, a checkpoint or something else. Looks only at names, at a
-// file's first bytes, and at one field of config.json or of the manifest.
+// Finds out whether a path is a bundle, a checkpoint or something else. It reads only names, a file's first bytes, and one field
+// of config.json or of the manifest.
 import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { MANIFEST_FILE } from './bundle/manifest.ts';
 import { isLayout } from './config/config.ts';
 import { JOURNAL_FILE } from './convert/journal.ts';
 import { PARTIAL } from './convert/staging.ts';
+import { hasCode } from './errors.ts';
 
 export type ModelKind =
   | { kind: 'bundle'; bits: number | undefined }
@@ -15,7 +16,7 @@ export type ModelKind =
   | { kind: 'checkpoint'; layout: string }
   /** `layout` is undefined if its config.json names none. */
   | { kind: 'unsupported'; layout: string | undefined }
-  /** A checkpoint without safetensors. `others` is a file of weights in another format. */
+  /** A checkpoint without safetensors. `others` is one of its files of weights in another format. */
   | { kind: 'weightless'; layout: string; others: string | undefined }
   /** A repository in Hugging Face's cache. Its newest checkpoint is in `dir`. */
   | { kind: 'repository'; dir: string }
@@ -33,14 +34,15 @@ const otherWeights = /\.(bin|pt|pth|ckpt|onnx|h5|msgpack|npz)$/;
 
 /** Rejects with the system's error if the path cannot be read. */
 export async function kindOf(path: string): Promise<ModelKind> {
-  const found = await stat(path).catch(absent);
+  const found = await stat(path).catch(undefinedIfMissing);
   if (found === undefined) return { kind: 'missing' };
   if (!found.isDirectory())
     return (await isGguf(path)) ? { kind: 'gguf', file: undefined } : { kind: 'file' };
   const names = (await readdir(path)).sort();
-  // A killed conversion may leave its journal in a complete bundle, so the manifest is looked for first.
+  // A killed conversion may leave its journal in a complete bundle, so that the manifest decides.
   if (names.includes(MANIFEST_FILE) && !path.endsWith(PARTIAL)) {
-    return { kind: 'bundle', bits: await bitsOf(join(path, MANIFEST_FILE)) };
+    const bits = await fieldOf(join(path, MANIFEST_FILE), 'bits');
+    return { kind: 'bundle', bits: typeof bits === 'number' ? bits : undefined };
   }
   if (names.includes(JOURNAL_FILE)) return { kind: 'unfinished' };
   if (names.includes(CONFIG_FILE)) return await checkpointKind(join(path, CONFIG_FILE), names);
@@ -54,9 +56,8 @@ export async function kindOf(path: string): Promise<ModelKind> {
   return { kind: 'other', within: await modelWithin(path, names) };
 }
 
-/** Undefined if the path does not exist. Throws any other error. */
-function absent(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
+function undefinedIfMissing(error: unknown): undefined {
+  if (!hasCode(error, 'ENOENT', 'ENOTDIR')) throw error;
   return undefined;
 }
 
@@ -71,7 +72,8 @@ async function isGguf(path: string): Promise<boolean> {
 }
 
 async function checkpointKind(path: string, names: readonly string[]): Promise<ModelKind> {
-  const layout = stringOf(await fieldOf(path, 'model_type'));
+  const type = await fieldOf(path, 'model_type');
+  const layout = typeof type === 'string' ? type : undefined;
   if (layout === undefined || !isLayout(layout)) return { kind: 'unsupported', layout };
   if (names.some((name) => name.endsWith(SAFETENSORS) || name.endsWith(`${SAFETENSORS}.index.json`))) {
     return { kind: 'checkpoint', layout };
@@ -79,28 +81,16 @@ async function checkpointKind(path: string, names: readonly string[]): Promise<M
   return { kind: 'weightless', layout, others: names.find((name) => otherWeights.test(name)) };
 }
 
-async function bitsOf(path: string): Promise<number | undefined> {
-  const bits = await fieldOf(path, 'bits');
-  return typeof bits === 'number' ? bits : undefined;
-}
-
-/**
- * Undefined if the file is not a JSON object with this field. The code that later reads the whole file
- * reports the fault.
- */
+/** Undefined if the file is not a JSON object with this field. The code that later reads the whole file reports the fault. */
 async function fieldOf(path: string, field: string): Promise<unknown> {
   try {
     const value: unknown = JSON.parse(await readFile(path, 'utf8'));
-    return typeof value === 'object' && value !== null
-      ? Object.getOwnPropertyDescriptor(value, field)?.value
-      : undefined;
+    return Object.getOwnPropertyDescriptor(Object(value), field)?.value;
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
 }
-
-const stringOf = (value: unknown) => (typeof value === 'string' ? value : undefined);
 
 async function newestIn(folder: string): Promise<string | undefined> {
   const found = await Promise.all(
@@ -117,7 +107,8 @@ async function modelWithin(path: string, names: readonly string[]): Promise<stri
   const models: string[] = [];
   for (const name of names.slice(0, 100)) {
     for (const file of [MANIFEST_FILE, CONFIG_FILE]) {
-      if ((await stat(join(path, name, file)).catch(absent)) !== undefined) models.push(join(path, name));
+      const found = await stat(join(path, name, file)).catch(undefinedIfMissing);
+      if (found !== undefined) models.push(join(path, name));
     }
   }
   return new Set(models).size === 1 ? models[0] : undefined;

@@ -1,5 +1,5 @@
-// The safetensors format: a header of names, types, shapes and offsets, then the tensors' bytes. Parses and lays out headers.
-// Specification: github.com/huggingface/safetensors, "Format".
+// Parses and lays out headers of safetensors files. A header has the tensors' names, types, shapes and offsets, and is followed
+// by the tensors' bytes. Specification: github.com/huggingface/safetensors, "Format".
 import { type FileHandle, open } from 'node:fs/promises';
 import { InputError, tensorError } from './errors.ts';
 import { readExactly } from './reading/read-exactly.ts';
@@ -28,7 +28,7 @@ const dtypeBytes: Readonly<Record<string, number>> = {
 /** The largest header that is read. It is the reference implementation's limit. */
 export const MAX_HEADER_BYTES = 100_000_000;
 
-/** Headers are padded so that the first tensor starts on a cache line. */
+/** Headers are padded to a multiple of this, so that the first tensor starts on a cache line. */
 const ALIGNMENT = 64;
 
 export interface TensorSpec {
@@ -79,7 +79,7 @@ async function readHeader(handle: FileHandle, file: string): Promise<{ header: B
   const length = prefix.readBigUInt64LE();
   if (length > BigInt(Math.min(size - 8, MAX_HEADER_BYTES))) {
     throw new InputError(
-      `${file}: its header claims ${length} bytes; the file has ${size} and headers at most ${MAX_HEADER_BYTES}: truncated, or not a safetensors file`,
+      `${file}: its header claims ${length} bytes; the file has ${size}, and a header at most ${MAX_HEADER_BYTES}: truncated, or not a safetensors file`,
     );
   }
   const header = Buffer.alloc(Number(length));
@@ -87,7 +87,7 @@ async function readHeader(handle: FileHandle, file: string): Promise<{ header: B
   return { header, size };
 }
 
-/** Like `readTensorMap`, for a path. */
+/** Like `readTensorMap`, for a file that is not open. `file` names it in errors. */
 export async function loadTensorMap(path: string, file: string): Promise<TensorMap> {
   const handle = await open(path);
   try {
@@ -111,11 +111,8 @@ export function parseHeader(header: Uint8Array, fileBytes: number, file: string)
       throw tensorError(file, entry.name, `overlaps tensor ${previous?.name ?? 'the header'}`);
     }
     if (entry.start > end) {
-      throw tensorError(
-        file,
-        entry.name,
-        `starts ${entry.start - end} bytes after the tensor before it ends`,
-      );
+      const gap = entry.start - end;
+      throw tensorError(file, entry.name, `starts ${gap} bytes after the end of the tensor before it`);
     }
     end = entry.start + entry.bytes;
     previous = entry;
@@ -161,18 +158,12 @@ function parseEntry(
   const [start = 0, end = 0] = offsets;
   const bytes = tensorBytes({ dtype, shape });
   if (end < start || end - start !== bytes) {
-    throw tensorError(
-      file,
-      name,
-      `${dtype} [${shape}] takes ${bytes} bytes, its data_offsets span ${end - start}`,
-    );
+    const found = `its data_offsets span ${end - start}`;
+    throw tensorError(file, name, `${dtype} [${shape}] takes ${bytes} bytes, ${found}`);
   }
   if (body + end > fileBytes) {
-    throw tensorError(
-      file,
-      name,
-      `ends at byte ${body + end} of a file with ${fileBytes}: the file is truncated`,
-    );
+    const found = `ends at byte ${body + end} of a file with ${fileBytes}`;
+    throw tensorError(file, name, `${found}: the file is truncated`);
   }
   return { name, dtype, shape, start: body + start, bytes };
 }

@@ -1,4 +1,4 @@
-// Makes bundles of random weights in any shape, for load and speed tests. They generate no meaningful text.
+// Makes bundles of random weights in any shape, for load and speed tests. Such a model generates no meaningful text.
 import { dirname, resolve } from 'node:path';
 import { canonicalJson, hashLines } from './bundle/hash.ts';
 import { isRouter, isSelectionBias, modelNames } from './bundle/names.ts';
@@ -11,7 +11,7 @@ import { type WriteOptions, type WrittenBundle, writeBundle } from './convert/wr
 import { InputError } from './errors.ts';
 import { sigmaMoeTinyFiles } from './synth/sigma-moe-tiny.ts';
 
-export interface SynthOptions extends WriteOptions {
+interface SynthOptions extends WriteOptions {
   /** `sigma-moe-tiny`, or the path of a config.json. Tokenizer files beside it are copied. */
   shape: string;
   bits: Bits;
@@ -35,20 +35,12 @@ export async function synth({ shape, bits, seed, ...options }: SynthOptions): Pr
       dtype: 'F32',
     };
   };
-  const identity = (): string =>
-    hashLines(['expertgrid synth 1', `config ${canonicalJson(config)}`, `seed ${seed}`]);
-  return writeBundle(
-    {
-      plan: (dir) => planBundle({ config, bits, dir, sourceOf }),
-      copies,
-      stamps: [`seed ${seed}`],
-      identity,
-    },
-    options,
-  );
+  const identity = hashLines(['expertgrid synth 1', `config ${canonicalJson(config)}`, `seed ${seed}`]);
+  const plan = (dir: string) => planBundle({ config, bits, dir, sourceOf });
+  return writeBundle({ plan, copies, stamps: [`seed ${seed}`], identity: () => identity }, options);
 }
 
-/** Scales that keep activations near 1 in every layer and router scores far enough apart to spread the rows. */
+/** Keeps activations near 1 in every layer, and the router's scores so far apart that all experts get rows. */
 function distribution(
   { kind, name, shape }: CanonicalTensor,
   { hidden, tiedEmbeddings }: ModelConfig,

@@ -3,7 +3,7 @@ import type { Encoding } from './tiles/precisions.ts';
 
 export type { Encoding } from './tiles/precisions.ts';
 
-/** `y = x Wᵀ`: `rows` outputs, `cols` inputs. `data` is little-endian and may be a view into a larger buffer. */
+/** The matrix W of `y = x Wᵀ`: `rows` outputs, `cols` inputs. `data` is little-endian and may be a view into a larger buffer. */
 export interface Matrix {
   encoding: Encoding;
   rows: number;

@@ -1,5 +1,4 @@
-// The door to the stored forms of a matrix.
-export { type Blocks, toBlocks } from './tiles/blocks.ts';
+// The functions and types of tiles/ that other folders use.
 export { matrixBytes, tileBytes, tileGrid } from './tiles/layout.ts';
 export { GROUP, TILE_ROWS } from './tiles/precision.ts';
 export {
@@ -12,4 +11,4 @@ export {
   tilesAt,
 } from './tiles/precisions.ts';
 export { quantize, quantizeInto } from './tiles/quantize.ts';
-export { dequantize, readRow } from './tiles/read.ts';
+export { dequantize, readRow, toBlocks } from './tiles/read.ts';

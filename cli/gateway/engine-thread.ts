@@ -14,7 +14,7 @@ import { type Bundle, openBundle } from '../../model/bundle/bundle.ts';
 import type { Unit } from '../../model/devices/expert.ts';
 import { kernelsMissing, openDenseDevice, openHostKernels, usesKernels } from '../../model/devices/open.ts';
 import type { DeviceName } from '../../model/devices/options.ts';
-import { type ReadAhead, startReadAhead } from '../../model/reading/start-read-ahead.ts';
+import { ReadAhead } from '../../model/reading/start-read-ahead.ts';
 import type { CallPolicy } from '../../router/call-policy.ts';
 import { Fleet } from '../../router/fleet.ts';
 import type { Member } from '../../router/shards/member.ts';
@@ -120,7 +120,7 @@ function readAhead(bundle: Bundle, { device, shards }: EngineThreadData): ReadAh
   const missing = kernelsMissing({ bundle, device });
   if (missing !== undefined) log('info', `using ONNX Runtime: ${missing}`);
   if (!usesKernels({ bundle, device })) return undefined;
-  return startReadAhead({
+  return new ReadAhead({
     bundle,
     dense: true,
     onDense: onLoading,

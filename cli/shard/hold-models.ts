@@ -8,7 +8,7 @@ import type { WeightSource } from '../../model/bundle/source.ts';
 import { type ExpertDevice, isMapped, type Unit } from '../../model/devices/expert.ts';
 import { openExpertDevice } from '../../model/devices/open.ts';
 import type { DeviceName } from '../../model/devices/options.ts';
-import { startReadAhead } from '../../model/reading/start-read-ahead.ts';
+import { ReadAhead } from '../../model/reading/start-read-ahead.ts';
 import { addUp } from '../terminal/reading-report.ts';
 
 export interface OpenedExperts {
@@ -70,7 +70,7 @@ async function holdModel(
   await opened.load(units, { signal, onLoaded: (_, done, total) => onLoading(done, total) });
   const reading =
     isMapped(opened) &&
-    startReadAhead({
+    new ReadAhead({
       bundle,
       units,
       ...(readAfter && { after: readAfter }),

@@ -1,14 +1,14 @@
-// A Hugging Face checkpoint on disk: its config, the files to copy, and where each tensor lies. Of weights it reads only the
-// headers.
+// Opens a Hugging Face checkpoint on disk: its config, the files to copy, and the place of each tensor. It reads only the headers
+// of weight files.
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withNormShapes } from '../bundle/tensors.ts';
 import { type ModelConfig, parseConfig } from '../config/config.ts';
-import { InputError, tensorError } from '../errors.ts';
+import { hasCode, InputError, tensorError } from '../errors.ts';
 import { loadTensorMap, type TensorEntry } from '../safetensors.ts';
 import { isSpare, sourceName } from './layouts.ts';
 
-/** Files that are copied unchanged if the checkpoint has them, by their names in the bundle, which has no folders. */
+/** Files that are copied unchanged if the checkpoint has them: name in the bundle, which has no folders → path. */
 const copiedFiles: Readonly<Record<string, string>> = {
   'config.json': 'config.json',
   'tokenizer.json': 'tokenizer.json',
@@ -71,7 +71,7 @@ async function readOptional(path: string): Promise<Uint8Array | undefined> {
   try {
     return await readFile(path);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (hasCode(error, 'ENOENT')) return undefined;
     throw new InputError(`${path}: cannot be read: ${String(error)}`, { cause: error });
   }
 }
@@ -84,11 +84,11 @@ export function parseJson(bytes: Uint8Array, path: string): unknown {
   }
 }
 
-/** The index and the files may disagree about spare tensors. */
+/** The place of every tensor. The index and the files may disagree about tensors that the model does not need. */
 async function readTensors(
   dir: string,
   isSpareName: (name: string) => boolean,
-): Promise<Pick<Checkpoint, 'list'> & { tensors: Map<string, SourceTensor> }> {
+): Promise<Pick<Checkpoint, 'list' | 'tensors'>> {
   const index = await readOptional(join(dir, INDEX));
   const tensors = new Map<string, SourceTensor>();
   if (index === undefined) {
@@ -104,12 +104,9 @@ async function readTensors(
     const path = join(dir, file);
     await requireFile(path, `though ${INDEX} lists it`);
     for (const entry of (await loadTensorMap(path, path)).values()) {
-      if (listed.get(entry.name) !== file && !isSpareName(entry.name)) {
-        throw tensorError(
-          path,
-          entry.name,
-          `is not where ${INDEX} says: ${listed.get(entry.name) ?? 'nowhere'}`,
-        );
+      const place = listed.get(entry.name);
+      if (place !== file && !isSpareName(entry.name)) {
+        throw tensorError(path, entry.name, `is not where ${INDEX} says: ${place ?? 'nowhere'}`);
       }
       tensors.set(entry.name, { ...entry, path });
     }
@@ -127,7 +124,7 @@ async function requireFile(path: string, otherwise: string): Promise<void> {
   });
 }
 
-/** Maps tensor names to file names. The files lie beside the index, never elsewhere. */
+/** Maps tensor names to file names. The files must be in the directory of the index. */
 function parseIndex(json: unknown, path: string): Map<string, string> {
   const map = typeof json === 'object' && json !== null && 'weight_map' in json ? json.weight_map : undefined;
   if (typeof map !== 'object' || map === null) throw new InputError(`${path}: field weight_map: is missing`);

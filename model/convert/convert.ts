@@ -1,5 +1,4 @@
-// Turns a Hugging Face checkpoint into a bundle. It decides which tensors belong to the model; the plan's tasks make and write
-// the bytes.
+// Converts a Hugging Face checkpoint to a bundle. This file finds the model's tensors; the plan's tasks encode and write them.
 import { resolve } from 'node:path';
 import { canonicalJson, hashLines, shortHash } from '../bundle/hash.ts';
 import { modelNames } from '../bundle/names.ts';
@@ -14,13 +13,13 @@ import type { FloatDtype } from './task.ts';
 import { sameBytes } from './tied.ts';
 import { type WriteOptions, type WrittenBundle, writeBundle } from './write-bundle.ts';
 
-export interface ConvertOptions extends WriteOptions {
+interface ConvertOptions extends WriteOptions {
   /** A directory with config.json and safetensors weights. */
   from: string;
   bits: Bits;
 }
 
-export interface Converted extends WrittenBundle {
+interface Converted extends WrittenBundle {
   config: ModelConfig;
   /** Whether the checkpoint had a tokenizer.json. Without one, a bundle serves token ids only. */
   hasTokenizer: boolean;
@@ -28,54 +27,54 @@ export interface Converted extends WrittenBundle {
 
 /**
  * Converts the checkpoint in `from` to a bundle in `to`, which must not exist or must be empty. The bundle grows in
- * `to.partial`. If it is stopped by the signal or by force, the same call resumes it, with the same bytes in the end. A fault
- * of the checkpoint throws an InputError of one line that names file and tensor or field.
+ * `to.partial`. If the signal or a kill stops the conversion, the same call resumes it and writes the same bytes. A fault of the
+ * checkpoint throws an InputError of one line that names file and tensor or field.
  */
 export async function convert({ from, bits, ...options }: ConvertOptions): Promise<Converted> {
-  const checkpoint = await openCheckpoint(resolve(from));
-  const { config, copies, stamps } = checkpoint;
-  await refuseExtra(checkpoint);
-  const sourceOf = (tensor: CanonicalTensor) => requireTensor(checkpoint, tensor);
-  const written = await writeBundle(
-    { plan: (dir) => planBundle({ config, bits, dir, sourceOf }), copies, stamps, identity: sourceIdentity },
-    options,
-  );
+  const { config, copies, stamps, plan } = await openSource(from, bits);
+  const written = await writeBundle({ plan, copies, stamps, identity: sourceIdentity }, options);
   return { ...written, config, hasTokenizer: copies.has('tokenizer.json') };
 }
 
-/** What a conversion would read and write. */
-export interface PlannedConversion {
-  /** Names the checkpoint's files by their contents or by sizes and times, wherever they lie. */
+/** The checkpoint in `from`, which has exactly the model's tensors, and its plan for the directory of the files. */
+async function openSource(from: string, bits: Bits) {
+  const checkpoint = await openCheckpoint(resolve(from));
+  await checkTensors(checkpoint);
+  const { config } = checkpoint;
+  const source = (tensor: CanonicalTensor) => sourceOf(checkpoint, tensor);
+  return { ...checkpoint, plan: (dir: string) => planBundle({ config, bits, dir, sourceOf: source }) };
+}
+
+interface PlannedConversion {
+  /** Identifies the checkpoint's files by contents, or by sizes and times. It does not depend on their directory. */
   key: string;
   /** Bytes of weights. */
   sourceBytes: number;
   bundleBytes: number;
 }
 
-/** Reads headers only. Throws like `convert` if the checkpoint cannot be converted. */
-export async function planConversion({
-  from,
-  bits,
-}: Pick<ConvertOptions, 'from' | 'bits'>): Promise<PlannedConversion> {
-  const checkpoint = await openCheckpoint(resolve(from));
-  const { config, copies, stamps } = checkpoint;
-  await refuseExtra(checkpoint);
-  const sourceOf = (tensor: CanonicalTensor) => requireTensor(checkpoint, tensor);
-  const { tasks, files } = planBundle({ config, bits, dir: '', sourceOf });
+/** Plans a conversion without doing it. Reads headers only. Throws like `convert` if the checkpoint cannot be converted. */
+export async function planConversion(wanted: { from: string; bits: Bits }): Promise<PlannedConversion> {
+  const { copies, stamps, plan } = await openSource(wanted.from, wanted.bits);
+  const { tasks, files } = plan('');
+  const hashes = Array.from(copies, ([name, data]) => `${name} ${shortHash(data)}`);
   return {
-    key: shortHash(
-      Buffer.from([...[...copies].map(([name, data]) => `${name} ${shortHash(data)}`), ...stamps].join('\n')),
-    ),
+    key: shortHash(Buffer.from([...hashes, ...stamps].join('\n'))),
     sourceBytes: tasks.reduce((sum, task) => sum + task.sourceBytes, 0),
     bundleBytes: files.reduce((sum, file) => sum + file.bytes, 0),
   };
 }
 
-function requireTensor({ config, list, tensors }: Checkpoint, tensor: CanonicalTensor): TensorSource {
+function find({ config, list, tensors }: Checkpoint, tensor: CanonicalTensor): SourceTensor {
   const name = sourceName(config.layout, tensor.name);
   const found = tensors.get(name);
   if (found === undefined) throw tensorError(list, name, 'is missing, though config.json describes it');
-  const { path, start, shape } = found;
+  return found;
+}
+
+function sourceOf(checkpoint: Checkpoint, tensor: CanonicalTensor): TensorSource {
+  const found = find(checkpoint, tensor);
+  const { name, path, start, shape } = found;
   if (String(shape) !== String(tensor.shape)) {
     throw tensorError(path, name, `has shape [${shape}]; config.json describes [${tensor.shape}]`);
   }
@@ -88,8 +87,9 @@ function floatDtype({ dtype, path, name }: SourceTensor): FloatDtype {
   throw tensorError(path, name, `has dtype ${dtype}; F32, F16 and BF16 are read`);
 }
 
-/** Refuses tensors that the config does not describe, because it would then be another model's. */
-async function refuseExtra({ config, list, tensors }: Checkpoint): Promise<void> {
+/** Throws unless the checkpoint has exactly the tensors that the config describes. Otherwise the config is another model's. */
+async function checkTensors(checkpoint: Checkpoint): Promise<void> {
+  const { config, tensors } = checkpoint;
   const stacked = [...tensors.values()].find(({ name }) => isStackedExperts(name));
   if (stacked !== undefined) {
     throw tensorError(
@@ -99,11 +99,7 @@ async function refuseExtra({ config, list, tensors }: Checkpoint): Promise<void>
     );
   }
   const known = new Set<string>();
-  for (const tensor of modelTensors(config)) {
-    const name = sourceName(config.layout, tensor.name);
-    if (!tensors.has(name)) throw tensorError(list, name, 'is missing, though config.json describes it');
-    known.add(name);
-  }
+  for (const tensor of modelTensors(config)) known.add(find(checkpoint, tensor).name);
   for (const extra of tensors.values()) {
     if (known.has(extra.name) || isHarmless(extra.name)) continue;
     const embedding = tensors.get(modelNames.embedding);
@@ -122,7 +118,7 @@ function* modelTensors(config: ModelConfig): Generator<CanonicalTensor> {
   }
 }
 
-/** Names the source by its config and its tensors' bytes, not by its files. It is the same at every precision. */
+/** Identifies the source by its config and its tensors' bytes, not by its files. It is the same at every precision. */
 function sourceIdentity({ config, tasks }: BundlePlan, results: readonly JournalEntry[]): string {
   const lines = tasks.flatMap(({ id, tensors, dtypes }) =>
     tensors.map(

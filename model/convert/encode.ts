@@ -1,14 +1,11 @@
-// Source bytes to floats, and floats to the bytes that a bundle stores. For little-endian hosts only, like Node.
-
+// Decodes source bytes to floats, and encodes floats to the bytes that a bundle stores. Requires a little-endian host.
 import { firstNonFinite } from '../../base/finite.ts';
 import { narrowHalf, widenBrain, widenHalf } from '../floats.ts';
-import type { Encoding } from '../tensor.ts';
+import type { Matrix } from '../tensor.ts';
 import { isTiled, matrixBytes, quantizeInto } from '../tiles.ts';
 import type { FloatDtype } from './task.ts';
 
-export const dtypeWidths: Readonly<Record<FloatDtype, number>> = { F32: 4, F16: 2, BF16: 2 };
-
-/** Widens little-endian source bytes (aligned to their type) into `out`. Throws a RangeError on NaN and infinity. */
+/** Widens little-endian source bytes, which must be aligned to their type, into `out`. Throws a RangeError on NaN and infinity. */
 export function decode(bytes: Uint8Array, dtype: FloatDtype, out: Float32Array): void {
   if (dtype === 'F32') out.set(new Float32Array(bytes.buffer, bytes.byteOffset, out.length));
   else {
@@ -20,25 +17,20 @@ export function decode(bytes: Uint8Array, dtype: FloatDtype, out: Float32Array):
   if (bad !== undefined) throw new RangeError(`holds ${out[bad]} at element ${bad} of a slice`);
 }
 
-/** Writes whole rows `[rows, cols]` in `encoding` to `out`, which has exactly their length. */
-export function encode(
-  values: Float32Array,
-  rows: number,
-  cols: number,
-  encoding: Encoding,
-  out: Uint8Array,
-): void {
-  if (out.length !== matrixBytes(encoding, rows, cols))
+/** Writes `values [rows, cols]` to the matrix's `data`, which has exactly the right length. */
+export function encode(values: Float32Array, matrix: Matrix): void {
+  const { encoding, rows, cols, data } = matrix;
+  if (data.length !== matrixBytes(encoding, rows, cols))
     throw new RangeError('the output has the wrong length');
-  if (isTiled(encoding)) quantizeInto(values, rows, cols, encoding, out);
-  else if (encoding === 'f32') out.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-  else encodeHalves(values, encoding, out);
+  if (isTiled(encoding)) quantizeInto(values, matrix);
+  else if (encoding === 'f32') data.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  else encodeHalves(values, encoding, data);
 }
 
 function encodeHalves(values: Float32Array, encoding: 'f16' | 'bf16', out: Uint8Array): void {
   const words = new Uint16Array(out.buffer, out.byteOffset, values.length);
   if (encoding === 'bf16') {
-    // The values come from a bfloat16 source, so that the upper half of each float32 is the exact value.
+    // Only values of a bfloat16 source are encoded as bfloat16, so that the upper half of each float32 is the exact value.
     const halves = new Uint16Array(values.buffer, values.byteOffset, values.length * 2);
     for (let i = 0; i < words.length; i++) words[i] = halves[2 * i + 1]!;
     return;

@@ -1,4 +1,4 @@
-// The record of an unfinished bundle: which tasks are done, and their hashes. A resumed run reads it.
+// The journal of an unfinished bundle: which tasks are done, and their hashes. A resumed conversion reads it.
 import { closeSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '../errors.ts';
@@ -20,10 +20,10 @@ export interface Journal {
 }
 
 /**
- * Opens the journal of `dir`. Its first line names the plan. A journal of another plan (another source or precision) is
- * refused, because its work cannot be used but may be needed. A last line that a kill cut short is dropped. Lines are not
- * flushed one by one: after a power loss an entry may name lost work, which its hash shows. The journal is also refused while
- * another process has it open, because the two would overwrite each other's work.
+ * Opens the journal of `dir`. Its first line identifies the plan. The journal of another plan (another source or precision) is
+ * refused, because its work cannot be used here but may still be needed. It is also refused while another process has it open,
+ * because the two would overwrite each other's work. A last line that a kill cut short is dropped. Lines are not flushed one by
+ * one, so that after a power loss an entry may be newer than the data on disk. The entry's hash then shows that.
  */
 export function openJournal(dir: string, plan: string): Journal {
   const path = join(dir, JOURNAL_FILE);
@@ -31,7 +31,7 @@ export function openJournal(dir: string, plan: string): Journal {
   if (lockFile(descriptor) === false) {
     closeSync(descriptor);
     throw new InputError(
-      `${dir}: another process is writing it: wait for that one, or choose another directory`,
+      `${dir}: another process is writing it: wait for that process, or choose another directory`,
     );
   }
   const text = readFileSync(path, 'utf8');

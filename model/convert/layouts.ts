@@ -1,8 +1,8 @@
-// How each Hugging Face layout names its tensors, by the canonical names (model/bundle/names.ts).
+// Maps canonical tensor names (model/bundle/names.ts) to the names in each Hugging Face layout.
 import { modelNames } from '../bundle/names.ts';
 import type { ModelConfig } from '../config/config.ts';
 
-/** Parts of canonical names, and what each layout writes instead. */
+/** Parts of canonical names, and their replacements in each layout. */
 const renamed: Readonly<
   Record<ModelConfig['layout'], readonly (readonly [canonical: string, source: string])[]>
 > = {
@@ -21,17 +21,17 @@ export function sourceName(layout: ModelConfig['layout'], canonical: string): st
   return renamed[layout].reduce((name, [from, to]) => name.replace(from, to), canonical);
 }
 
-/** Tensors that the model can do without. A tied head is one: the embedding takes its place. */
+/** Whether the model does not need the tensor. Such a tensor is a tied head, because the embedding replaces it. */
 export function isSpare(name: string, { tiedEmbeddings }: Pick<ModelConfig, 'tiedEmbeddings'>): boolean {
   return isHarmless(name) || (tiedEmbeddings && name === modelNames.head);
 }
 
-/** A tensor that holds one projection of all experts of a layer. */
+/** Whether the tensor contains one projection of all experts of a layer. */
 export function isStackedExperts(name: string): boolean {
   return /\.experts\.(?!\d+\.)/.test(name);
 }
 
-/** Tensors that checkpoints hold but no engine needs: rotary frequencies follow from the config. */
+/** Whether the tensor contains rotary frequencies. They are in some checkpoints, but also follow from the config. */
 export function isHarmless(name: string): boolean {
   return name.endsWith('.rotary_emb.inv_freq');
 }

@@ -1,4 +1,4 @@
-// Decides what a bundle's files will hold, byte for byte, and cuts the work into tasks. Pure.
+// Plans the content of a bundle's files, byte for byte, and divides the work into tasks. Pure.
 import { join } from 'node:path';
 import { DENSE_FILE, expertsFile } from '../bundle/manifest.ts';
 import {
@@ -10,8 +10,7 @@ import {
   storedSpec,
 } from '../bundle/tensors.ts';
 import type { ModelConfig } from '../config/config.ts';
-import { layOut, type TensorMap } from '../safetensors.ts';
-import { dtypeWidths } from './encode.ts';
+import { layOut, type TensorMap, tensorBytes } from '../safetensors.ts';
 import type { FloatDtype, Part, Source, Task } from './task.ts';
 
 /** The source of a canonical tensor. */
@@ -27,7 +26,7 @@ export interface PlannedFile {
   bytes: number;
 }
 
-/** A task, and the canonical tensors that it writes. Its result is found by the same id. */
+/** A task, and the canonical tensors that it writes. Its result has the same id. */
 export type PlannedTask = Task & { tensors: readonly CanonicalTensor[]; dtypes: readonly FloatDtype[] } & (
     | { kind: 'dense'; name: string }
     | { kind: 'expert'; layer: number; expert: number; file: string }
@@ -48,7 +47,7 @@ export interface PlanOptions {
   sourceOf: (tensor: CanonicalTensor) => TensorSource;
 }
 
-/** Tiles come before wide floats before narrow ones, so that every tensor starts at a multiple of its element's size. */
+/** Order of tensors by type, so that every tensor starts at a multiple of its element's size. */
 const dtypeRank: Readonly<Record<string, number>> = { U8: 0, F32: 1, F16: 2, BF16: 2 };
 
 export function planBundle({ config, bits, dir, sourceOf }: PlanOptions): BundlePlan {
@@ -62,7 +61,7 @@ export function planBundle({ config, bits, dir, sourceOf }: PlanOptions): Bundle
       path,
       offset: entries[0]?.start ?? 0,
       bytes: entries.reduce((sum, { bytes }) => sum + bytes, 0),
-      sourceBytes: tensors.reduce((sum, { shape }, i) => sum + elements(shape) * widthOf(sources[i]), 0),
+      sourceBytes: tensors.reduce((sum, { shape }, i) => sum + tensorBytes({ ...sources[i]!, shape }), 0),
       parts: tensors.map((tensor, i): Part => {
         const { sourceName, source } = sourceOf(tensor);
         const encoding = encodingOf(entries[i]?.dtype ?? '', bits);
@@ -78,7 +77,7 @@ export function planBundle({ config, bits, dir, sourceOf }: PlanOptions): Bundle
   const denseSpecs = dense.map(specOf).sort((a, b) => (dtypeRank[a.dtype] ?? 0) - (dtypeRank[b.dtype] ?? 0));
   const denseLayout = layOut(denseSpecs);
   const files: PlannedFile[] = [{ name: DENSE_FILE, header: denseLayout.header, bytes: denseLayout.bytes }];
-  // The largest tensors first, so that the longest tasks, embedding and head, do not end last.
+  // The largest tensors go first, so that the longest tasks, embedding and head, do not end last.
   for (const tensor of dense.toSorted((a, b) => elements(b.shape) - elements(a.shape))) {
     const task = taskOf([tensor], denseLayout.tensors, join(dir, DENSE_FILE));
     tasks.push({ ...task, kind: 'dense', name: tensor.name });
@@ -105,8 +104,4 @@ function entryOf(stored: TensorMap, name: string) {
 
 function elements(shape: readonly number[]): number {
   return shape.reduce((product, length) => product * length, 1);
-}
-
-function widthOf(source: TensorSource | undefined): number {
-  return source === undefined ? 0 : dtypeWidths[source.dtype];
 }

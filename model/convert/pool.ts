@@ -1,4 +1,4 @@
-// Gives tasks to worker threads, one each at a time, and collects their results.
+// Gives each worker thread one task at a time, and collects the results.
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { moduleUrl } from '../../base/module-url.ts';
@@ -6,7 +6,7 @@ import { InputError } from '../errors.ts';
 import { TaskRunner } from './run-task.ts';
 import type { Task, TaskResult, WorkerMessage } from './task.ts';
 
-export interface RunTasksOptions {
+interface RunTasksOptions {
   tasks: readonly Task[];
   workers: number;
   signal?: AbortSignal;
@@ -15,12 +15,12 @@ export interface RunTasksOptions {
   onResult: (result: TaskResult) => void;
 }
 
-/** For less source than this, starting a thread takes longer than the work. */
+/** If the source has fewer bytes than this, starting a thread takes longer than the work. */
 const SMALL_BYTES = 16 << 20;
 
 const workerFile = moduleUrl('./worker', import.meta.url);
 
-/** Resolves when all tasks are done. Rejects with the first failure or the signal's reason when all threads have ended. */
+/** Resolves when all tasks are done. After the first failure or an abort, rejects with its reason when all threads have ended. */
 export async function runTasks(options: RunTasksOptions): Promise<void> {
   const bytes = options.tasks.reduce((sum, { sourceBytes }) => sum + sourceBytes, 0);
   await (bytes < SMALL_BYTES ? runHere(options) : runInThreads(options));

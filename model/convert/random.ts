@@ -1,5 +1,5 @@
-// Random weights: a stream of nearly normal numbers for each tensor. Each number is a pure function of (key, index), so that any
-// slice can be made on its own.
+// Makes random weights: a stream of nearly normal numbers for each tensor. Each number is a pure function of (key, index), so
+// that any slice can be made without the numbers before it.
 import { createHash } from 'node:crypto';
 
 /** The two words that select a tensor's stream. */

@@ -1,28 +1,29 @@
-// Does one task of a conversion: reads a tensor's source slice by slice, encodes it, hashes both sides and writes. It is
-// synchronous, because it runs in a thread of its own.
+// Does one task of a conversion: reads the source of its tensors slice by slice, encodes the values, hashes source and result,
+// and writes. The code is synchronous, because it runs in a thread of its own.
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { shorten } from '../bundle/hash.ts';
 import { diskFault, InputError, tensorError } from '../errors.ts';
+import { tensorBytes } from '../safetensors.ts';
 import type { Encoding } from '../tensor.ts';
 import { matrixBytes, TILE_ROWS } from '../tiles.ts';
-import { decode, dtypeWidths, encode } from './encode.ts';
+import { decode, encode } from './encode.ts';
 import { fillRandom } from './random.ts';
 import type { Part, Task, TaskResult } from './task.ts';
 
-/** Values handled at a time: enough for the disk to be fast, few enough to stay in the second-level cache. */
+/** Values in a slice: enough for fast reads from disk, and few enough to stay in the second-level cache. */
 const SLICE_VALUES = 1 << 20;
 
 /** Thrown between two slices after a stop was requested. */
 export class Stopped extends Error {}
 
-export interface TaskHooks {
+interface TaskHooks {
   /** Called between slices. */
   isStopped: () => boolean;
   onBytes: (sourceBytes: number) => void;
 }
 
-/** Does tasks one after another. Files stay open and buffers allocated between tasks, until it is closed. */
+/** Does tasks one after another. Files stay open and buffers stay allocated between tasks, until `close` is called. */
 export class TaskRunner {
   readonly #hooks: TaskHooks;
   readonly #readers = new Map<string, number>();
@@ -61,7 +62,7 @@ export class TaskRunner {
     for (const opened of [...this.#readers.values(), ...this.#writers.values()]) closeSync(opened);
   }
 
-  /** Returns the short hash of the source's bytes. */
+  /** Encodes one part to byte `position` of the file `path`. Returns the short hash of the part's source bytes. */
   #part(part: Part, path: string, position: number, hashOut: (bytes: Uint8Array) => void): string {
     const { rows, cols, encoding } = part;
     const sourceHash = createHash('sha256');
@@ -75,7 +76,7 @@ export class TaskRunner {
       const values = this.#values.subarray(0, count * cols);
       const sourceBytes = this.#readSlice(part, row, values, sourceHash);
       const out = this.#out.subarray(0, matrixBytes(encoding, count, cols));
-      encode(values, count, cols, encoding, out);
+      encode(values, { encoding, rows: count, cols, data: out });
       hashOut(out);
       writeAll(writer, out, position + written, path);
       written += out.length;
@@ -84,16 +85,16 @@ export class TaskRunner {
     return shorten(sourceHash.digest('hex'));
   }
 
-  /** Fills `values` with the part's rows from `row` on; returns how many bytes of source that took. */
+  /** Fills `values` with the part's rows from `row` on. Returns the number of source bytes. */
   #readSlice({ cols, source }: Part, row: number, values: Float32Array, hash: Hash): number {
     if (source.kind === 'random') {
       fillRandom(values, row * cols, source.key, source.mean, source.deviation);
       return values.byteLength;
     }
-    const width = dtypeWidths[source.dtype];
-    const bytes = this.#source.subarray(0, values.length * width);
+    const rowBytes = tensorBytes({ dtype: source.dtype, shape: [cols] });
+    const bytes = this.#source.subarray(0, (values.length / cols) * rowBytes);
     const reader = descriptor(this.#readers, source.path, 'r');
-    readAll(reader, bytes, source.start + row * cols * width, source.path);
+    readAll(reader, bytes, source.start + row * rowBytes, source.path);
     hash.update(bytes);
     decode(bytes, source.dtype, values);
     return bytes.length;

@@ -2,32 +2,28 @@
 import { mkdir, open, readdir, rename, rmdir, stat, statfs, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { formatBytes } from '../../base/format-bytes.ts';
-import { InputError } from '../errors.ts';
+import { hasCode, InputError } from '../errors.ts';
 import { JOURNAL_FILE } from './journal.ts';
 import type { PlannedFile } from './plan.ts';
 
 /** Suffix of a directory in which a bundle grows. */
 export const PARTIAL = '.partial';
 
-/** The directory in which a bundle grows. It lies beside the target, so that the rename is one step. */
+/** The directory in which a bundle grows. It is beside the target, so that the rename is one step. */
 export function partialDir(to: string): string {
   return resolve(to) + PARTIAL;
 }
 
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
-}
-
 export async function refuseOccupied(to: string): Promise<void> {
   const found = await readdir(to).catch((error: unknown) => {
-    if (isMissing(error)) return [];
+    if (hasCode(error, 'ENOENT')) return [];
     throw new InputError(`${to}: cannot be written: ${String(error)}`, { cause: error });
   });
   if (found.length > 0)
     throw new InputError(`${to}: exists and is not empty: choose another directory or delete it`);
 }
 
-/** Rejects if the disk has no room for what is still to be written to `dir`: the files, and `extra` bytes. */
+/** Rejects if the disk has no room for the bytes still to be written to `dir`: the rest of the files, and `extra` bytes. */
 export async function requireSpace(
   dir: string,
   files: readonly Pick<PlannedFile, 'name' | 'bytes'>[],
@@ -37,7 +33,7 @@ export async function requireSpace(
   let needed = extra;
   for (const { name, bytes } of files) {
     const present = await stat(join(dir, name)).catch((error: unknown) => {
-      if (isMissing(error)) return { blocks: 0 };
+      if (hasCode(error, 'ENOENT')) return { blocks: 0 };
       throw error;
     });
     needed += Math.max(0, bytes - present.blocks * 512);
@@ -46,7 +42,7 @@ export async function requireSpace(
   if (fault !== undefined) throw new InputError(`${dir}: ${fault}`);
 }
 
-/** Undefined if there is enough room. Arguments are in bytes. */
+/** The error's text if there is not enough room, otherwise undefined. Arguments are in bytes. */
 export function spaceFault({ needed, free }: { needed: number; free: number }): string | undefined {
   if (needed <= free) return undefined;
   return (
@@ -55,7 +51,7 @@ export function spaceFault({ needed, free }: { needed: number; free: number }): 
   );
 }
 
-/** Gives every file its size and its header. What an earlier run wrote stays. */
+/** Gives every file its size and its header. Data of an earlier run stays. */
 export async function prepareFiles(
   dir: string,
   files: readonly PlannedFile[],
@@ -84,11 +80,11 @@ export async function flush(path: string): Promise<void> {
   }
 }
 
-/** The bundle exists from the rename on. The journal is deleted after it, so that a kill in between loses nothing. */
+/** Renames the complete bundle. The journal is deleted after the rename, so that a kill between the two loses nothing. */
 export async function finish(dir: string, to: string): Promise<void> {
   await mkdir(dirname(to), { recursive: true });
   await rmdir(to).catch((error: unknown) => {
-    if (!isMissing(error)) throw error;
+    if (!hasCode(error, 'ENOENT')) throw error;
   });
   await rename(dir, to);
   await unlink(join(to, JOURNAL_FILE));

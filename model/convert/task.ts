@@ -1,4 +1,4 @@
-// What the writer of a bundle and its worker threads exchange: plain data that can be cloned.
+// The messages between the writer of a bundle and its worker threads: plain data that can be cloned.
 import type { Encoding } from '../tensor.ts';
 
 export type FloatDtype = 'F32' | 'F16' | 'BF16';
@@ -18,7 +18,7 @@ export interface Part {
   encoding: Encoding;
 }
 
-/** A range of one file of the bundle: a dense tensor, or the three of an expert one after another. */
+/** The work for one range of a file of the bundle: one dense tensor, or the three matrices of an expert. */
 export interface Task {
   id: number;
   path: string;
@@ -27,7 +27,7 @@ export interface Task {
   /** Bytes of source, for progress. */
   sourceBytes: number;
   parts: readonly Part[];
-  /** Hash that an earlier run recorded. If the bytes still match, the work is done. */
+  /** Hash that an earlier run recorded. If the bytes on disk still match, the task is not repeated. */
   recorded?: string;
 }
 
@@ -35,7 +35,7 @@ export interface TaskResult {
   id: number;
   /** Short hash of the bytes written. */
   hash: string;
-  /** Short hash of each part's source bytes; undefined if the recorded work was complete. */
+  /** Short hash of each part's source bytes; undefined if the task was not repeated. */
   sourceHashes?: string[];
 }
 

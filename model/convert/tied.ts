@@ -1,4 +1,4 @@
-// Compares two tensors on disk, because checkpoints with tied embeddings often store the head as well.
+// Compares the bytes of two tensors on disk. Checkpoints with tied embeddings often store the head as well.
 import { open } from 'node:fs/promises';
 import { readExactly } from '../reading/read-exactly.ts';
 import type { SourceTensor } from './checkpoint.ts';

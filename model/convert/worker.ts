@@ -1,4 +1,4 @@
-// A worker thread of a conversion: it does one posted task after another until it is told to stop.
+// The entry of a worker thread of a conversion. It does one posted task after another, until it gets the message `end`.
 import { parentPort, workerData } from 'node:worker_threads';
 import { InputError } from '../errors.ts';
 import { Stopped, TaskRunner } from './run-task.ts';
@@ -25,7 +25,7 @@ port.on('message', (task: Task | 'end') => {
   } catch (error) {
     if (error instanceof Stopped) return send({ kind: 'stopped' });
     const known = error instanceof Error ? error : new Error(String(error));
-    // The user has to repair a full disk or an unreadable file, like a broken checkpoint. So the error is one line, no stack.
+    // A full disk or an unreadable file is the user's to repair, like a broken checkpoint. So the error is one line without a stack.
     const input = known instanceof InputError || 'syscall' in known;
     send({ kind: 'failed', message: known.message, input, stack: known.stack });
   }

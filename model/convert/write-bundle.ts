@@ -1,5 +1,5 @@
-// Carries out a plan: writes files beside the target, spreads tasks over threads, keeps a journal to resume from, and renames
-// the result.
+// Carries out a plan: writes files beside the target, gives the tasks to threads, keeps a journal from which an interrupted run
+// resumes, and renames the result.
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -18,28 +18,23 @@ import type { TaskResult } from './task.ts';
 /** The program that the manifest records. */
 const TOOL = `expertgrid ${version}`;
 
-export interface WriteProgress {
-  /** Bytes of source that are done, of `total`. */
-  done: number;
-  total: number;
-}
-
 export interface WriteOptions {
   to: string;
   signal?: AbortSignal;
-  onProgress?: (progress: WriteProgress) => void;
-  /** Threads. Default: as many as the machine has cores. The bytes do not depend on it. */
+  /** Counts bytes of source. */
+  onProgress?: (progress: { done: number; total: number }) => void;
+  /** Number of threads. Default: the number of cores. The bundle's bytes do not depend on it. */
   workers?: number;
   /** Called with the directory of the complete bundle before the rename. If it throws, the conversion can be resumed. */
   beforeFinish?: (dir: string) => Promise<void>;
 }
 
-export interface BundleContents {
+interface BundleContents {
   /** Makes the plan for the directory to which files are written. */
   plan: (dir: string) => BundlePlan;
   /** Small files that are copied unchanged. */
   copies: ReadonlyMap<string, Uint8Array>;
-  /** What else a resumed run must find unchanged: the source files' times, or a seed. */
+  /** Other facts that must be the same when a run is resumed: the source files' times, or a seed. */
   stamps: readonly string[];
   identity: (plan: BundlePlan, results: readonly JournalEntry[]) => string;
 }
@@ -48,7 +43,7 @@ export interface WrittenBundle {
   dir: string;
   identity: string;
   contentHash: string;
-  /** Size of all files except bundle.json and what `beforeFinish` adds. */
+  /** Bytes of all files except bundle.json and the files that `beforeFinish` adds. */
   bytes: number;
   tasks: number;
   /** Tasks that an earlier run had done. */
@@ -89,7 +84,7 @@ function bytesBeside({ copies }: BundleContents, { config, tasks }: BundlePlan):
   return copied + tasks.length * ENTRY_BYTES + layOut(goldenTensors(config)).bytes;
 }
 
-/** Names everything that decides the bundle's bytes, so that no other bundle is resumed. */
+/** A hash of everything that decides the bundle's bytes, so that no other bundle is resumed. */
 function fingerprint({ config, bits, tasks }: BundlePlan, { copies, stamps }: BundleContents): string {
   return hashLines([
     TOOL,

@@ -1,11 +1,12 @@
-// Sorts the asks of a run by expert, for devices that run each expert once over all its rows. Pure.
+// Sorts the asks of a run, which are pairs (row, expert), by expert. Devices need this to run each expert once over all its
+// rows. Pure.
 //
 // Worked example: rows 0 and 1 of x, row 0 for experts 17 and 3, row 1 for expert 3:
 //   asks   = [0, 17,  0, 3,  1, 3]
 //   sorted = { experts: [3, 17], counts: [2, 1], places: [0, 1,  1, 2,  0, 0] }     // pairs (row of x, ask)
 import type { Rows } from './dense.ts';
 
-export interface SortedAsks {
+interface SortedAsks {
   /** Each expert once, ascending. */
   experts: number[];
   /** How many asks each expert has. */
@@ -48,9 +49,9 @@ export interface ExpertGroup {
 }
 
 /**
- * For devices that take an expert's rows one after another. `run` gets one group for each expert, ascending, and returns the
- * answers of each group. The result has them in the order of the asks, `[m, hidden]`. Throws if a group's answer has
- * another number of rows.
+ * For devices that need an expert's rows in consecutive memory. `run` gets one group for each expert, ascending, and returns the
+ * answers of each group. The result has the answers in the order of the asks, `[m, hidden]`. Throws if a group's answer has
+ * another number of rows than the group.
  */
 export async function runByExpert(
   x: Rows,

@@ -1,4 +1,4 @@
-// Reads the dense part of a bundle for a device, each tensor hash-checked. `M` is what the device makes of a matrix.
+// Reads the dense part of a bundle for a device. `M` is the device's own form of a matrix.
 import type { Bundle } from '../bundle/bundle.ts';
 import { layerNames, modelNames } from '../bundle/names.ts';
 
@@ -38,7 +38,7 @@ export async function readLayer<M>(
   };
 }
 
-/** What stands before and behind the layers. */
+/** Reads the weights before and after the layers. */
 export async function readEnds<M>(
   { config, readVector }: Bundle,
   matrix: (name: string) => Promise<M>,

@@ -1,5 +1,5 @@
-// The seam of a dense device, which computes everything but the experts. The device owns the KV memory; the engine names
-// sequences and spans of rows. Sampling and combining are the engine's.
+// The interface of dense devices, which compute everything but the experts. The device owns the KV memory, and the engine names
+// sequences and spans of rows. The engine itself samples tokens and adds up the experts' answers.
 //
 // Worked example, one step that prefills 3 prompt positions of sequence 7 and decodes position 12 of sequence 4:
 //   spans = [{ sequence: 7, start: 0, count: 3, blocks: [5] }, { sequence: 4, start: 12, count: 1, blocks: [0] }]
@@ -11,7 +11,7 @@
 export type Rows = Float32Array;
 
 export interface Span {
-  /** A name that the engine has opened. */
+  /** Name of an open sequence. */
   sequence: number;
   /** Position of the span's first row. K and V of all positions before it are in the cache. */
   start: number;
@@ -44,8 +44,8 @@ export interface DenseDevice {
   /** Names what decides the bits of an answer: device, runtime version, precision, group, instruction set. */
   readonly numericsClass: string;
   /**
-   * A chunk of a prompt never has fewer rows than this, unless the whole prompt has. So a position's bits do not depend on
-   * how the prompt was cut.
+   * Least rows in a chunk of a prompt, unless the whole prompt is shorter. If chunks keep to it, a position's bits do not
+   * depend on how the prompt was cut.
    */
   readonly minPrefillRows: number;
   readonly kv: KvShape;
@@ -59,8 +59,8 @@ export interface DenseDevice {
   /** One layer's attention, norms and router scores. Appends the rows' K and V to their sequences. */
   layer(layer: number, hidden: Rows, spans: readonly Span[]): Promise<LayerOutput>;
   /**
-   * Final norm and output projection: `rows [n, hidden] → logits [n, vocab]`. The device may write them to `into` if it is
-   * large enough, because a row of logits may take most of a megabyte.
+   * Final norm and output projection: `rows [n, hidden] → logits [n, vocab]`. The device may write the logits to `into` if
+   * that is large enough. This saves allocations, because a row of logits may take most of a megabyte.
    */
   head(rows: Rows, into?: Rows): Promise<Rows>;
   dispose(): Promise<void>;

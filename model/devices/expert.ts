@@ -1,14 +1,19 @@
-// The seam of an expert device, which computes SwiGLU experts by (layer, expert).
+// The interface of expert devices, which compute SwiGLU experts by (layer, expert).
 //
 // Worked example: rows 0 and 1 of x [2, d] for expert 3 of layer 2, and row 0 for its expert 17 as well:
 //   await device.load([{ layer: 2, expert: 3 }, { layer: 2, expert: 17 }])
 //   y = await device.run(2, x, Uint16Array.of(0, 3,  0, 17,  1, 3))       // [3, d]: y3(x0), y17(x0), y3(x1)
 import type { Rows } from './dense.ts';
 
-/** One expert of one layer, which is what is placed, loaded and moved. */
+/** One expert of one layer. Shards hold, load and move whole units. */
 export interface Unit {
   layer: number;
   expert: number;
+}
+
+/** A number for the unit in a model with `experts` experts in each layer. */
+export function unitKey({ layer, expert }: Unit, experts: number): number {
+  return layer * experts + expert;
 }
 
 export interface LoadOptions {
@@ -18,12 +23,12 @@ export interface LoadOptions {
 
 export interface ExpertDevice {
   readonly numericsClass: string;
-  /** Loads units from the bundle and checks their sizes. Loaded units stay as they are. */
+  /** Loads units from the bundle and checks their sizes. Skips units that are loaded already. */
   load(units: readonly Unit[], options?: LoadOptions): Promise<void>;
   unload(units: readonly Unit[]): Promise<void>;
   /**
-   * `down(silu(gate x) * up x)` for each of `asks [m, 2]`, which are pairs (row of x, expert). Returns `[m, hidden]` in their
-   * order, not yet weighted. `x [n, hidden]` is normed. Each expert runs once over all its rows.
+   * `down(silu(gate x) * up x)` for each of `asks [m, 2]`, which are pairs (row of x, expert). Returns `[m, hidden]` in the order
+   * of `asks`, not weighted. `x [n, hidden]` is normed. Each expert runs once over all its rows.
    */
   run(layer: number, x: Rows, asks: Uint16Array): Promise<Rows>;
   dispose(): Promise<void>;

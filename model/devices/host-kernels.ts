@@ -1,4 +1,4 @@
-// What the engine computes itself between a dense device's calls, and our CPU kernels compute faster than JavaScript.
+// Our CPU kernels for work that the engine does between the dense device's calls. They are faster than JavaScript.
 import type { Kernels } from '../../kernels/kernels.ts';
 import type { Rows } from './dense.ts';
 

@@ -1,4 +1,4 @@
-// What a position of keys and values costs on each kind of device, known before a device is opened. Pure.
+// The KV shape of each kind of device, known before a device is opened. Pure.
 import { PAGE_POSITIONS } from '../../kernels/kernels.ts';
 import type { ModelConfig } from '../config/config.ts';
 import type { KvShape } from './dense.ts';

@@ -1,4 +1,4 @@
-// Opens a device over a bundle. ONNX Runtime is imported only if it computes, because it takes 25 MB of memory.
+// Opens a device over a bundle. ONNX Runtime is imported only if it is needed, because it takes 25 MB of memory.
 import { kernels, missingReason } from '../../kernels/kernels.ts';
 import { requireRuntime } from '../onnx/installed.ts';
 import { TILED_BITS, tilesAt } from '../tiles.ts';
@@ -22,14 +22,14 @@ export async function openDenseDevice(options: OpenDenseOptions): Promise<DenseD
   return openOrtDense(options);
 }
 
-/** A device without units; `load` readies those that it is given. Rejects if the machine has no such device. */
+/** Opens a device without units; its `load` adds them. Rejects if the machine has no such device. */
 export async function openExpertDevice(options: OpenExpertsOptions): Promise<ExpertDevice> {
   if (usesKernels(options)) return openCpuExperts(kernels!, options);
   const { openOrtExperts } = await ortDevices(options);
   return openOrtExperts(options);
 }
 
-/** What the engine uses beside the dense device; empty if its plain functions serve. */
+/** Kernels for the engine's own work; empty if it has to use its plain functions. */
 export function openHostKernels(options: WantedDevice): Partial<HostKernels> {
   return usesKernels(options) ? createHostKernels(kernels!) : {};
 }
@@ -40,7 +40,7 @@ export function kvShapeOf(options: OpenExpertsOptions): KvShape {
   return usesKernels(options) ? cpuKvShape(config) : ortKvShape(config);
 }
 
-/** Throws if this machine has no such device or the device does not take the bundle. */
+/** Throws if this machine has no such device, or if the device cannot run the bundle. */
 export function requireDevice(options: WantedDevice): void {
   const { gpu } = deviceEntry(options.device);
   if (gpu !== undefined) requireGpuBits(options);
@@ -48,12 +48,12 @@ export function requireDevice(options: WantedDevice): void {
   if (gpu !== undefined) requireGpu(options);
 }
 
-/** Whether our own kernels compute, on the mapped file. */
+/** Whether our own CPU kernels compute. They read the weights from mapped files. */
 export function usesKernels(options: WantedDevice): boolean {
   return deviceEntry(options.device).kernels && kernelsMissing(options) === undefined;
 }
 
-/** Why ONNX Runtime stands in for our own kernels; undefined if they compute or the device does not want them. */
+/** Why ONNX Runtime replaces our own kernels. Undefined if they can compute, or if the device never uses them. */
 export function kernelsMissing({ bundle: { bits }, device }: WantedDevice): string | undefined {
   if (!deviceEntry(device).kernels) return undefined;
   if (tilesAt(bits) === undefined) return `the CPU kernels take bundles of ${TILED_BITS} bits, not ${bits}`;

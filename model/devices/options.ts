@@ -1,5 +1,6 @@
-// The table of devices, and what opening one takes. Opens nothing.
+// The table of devices, and the options for opening one.
 import type { Bundle } from '../bundle/bundle.ts';
+import type { OpenSessionOptions } from '../onnx/runtime.ts';
 
 interface DeviceEntry {
   /** Our own CPU kernels compute if they can; otherwise ONNX Runtime does. */
@@ -9,12 +10,12 @@ interface DeviceEntry {
   gpu?: GpuEntry;
 }
 
-export interface GpuEntry {
-  /** The provider computes every node of our graphs, so that a session which leaves one to the CPU is refused. */
+interface GpuEntry {
+  /** Whether the provider computes every node of our graphs. If so, a session that leaves a node to the CPU is refused. */
   wholeGraphs: boolean;
-  /** Experts lie in slots of the GPU's memory; otherwise each has a session. */
+  /** Whether experts are in slots of GPU memory. Otherwise each expert has a session. */
   slots: boolean;
-  /** What to do if the GPU cannot be used. */
+  /** End of the error if the GPU cannot be used: what the user can do. */
   advice: string;
 }
 
@@ -34,9 +35,9 @@ const devices = {
     kernels: false,
     provider: 'cuda',
     gpu: {
-      wholeGraphs: false, // it has no attention in float32
+      wholeGraphs: false, // the provider has no attention in float32
       slots: false,
-      advice: "fetch ONNX Runtime's CUDA libraries and install CUDA and cuDNN as docs/devices.md tells",
+      advice: "fetch ONNX Runtime's CUDA libraries and install CUDA and cuDNN as docs/devices.md describes",
     },
   },
 } as const satisfies Readonly<Record<string, DeviceEntry>>;
@@ -49,6 +50,12 @@ export const DEFAULT_DEVICE: DeviceName = 'cpu';
 
 export function deviceEntry(name: DeviceName = DEFAULT_DEVICE): DeviceEntry {
   return devices[name];
+}
+
+/** How the ONNX Runtime sessions of a device are opened. */
+export function sessionOptions(device?: DeviceName): OpenSessionOptions {
+  const { provider, gpu } = deviceEntry(device);
+  return { provider, strict: gpu?.wholeGraphs ?? false };
 }
 
 export interface WantedDevice {
@@ -66,8 +73,8 @@ export interface OpenExpertsOptions extends WantedDevice {
 export interface OpenDenseOptions extends OpenExpertsOptions {
   signal?: AbortSignal;
   /**
-   * Resolves when another thread has found the matrices sound. Without it, opening reads and checks them. For devices that
-   * compute on the mapped file.
+   * Resolves when another thread has read and checked the matrices. Without this promise, opening reads and checks them. Only
+   * devices that compute on mapped files use it.
    */
   sound?: Promise<void>;
   onLoaded?: (done: number, total: number) => void;

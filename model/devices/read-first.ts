@@ -1,15 +1,15 @@
-// An expert device over a mapped bundle that is still being read ahead. If experts of a run are not in memory, the run reads
-// and checks them, several at a time. It waits for no others.
+// An expert device over a mapped bundle that is still being read ahead. A run first reads and checks those of its experts that
+// are not in memory yet. It does not wait for other experts.
 import type { Bundle } from '../bundle/bundle.ts';
 import type { ModelConfig } from '../config/config.ts';
 import type { Serving } from '../reading/traffic.ts';
 import type { Rows } from './dense.ts';
-import type { LoadOptions, MappedExperts, Unit } from './expert.ts';
+import { type LoadOptions, type MappedExperts, type Unit, unitKey } from './expert.ts';
 
-/** Disks serve parallel reads sooner than one after another. Each read holds one expert's bytes until they are checked. */
+/** Disks are faster with parallel reads. Each read keeps one expert's bytes in memory until they are checked. */
 const READS_AT_ONCE = 4;
 
-export interface ReadFirstOptions {
+interface ReadFirstOptions {
   bundle: Pick<Bundle, 'readExpert'> & { config: Pick<ModelConfig, 'layers' | 'experts'> };
   device: MappedExperts;
   /** The units that are read ahead. */
@@ -25,8 +25,9 @@ export class ReadFirst implements MappedExperts {
   readonly numericsClass: string;
   readonly #options: ReadFirstOptions;
   readonly #experts: number;
-  /** By layer * experts + expert: the index in `units` if the unit may not be in memory yet, otherwise -1. */
+  /** By unit key: the unit's index in `units` if it may not be in memory yet, otherwise -1. */
   readonly #away: Int32Array;
+  /** Number of units that may not be in memory yet. */
   #left: number;
 
   constructor(options: ReadFirstOptions) {
@@ -35,7 +36,7 @@ export class ReadFirst implements MappedExperts {
     this.#options = options;
     this.#experts = bundle.config.experts;
     this.#away = new Int32Array(bundle.config.layers * this.#experts).fill(-1);
-    for (const [index, unit] of units.entries()) this.#away[this.#key(unit)] = index;
+    for (const [index, unit] of units.entries()) this.#away[unitKey(unit, this.#experts)] = index;
     this.#left = units.length;
   }
 
@@ -74,7 +75,7 @@ export class ReadFirst implements MappedExperts {
     const missing = new Map<number, Unit>();
     for (let i = 1; i < asks.length; i += 2) {
       const unit = { layer, expert: asks[i]! };
-      const index = this.#away[this.#key(unit)];
+      const index = this.#away[unitKey(unit, this.#experts)];
       if (index === undefined || index < 0) continue;
       if (this.isResident(unit)) this.#arrived(unit);
       else missing.set(index, unit);
@@ -101,20 +102,16 @@ export class ReadFirst implements MappedExperts {
 
   async #readOne(unit: Unit): Promise<void> {
     const { bundle, sound } = this.#options;
-    const index = this.#away[this.#key(unit)];
+    const index = this.#away[unitKey(unit, this.#experts)];
     await bundle.readExpert(unit);
     if (index !== undefined && index >= 0) Atomics.store(sound, index, 1);
     this.#arrived(unit);
   }
 
   #arrived(unit: Unit): void {
-    const key = this.#key(unit);
+    const key = unitKey(unit, this.#experts);
     if ((this.#away[key] ?? -1) < 0) return;
     this.#away[key] = -1;
     this.#left--;
-  }
-
-  #key({ layer, expert }: Unit): number {
-    return layer * this.#experts + expert;
   }
 }

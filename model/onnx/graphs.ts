@@ -80,10 +80,10 @@ export function attentionInput(
 }
 
 /**
- * The last `n` positions of a sequence attend over a cache that the caller keeps: `q [1, n, heads * headDim]`,
+ * Attention of the last `n` positions of a sequence over a cache that the caller keeps: `q [1, n, heads * headDim]`,
  * `keys`, `values [1, kvHeads, capacity, headDim]`, `last [1]` = positions - 1, `positions []` → `out`.
- * The zero-length key tells the operator that the cache is complete. The present outputs must be named but must not be
- * fetched, because that copies the whole cache.
+ * With a key of length zero, the operator takes the cache as complete. The outputs `present_…` must be named but not fetched,
+ * because fetching them copies the whole cache.
  */
 export function attention({ heads, kvHeads, headDim }: ModelConfig): Graph {
   const none = {
@@ -158,7 +158,7 @@ export function head({ hidden, vocab, normEps }: ModelConfig, norm: Float32Array
 
 /**
  * One SwiGLU expert, `x [n, d]` → `y [n, d]`. The inner width is padded to whole vectors, because the element-wise operators
- * compute the tail of a buffer by another path. Without padding, a row's bits would depend on its place.
+ * compute the end of a buffer by another path. Without padding, a row's bits would depend on its place in the batch.
  */
 export function expert({ hidden }: Pick<ModelConfig, 'hidden'>, { gate, up, down }: ExpertWeights): Graph {
   const vector = 32;

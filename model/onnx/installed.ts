@@ -1,22 +1,23 @@
-// Tells whether ONNX Runtime, an optional dependency, is installed, without loading it.
+// Checks whether ONNX Runtime, an optional dependency, is installed, without loading it.
 import { createRequire } from 'node:module';
+import { hasCode } from '../errors.ts';
 
 /** The package to install, at the version that package.json names. */
-export const RUNTIME_PACKAGE = 'onnxruntime-node@1.30.0';
+const RUNTIME_PACKAGE = 'onnxruntime-node@1.30.0';
 
-export function runtimeInstalled(): boolean {
+function runtimeInstalled(): boolean {
   try {
     createRequire(import.meta.url).resolve('onnxruntime-node');
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND') return false;
+    if (hasCode(error, 'MODULE_NOT_FOUND')) return false;
     throw error;
   }
 }
 
 /**
- * Throws unless ONNX Runtime is installed. The message starts with `why`: the reason for needing it, as a
- * sentence without its full stop. `instead` lists other ways out.
+ * Throws unless ONNX Runtime is installed. The message starts with `why`, a sentence without its full stop that says what needs
+ * ONNX Runtime. `instead` lists alternatives to installing it.
  */
 export function requireRuntime(why: string, ...instead: readonly string[]): void {
   if (runtimeInstalled()) return;

@@ -1,7 +1,7 @@
 // Finds this CPU's instruction set, by which ONNX Runtime chooses its CPU kernels.
 import { readFileSync } from 'node:fs';
 
-/** Widest of this CPU's vector instructions, among those by which ONNX Runtime chooses its kernels. */
+/** The architecture and the widest vector instructions by which ONNX Runtime chooses its kernels, such as `x64-avx2`. */
 export function instructionSet(arch: string = process.arch, flags: ReadonlySet<string> = cpuFlags()): string {
   const widest = ['avx512_vnni', 'avx512bw', 'avx_vnni', 'avx2', 'avx', 'i8mm', 'asimddp'].find((flag) =>
     flags.has(flag),
@@ -11,7 +11,7 @@ export function instructionSet(arch: string = process.arch, flags: ReadonlySet<s
 
 let ownFlags: ReadonlySet<string> | undefined;
 
-/** CPU flags from /proc/cpuinfo on Linux. Elsewhere empty: the architecture alone then names the class. */
+/** CPU flags from /proc/cpuinfo on Linux. Empty on other systems, where the architecture alone names the set. */
 function cpuFlags(): ReadonlySet<string> {
   if (ownFlags !== undefined) return ownFlags;
   const text = process.platform === 'linux' ? readFileSync('/proc/cpuinfo', 'utf8') : '';

@@ -9,11 +9,12 @@ export interface Part {
 }
 
 /**
- * `output [rows, N] = input [rows, cols] Wᵀ`, where W is the given matrices stacked by rows, each padded with rows of
- * zeros to a multiple of `padRows`, and `cols` is padded with zero inputs to a multiple of `padCols`. The bits of a row do not
- * depend on the rows beside it: float32 `Gemm`, and `MatMulNBits` at group 32 with int8 activations (accuracy level 4), both
- * have that property (test/model/devices/exactness.test.ts). The exception is a 4-bit product of a single row on some CPUs
- * (company.ts).
+ * `output [rows, N] = input [rows, cols] Wᵀ`. W is the matrices of `stack`, stacked by rows. Each is padded with rows of zeros to
+ * a multiple of `padRows`, and with zero inputs to a multiple of `padCols`.
+ *
+ * The bits of a row do not depend on the other rows. Both operators have this property (test/model/devices/exactness.test.ts):
+ * `Gemm` in float32, and `MatMulNBits` at group 32 with int8 activations (accuracy level 4). The exception is a 4-bit product of
+ * a single row on some CPUs (single-rows.ts).
  */
 export function product(
   input: string,

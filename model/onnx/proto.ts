@@ -1,6 +1,6 @@
 // Writes ONNX models (onnx.proto3) as bytes, with only the messages and fields that our graphs use.
 
-export type ElementType = 'float' | 'uint8' | 'int32' | 'int64';
+type ElementType = 'float' | 'uint8' | 'int32' | 'int64';
 
 /** TensorProto.DataType */
 const elementCodes: Record<ElementType, number> = { float: 1, uint8: 2, int32: 6, int64: 7 };
@@ -20,7 +20,7 @@ export interface Initializer {
   data: Uint8Array;
 }
 
-export type Attribute = number | string | readonly number[] | { float: number };
+type Attribute = number | string | { float: number };
 
 export interface Node {
   op: string;
@@ -42,13 +42,13 @@ export interface Graph {
 
 /** The bytes of a ModelProto, opset 21, IR version 10. */
 export function encodeModel(graph: Graph): Uint8Array {
-  const model = new Message();
-  model.integer(1, 10);
-  model.text(2, 'expertgrid');
-  model.message(7, encodeGraph(graph));
-  model.message(8, opset('', 21));
-  model.message(8, opset('com.microsoft', 1));
-  return model.bytes();
+  return new Message()
+    .integer(1, 10)
+    .text(2, 'expertgrid')
+    .message(7, encodeGraph(graph))
+    .message(8, opset('', 21))
+    .message(8, opset('com.microsoft', 1))
+    .bytes();
 }
 
 function encodeGraph({ name, inputs, outputs, initializers, nodes }: Graph): Message {
@@ -73,57 +73,30 @@ function encodeNode({ op, inputs, outputs, attributes = {}, domain }: Node): Mes
 
 /** AttributeProto; field 20 is its type. */
 function encodeAttribute(name: string, value: Attribute): Message {
-  const attribute = new Message();
-  attribute.text(1, name);
-  if (typeof value === 'number') {
-    attribute.integer(3, value);
-    attribute.integer(20, 2);
-  } else if (typeof value === 'string') {
-    attribute.text(4, value);
-    attribute.integer(20, 3);
-  } else if ('float' in value) {
-    attribute.float(2, value.float);
-    attribute.integer(20, 1);
-  } else {
-    for (const item of value) attribute.integer(8, item);
-    attribute.integer(20, 7);
-  }
-  return attribute;
+  const attribute = new Message().text(1, name);
+  if (typeof value === 'number') return attribute.integer(3, value).integer(20, 2);
+  if (typeof value === 'string') return attribute.text(4, value).integer(20, 3);
+  return attribute.float(2, value.float).integer(20, 1);
 }
 
 function encodeTensor({ name, type, shape, data }: Initializer): Message {
   const tensor = new Message();
   for (const size of shape) tensor.integer(1, size);
-  tensor.integer(2, elementCodes[type]);
-  tensor.text(8, name);
-  tensor.raw(9, data);
-  return tensor;
+  return tensor.integer(2, elementCodes[type]).text(8, name).raw(9, data);
 }
 
 function encodePort({ name, type, shape }: Port): Message {
   const dimensions = new Message();
   for (const size of shape) {
     const dimension = new Message();
-    if (typeof size === 'number') dimension.integer(1, size);
-    else dimension.text(2, size);
-    dimensions.message(1, dimension);
+    dimensions.message(1, typeof size === 'number' ? dimension.integer(1, size) : dimension.text(2, size));
   }
-  const tensor = new Message();
-  tensor.integer(1, elementCodes[type]);
-  tensor.message(2, dimensions);
-  const typeProto = new Message();
-  typeProto.message(1, tensor);
-  const port = new Message();
-  port.text(1, name);
-  port.message(2, typeProto);
-  return port;
+  const tensor = new Message().integer(1, elementCodes[type]).message(2, dimensions);
+  return new Message().text(1, name).message(2, new Message().message(1, tensor));
 }
 
 function opset(domain: string, version: number): Message {
-  const message = new Message();
-  message.text(1, domain);
-  message.integer(2, version);
-  return message;
+  return new Message().text(1, domain).integer(2, version);
 }
 
 /** A protobuf message that is being built. Its pieces are joined once at the end, so that weights are copied once. */
@@ -131,51 +104,40 @@ class Message {
   readonly #pieces: Uint8Array[] = [];
   #length = 0;
 
-  integer(field: number, value: number): void {
-    this.#push(varint(field * 8));
-    this.#push(varint(value));
+  integer(field: number, value: number): this {
+    return this.#push(varint(field * 8), varint(value));
   }
 
-  float(field: number, value: number): void {
-    this.#push(varint(field * 8 + 5));
+  float(field: number, value: number): this {
     const bytes = new Uint8Array(4);
     new DataView(bytes.buffer).setFloat32(0, value, true);
-    this.#push(bytes);
+    return this.#push(varint(field * 8 + 5), bytes);
   }
 
-  text(field: number, value: string): void {
-    this.raw(field, new TextEncoder().encode(value));
+  text(field: number, value: string): this {
+    return this.raw(field, new TextEncoder().encode(value));
   }
 
-  raw(field: number, value: Uint8Array): void {
-    this.#push(varint(field * 8 + 2));
-    this.#push(varint(value.length));
-    this.#push(value);
+  raw(field: number, value: Uint8Array): this {
+    return this.#push(varint(field * 8 + 2), varint(value.length), value);
   }
 
-  message(field: number, message: Message): void {
-    this.#push(varint(field * 8 + 2));
-    this.#push(varint(message.#length));
-    for (const piece of message.#pieces) this.#push(piece);
+  message(field: number, message: Message): this {
+    return this.#push(varint(field * 8 + 2), varint(message.#length), ...message.#pieces);
   }
 
   bytes(): Uint8Array {
-    const out = new Uint8Array(this.#length);
-    let at = 0;
-    for (const piece of this.#pieces) {
-      out.set(piece, at);
-      at += piece.length;
-    }
-    return out;
+    return Buffer.concat(this.#pieces, this.#length);
   }
 
-  #push(piece: Uint8Array): void {
-    this.#pieces.push(piece);
-    this.#length += piece.length;
+  #push(...pieces: Uint8Array[]): this {
+    for (const piece of pieces) this.#length += piece.length;
+    this.#pieces.push(...pieces);
+    return this;
   }
 }
 
-/** Base-128 varint of a safe integer; negative ones as 64 bits of two's complement. */
+/** Base-128 varint of a safe integer. A negative one is written as 64 bits of two's complement. */
 function varint(value: number): Uint8Array {
   const bytes: number[] = [];
   let rest = BigInt.asUintN(64, BigInt(value));

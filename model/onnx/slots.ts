@@ -1,8 +1,8 @@
-// One layer's experts for a step as one graph of `QMoE` nodes, one node for each row, over weights in the GPU's memory.
+// The graph that runs one layer's experts over weights in the GPU's memory: one `QMoE` node for each row.
 //
-// Each row has a node because ONNX Runtime 1.30.0 on WebGPU loses rows if a node has two or more (docs/devices.md): its shader
-// counts each expert's rows while the first workgroup still zeroes the counters. A single row takes another path without
-// that shader, and its bits cannot depend on other rows.
+// Each row has a node of its own, because ONNX Runtime 1.30.0 on WebGPU loses rows if a node has two or more (docs/devices.md).
+// Its shader counts each expert's rows while the first workgroup is still setting the counters to zero. A single row takes
+// another path without that shader, and its bits cannot depend on other rows.
 import type { ModelConfig } from '../config/config.ts';
 import type { ExpertWeights, Matrix } from '../tensor.ts';
 import { GROUP, toBlocks } from '../tiles.ts';
@@ -10,7 +10,7 @@ import { floatInitializer, roundUp } from './product.ts';
 import type { Graph, Node, Port } from './proto.ts';
 import type { Feed } from './runtime.ts';
 
-/** Shape of a slot. Widths are padded to whole groups with weights of zero. */
+/** Shape of a slot, which is GPU memory for one expert. Widths are padded to whole groups with weights of zero. */
 export interface SlotShape {
   /** Number of inputs and of outputs: a multiple of 32, at least 64. */
   hidden: number;
@@ -19,7 +19,7 @@ export interface SlotShape {
   bits: number;
 }
 
-/** At least two groups, because the operator takes rows of a single group for rows with one scale and refuses them. */
+/** `hidden` has at least two groups, because the operator mistakes rows of a single group for rows with one scale. */
 export function slotShape({ hidden, inner }: ModelConfig, bits: number): SlotShape {
   return { hidden: Math.max(2 * GROUP, roundUp(hidden, GROUP)), inner: roundUp(inner, GROUP), bits };
 }
@@ -57,7 +57,7 @@ export function slotFeeds(
   };
 }
 
-/** Quantised rows that are being built. Rows that are never put have scales of zero. */
+/** Quantised rows that are being built. Rows that `put` never fills have scales of zero. */
 class Rows {
   readonly rowBytes: number;
   readonly blocks: Uint8Array;
@@ -82,7 +82,7 @@ class Rows {
   }
 }
 
-/** Returns a slot's tensors unchanged. A run whose outputs stay in the GPU's memory uploads them. */
+/** A graph that returns a slot's tensors unchanged. Running it with outputs that stay in the GPU's memory uploads the tensors. */
 export function upload(shape: SlotShape): Graph {
   const ports = slotPorts(shape);
   return {
@@ -95,8 +95,8 @@ export function upload(shape: SlotShape): Graph {
 }
 
 /**
- * For each row i, `x.i [1, hidden]` and its slot, `gate_up.i` … `down_scales.i` → `y [rows, hidden]`. (A single input for all
- * rows would need a Split, which a GPU's limit of storage buffers restricts to 8 to 12 rows.)
+ * For each row i, `x.i [1, hidden]` and its slot, `gate_up.i` … `down_scales.i` → `y [rows, hidden]`. There is no single input
+ * for all rows, because it would need a Split, which a GPU's limit of storage buffers restricts to 8 to 12 rows.
  * Each node has one expert. The softmax over its single score is 1, so that answers are not weighted.
  */
 export function slotRows(shape: SlotShape, rows: number): Graph {

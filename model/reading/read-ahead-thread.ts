@@ -1,5 +1,5 @@
-// The thread that reads a mapped bundle ahead and checks its hashes: first the dense part, then experts. It gives way to the
-// thread that serves.
+// The entry of the thread that reads a mapped bundle ahead and checks its hashes: first the dense part, then experts. It slows
+// down while the process computes for requests.
 import { existsSync, readlinkSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { basename } from 'node:path';
@@ -9,13 +9,12 @@ import type { HashedRange } from '../bundle/bundle.ts';
 import { readAhead } from './read-ahead.ts';
 import { Reading, type TrafficWords } from './traffic.ts';
 
-/** The data with which the thread is started. */
 export interface ReadAheadThreadData {
   traffic: TrafficWords;
-  /** Read first, because opening the dense device waits for them. */
+  /** These ranges are read first, because opening the dense device waits for them. */
   dense: HashedRange[];
   experts: HashedRange[];
-  /** By index in `experts`: 1 if another thread has found it sound. */
+  /** By index in `experts`: 1 if another thread has found the range sound. */
   sound: Uint8Array<SharedArrayBuffer>;
 }
 
@@ -25,24 +24,24 @@ export type ReadAheadMessage =
 
 if (parentPort === null) throw new Error('this module is the entry of a worker thread');
 const parent = parentPort;
-const tell = (message: ReadAheadMessage) => parent.postMessage(message);
+const post = (message: ReadAheadMessage) => parent.postMessage(message);
 
 try {
   const { traffic: words, dense, experts, sound } = workerData as ReadAheadThreadData;
   const traffic = new Reading(words);
-  readAhead(dense, { traffic, onSound: (index) => tell({ type: 'sound', part: 'dense', index }) });
-  stepBack();
+  readAhead(dense, { traffic, onSound: (index) => post({ type: 'sound', part: 'dense', index }) });
+  lowerPriority();
   readAhead(experts, {
     traffic,
     isSound: (index) => Atomics.load(sound, index) === 1,
-    onSound: (index) => tell({ type: 'sound', part: 'experts', index }),
+    onSound: (index) => post({ type: 'sound', part: 'experts', index }),
   });
 } catch (error) {
-  tell({ type: 'failed', message: errorText(error) });
+  post({ type: 'failed', message: errorText(error) });
 }
 
-/** Lowers this thread's priority, on Linux only. Elsewhere the call would affect the whole process. */
-function stepBack(): void {
+/** Lowers this thread's priority, on Linux only. On other systems the call would affect the whole process. */
+function lowerPriority(): void {
   const self = '/proc/thread-self';
   if (process.platform !== 'linux' || !existsSync(self)) return;
   setPriority(Number(basename(readlinkSync(self))), constants.priority.PRIORITY_LOW);

@@ -11,7 +11,7 @@ import type { Reading } from './traffic.ts';
 /** Bytes that are read between two checks of the traffic. Hashing them takes about 0.2 ms. */
 const PIECE = 256 * 1024;
 
-export interface ReadAheadOptions {
+interface ReadAheadOptions {
   traffic: Pick<Reading, 'stopped' | 'giveWay'>;
   /** Called with the index of each sound range, in order. */
   onSound: (index: number) => void;
@@ -19,7 +19,7 @@ export interface ReadAheadOptions {
   isSound?: (index: number) => boolean;
 }
 
-/** Reads the ranges in order. Throws at the first damaged one; the error names it. Returns early when told to stop. */
+/** Reads the ranges in order. Throws at the first damaged range; the error names it. Returns early if `traffic` is stopped. */
 export function readAhead(
   ranges: readonly HashedRange[],
   { traffic, onSound, isSound = () => false }: ReadAheadOptions,
@@ -48,7 +48,7 @@ export function readAhead(
   }
 }
 
-/** Undefined if it was told to stop. */
+/** The range's short hash; undefined if `traffic` was stopped. */
 function hashRange(
   file: number,
   { path, offset, bytes }: HashedRange,

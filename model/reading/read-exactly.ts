@@ -1,11 +1,11 @@
-// Reads a range of a file completely, or throws an error that names the file.
+// Reads a whole range of a file.
 import type { FileHandle } from 'node:fs/promises';
 import { InputError } from '../errors.ts';
 
-/** Well below 2 GiB, which is the most that one read call returns on Linux. */
+/** Most bytes of one read call. Linux returns at most 2 GiB. */
 const MAX_READ = 2 ** 30;
 
-/** Fills `into` from byte `position` of the file. Throws an InputError if the file ends before. */
+/** Fills `into` from byte `position` of the file. Throws an InputError that names the file if the file ends too early. */
 export async function readExactly(
   handle: FileHandle,
   into: Uint8Array,

@@ -1,6 +1,5 @@
-// Starts the thread that reads a mapped bundle ahead. What the thread has found sound is mapped into memory. A run of an
-// expert that is still on disk waits for that expert alone.
-
+// Starts the thread that reads a mapped bundle ahead, and maps into memory the units that the thread has found sound. A run of
+// an expert that is still on disk waits for that expert only.
 import { Worker } from 'node:worker_threads';
 import { moduleUrl } from '../../base/module-url.ts';
 import type { Bundle } from '../bundle/bundle.ts';
@@ -14,39 +13,24 @@ import { createTraffic, Serving } from './traffic.ts';
 const REPORT_MS = 100;
 const entry = moduleUrl('./read-ahead-thread', import.meta.url);
 
-export interface ReadAheadOptions {
+interface ReadAheadOptions {
   bundle: Bundle;
-  /** Check the dense part's matrices before everything else. Default: false. */
+  /** Check the dense part's matrices before the units. Default: false. */
   dense?: boolean;
   /** Counts tensors of the dense part. */
   onDense?: (done: number, total: number) => void;
-  /** The units of `device`. They are read layer by layer. */
+  /** The units that the device will hold. They are read layer by layer. */
   units?: readonly Unit[];
   /** Counts bytes of units. Called at most ten times a second, and at the end. */
   onUnits?: (done: number, total: number) => void;
-  /** When to start the thread. Default: at once. Runs wait for their experts in any case. */
+  /** The thread starts when this resolves. Default: at once. Until then, runs already read the experts that they need. */
   after?: Promise<void>;
-  /** Called at most once, after which nothing more is read. The error names the file and the tensor or expert. */
+  /** Called at most once; nothing more is read afterwards. The error names the file and the tensor or expert. */
   onDamaged: (error: Error) => void;
 }
 
-export interface ReadAhead {
-  /** Resolves when all matrices of the dense part are sound; rejects if one is not. */
-  dense: Promise<void>;
-  /** Wraps `device` so that it may serve while its bundle is still being read. */
-  serve(device: MappedExperts): MappedExperts;
-  /** Ends the thread; resolves when it has ended. */
-  stop(): Promise<void>;
-}
-
-export function startReadAhead(options: ReadAheadOptions): ReadAhead {
-  const reading = new ReadingBundle(options);
-  if (options.after === undefined) reading.start();
-  else void options.after.then(() => reading.start());
-  return reading;
-}
-
-class ReadingBundle implements ReadAhead {
+export class ReadAhead {
+  /** Resolves when all matrices of the dense part are sound. Rejects if one is not. */
   readonly dense: Promise<void>;
   readonly #options: ReadAheadOptions;
   readonly #units: readonly Unit[];
@@ -56,7 +40,7 @@ class ReadingBundle implements ReadAhead {
   readonly #totalBytes: number;
   #readBytes = 0;
   #reportedAt = Number.NEGATIVE_INFINITY;
-  /** Parts that the thread has reported as sound. */
+  /** Number of ranges that the thread has reported as sound. */
   #soundParts = 0;
   #device: MappedExperts | undefined;
   #damage: Error | undefined;
@@ -76,11 +60,13 @@ class ReadingBundle implements ReadAhead {
     };
     this.#totalBytes = this.#data.experts.reduce((sum, { bytes }) => sum + bytes, 0);
     this.dense = this.#denseChecked.promise;
-    this.dense.catch(() => {}); // onDamaged reports it, even if nobody waits for the dense part
+    this.dense.catch(() => {}); // onDamaged reports the error, even if nobody waits for the dense part
     if (this.#data.dense.length === 0) this.#denseChecked.resolve();
+    if (options.after === undefined) this.#start();
+    else void options.after.then(() => this.#start());
   }
 
-  start(): void {
+  #start(): void {
     if (this.#stopped) return;
     const worker = new Worker(entry, { workerData: this.#data });
     worker.unref(); // a process may end before everything is read
@@ -97,6 +83,7 @@ class ReadingBundle implements ReadAhead {
     this.#ended = promise;
   }
 
+  /** Wraps `device` so that it may serve while its bundle is still being read. */
   serve(device: MappedExperts): MappedExperts {
     this.#device = new ReadFirst({
       bundle: this.#options.bundle,
@@ -109,6 +96,7 @@ class ReadingBundle implements ReadAhead {
     return this.#device;
   }
 
+  /** Ends the thread. Resolves when it has ended. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#serving.stop();

@@ -1,13 +1,11 @@
-// How a thread that reads ahead gives way to the thread that serves, by words in shared memory.
+// Lets the thread that reads ahead slow down while the serving thread is busy, through words in shared memory.
 
-const STOP = 0;
-const RUNS = 1;
-const WAITING = 2;
-const WORDS = 3;
+/** Indexes of the words: 1 to stop, number of runs, number of runs that wait for the disk. */
+const [STOP, RUNS, WAITING, WORDS] = [0, 1, 2, 3];
 
-/** Serving counts as busy for so long after a run. */
+/** The serving thread counts as busy until this long after a run. */
 const BUSY_MS = 50;
-/** While serving is busy, reading ahead takes one part in so many of a core's time. */
+/** While it is busy, reading ahead may use 1 / BUSY_SHARE of a core's time. */
 const BUSY_SHARE = 8;
 
 /** Longest time between two checks whether to stop. */
@@ -19,7 +17,7 @@ export function createTraffic(): TrafficWords {
   return new Int32Array(new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT));
 }
 
-/** The serving side. */
+/** The side of the serving thread. */
 export class Serving {
   readonly words: TrafficWords;
 
@@ -31,7 +29,7 @@ export class Serving {
     Atomics.add(this.words, RUNS, 1);
   }
 
-  /** Until `hasRead` is called, a request waits for the disk, and reading ahead pauses. */
+  /** A run starts to wait for the disk. Reading ahead pauses until `hasRead` is called. */
   reads(): void {
     Atomics.add(this.words, WAITING, 1);
   }
@@ -48,7 +46,7 @@ export class Serving {
   }
 }
 
-/** The reading side. Its thread sleeps in `giveWay`. */
+/** The side of the thread that reads ahead. */
 export class Reading {
   readonly #words: TrafficWords;
   #seen = 0;
@@ -62,7 +60,7 @@ export class Reading {
     return Atomics.load(this.#words, STOP) !== 0;
   }
 
-  /** To be called after every few tenths of a millisecond of work. Sleeps as long as the traffic requires. */
+  /** Sleeps as long as the serving thread needs the disk or the core. To be called after every few tenths of a millisecond. */
   giveWay(workedMs: number): void {
     for (;;) {
       const waiting = Atomics.load(this.#words, WAITING);

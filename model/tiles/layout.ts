@@ -26,7 +26,7 @@ export function matrixBytes(encoding: Encoding, rows: number, cols: number): num
   return rowBlocks * colBlocks * tileBytes(encoding);
 }
 
-/** The matrix's bytes. Throws if there are too many or too few, because a device would then compute on its neighbour's weights. */
+/** The matrix's bytes. Throws if their number is wrong, because a device would then compute on the weights of other matrices. */
 export function checkedData({ encoding, rows, cols, data }: Matrix): Uint8Array {
   const bytes = matrixBytes(encoding, rows, cols);
   if (data.length !== bytes) {

@@ -1,7 +1,8 @@
-// What a tile is at every precision, and what a precision must define. docs/bundle.md specifies the bytes.
+// The definition of a precision, and the steps of rounding that all precisions share. docs/bundle.md specifies the bytes.
 //
 // A tile holds 16 rows x 32 inputs: vectors of 64 bytes with the weights, then one float16 scale for each row. Bytes
 // 4r … 4r+3 of a vector belong to row r (0–15), so that one 64-byte load feeds 16 dot products of 4 inputs.
+import { halfToNumber, numberToHalf } from '../floats.ts';
 
 export const TILE_ROWS = 16;
 /** Inputs that share one scale. */
@@ -10,7 +11,7 @@ export const GROUP = 32;
 export interface TilePrecision {
   /** Bits of one weight. */
   bits: number;
-  /** The byte that stands for weights of zero. */
+  /** A byte of weights that are all zero. */
   zeros: number;
   /**
    * Rounds the group `values[from .. from + 32)` to one row of a tile: the words `out[to]`, `out[to + 16]`, … Returns the
@@ -21,4 +22,30 @@ export interface TilePrecision {
   read(data: Uint8Array, tile: number, lane: number, out: Float32Array): void;
   /** Moves one row of a tile, which starts at byte `from`, to the order of ONNX Runtime's `MatMulNBits` and `QMoE`. */
   repack(data: Uint8Array, from: number, out: Uint8Array, to: number): void;
+}
+
+/**
+ * Index of the value farthest from zero in the group that starts at `from`. Compares the `bits` of the values
+ * without their signs. Throws if the value is NaN or infinite.
+ */
+export function farthest(values: Float32Array, bits: Int32Array, from: number): number {
+  let at = from;
+  let largest = 0;
+  for (let i = from; i < from + GROUP; i++) {
+    const magnitude = bits[i]! & 0x7fffffff;
+    if (magnitude > largest) {
+      largest = magnitude;
+      at = i;
+    }
+  }
+  if (largest >= 0x7f800000) throw new RangeError(`holds ${values[at]}`);
+  return at;
+}
+
+/** `half`: the float16 bits nearest to `scale`. `inverse`: the inverse of that float16, or 0 if it is 0. */
+export function halfScale(scale: number): { half: number; inverse: number } {
+  const half = numberToHalf(scale);
+  const rounded = halfToNumber(half);
+  if (rounded - rounded !== 0) throw new RangeError('holds values too large for a float16 scale');
+  return { half, inverse: rounded === 0 ? 0 : 1 / rounded };
 }

@@ -1,4 +1,4 @@
-// The table of precisions: every number of bits that a bundle may have, and how each is tiled.
+// The table of precisions: the numbers of bits that a bundle may have, and the tiles of each.
 import type { TilePrecision } from './precision.ts';
 import { q4 } from './q4.ts';
 import { q8 } from './q8.ts';
@@ -25,15 +25,12 @@ export function precisionOf(encoding: Encoding): TilePrecision {
   return precisions[encoding];
 }
 
-/** The tiled encoding of a bundle with so many bits; undefined if its weights are floats. */
+/** The tiled encoding of a bundle with `bits`; undefined if its weights are floats. */
 export function tilesAt(bits: Bits): TileEncoding | undefined {
-  if (bits >= 16) return undefined;
-  const found = (Object.keys(precisions) as TileEncoding[]).find((each) => precisions[each].bits === bits);
-  if (found === undefined) throw new RangeError(`there are no tiles of ${bits} bits`);
-  return found;
+  return (Object.keys(precisions) as TileEncoding[]).find((each) => precisions[each].bits === bits);
 }
 
-/** `4 and 8`, for messages. */
+/** The bits that have tiles, for messages: `4 and 8`. */
 export const TILED_BITS: string = Object.values(precisions)
   .map(({ bits }) => bits)
   .join(' and ');

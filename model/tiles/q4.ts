@@ -1,23 +1,16 @@
 // The precision of 4 bits. A tile has four vectors: vector v holds input 8v+j in its low nibbles and 8v+4+j in its high
 // ones (j = 0–3). A nibble n stands for the weight n - 8.
-import { GROUP, type TilePrecision } from './precision.ts';
-import { farthest, halfScale } from './rounding.ts';
+import { farthest, GROUP, halfScale, type TilePrecision } from './precision.ts';
 
-export const q4: TilePrecision = {
-  bits: 4,
-  zeros: 0x88,
-  round,
-  read,
-  repack,
-};
+export const q4: TilePrecision = { bits: 4, zeros: 0x88, round, read, repack };
 
 /** Adding and subtracting 1.5 * 2^52 rounds a double to a whole number, ties to even. It is faster than Math.round. */
 const ROUNDER = 6_755_399_441_055_744;
 
 /**
- * The value farthest from zero is laid on -8 (the scale takes its sign), which uses all 16 steps. The scale is then set to
- * the least-squares best for those steps, and everything is rounded once more to that scale as float16 holds it. Each step
- * can only lower the squared error, apart from the scale's own rounding.
+ * Maps the value farthest from zero to -8, so that all 16 steps are used; the scale takes that value's sign. The scale is then
+ * set to the least-squares optimum for the rounded values, and all values are rounded once more to that scale in float16. Both
+ * corrections can only lower the squared error, apart from the rounding of the scale.
  */
 function round(values: Float32Array, bits: Int32Array, from: number, out: Int32Array, to: number): number {
   const extreme = values[farthest(values, bits, from)]!;
@@ -63,7 +56,7 @@ function read(data: Uint8Array, tile: number, lane: number, out: Float32Array): 
   }
 }
 
-/** The operators want neighbouring inputs paired in a byte. */
+/** ONNX Runtime's operators take adjacent inputs in one byte. */
 function repack(data: Uint8Array, from: number, out: Uint8Array, to: number): void {
   for (let v = 0; v < 4; v++) {
     const at = from + 64 * v;

@@ -1,17 +1,10 @@
 // The precision of 8 bits. A tile has eight vectors: vector v holds input 4v+j (j = 0–3). A byte b stands for the weight
 // b - 128.
-import { GROUP, type TilePrecision } from './precision.ts';
-import { farthest, halfScale } from './rounding.ts';
+import { farthest, GROUP, halfScale, type TilePrecision } from './precision.ts';
 
-export const q8: TilePrecision = {
-  bits: 8,
-  zeros: 0x80,
-  round,
-  read,
-  repack,
-};
+export const q8: TilePrecision = { bits: 8, zeros: 0x80, round, read, repack };
 
-/** The value farthest from zero is laid on 127 or -127. */
+/** Maps the value farthest from zero to 127 or -127. */
 function round(values: Float32Array, bits: Int32Array, from: number, out: Int32Array, to: number): number {
   const extreme = values[farthest(values, bits, from)]!;
   const { half, inverse } = halfScale(Math.abs(extreme) / 127);

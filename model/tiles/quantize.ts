@@ -4,27 +4,21 @@ import { matrixBytes, SCALE_BYTES, tileBytes, tileGrid } from './layout.ts';
 import { GROUP, TILE_ROWS } from './precision.ts';
 import { precisionOf, type TileEncoding } from './precisions.ts';
 
-/** Rounds a row-major `[rows, cols]` matrix. Throws a RangeError on NaN, infinity or a value that no float16 scale reaches. */
+/** Rounds a row-major `[rows, cols]` matrix. Throws a RangeError on NaN, infinity, or a group too large for a float16 scale. */
 export function quantize(values: Float32Array, rows: number, cols: number, encoding: TileEncoding): Matrix {
-  const data = new Uint8Array(matrixBytes(encoding, rows, cols));
-  quantizeInto(values, rows, cols, encoding, data);
-  return { encoding, rows, cols, data };
+  const matrix = { encoding, rows, cols, data: new Uint8Array(matrixBytes(encoding, rows, cols)) };
+  quantizeInto(values, matrix);
+  return matrix;
 }
 
-/** As `quantize`, into `out`, which holds exactly the matrix's bytes and starts at a multiple of 4. */
-export function quantizeInto(
-  values: Float32Array,
-  rows: number,
-  cols: number,
-  encoding: TileEncoding,
-  out: Uint8Array,
-): void {
+/** As `quantize`, into the matrix's `data`, which has exactly the right length and starts at a multiple of 4. */
+export function quantizeInto(values: Float32Array, { encoding, rows, cols, data }: Matrix): void {
   if (values.length !== rows * cols) throw new RangeError(`${values.length} values for [${rows}, ${cols}]`);
   const { rowBlocks, colBlocks } = tileGrid(rows, cols);
   const bytes = tileBytes(encoding);
-  if (out.length !== rowBlocks * colBlocks * bytes) throw new RangeError('the output has the wrong length');
+  if (data.length !== rowBlocks * colBlocks * bytes) throw new RangeError('the output has the wrong length');
   const { round, zeros } = precisionOf(encoding);
-  const words = new Int32Array(out.buffer, out.byteOffset, out.length / 4);
+  const words = new Int32Array(data.buffer, data.byteOffset, data.length / 4);
   const bits = bitsOf(values);
   const edge = new Float32Array(GROUP);
   const edgeBits = bitsOf(edge);
@@ -35,7 +29,7 @@ export function quantizeInto(
     const firstCol = (tile % colBlocks) * GROUP;
     const lanes = Math.min(TILE_ROWS, rows - firstRow);
     const width = Math.min(GROUP, cols - firstCol);
-    if (lanes < TILE_ROWS) out.fill(zeros, at, scales).fill(0, scales, at + bytes);
+    if (lanes < TILE_ROWS) data.fill(zeros, at, scales).fill(0, scales, at + bytes);
     for (let lane = 0; lane < lanes; lane++) {
       const from = (firstRow + lane) * cols + firstCol;
       const whole = width === GROUP;
@@ -43,8 +37,8 @@ export function quantizeInto(
       const scale = whole
         ? round(values, bits, from, words, at / 4 + lane)
         : round(edge, edgeBits, 0, words, at / 4 + lane);
-      out[scales + 2 * lane] = scale & 255;
-      out[scales + 2 * lane + 1] = scale >> 8;
+      data[scales + 2 * lane] = scale & 255;
+      data[scales + 2 * lane + 1] = scale >> 8;
     }
   }
 }

@@ -191,6 +191,8 @@ it('refuses matrices with a wrong number of bytes, rows that do not exist, and b
   expect(() => toBlocks({ encoding: 'f32', rows: 1, cols: 1, data: new Uint8Array(4) })).toThrow(
     'do not lie in tiles',
   );
-  expect(() => quantizeInto(new Float32Array(31), 1, 32, 'q4', new Uint8Array(288))).toThrow('31 values');
-  expect(() => quantizeInto(new Float32Array(32), 1, 32, 'q4', new Uint8Array(280))).toThrow('wrong length');
+  const row = { encoding: 'q4', rows: 1, cols: 32, data: new Uint8Array(288) } as const;
+  expect(() => quantizeInto(new Float32Array(31), row)).toThrow('31 values');
+  const short = { ...row, data: new Uint8Array(280) };
+  expect(() => quantizeInto(new Float32Array(32), short)).toThrow('wrong length');
 });

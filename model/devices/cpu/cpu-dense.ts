@@ -6,7 +6,7 @@ import type { DenseDevice, KvShape, LayerOutput, Rows, Span } from '../dense.ts'
 import type { LayerWeights } from '../dense-weights.ts';
 import { cpuKvShape } from '../kv-shape.ts';
 
-export interface CpuDenseParts {
+interface CpuDenseParts {
   config: ModelConfig;
   kernels: Kernels;
   numericsClass: string;
@@ -17,7 +17,7 @@ export interface CpuDenseParts {
   head: QuantisedMatrix;
 }
 
-/** What a step needs in every layer. Made at its first layer and dropped with its spans. */
+/** Buffers that all layers of a step share. They are made at the step's first layer and freed with its spans. */
 interface StepBuffers {
   spans: StepSpans;
   cos: Rows;
@@ -31,11 +31,7 @@ interface StepBuffers {
   scores: Rows;
 }
 
-export function createCpuDense(parts: CpuDenseParts): DenseDevice {
-  return new CpuDense(parts);
-}
-
-class CpuDense implements DenseDevice {
+export class CpuDense implements DenseDevice {
   readonly numericsClass: string;
   /** A position's bits depend neither on its chunk nor on its batch. */
   readonly minPrefillRows = 1;
@@ -57,7 +53,7 @@ class CpuDense implements DenseDevice {
     this.#cache = kernels.cache(blocks, config.layers, config.kvHeads, config.headDim);
   }
 
-  /** Nothing to do: a sequence is its blocks. */
+  /** Nothing to do: a sequence has no state except its blocks. */
   open(): void {}
 
   close(): void {}

@@ -1,24 +1,20 @@
-// The expert device on our own CPU kernels. It computes on the weights in the mapped bundle; the system reads pages when they
-// are touched.
+// The expert device on our own CPU kernels. It computes on the weights in the mapped bundle. The system reads a page from disk
+// when a kernel first reads its weights.
 import type { ExpertMatrices, Kernels } from '../../../kernels/kernels.ts';
 import type { ModelConfig } from '../../config/config.ts';
 import { sortAsks } from '../by-expert.ts';
 import type { Rows } from '../dense.ts';
-import type { LoadOptions, MappedExperts, Unit } from '../expert.ts';
+import { type LoadOptions, type MappedExperts, type Unit, unitKey } from '../expert.ts';
 import type { MappedBundle } from './mapped.ts';
 
-export interface CpuExpertSource {
+interface CpuExpertSource {
   config: ModelConfig;
   kernels: Kernels;
   numericsClass: string;
   mapped: Pick<MappedBundle, 'expert' | 'mapIn' | 'isResident'>;
 }
 
-export function createCpuExperts(source: CpuExpertSource): MappedExperts {
-  return new CpuExperts(source);
-}
-
-class CpuExperts implements MappedExperts {
+export class CpuExperts implements MappedExperts {
   readonly numericsClass: string;
   readonly #source: CpuExpertSource;
   readonly #experts = new Map<number, ExpertMatrices>();
@@ -66,7 +62,7 @@ class CpuExperts implements MappedExperts {
     this.#experts.clear();
   }
 
-  #key({ layer, expert }: Unit): number {
-    return layer * this.#source.config.experts + expert;
+  #key(unit: Unit): number {
+    return unitKey(unit, this.#source.config.experts);
   }
 }

@@ -1,4 +1,4 @@
-// The files of a bundle, each mapped once, and the matrices in them.
+// Maps the files of a bundle into memory, each once, and finds the matrices in them.
 import type { ExpertMatrices, FileMap, Kernels, QuantisedMatrix } from '../../../kernels/kernels.ts';
 import type { Bundle, Place } from '../../bundle/bundle.ts';
 import { precisionOf } from '../../tiles.ts';
@@ -23,7 +23,7 @@ export class MappedBundle {
     return this.#kernels.expert(this.#at(gate), this.#at(up), this.#at(down));
   }
 
-  /** Without this, the first run of an expert takes a page fault for every few pages of its weights. */
+  /** Maps all pages of an expert, so that its first run does not take a page fault for every few pages. */
   mapIn(unit: Unit): void {
     const { path, offset, bytes } = this.#bundle.expertRange(unit);
     this.#kernels.advise(this.#map(path), offset, bytes, 'populate');

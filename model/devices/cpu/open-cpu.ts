@@ -5,11 +5,11 @@ import type { DenseDevice } from '../dense.ts';
 import { type LayerWeights, readEnds, readLayer } from '../dense-weights.ts';
 import type { MappedExperts } from '../expert.ts';
 import type { OpenDenseOptions, OpenExpertsOptions } from '../options.ts';
-import { createCpuDense } from './cpu-dense.ts';
-import { createCpuExperts } from './cpu-expert.ts';
+import { CpuDense } from './cpu-dense.ts';
+import { CpuExperts } from './cpu-expert.ts';
 import { MappedBundle } from './mapped.ts';
 
-/** Names no instruction set, because all of them give the same bits. */
+/** The class names no instruction set, because all of them give the same bits. */
 function numericsClass({ bits, group }: Bundle): string {
   return `kernels-${KERNELS_VERSION}/b${bits}g${group}`;
 }
@@ -22,7 +22,7 @@ export async function openCpuDense(
   if (threads !== undefined) kernels.setThreads(threads);
   const mapped = new MappedBundle(kernels, bundle);
   const matrix = async (name: string) => {
-    if (sound === undefined) await bundle.readMatrix(name); // checks its hash, and reads it ahead
+    if (sound === undefined) await bundle.readMatrix(name); // checks the hash, and brings the file into the page cache
     return mapped.matrix(name);
   };
   const layers: LayerWeights<QuantisedMatrix>[] = [];
@@ -33,12 +33,12 @@ export async function openCpuDense(
   }
   const ends = await readEnds(bundle, matrix);
   await sound;
-  return createCpuDense({ config, kernels, numericsClass: numericsClass(bundle), layers, ...ends });
+  return new CpuDense({ config, kernels, numericsClass: numericsClass(bundle), layers, ...ends });
 }
 
 export function openCpuExperts(kernels: Kernels, { bundle, threads }: OpenExpertsOptions): MappedExperts {
   if (threads !== undefined) kernels.setThreads(threads);
-  return createCpuExperts({
+  return new CpuExperts({
     config: bundle.config,
     kernels,
     numericsClass: numericsClass(bundle),

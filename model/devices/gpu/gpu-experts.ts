@@ -1,5 +1,5 @@
-// The expert device on ONNX Runtime's WebGPU provider: experts lie in slots of GPU memory, and all rows of a layer are one run
-// of `QMoE` nodes.
+// The expert device on ONNX Runtime's WebGPU provider. Experts are in slots of GPU memory, and all rows of a layer are computed
+// in one run of `QMoE` nodes.
 import type { ModelConfig } from '../../config/config.ts';
 import {
   type Feed,
@@ -13,13 +13,13 @@ import {
 import { type SlotShape, slotFeeds, slotRows, slotShape, slotTensors, upload } from '../../onnx/slots.ts';
 import type { ExpertWeights } from '../../tensor.ts';
 import type { Rows } from '../dense.ts';
-import type { ExpertDevice, LoadOptions, Unit } from '../expert.ts';
+import { type ExpertDevice, type LoadOptions, type Unit, unitKey } from '../expert.ts';
 import { Slots } from './slots.ts';
 
-/** Most rows of one run. A layer with more rows takes several runs. */
+/** Most rows of one run of a graph. A layer with more rows takes several runs. */
 const MOST_ROWS = 16;
 
-export interface GpuExpertSource {
+interface GpuExpertSource {
   config: ModelConfig;
   bits: number;
   numericsClass: string;
@@ -28,17 +28,13 @@ export interface GpuExpertSource {
 }
 
 /**
- * A slot holds one expert's weights: 5 bits for each weight of 4 bits, because scales are float32, and 9 bits at 8. `load`
- * fills a new slot beside those in use and then enters it in the table; `unload` removes it. A run keeps the slots that it
- * started with, and memory is freed when the last such run has ended. So a replacement pauses nothing, but takes one
- * expert's weights twice. The graphs hold no weights: there is one for each number of rows up to 16, for all layers, made
- * when that number first occurs.
+ * A slot contains one expert's weights. With its float32 scales, a weight takes 5 bits in a 4-bit bundle and 9 bits in an 8-bit
+ * one. `load` fills a new slot and then enters it in the table. `unload` removes a slot from the table. A run keeps the slots
+ * that it started with, and a removed slot is freed when the last such run has ended. So replacing an expert pauses no run, but
+ * needs memory for two copies of it. The graphs contain no weights. There is one graph for each number of rows, which serves all
+ * layers and is made when that number first occurs.
  */
-export function createGpuExperts(source: GpuExpertSource): ExpertDevice {
-  return new GpuExperts(source);
-}
-
-class GpuExperts implements ExpertDevice {
+export class GpuExperts implements ExpertDevice {
   readonly numericsClass: string;
   readonly #source: GpuExpertSource;
   readonly #shape: SlotShape;
@@ -99,7 +95,7 @@ class GpuExperts implements ExpertDevice {
     this.#upload = undefined;
   }
 
-  /** One run. It writes the answers to `y`, row after row. */
+  /** Runs a graph over the rows and writes the answers to `y`, row after row. */
   async #runRows(rows: readonly { slot: readonly Resident[]; x: Rows }[], y: Rows): Promise<void> {
     const { hidden } = this.#source.config;
     const padded = this.#shape.hidden;
@@ -126,7 +122,7 @@ class GpuExperts implements ExpertDevice {
     return graph;
   }
 
-  #key({ layer, expert }: Unit): number {
-    return layer * this.#source.config.experts + expert;
+  #key(unit: Unit): number {
+    return unitKey(unit, this.#source.config.experts);
   }
 }

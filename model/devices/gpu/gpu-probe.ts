@@ -1,17 +1,16 @@
-// The process that tries a GPU: `node gpu-probe.ts webgpu` prints one line of JSON. It names the bits that the GPU computes
-// for a fixed expert, or says why the GPU cannot be used.
+// The process that tries a GPU. `node gpu-probe.ts webgpu` prints one line of JSON: either a hash of the bits that the GPU
+// computes for a fixed expert, or the reason why the GPU cannot be used.
 import { errorText } from '../../../base/error-text.ts';
 import { goldenDigest, goldenInput } from '../../bundle/golden.ts';
 import { expert } from '../../onnx/graphs.ts';
 import { openSession } from '../../onnx/runtime.ts';
 import { quantize } from '../../tiles.ts';
-import type { DeviceName } from '../options.ts';
-import { sessionOptions } from '../ort/session-options.ts';
+import { type DeviceName, sessionOptions } from '../options.ts';
 
-/** The line that is printed. */
+/** The line that is printed. `print` is the first 8 hex digits of the hash. */
 export type ProbeAnswer = { print: string } | { error: string };
 
-/** Wide enough that the same kernels run as for wide models. */
+/** The widths are large enough that the GPU runs the same shaders as for wide models. */
 const HIDDEN = 256;
 const INNER = 128;
 const ROWS = 5;
@@ -36,7 +35,7 @@ async function sample(device: DeviceName): Promise<string> {
   return goldenDigest(Float32Array.from(outputs.flatMap((output) => [...output])));
 }
 
-/** The part of a message that helps a person: without the paths of the machine that built the library. */
+/** The first line of an error's message, without the source path on the machine that built the library. */
 function reason(error: unknown): string {
   const text = errorText(error);
   return text

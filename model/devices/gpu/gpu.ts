@@ -1,6 +1,5 @@
-// Whether this machine has a GPU device, and which bundles it takes. The GPU is tried in a process of its own, because a
-// driver that fails may end the process that tries it.
-
+// Checks whether this machine has a GPU device, and whether that device can run a bundle. The GPU is tried in a process of its
+// own, because a faulty driver may crash the process.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { moduleUrl } from '../../../base/module-url.ts';
@@ -8,15 +7,15 @@ import { TILED_BITS, tilesAt } from '../../tiles.ts';
 import { DEFAULT_DEVICE, type DeviceName, deviceEntry, type WantedDevice } from '../options.ts';
 import type { ProbeAnswer } from './gpu-probe.ts';
 
-/** A first use compiles shaders, which takes long. */
+/** Time limit for trying the GPU. It is long because the first use compiles shaders. */
 const PROBE_MS = 120_000;
 
 const found = new Map<DeviceName, string>();
 
 /**
- * A name for the bits that this machine's GPU computes: a hash of a fixed sample (model/devices/gpu/gpu-probe.ts). GPUs of
- * one name are of one numerics class. The first call takes a second or two. Throws, and says what to do, if there is no
- * such device.
+ * A name for the bits that this machine's GPU computes: a hash of a fixed sample (model/devices/gpu/gpu-probe.ts). GPUs with
+ * one name are of one numerics class. The first call takes one or two seconds. Throws an error with advice if there is no such
+ * device.
  */
 export function requireGpu({ device: gpu = DEFAULT_DEVICE }: Pick<WantedDevice, 'device'>): string {
   const known = found.get(gpu);
@@ -29,14 +28,14 @@ export function requireGpu({ device: gpu = DEFAULT_DEVICE }: Pick<WantedDevice, 
     killSignal: 'SIGKILL',
   });
   const answer = parseAnswer(stdout) ?? {
-    error: error?.message ?? `trying it ended in ${signal ?? `exit code ${status}`}`,
+    error: error?.message ?? `the process that tried the GPU ended with ${signal ?? `exit code ${status}`}`,
   };
   if ('error' in answer) throw new Error(`--device ${gpu}: ${answer.error}: ${deviceEntry(gpu).gpu?.advice}`);
   found.set(gpu, answer.print);
   return answer.print;
 }
 
-/** GPU devices take the precisions that `QMoE` and `MatMulNBits` take. */
+/** Throws unless the bundle has one of the precisions that `QMoE` and `MatMulNBits` take. */
 export function requireGpuBits({ bundle: { dir, bits }, device }: WantedDevice): void {
   if (tilesAt(bits) !== undefined) return;
   throw new Error(

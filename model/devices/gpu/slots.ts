@@ -1,4 +1,5 @@
-// A table of loaded things that may be replaced while they are in use. A dropped thing is released when its last user is done.
+// A table of loaded resources that may be replaced while they are in use. A dropped resource is released when its last user is
+// done.
 interface Slot<T> {
   held: T;
   users: number;
@@ -17,7 +18,7 @@ export class Slots<T> {
     return this.#slots.has(key);
   }
 
-  /** Enters `held` under `key` and drops what was there before. */
+  /** Enters `held` under `key` and drops the resource that was there before. */
   async put(key: number, held: T): Promise<void> {
     const before = this.#slots.get(key);
     this.#slots.set(key, { held, users: 0, dropped: false });
@@ -32,7 +33,7 @@ export class Slots<T> {
     await this.#drop(slot);
   }
 
-  /** Calls `work` with what the keys name now and keeps it until `work` is done. Unknown keys give undefined. */
+  /** Calls `work` with the resources that the keys have now, and keeps them until it is done. Unknown keys give undefined. */
   async using<R>(keys: readonly number[], work: (held: (T | undefined)[]) => Promise<R>): Promise<R> {
     const slots = keys.map((key) => this.#slots.get(key));
     for (const slot of slots) if (slot !== undefined) slot.users++;

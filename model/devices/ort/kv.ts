@@ -1,4 +1,4 @@
-// The keys and values of one sequence on the ONNX Runtime devices: one buffer for each layer, which grows by doubling.
+// The keys and values of one sequence on the ONNX Runtime devices, in buffers for each layer that grow by doubling.
 import type { Rows } from '../dense.ts';
 
 /** Positions that fit a buffer at first. */

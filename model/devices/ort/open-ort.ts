@@ -1,18 +1,23 @@
 // Opens the ONNX Runtime devices over a bundle, on the CPU or a GPU.
 import { attention, attentionInput, attentionOutput, head } from '../../onnx/graphs.ts';
-import { openSession } from '../../onnx/runtime.ts';
+import { instructionSet } from '../../onnx/instructions.ts';
+import { openSession, RUNTIME_VERSION } from '../../onnx/runtime.ts';
+import { tilesAt } from '../../tiles.ts';
 import type { DenseDevice } from '../dense.ts';
 import { readEnds, readLayer } from '../dense-weights.ts';
 import type { ExpertDevice, Unit } from '../expert.ts';
 import { requireGpu, requireGpuBits } from '../gpu/gpu.ts';
-import { createGpuExperts } from '../gpu/gpu-experts.ts';
-import { gpuNumericsClass, ortNumericsClass } from '../numerics.ts';
-import { DEFAULT_DEVICE, deviceEntry, type OpenDenseOptions, type OpenExpertsOptions } from '../options.ts';
-import { createOrtDense } from './ort-dense.ts';
-import { createOrtExperts } from './ort-expert.ts';
-import { sessionOptions } from './session-options.ts';
+import { GpuExperts } from '../gpu/gpu-experts.ts';
+import {
+  DEFAULT_DEVICE,
+  deviceEntry,
+  type OpenDenseOptions,
+  type OpenExpertsOptions,
+  sessionOptions,
+} from '../options.ts';
+import { OrtDense } from './ort-dense.ts';
+import { OrtExperts } from './ort-expert.ts';
 
-/** Reads the dense part of the bundle, hash-checked, and readies it. */
 export async function openOrtDense(wanted: OpenDenseOptions): Promise<DenseDevice> {
   const { bundle, device, signal, onLoaded } = wanted;
   const { config } = bundle;
@@ -38,7 +43,7 @@ export async function openOrtDense(wanted: OpenDenseOptions): Promise<DenseDevic
     head: await openSession(head(config, norm, output), options),
   };
   onLoaded?.(config.layers + 1, config.layers + 1);
-  return createOrtDense({ config, numericsClass, embedding, layers, ...sessions });
+  return new OrtDense({ config, numericsClass, embedding, layers, ...sessions });
 }
 
 export function openOrtExperts(wanted: OpenExpertsOptions): ExpertDevice {
@@ -49,14 +54,17 @@ export function openOrtExperts(wanted: OpenExpertsOptions): ExpertDevice {
     sessions: sessionOptions(device),
     readExpert: (unit: Unit) => bundle.readExpert(unit),
   };
-  if (deviceEntry(device).gpu?.slots) return createGpuExperts({ ...source, bits: bundle.bits });
-  return createOrtExperts(source);
+  if (deviceEntry(device).gpu?.slots) return new GpuExperts({ ...source, bits: bundle.bits });
+  return new OrtExperts(source);
 }
 
-/** Throws if the GPU is missing or does not take the bundle. */
+/** Throws if the GPU is missing or cannot run the bundle. */
 function numericsClassOf(wanted: OpenExpertsOptions): string {
   const { bundle, device = DEFAULT_DEVICE } = wanted;
-  if (deviceEntry(device).gpu === undefined) return ortNumericsClass(bundle);
+  const { bits, group } = bundle;
+  const runtime = `ort-${RUNTIME_VERSION}`;
+  const precision = tilesAt(bits) === undefined ? `b${bits}` : `b${bits}g${group}`;
+  if (deviceEntry(device).gpu === undefined) return `${runtime}/cpu/${precision}/${instructionSet()}`;
   requireGpuBits(wanted);
-  return gpuNumericsClass(bundle, device, requireGpu(wanted));
+  return `${runtime}/${device}/${precision}/${requireGpu(wanted)}`;
 }

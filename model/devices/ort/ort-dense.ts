@@ -9,7 +9,7 @@ import type { DenseDevice, KvShape, LayerOutput, Rows, Span } from '../dense.ts'
 import { ortKvShape } from '../kv-shape.ts';
 import { KvCache } from './kv.ts';
 
-export interface OrtDenseParts {
+interface OrtDenseParts {
   config: ModelConfig;
   numericsClass: string;
   embedding: Matrix;
@@ -20,17 +20,13 @@ export interface OrtDenseParts {
   head: Session;
 }
 
-export function createOrtDense(parts: OrtDenseParts): DenseDevice {
-  return new OrtDense(parts);
-}
-
 /** Most queries of one attention call. */
 const QUERY_TILE = 16;
 
 /**
- * Cuts a span's queries for attention. The operator cuts them into tiles of its own (2 headDim queries, or fewer if the CPU's
- * cache is small) and computes a tile of one query by another path, with other bits. So no call may have more queries than
- * the smallest tile, and only a span of one row may have a call with a single query.
+ * Cuts a span's queries into calls of the attention operator. The operator cuts the queries of a call into tiles of its own (2
+ * headDim queries, or fewer if the CPU's cache is small), and computes a tile of one query by another path, with other bits. So
+ * no call may have more queries than the smallest tile, and only a span of one row may have a call with a single query.
  */
 export function queryTiles(rows: number): { from: number; to: number }[] {
   const tiles: { from: number; to: number }[] = [];
@@ -43,9 +39,9 @@ export function queryTiles(rows: number): { from: number; to: number }[] {
   return tiles;
 }
 
-class OrtDense implements DenseDevice {
+export class OrtDense implements DenseDevice {
   readonly numericsClass: string;
-  /** Attention gives a single query other bits than several, so that prefill always has two rows or more. */
+  /** Attention gives a single query other bits than several, so that prefill must always have two rows or more. */
   readonly minPrefillRows = 2;
   readonly kv: KvShape;
   readonly #parts: OrtDenseParts;

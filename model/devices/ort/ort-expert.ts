@@ -5,21 +5,17 @@ import { type OpenSessionOptions, openSession, type Session } from '../../onnx/r
 import type { ExpertWeights } from '../../tensor.ts';
 import { type ExpertGroup, runByExpert } from '../by-expert.ts';
 import type { Rows } from '../dense.ts';
-import type { ExpertDevice, LoadOptions, Unit } from '../expert.ts';
+import { type ExpertDevice, type LoadOptions, type Unit, unitKey } from '../expert.ts';
 import { Slots } from '../gpu/slots.ts';
 
-export interface OrtExpertSource {
+interface OrtExpertSource {
   config: ModelConfig;
   numericsClass: string;
   sessions?: OpenSessionOptions;
   readExpert(unit: Unit): Promise<ExpertWeights>;
 }
 
-export function createOrtExperts(source: OrtExpertSource): ExpertDevice {
-  return new OrtExperts(source);
-}
-
-class OrtExperts implements ExpertDevice {
+export class OrtExperts implements ExpertDevice {
   readonly numericsClass: string;
   readonly #source: OrtExpertSource;
   readonly #sessions = new Slots<Session>((session) => session.release());
@@ -69,7 +65,7 @@ class OrtExperts implements ExpertDevice {
     await this.#sessions.clear();
   }
 
-  #key({ layer, expert }: Unit): number {
-    return layer * this.#source.config.experts + expert;
+  #key(unit: Unit): number {
+    return unitKey(unit, this.#source.config.experts);
   }
 }

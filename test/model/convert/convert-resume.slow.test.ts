@@ -98,7 +98,7 @@ describe('an interrupted conversion', () => {
     };
     await convertTo(to, { onProgress });
     expect(await second).toBe(
-      `${to}.partial: another process is writing it: wait for that one, or choose another directory`,
+      `${to}.partial: another process is writing it: wait for that process, or choose another directory`,
     );
   });
 

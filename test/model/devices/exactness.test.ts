@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { withCompany } from '../../../model/onnx/company.ts';
 import { attention, expert } from '../../../model/onnx/graphs.ts';
 import { product } from '../../../model/onnx/product.ts';
 import type { Graph } from '../../../model/onnx/proto.ts';
 import { openSession } from '../../../model/onnx/runtime.ts';
+import { withZeroRows } from '../../../model/onnx/single-rows.ts';
 import type { Encoding, Matrix } from '../../../model/tensor.ts';
 import { dequantize, quantize } from '../../../model/tiles.ts';
 import { floats } from '../../support/floats.ts';
@@ -38,13 +38,13 @@ async function differing(
 
 describe('a row gives the same bits whatever runs beside it', () => {
   for (const encoding of encodings) {
-    for (const [cols, rows, inCompany] of [
+    for (const [cols, rows, zeroRow] of [
       [192, 100],
       [100, 40],
       [36, 24],
       [36, 24, true],
     ] as const) {
-      it(`product ${rows} x ${cols} at ${encoding}${inCompany ? ' with a row of zeros' : ''}`, async () => {
+      it(`product ${rows} x ${cols} at ${encoding}${zeroRow ? ' with a row of zeros' : ''}`, async () => {
         const { nodes, initializers } = product('x', 'y', [matrix(1, rows, cols, encoding)]);
         const graph: Graph = {
           name: 'product',
@@ -53,7 +53,7 @@ describe('a row gives the same bits whatever runs beside it', () => {
           initializers,
           nodes,
         };
-        const session = await openSession(inCompany ? withCompany(graph) : graph);
+        const session = await openSession(zeroRow ? withZeroRows(graph) : graph);
         const run = async (x: Float32Array, n: number) =>
           (await session.run({ x: { data: x, shape: [n, cols] } }, ['y']))[0]!;
         expect(await differing(cols, rows, run)).toBe(0);

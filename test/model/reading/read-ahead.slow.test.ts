@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Bundle, openBundle } from '../../../model/bundle/bundle.ts';
 import { openExpertDevice } from '../../../model/devices/open.ts';
-import { startReadAhead } from '../../../model/reading/start-read-ahead.ts';
+import { ReadAhead } from '../../../model/reading/start-read-ahead.ts';
 import { tinyBundle } from '../../support/models/tiny-bundle.ts';
 import { eventually, startCli } from '../../support/process.ts';
 
@@ -39,7 +39,7 @@ describe('reading ahead', () => {
     });
     const told: number[] = [];
     let total = 0;
-    const reading = startReadAhead({
+    const reading = new ReadAhead({
       bundle,
       dense: true,
       units: units.toReversed(),
@@ -65,7 +65,7 @@ describe('reading ahead', () => {
     const { path, offset, what } = bundle.matrixRanges()[1]!;
     await damage(path, offset);
     const found: string[] = [];
-    const reading = startReadAhead({
+    const reading = new ReadAhead({
       bundle,
       dense: true,
       units: unitsOf(bundle),
@@ -80,7 +80,7 @@ describe('reading ahead', () => {
 
   it('ends when it is told to', async () => {
     const bundle = await openBundle(await tinyBundle({ seed: 31 }));
-    const reading = startReadAhead({
+    const reading = new ReadAhead({
       bundle,
       dense: true,
       units: unitsOf(bundle),

@@ -1,18 +1,18 @@
-// Gives single rows company: on some CPUs, ONNX Runtime computes a 4-bit product of one row with other bits than the same row
-// in a batch of two or more (docs/decisions/0003-exact-in-any-batch.md).
+// Adds a row of zeros to 4-bit products. On some CPUs, ONNX Runtime computes a product of a single row with other bits than the
+// same row in a batch (docs/decisions/0003-exact-in-any-batch.md).
 import { instructionSet } from './instructions.ts';
 import { floatInitializer, int64Initializer } from './product.ts';
 import type { Graph, Initializer, Node } from './proto.ts';
 
-/** Whether ONNX Runtime's CPU kernels have that property on this CPU. */
-export function lonelyRowsDiffer(): boolean {
+/** Whether ONNX Runtime computes a single row with other bits on this CPU. */
+export function singleRowsDiffer(): boolean {
   return !instructionSet().endsWith('-avx512_vnni');
 }
 
-/** The same graph, in which every 4-bit product also computes a row of zeros, whose answer is cut off. */
-export function withCompany(graph: Graph): Graph {
+/** The same graph, except that every 4-bit product also computes a row of zeros. That row's answer is cut off. */
+export function withZeroRows(graph: Graph): Graph {
   const parts = graph.nodes.map((node) =>
-    isLonely(node) ? besideZeros(node) : { nodes: [node], constants: [] },
+    isSensitive(node) ? besideZeros(node) : { nodes: [node], constants: [] },
   );
   return {
     ...graph,
@@ -21,7 +21,7 @@ export function withCompany(graph: Graph): Graph {
   };
 }
 
-function isLonely({ op, attributes }: Node): boolean {
+function isSensitive({ op, attributes }: Node): boolean {
   return op === 'MatMulNBits' && attributes?.bits === 4;
 }
 
