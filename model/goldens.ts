@@ -19,7 +19,7 @@ const BATCH = 16;
 /** Name of the file while it is being written. */
 const STAGED = `${GOLDEN_FILE}.new`;
 
-interface RecordGoldensOptions {
+export interface RecordGoldensOptions {
   device?: DeviceName;
   /** Threads of the CPU kernels. */
   threads?: number;
@@ -28,7 +28,7 @@ interface RecordGoldensOptions {
   onProgress?: (progress: { done: number; total: number }) => void;
 }
 
-interface RecordedGoldens {
+export interface RecordedGoldens {
   numericsClass: string;
   /** Size of `golden.safetensors`. */
   bytes: number;

@@ -1,4 +1,4 @@
-// Reads a bundle: checks its files against bundle.json and config.json, then returns weights, each hash-checked.
+// Opens a bundle: checks its files against bundle.json and config.json, and then reads weights and checks their hashes.
 // docs/bundle.md is the specification.
 import { join } from 'node:path';
 import { type ModelConfig, parseConfig } from '../config/config.ts';
@@ -11,14 +11,16 @@ import { checkDense, checkExperts } from './check.ts';
 import { type BundleFiles, openFiles } from './files.ts';
 import { checkGolden, type GoldenSource, goldenSource } from './golden-file.ts';
 import {
-  contentHashOf,
   DENSE_FILE,
+  type ExpertRange,
+  expertRange,
   expertsFile,
   GOLDEN_FILE,
   MANIFEST_FILE,
   type Manifest,
   parseJson,
   readManifest,
+  requireContentHash,
 } from './manifest.ts';
 import { type Bits, denseTensors, encodingOf, expertTensors, withNormShapes } from './tensors.ts';
 
@@ -34,39 +36,37 @@ export interface Bundle {
   /** A small tensor widened to float32, row-major: a norm, the router `[experts, hidden]` or its bias. */
   readVector(name: string): Promise<Float32Array>;
   readExpert(unit: Unit): Promise<ExpertWeights>;
-  /** Where a matrix lies, for a device that computes on the mapped file. Its hash is not checked. */
+  /** The place of a matrix, for a device that computes on the mapped file. The hash is not checked. */
   placeOf(name: string): Place;
   placesOf(unit: Unit): { gate: Place; up: Place; down: Place };
-  /** The dense part's matrices in the order of the file, for a thread that checks them without this bundle's handles. */
+  /** The dense part's matrices in the order of the file, for a thread that reads the files itself. */
   matrixRanges(): HashedRange[];
   expertRange(unit: Unit): HashedRange;
-  /** Undefined if the bundle has no golden rows; `openGoldens` makes rows of the bytes. */
+  /** Undefined if the bundle has no golden rows. `openGoldens` decodes its bytes. */
   readonly golden: GoldenSource | undefined;
-  /** Closes the files; reads still under way fail. */
+  /** Closes the files. Reads in progress fail. */
   close(): Promise<void>;
 }
 
-/** A matrix in its file. */
-export interface Place extends Pick<Matrix, 'encoding' | 'rows' | 'cols'> {
+/** `bytes` of a file from byte `offset` on. */
+interface ByteRange {
   path: string;
-  /** In bytes. */
   offset: number;
   bytes: number;
 }
 
+/** A matrix in its file. */
+export interface Place extends ByteRange, Pick<Matrix, 'encoding' | 'rows' | 'cols'> {}
+
 /** Bytes of a file that have one hash. */
-export interface HashedRange {
-  path: string;
-  /** In bytes. */
-  offset: number;
-  bytes: number;
-  /** As `shortHash` gives it. */
+export interface HashedRange extends ByteRange {
+  /** The result of `shortHash` for the bytes. */
   hash: string;
-  /** What the bytes are, for an error. */
+  /** Describes the bytes in errors. */
   what: string;
 }
 
-/** An open bundle: what its files' headers say agrees with config and manifest. */
+/** An open bundle whose headers agree with config and manifest. */
 interface Opened {
   dir: string;
   manifest: Manifest;
@@ -79,15 +79,12 @@ interface Opened {
 }
 
 /**
- * Opens a bundle for reading. Everything but the weights' bytes is checked now; those are checked when they are read. A
- * fault throws an InputError that names the file and the tensor or field.
+ * Opens a bundle for reading. All files are checked now, except the bytes of weights and golden rows, which are checked when
+ * they are read. A fault throws an InputError that names the file and the tensor or field.
  */
 export async function openBundle(dir: string): Promise<Bundle> {
   const manifest = await readManifest(dir);
-  if (contentHashOf(manifest) !== manifest.contentHash) {
-    const path = join(dir, MANIFEST_FILE);
-    throw new InputError(`${path}: field contentHash: does not match the hashes listed: edited or damaged`);
-  }
+  requireContentHash(manifest, join(dir, MANIFEST_FILE));
   const files = await openFiles(dir, manifest.files);
   try {
     return bundleOver(await readHeaders(dir, manifest, files));
@@ -137,17 +134,9 @@ async function readGolden(
 function bundleOver(opened: Opened): Bundle {
   const { dir, config, manifest, files, golden } = opened;
   const { bits, group } = manifest;
-  return {
-    dir,
-    config,
-    manifest,
-    bits,
-    group,
-    golden,
-    ...denseReaders(opened),
-    ...expertReaders(opened),
-    close: () => files.close(),
-  };
+  const close = () => files.close();
+  const readers = { ...denseReaders(opened), ...expertReaders(opened) };
+  return { dir, config, manifest, bits, group, golden, ...readers, close };
 }
 
 function denseReaders({ dir, config, manifest, files, dense }: Opened) {
@@ -201,11 +190,7 @@ function denseReaders({ dir, config, manifest, files, dense }: Opened) {
 }
 
 function expertReaders({ dir, config, manifest, files, experts }: Opened) {
-  function rangeOf({ layer, expert }: Unit) {
-    const range = manifest.experts[layer]?.[expert];
-    if (range === undefined) throw new RangeError(`the model has no expert ${expert} in layer ${layer}`);
-    return range;
-  }
+  const rangeOf = (unit: Unit): ExpertRange => expertRange(manifest, unit);
 
   function placesOf(unit: Unit): { gate: Place; up: Place; down: Place } {
     const path = join(dir, rangeOf(unit).file);

@@ -5,15 +5,15 @@ import { InputError } from '../errors.ts';
 
 export interface FetchRangeOptions {
   signal?: AbortSignal;
-  /** Requests for one range, the first included. Default: 5. */
+  /** Most requests for one range, the first included. Default: 5. */
   attempts?: number;
-  /** Pause before the second request; it doubles with each further one. Default: 200. */
+  /** Pause before the second request. It doubles before each further request. Default: 200. */
   waitMs?: number;
   /** Deadline of each request. Default: 60,000. */
   timeoutMs?: number;
 }
 
-/** Fetches a range, or the whole file if `range` is absent. Rejects with an InputError that names the URL. */
+/** Fetches a range, or the whole file if `range` is undefined. Rejects with an InputError that names the URL. */
 export async function fetchBytes(
   url: URL,
   range: { start: number; length: number } | undefined,

@@ -1,4 +1,4 @@
-// The files of a bundle on disk. Sizes are checked when the files are opened, and hashes when bytes are read.
+// Opens the files of a bundle on disk. Sizes are checked when the files are opened, and hashes when bytes are read.
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../errors.ts';
@@ -7,21 +7,21 @@ import { readMetadata, readTensorMap, type TensorMap } from '../safetensors.ts';
 import { shortHash } from './hash.ts';
 import type { Manifest } from './manifest.ts';
 
-export interface Stretch {
+interface FileRange {
   name: string;
   start: number;
   length: number;
-  /** The bytes' short hash. Bytes without one are never returned. */
+  /** The bytes' short hash. Bytes with another hash are not returned, nor any if it is undefined. */
   hash: string | undefined;
-  /** What the bytes are, for error messages. */
+  /** Describes the bytes in errors. */
   what: string;
 }
 
 export interface BundleFiles {
-  /** Bytes in a buffer of their own, so that wider views over them are aligned. */
-  read(stretch: Stretch): Promise<Uint8Array<ArrayBuffer>>;
+  /** Returns the bytes in a buffer of their own, so that typed arrays over them are aligned. */
+  read(range: FileRange): Promise<Uint8Array<ArrayBuffer>>;
   header(name: string): Promise<TensorMap>;
-  /** The texts in a header's metadata. */
+  /** The strings in a header's metadata. */
   metadata(name: string): Promise<Readonly<Record<string, string>>>;
   close(): Promise<void>;
 }

@@ -1,26 +1,26 @@
-// Whether an expert's answer to a golden row agrees with the stored one. Pure.
+// Decides whether an expert's answer to a golden row agrees with the stored answer. Pure.
 import { firstNonFinite } from '../../base/finite.ts';
 import { goldenDigest } from './golden.ts';
 import type { GoldenAnswer } from './goldens.ts';
 import type { Bits } from './tensors.ts';
 
 /**
- * How far another numerics class may be from the stored answer, as a share of its length. Stored answers are rounded to
- * bfloat16, which alone makes up to 2^-8. At 16 and 32 bits all devices compute in float32 and differ by 1e-6. At 4 and 8 bits
- * the CPU kernels and ONNX Runtime on a CPU round activations to int8. They differ by 1e-6, or by 5e-3 if a tie is rounded
- * otherwise. GPUs do not round and differ by up to 1.7e-2, over random experts of 64 to 1,536 inputs and those of nano
- * (test/model/bundle/golden-agreement.test.ts).
+ * Largest distance between the answer of another numerics class and the stored answer, divided by the stored answer's length.
+ * Stored answers are rounded to bfloat16, which alone is a distance of up to 2^-8. At 16 and 32 bits all devices compute in
+ * float32 and differ by 1e-6. At 4 and 8 bits the CPU kernels and ONNX Runtime on a CPU round activations to int8. They differ by
+ * 1e-6, or by 5e-3 if one of them rounds a tie up and the other down. GPUs do not round activations and differ by up to 1.7e-2.
+ * Measured with random experts of 64 to 1,536 inputs and with those of nano (test/model/bundle/golden-agreement.test.ts).
  */
 const tolerances: Readonly<Record<Bits, number>> = { 4: 0.04, 8: 0.04, 16: 0.005, 32: 0.005 };
 
-export interface AgreementOptions {
-  /** The answer and the golden answer are of one numerics class. */
+interface AgreementOptions {
+  /** Whether the answer and the golden answer are of one numerics class. */
   sameClass: boolean;
   /** Bits of the bundle. */
   bits: Bits;
 }
 
-/** Why `answer [hidden]` does not agree with the golden one; undefined if it does. Answers that are not finite never agree. */
+/** Why `answer [hidden]` does not agree with the golden answer; undefined if it does. An infinity or NaN never agrees. */
 export function agrees(
   answer: Float32Array,
   { row, digest }: GoldenAnswer,
@@ -31,7 +31,7 @@ export function agrees(
   if (bad !== undefined) return `number ${bad} of it is not finite`;
   if (sameClass && goldenDigest(answer) === digest) return undefined;
   const error = relativeDistance(answer, row);
-  const off = `it is ${error.toPrecision(2)} of its length away from the golden answer`;
+  const off = `its distance from the golden answer is ${error.toPrecision(2)} of that answer's length`;
   if (sameClass) return `its bits are not those of the golden answer (${off})`;
   const allowed = tolerances[bits];
   return error <= allowed ? undefined : `${off}; another numerics class may be ${allowed}`;

@@ -1,4 +1,4 @@
-// The file of golden rows in a bundle: its tensors, the checks of its header, and reading its bytes.
+// The file of golden rows in a bundle: lists its tensors, checks its header, and reads its bytes.
 import type { ModelConfig } from '../config/config.ts';
 import { InputError, tensorError } from '../errors.ts';
 import type { TensorMap, TensorSpec } from '../safetensors.ts';
@@ -8,12 +8,12 @@ import { GOLDEN_FILE, type GoldenRows } from './manifest.ts';
 /** Bytes of a digest in the file: the first 128 bits of SHA-256. */
 export const DIGEST_BYTES = 16;
 
-/** The metadata key under which the header names the numerics class of the answers. */
+/** The metadata key for the numerics class of the answers. */
 export const CLASS_KEY = 'numerics_class';
 
-export type GoldenShape = Pick<ModelConfig, 'layers' | 'experts' | 'hidden'>;
+type GoldenShape = Pick<ModelConfig, 'layers' | 'experts' | 'hidden'>;
 
-/** Bytes of golden rows, each checked against its hash. */
+/** Reads bytes of golden rows, and checks their hashes. */
 export interface GoldenSource {
   readonly numericsClass: string;
   /** float32 `[layers, hidden]` */
@@ -24,7 +24,7 @@ export interface GoldenSource {
   readAnswers(layer: number): Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** In the order in which they lie in the file. */
+/** The tensors of the file, in order. */
 export function goldenTensors({ layers, experts, hidden }: GoldenShape): TensorSpec[] {
   return [
     { name: 'input', dtype: 'F32', shape: [layers, hidden] },
@@ -63,11 +63,8 @@ export function checkGolden(
     throw new InputError(`${file}: its ${CLASS_KEY} is ${said}, bundle.json says ${rows.numericsClass}`);
   }
   if (rows.answers.length !== shape.layers) {
-    throw tensorError(
-      file,
-      'answers',
-      `bundle.json has hashes for ${rows.answers.length} of ${shape.layers} layers`,
-    );
+    const hashes = `hashes for ${rows.answers.length} of ${shape.layers} layers`;
+    throw tensorError(file, 'answers', `bundle.json has ${hashes}`);
   }
 }
 

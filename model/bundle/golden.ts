@@ -1,9 +1,9 @@
-// Computes a unit's golden row from its layer and expert numbers, and the digest that names an answer's bits.
+// Computes the numbers of golden rows, and the digest of an answer's bits.
 import { shortHash } from './hash.ts';
 
 /**
- * The golden row of a unit, `[hidden]`. Its values are multiples of 2^-23 in [-1, 1), which float32 holds
- * exactly. Only integer arithmetic modulo 2^32 is used, so that every machine computes the same row.
+ * A row `[hidden]` that depends only on the two numbers. Its values are multiples of 2^-23 in [-1, 1), which are exact in
+ * float32. Only integer arithmetic modulo 2^32 is used, so that every machine computes the same row.
  */
 export function goldenInput(layer: number, expert: number, hidden: number): Float32Array {
   const unit = scramble(Math.imul(layer, 65_537) + expert + 1);
@@ -20,7 +20,7 @@ function scramble(word: number): number {
   return x ^ (x >>> 16);
 }
 
-/** Names an output `[hidden]` by its bits (float32, little-endian). */
+/** The hash of an output's bits (float32, little-endian). */
 export function goldenDigest(output: Float32Array): string {
   return shortHash(new Uint8Array(output.buffer, output.byteOffset, output.byteLength));
 }

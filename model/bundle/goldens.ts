@@ -1,17 +1,17 @@
-// Golden rows of an open bundle: a row for each layer, and the answer of each of its experts.
+// Reads the golden rows of an open bundle: a row for each layer, and the answer of each of the layer's experts to it.
 import { widenBrain } from '../floats.ts';
 import type { Bundle } from './bundle.ts';
 import { DIGEST_BYTES } from './golden-file.ts';
 
 /** The answer of a sound expert to its layer's row. */
 export interface GoldenAnswer {
-  /** `[hidden]`, rounded to bfloat16 and not weighted. Other numerics classes come near to it. */
+  /** `[hidden]`, rounded to bfloat16 and not weighted. Sound experts of other numerics classes give nearly this answer. */
   row: Float32Array;
-  /** `goldenDigest` of the answer before rounding. Devices of the same numerics class give exactly these bits. */
+  /** `goldenDigest` of the answer before rounding. Sound experts of the same numerics class give exactly these bits. */
   digest: string;
 }
 
-/** Readable while the bundle is open. They are valid for shards whose content hash is the bundle's. */
+/** Golden rows, readable while the bundle is open. They are valid only for shards with the content hash of this bundle. */
 export interface Goldens {
   /** The numerics class of the device that computed the answers. */
   readonly numericsClass: string;
@@ -47,7 +47,7 @@ export async function openGoldens({ config, golden }: Pick<Bundle, 'config' | 'g
         const reading = { layer, answers };
         kept = reading;
         answers.catch(() => {
-          if (kept === reading) kept = undefined; // the next call reads them again
+          if (kept === reading) kept = undefined; // the next call reads the answers again
         });
       }
       const row = new Float32Array(hidden);

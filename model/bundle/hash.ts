@@ -1,7 +1,7 @@
-// The hashes of a bundle.
+// The hashes in a bundle's manifest.
 import { createHash } from 'node:crypto';
 
-/** The first 128 bits of SHA-256 in hex, which name the bytes of a tensor, an expert or a file. */
+/** The hash of a tensor, an expert or a file: the first 128 bits of SHA-256 over all parts, in hex. */
 export function shortHash(...parts: Uint8Array[]): string {
   const hash = createHash('sha256');
   for (const part of parts) hash.update(part);
@@ -12,14 +12,14 @@ export function shorten(hex: string): string {
   return hex.slice(0, 32);
 }
 
-/** SHA-256 over lines of text, each ending in a newline. It names a whole source or bundle. */
+/** The hash of a whole source or bundle: `sha256:` and 64 hex digits, over lines that each end in a newline. */
 export function hashLines(lines: Iterable<string>): string {
   const hash = createHash('sha256');
   for (const line of lines) hash.update(`${line}\n`);
   return `sha256:${hash.digest('hex')}`;
 }
 
-/** Names a text by its content: `sha256:` and 64 hex digits. */
+/** The hash of a text: `sha256:` and 64 hex digits. */
 export function sha256(text: string): string {
   return `sha256:${createHash('sha256').update(text).digest('hex')}`;
 }

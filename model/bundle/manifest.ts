@@ -1,4 +1,4 @@
-// bundle.json, the manifest: what a bundle is, and where each expert lies in it.
+// Reads and writes bundle.json, the manifest: identity and precision of a bundle, its hashes, and the place of each expert.
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -12,6 +12,7 @@ import {
   text,
   whole,
 } from '../config/json-shapes.ts';
+import type { Unit } from '../devices/expert.ts';
 import { InputError } from '../errors.ts';
 import { type Bits, bundleBits, GROUP } from '../tiles.ts';
 import { hashLines } from './hash.ts';
@@ -20,12 +21,12 @@ export const MANIFEST_FILE = 'bundle.json';
 export const DENSE_FILE = 'dense.safetensors';
 export const GOLDEN_FILE = 'golden.safetensors';
 
-/** `experts-LLLLL.safetensors`: each layer has one file. */
+/** The layer's file, `experts-LLLLL.safetensors`. */
 export function expertsFile(layer: number): string {
   return `experts-${String(layer).padStart(5, '0')}.safetensors`;
 }
 
-/** One expert of one layer: `length` bytes of `file` from `offset`, which are gate, up and down in this order. */
+/** One unit: `length` bytes of `file` from byte `offset` on, which are gate, up and down in this order. */
 export interface ExpertRange {
   file: string;
   offset: number;
@@ -33,7 +34,7 @@ export interface ExpertRange {
   hash: string;
 }
 
-/** Hashes of the tensors of `golden.safetensors` (`answers` has one for each layer) and the numerics class of the answers. */
+/** The numerics class of the golden answers, and the hashes of the file's tensors. `answers` has one hash for each layer. */
 export interface GoldenRows {
   numericsClass: string;
   input: string;
@@ -41,29 +42,28 @@ export interface GoldenRows {
   answers: string[];
 }
 
-/**
- * `identity` names the checkpoint, whatever the precision; `contentHash` names these exact bytes. `files` lists every other
- * file of the bundle, with a hash for those that are copied whole. Ranges are `experts[layer][expert]`. Golden rows are
- * optional.
- */
 export interface Manifest {
   format: 1;
   tool: string;
+  /** Identifies the checkpoint. It is the same at every precision. */
   identity: string;
+  /** Identifies the exact bytes of the bundle. */
   contentHash: string;
   bits: Bits;
   group: typeof GROUP;
   sourceDtypes: string[];
+  /** Every other file of the bundle. Files that are copied whole have a hash. */
   files: Record<string, { bytes: number; hash?: string | undefined }>;
   /** Tensor → hash. */
   dense: Record<string, string>;
+  /** `[layer][expert]` */
   experts: ExpertRange[][];
   goldenRows?: GoldenRows | undefined;
 }
 
 const shortHash = text(/^[0-9a-f]{32}$/, 'a hash of 32 hex digits');
 const fullHash = text(/^sha256:[0-9a-f]{64}$/, 'sha256: and 64 hex digits');
-/** A file beside bundle.json, never a path to another directory. */
+/** A file in the directory of bundle.json, never a path to another directory. */
 const fileName = text(/^[\w][\w.-]*$/, 'the name of a file in the same directory');
 
 const manifestShape: Shape<Manifest> = fields({
@@ -96,7 +96,7 @@ export function parseManifest(json: unknown, file: string): Manifest {
   }
 }
 
-/** Names a bundle's weights and files except its golden rows. Bundles with one content hash are interchangeable. */
+/** The hash of a bundle's weights and files except its golden rows. Bundles with one content hash are interchangeable. */
 export function contentHashOf({ bits, group, files, dense, experts }: Omit<Manifest, 'contentHash'>): string {
   const sorted = <T>(record: Record<string, T>) =>
     Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
@@ -109,6 +109,19 @@ export function contentHashOf({ bits, group, files, dense, experts }: Omit<Manif
       units.map(({ hash }, expert) => `expert ${layer} ${expert} ${hash}`),
     ),
   ]);
+}
+
+/** Throws unless the content hash in the manifest, which comes from `place`, is that of the listed hashes. */
+export function requireContentHash(manifest: Manifest, place: string): void {
+  if (contentHashOf(manifest) === manifest.contentHash) return;
+  const problem = 'field contentHash: does not match the hashes listed: edited or damaged';
+  throw new InputError(`${place}: ${problem}`);
+}
+
+export function expertRange({ experts }: Manifest, { layer, expert }: Unit): ExpertRange {
+  const range = experts[layer]?.[expert];
+  if (range === undefined) throw new RangeError(`the model has no expert ${expert} in layer ${layer}`);
+  return range;
 }
 
 export function parseJson(text: string, path: string): unknown {
@@ -127,16 +140,19 @@ export async function readManifest(dir: string): Promise<Manifest> {
   return parseManifest(parseJson(text, path), path);
 }
 
-/** Writes a new file and renames it, so that a reader sees either the old manifest or the new one, whole. */
 export async function writeManifest(dir: string, manifest: Manifest): Promise<void> {
-  const path = join(dir, MANIFEST_FILE);
-  await writeFile(`${path}.new`, `${JSON.stringify(manifest, null, 1)}\n`, { flush: true });
+  await replaceFile(join(dir, MANIFEST_FILE), `${JSON.stringify(manifest, null, 1)}\n`);
+}
+
+/** Writes a new file and renames it, so that readers see either the old content or the new content, never a part. */
+export async function replaceFile(path: string, data: string | Uint8Array): Promise<void> {
+  await writeFile(`${path}.new`, data, { flush: true });
   await rename(`${path}.new`, path);
 }
 
 /**
- * Adds or replaces the golden rows: `staged`, a file in `dir`, becomes `golden.safetensors`. If the bundle is opened in the
- * meantime, it is complete, with golden rows or without.
+ * Adds or replaces the golden rows: `staged`, a file in `dir`, becomes `golden.safetensors`. At every moment the bundle is
+ * complete, with golden rows or without.
  */
 export async function publishGoldenRows(
   dir: string,

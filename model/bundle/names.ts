@@ -1,4 +1,4 @@
-// Canonical names of a model's tensors, which are Qwen3-MoE's. Other layouts' names: model/convert/layouts.ts.
+// The canonical names of a model's tensors, which are those of Qwen3-MoE. model/convert/layouts.ts has the other layouts.
 import type { Unit } from '../devices/expert.ts';
 
 export const modelNames = {

@@ -1,6 +1,6 @@
-// Where a bundle's weights come from: a directory that has all of them, or a remote place. From there each expert is fetched
-// into a local directory when it is needed.
-import { mkdir, open, readFile, rename, stat, writeFile } from 'node:fs/promises';
+// Sources of a bundle's weights: a directory that has all of them, or a remote place from which each expert is fetched into a
+// local directory when it is needed.
+import { mkdir, open, readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Unit } from '../devices/expert.ts';
 import { InputError } from '../errors.ts';
@@ -9,32 +9,34 @@ import { MAX_HEADER_BYTES } from '../safetensors.ts';
 import { type FetchRangeOptions, fetchBytes } from './fetch-range.ts';
 import { shortHash } from './hash.ts';
 import {
-  contentHashOf,
   type ExpertRange,
+  expertRange,
   GOLDEN_FILE,
   MANIFEST_FILE,
-  type Manifest,
   parseJson,
   parseManifest,
+  replaceFile,
+  requireContentHash,
 } from './manifest.ts';
 
-export interface BringOptions {
+interface BringOptions {
   signal?: AbortSignal;
-  /** Counts bytes, including those that were there already. */
+  /** Counts bytes, including those that were on disk already. */
   onBrought?: (done: number, total: number) => void;
 }
 
 export interface WeightSource {
   /** A bundle for `openBundle`. The bytes of an expert are valid only after `bring`. */
   readonly dir: string;
+  /** Fetches those of the units' bytes that are not on disk yet, and checks their hashes. */
   bring(units: readonly Unit[], options?: BringOptions): Promise<void>;
 }
 
 /** The files of a remote bundle. */
 export interface RemoteFiles {
-  /** Where a file is, for messages. */
+  /** Names the place of a file in messages. */
   place: (file: string) => string;
-  /** Reads a range, or the whole file if `range` is absent. Rejects with an InputError that names the place. */
+  /** Reads a range, or the whole file if `range` is undefined. Rejects with an InputError that names the place. */
   read: (
     file: string,
     range: { start: number; length: number } | undefined,
@@ -42,7 +44,7 @@ export interface RemoteFiles {
   ) => Promise<Uint8Array<ArrayBuffer>>;
 }
 
-export interface HttpSourceOptions extends FetchRangeOptions {
+interface HttpSourceOptions extends FetchRangeOptions {
   /** URL of the bundle, ending in `/`. */
   url: URL;
   cache: string;
@@ -50,7 +52,7 @@ export interface HttpSourceOptions extends FetchRangeOptions {
 
 /** Experts that are fetched at a time. */
 const AT_ONCE = 4;
-/** Bytes of the first request for a header. Most headers are shorter and so take one request. */
+/** Bytes of the first request for a header. Most headers are shorter, so that one request is enough. */
 const FIRST_BYTES = 64 * 1024;
 
 export function diskSource(dir: string): WeightSource {
@@ -72,19 +74,12 @@ export function httpSource({ url, cache, ...options }: HttpSourceOptions): Promi
  * Resolves when the manifest, the files that are read whole and the headers of the others have been fetched. Bundles are
  * kept in `cache`, each in a directory named by its content hash.
  */
-export async function remoteSource({
-  files,
-  cache,
-}: {
-  files: RemoteFiles;
-  cache: string;
-}): Promise<WeightSource> {
+export async function remoteSource(options: { files: RemoteFiles; cache: string }): Promise<WeightSource> {
+  const { files, cache } = options;
   const at = files.place(MANIFEST_FILE);
   const text = Buffer.from(await files.read(MANIFEST_FILE, undefined, undefined)).toString();
   const manifest = parseManifest(parseJson(text, at), at);
-  if (contentHashOf(manifest) !== manifest.contentHash) {
-    throw new InputError(`${at}: field contentHash: does not match the hashes listed: edited or damaged`);
-  }
+  requireContentHash(manifest, at);
   const dir = join(cache, manifest.contentHash.replace(/^sha256:/, '').slice(0, 16));
   await mkdir(dir, { recursive: true });
   for (const [name, listed] of Object.entries(manifest.files)) {
@@ -92,15 +87,13 @@ export async function remoteSource({
     if (listed.hash !== undefined || name === GOLDEN_FILE) await fetchWhole(file, files);
     else await fetchHeader(file, files);
   }
-  await replace(join(dir, MANIFEST_FILE), Buffer.from(text));
+  await replaceFile(join(dir, MANIFEST_FILE), text);
   return {
     dir,
-    bring: (units, { signal, onBrought } = {}) =>
-      bring(manifest, units, {
-        fetchRange: ({ file, offset, length }) => files.read(file, { start: offset, length }, signal),
-        dir,
-        onBrought: onBrought ?? (() => {}),
-      }),
+    bring(units, options) {
+      const wanted = units.map((unit) => ({ ...expertRange(manifest, unit), unit }));
+      return bring(wanted, { dir, files, ...options });
+    },
   };
 }
 
@@ -112,28 +105,27 @@ interface Listed {
 }
 
 async function fetchWhole({ name, path, bytes, hash }: Listed, files: RemoteFiles): Promise<void> {
-  const there = await readFile(path).catch(() => undefined); // a file that cannot be read is fetched
-  if (there?.length === bytes && (hash === undefined || shortHash(there) === hash)) return;
+  const found = await readFile(path).catch(() => undefined); // a file that cannot be read is fetched
+  if (found?.length === bytes && (hash === undefined || shortHash(found) === hash)) return;
   const fetched = await files.read(name, undefined, undefined);
   const at = files.place(name);
   if (fetched.length !== bytes) throw new InputError(`${at}: has ${fetched.length} bytes, not ${bytes}`);
   if (hash !== undefined && shortHash(fetched) !== hash) {
     throw new InputError(`${at}: does not match its hash in ${MANIFEST_FILE}: damaged or replaced`);
   }
-  await replace(path, fetched);
+  await replaceFile(path, fetched);
 }
 
-/** Makes a sparse file of the right size that holds only its header. It takes disk space when experts are written. */
+/** Makes a sparse file of the full size that contains only its header. Experts take disk space when they are written. */
 async function fetchHeader({ name, path, bytes }: Listed, files: RemoteFiles): Promise<void> {
-  const there = await stat(path).catch(() => undefined); // a missing file is fetched
-  if (there?.size === bytes) return;
+  const found = await stat(path).catch(() => undefined); // a missing file is fetched
+  if (found?.size === bytes) return;
   const upTo = (length: number) => files.read(name, { start: 0, length }, undefined);
   let head = await upTo(Math.min(FIRST_BYTES, bytes));
   const length = head.length < 8 ? 0 : Number(Buffer.from(head.buffer).readBigUInt64LE());
   if (8 + length > Math.min(bytes, MAX_HEADER_BYTES)) {
-    throw new InputError(
-      `${files.place(name)}: its header claims ${length} bytes: it is not a safetensors file`,
-    );
+    const problem = `its header claims ${length} bytes: it is not a safetensors file`;
+    throw new InputError(`${files.place(name)}: ${problem}`);
   }
   if (8 + length > head.length) head = await upTo(8 + length);
   const handle = await open(`${path}.new`, 'w');
@@ -146,62 +138,42 @@ async function fetchHeader({ name, path, bytes }: Listed, files: RemoteFiles): P
   await rename(`${path}.new`, path);
 }
 
-interface Bringing {
+type WantedRange = ExpertRange & { unit: Unit };
+
+interface Bringing extends BringOptions {
   dir: string;
-  fetchRange: (range: ExpertRange) => Promise<Uint8Array>;
-  onBrought: (done: number, total: number) => void;
+  files: RemoteFiles;
 }
 
-/** Continues an interrupted run: what is sound on disk is not fetched again. */
-async function bring(
-  manifest: Manifest,
-  units: readonly Unit[],
-  { dir, fetchRange, onBrought }: Bringing,
-): Promise<void> {
-  const ranges = units.map((unit) => ({ unit, range: rangeOf(manifest, unit) }));
-  const total = ranges.reduce((sum, { range }) => sum + range.length, 0);
+/** Experts that are sound on disk, as after an interrupted run, are not fetched again. */
+async function bring(wanted: WantedRange[], options: Bringing): Promise<void> {
+  const total = wanted.reduce((sum, { length }) => sum + length, 0);
   let done = 0;
   const lane = async () => {
-    for (let next = ranges.shift(); next !== undefined; next = ranges.shift()) {
-      const { unit, range } = next;
-      await bringOne(join(dir, range.file), unit, range, fetchRange);
-      done += range.length;
-      onBrought(done, total);
+    for (let next = wanted.shift(); next !== undefined; next = wanted.shift()) {
+      await bringOne(next, options);
+      done += next.length;
+      options.onBrought?.(done, total);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, lane));
 }
 
-async function bringOne(
-  path: string,
-  { layer, expert }: Unit,
-  range: ExpertRange,
-  fetchRange: Bringing['fetchRange'],
-): Promise<void> {
+async function bringOne(wanted: WantedRange, { dir, files, signal }: Bringing): Promise<void> {
+  const { unit, file, offset, length, hash } = wanted;
+  const path = join(dir, file);
   const handle = await open(path, 'r+');
   try {
-    const there = new Uint8Array(range.length);
-    await readExactly(handle, there, range.offset, path);
-    if (shortHash(there) === range.hash) return;
-    const fetched = await fetchRange(range);
-    if (shortHash(fetched) !== range.hash) {
-      const what = `expert ${expert} of layer ${layer}`;
-      throw new InputError(`${path}: ${what}: what was fetched does not match its hash in ${MANIFEST_FILE}`);
+    const found = new Uint8Array(length);
+    await readExactly(handle, found, offset, path);
+    if (shortHash(found) === hash) return;
+    const fetched = await files.read(file, { start: offset, length }, signal);
+    if (shortHash(fetched) !== hash) {
+      const what = `expert ${unit.expert} of layer ${unit.layer}`;
+      throw new InputError(`${path}: ${what}: the fetched bytes do not match their hash in ${MANIFEST_FILE}`);
     }
-    await handle.write(fetched, 0, range.length, range.offset);
+    await handle.write(fetched, 0, length, offset);
   } finally {
     await handle.close();
   }
-}
-
-function rangeOf(manifest: Manifest, { layer, expert }: Unit): ExpertRange {
-  const range = manifest.experts[layer]?.[expert];
-  if (range === undefined) throw new RangeError(`the model has no expert ${expert} in layer ${layer}`);
-  return range;
-}
-
-/** Replaces a file in one step: readers see the old bytes or the new ones, whole. */
-async function replace(path: string, bytes: Uint8Array): Promise<void> {
-  await writeFile(`${path}.new`, bytes, { flush: true });
-  await rename(`${path}.new`, path);
 }

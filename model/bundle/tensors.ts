@@ -1,4 +1,4 @@
-// Which tensors a model has, and how a bundle stores each.
+// Lists the tensors of a model, and says how a bundle stores each.
 import type { ModelConfig } from '../config/config.ts';
 import type { Unit } from '../devices/expert.ts';
 import type { TensorSpec } from '../safetensors.ts';
@@ -8,7 +8,7 @@ import { expertNames, layerNames, modelNames } from './names.ts';
 
 export type { Bits } from '../tiles.ts';
 
-/** A matrix `[rows, cols]` is stored at the bundle's bits, a small tensor in the source's own type at every precision. */
+/** A matrix `[rows, cols]` is stored at the bundle's bits. A small tensor keeps the source's own type at every precision. */
 export type CanonicalTensor =
   | { kind: 'matrix'; name: string; shape: readonly [rows: number, cols: number] }
   | { kind: 'small'; name: string; shape: readonly number[] };
@@ -54,8 +54,8 @@ export function expertTensors({ hidden, inner }: ModelConfig, unit: Unit) {
 }
 
 /**
- * The config with `qkNorm` as the tensors show it. `shapeOf` gives a tensor's shape by its canonical name. If one head is
- * the whole projection, the two kinds of norm are the same, and the config decides.
+ * The config with the `qkNorm` that the tensors' shapes show. `shapeOf` gives a tensor's shape by its canonical name. With a
+ * single head, the two kinds of norm are the same, so that the config decides.
  */
 export function withNormShapes(
   config: ModelConfig,
@@ -69,7 +69,7 @@ export function withNormShapes(
   return { ...config, qkNorm: 'head' };
 }
 
-/** How a bundle stores a matrix. At 16 bits a 16-bit source keeps its own type, and float32 becomes float16. */
+/** The encoding of a matrix in a bundle. At 16 bits a 16-bit source keeps its own type, and float32 becomes float16. */
 export function storedEncoding(bits: Bits, sourceDtype: string): Encoding {
   const tiles = tilesAt(bits);
   if (tiles !== undefined) return tiles;

@@ -1,7 +1,7 @@
-// Typed and checked reading of the fields of a config.json.
+// Reads the fields of a config.json with checked types.
 import { InputError } from '../errors.ts';
 
-/** Every real dimension is far below this. Larger numbers are errors or attacks. */
+/** The largest count that is accepted. Real models are far below it; larger numbers are errors or attacks. */
 const LARGEST = 2 ** 24;
 
 /** The fields of one object of one file. Each reader throws an InputError that names both. */
@@ -62,7 +62,7 @@ export function readFields(json: unknown, file: string, prefix = ''): Fields {
   };
 }
 
-/** A value as JSON, cut to fit one line. */
+/** A value as JSON, of at most 60 characters. */
 export function show(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;

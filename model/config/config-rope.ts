@@ -1,5 +1,4 @@
-// Rotary position settings of a config.json, in the old spelling (rope_theta, rope_scaling) and the new
-// (rope_parameters).
+// Reads the rotary position settings of a config.json, in the old form (rope_theta, rope_scaling) or the new (rope_parameters).
 import type { Fields } from './config-fields.ts';
 
 export type RopeScaling =
@@ -93,7 +92,7 @@ function parseYarn(rope: Fields, context: number): RopeScaling {
   };
 }
 
-/** What cos and sin are multiplied by: YaRN's 0.1 ln(factor) + 1, or the quotient of DeepSeek's two variants of it. */
+/** The factor on cosines and sines: YaRN's 0.1 ln(factor) + 1, or the quotient of DeepSeek's two variants of it. */
 function yarnAttention(rope: Fields, factor: number): number {
   const attention = (mscale: number): number => (factor <= 1 ? 1 : 0.1 * mscale * Math.log(factor) + 1);
   if (rope.raw('mscale') === 0 || rope.raw('mscale_all_dim') === 0) return attention(1);

@@ -1,5 +1,5 @@
-// Refuses settings of a config.json that this engine does not support, by the field's name. So nothing is ignored, and answers
-// are never silently wrong.
+// Refuses settings of a config.json that this engine does not support. The error names the field. No such setting is ignored,
+// because the answers would then be silently wrong.
 import { type Fields, show } from './config-fields.ts';
 
 /** These fields change the model unless they are absent, null or one of these values. */
@@ -30,10 +30,8 @@ export function refuseUnsupported(fields: Fields): void {
   }
   const denseLayers = fields.raw('mlp_only_layers');
   if (denseLayers !== undefined && !(Array.isArray(denseLayers) && denseLayers.length === 0)) {
-    fields.refuse(
-      'mlp_only_layers',
-      `${show(denseLayers)} is not supported: every layer must be a mixture of experts`,
-    );
+    const reason = 'is not supported: every layer must be a mixture of experts';
+    fields.refuse('mlp_only_layers', `${show(denseLayers)} ${reason}`);
   }
   const layerTypes = fields.raw('layer_types');
   if (layerTypes === undefined) return;
@@ -43,7 +41,7 @@ export function refuseUnsupported(fields: Fields): void {
     fields.refuse('layer_types', `${show(other)} is not supported (full_attention is)`);
 }
 
-/** A sliding window as wide as the context never slides. Qwen3 configs name one that is off unless `use_sliding_window`. */
+/** A sliding window as wide as the context has no effect. Qwen3's window is off unless `use_sliding_window` is true. */
 export function refuseWindow(fields: Fields, layout: string, context: number): void {
   const used = fields.flag('use_sliding_window', layout !== 'qwen3_moe');
   if (!used || !fields.has('sliding_window')) return;

@@ -1,17 +1,15 @@
-// A checkpoint's shape and rules, read from the contents of its config.json.
+// Reads a checkpoint's shape and rules from its config.json.
 import { type Fields, readFields, show } from './config-fields.ts';
 import { parseRope, type RopeConfig } from './config-rope.ts';
 import { refuseUnsupported, refuseWindow } from './config-unsupported.ts';
 
-/**
- * How the router's scores become weights. It is a property of the checkpoint; docs/models.md has the sources.
- */
+/** The checkpoint's rule that turns the router's scores into weights. docs/models.md has the sources. */
 export interface RoutingConfig {
   /** `softmax` over all experts, or elementwise `sigmoid` with a selection bias. */
   score: 'softmax' | 'sigmoid';
-  /** Divide the chosen weights by their sum. For `sigmoid` this applies only if k > 1. */
+  /** Whether the chosen weights are divided by their sum. For `sigmoid` this applies only if k > 1. */
   renormalise: boolean;
-  /** `e_score_correction_bias` is added to the scores for the choice, but not to the weights. */
+  /** Whether `e_score_correction_bias` is added to the scores when experts are chosen. It does not affect the weights. */
   selectionBias: boolean;
   /** Factor on every weight (`routed_scaling_factor`). */
   scale: number;
@@ -27,7 +25,7 @@ export interface ModelConfig {
   headDim: number;
   /** Experts in each layer. */
   experts: number;
-  /** `[layers]`: the number of experts per token, k, of each layer. */
+  /** `[layers]`, k, the number of experts per token. */
   expertsPerToken: readonly number[];
   /** Inner width of one expert. */
   inner: number;
@@ -42,12 +40,12 @@ export interface ModelConfig {
   routing: RoutingConfig;
 }
 
-/** Limits the layers, because a false number would cost memory before missing tensors are noticed. */
+/** Most layers that are accepted, because a wrong number would take much memory before missing tensors are noticed. */
 const MOST_LAYERS = 4096;
 
 /**
- * For each layout (`model_type`), its name in messages, the values that Hugging Face's configuration classes
- * give to absent fields, and the names of fields that differ between layouts.
+ * For each layout (`model_type`): its name in messages, the values that Hugging Face's configuration classes give to absent
+ * fields, and the names of fields that differ between layouts.
  */
 const layouts = {
   qwen3_moe: {
@@ -88,9 +86,8 @@ type Layout = keyof typeof layouts;
 export const supportedLayouts = Object.entries(layouts).map(([type, { title }]) => ({ type, title }));
 
 /**
- * The model that a config.json describes. A field that is missing, contradictory or unsupported throws an
- * InputError that names the field and `file`. `qkNorm` is the layout's usual one; `withNormShapes` corrects
- * it by the tensors' shapes.
+ * The model that a config.json describes. A field that is missing, contradictory or unsupported throws an InputError that
+ * names the field and `file`. `qkNorm` is the layout's usual value; `withNormShapes` corrects it by the tensors' shapes.
  */
 export function parseConfig(json: unknown, file: string): ModelConfig {
   const fields = readFields(json, file);

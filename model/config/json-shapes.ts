@@ -1,11 +1,11 @@
-// Shapes of JSON values. Each checks a value and returns it typed, or throws an error with the path of the wrong field. Shards
-// read their manifest with these instead of zod, which takes 9 MB of memory.
+// Shapes, which are functions that check a JSON value and return it typed. If a field is wrong, the error has its path. Shards
+// read their manifest with shapes instead of zod, because zod takes 9 MB of memory.
 
-/** `path` names the value in errors, such as `experts.0.3.hash`. It is empty for the whole. */
+/** `path` names the value in errors, such as `experts.0.3.hash`. It is empty for the whole document. */
 export type Shape<T> = (value: unknown, path: string) => T;
 
 /** The type that a shape returns. */
-export type Shaped<S> = S extends Shape<infer T> ? T : never;
+type Shaped<S> = S extends Shape<infer T> ? T : never;
 
 export class ShapeError extends Error {
   constructor(path: string, reason: string) {
@@ -14,7 +14,7 @@ export class ShapeError extends Error {
   }
 }
 
-/** Text, optionally matching a pattern. `what` names such text in errors. */
+/** A string, which must match `pattern` if that is given. `what` describes such strings in errors. */
 export function text(pattern?: RegExp, what = `text like ${pattern}`): Shape<string> {
   return (value, path) => {
     if (typeof value !== 'string') throw new ShapeError(path, `is ${kindOf(value)}, not text`);
@@ -23,7 +23,7 @@ export function text(pattern?: RegExp, what = `text like ${pattern}`): Shape<str
   };
 }
 
-/** A whole number that a float holds exactly. */
+/** A safe integer of at least `least`. */
 export function whole(least: number): Shape<number> {
   return (value, path) => {
     if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least) return value;
@@ -47,7 +47,7 @@ export function list<T>(item: Shape<T>): Shape<T[]> {
   };
 }
 
-/** Any keys of one shape, with values of another. */
+/** An object with any keys. Its keys have one shape, and its values another. */
 export function record<T>(key: Shape<string>, item: Shape<T>): Shape<Record<string, T>> {
   return (value, path) =>
     Object.fromEntries(
@@ -58,7 +58,7 @@ export function record<T>(key: Shape<string>, item: Shape<T>): Shape<Record<stri
     );
 }
 
-/** These keys. Others are dropped. */
+/** An object with these keys. Other keys are dropped. */
 export function fields<S extends Record<string, Shape<unknown>>>(
   shapes: S,
 ): Shape<{ [K in keyof S]: Shaped<S[K]> }> {
@@ -73,7 +73,7 @@ export function fields<S extends Record<string, Shape<unknown>>>(
   };
 }
 
-/** A key that may be absent. */
+/** The value of a key that may be absent. */
 export function optional<T>(shape: Shape<T>): Shape<T | undefined> {
   return (value, path) => (value === undefined ? undefined : shape(value, path));
 }

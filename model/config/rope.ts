@@ -1,13 +1,12 @@
-// Rotary position embedding: frequencies by scaling rule, cosines and sines by position.
+// Computes rotary position embeddings: frequencies by scaling rule, and cosines and sines by position.
 // Sources: RoFormer (arXiv 2104.09864); YaRN (arXiv 2309.00071); "llama3" as in Llama 3.1's published configuration.
 import type { ModelConfig } from './config.ts';
-import type { RopeScaling } from './config-rope.ts';
+import type { RopeConfig, RopeScaling } from './config-rope.ts';
 
-/** By how many radians a position turns each pair of a head, `[headDim / 2]`, and the factor on cosines and sines. */
-export function rotations(
+/** `frequencies [headDim / 2]`: radians by which a position turns each pair of a head. `factor`: factor on cosines and sines. */
+function rotations(
   headDim: number,
-  base: number,
-  scaling: RopeScaling,
+  { base, scaling }: RopeConfig,
 ): { frequencies: Float64Array; factor: number } {
   const frequencies = Float64Array.from({ length: headDim / 2 }, (_, i) => base ** ((-2 * i) / headDim));
   switch (scaling.type) {
@@ -18,11 +17,11 @@ export function rotations(
     case 'llama3':
       return { frequencies: frequencies.map((f) => llama3(f, scaling)), factor: 1 };
     case 'yarn':
-      return { frequencies: yarn(frequencies, headDim, base, scaling), factor: scaling.attentionFactor };
+      return { frequencies: yarn(frequencies, base, scaling), factor: scaling.attentionFactor };
   }
 }
 
-/** Long wavelengths are stretched by the factor, short ones kept, those between blended. */
+/** Long wavelengths are stretched by the factor, short ones are kept, and those between are blended. */
 function llama3(frequency: number, scaling: RopeScaling & { type: 'llama3' }): number {
   const { factor, lowFreqFactor, highFreqFactor, originalContext } = scaling;
   const turns = (originalContext * frequency) / (2 * Math.PI);
@@ -32,13 +31,11 @@ function llama3(frequency: number, scaling: RopeScaling & { type: 'llama3' }): n
   return (1 - kept) * (frequency / factor) + kept * frequency;
 }
 
-/** Pairs that turn more than `betaFast` times in the original context are kept, fewer than `betaSlow` interpolated. */
-function yarn(
-  frequencies: Float64Array,
-  headDim: number,
-  base: number,
-  scaling: RopeScaling & { type: 'yarn' },
-): Float64Array {
+type Yarn = RopeScaling & { type: 'yarn' };
+
+/** Pairs that turn more than `betaFast` times in the original context are kept; below `betaSlow` times they are interpolated. */
+function yarn(frequencies: Float64Array, base: number, scaling: Yarn): Float64Array {
+  const headDim = 2 * frequencies.length;
   const { factor, originalContext, betaFast, betaSlow, truncate } = scaling;
   const pairThatTurns = (times: number) =>
     (headDim * Math.log(originalContext / (times * 2 * Math.PI))) / (2 * Math.log(base));
@@ -52,7 +49,7 @@ function yarn(
   });
 }
 
-/** Cosines and sines of positions. Each is computed once and kept. */
+/** A table of cosines and sines of positions. Each is computed only once. */
 export class RotationTable {
   readonly #half: number;
   readonly #frequencies: Float64Array;
@@ -61,7 +58,7 @@ export class RotationTable {
   #sin = new Float32Array(0);
 
   constructor({ headDim, rope }: Pick<ModelConfig, 'headDim' | 'rope'>) {
-    const { frequencies, factor } = rotations(headDim, rope.base, rope.scaling);
+    const { frequencies, factor } = rotations(headDim, rope);
     this.#half = headDim / 2;
     this.#frequencies = frequencies;
     this.#factor = factor;

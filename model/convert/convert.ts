@@ -1,17 +1,20 @@
 // Converts a Hugging Face checkpoint to a bundle. This file finds the model's tensors; the plan's tasks encode and write them.
+import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { canonicalJson, hashLines, shortHash } from '../bundle/hash.ts';
 import { modelNames } from '../bundle/names.ts';
 import { type Bits, type CanonicalTensor, denseTensors, expertTensors } from '../bundle/tensors.ts';
 import type { ModelConfig } from '../config/config.ts';
 import { tensorError } from '../errors.ts';
+import { readExactly } from '../reading/read-exactly.ts';
 import { type Checkpoint, openCheckpoint, type SourceTensor } from './checkpoint.ts';
 import type { JournalEntry } from './journal.ts';
 import { isHarmless, isStackedExperts, sourceName } from './layouts.ts';
 import { type BundlePlan, planBundle, type TensorSource } from './plan.ts';
 import type { FloatDtype } from './task.ts';
-import { sameBytes } from './tied.ts';
 import { type WriteOptions, type WrittenBundle, writeBundle } from './write-bundle.ts';
+
+const SLICE_BYTES = 4 << 20;
 
 interface ConvertOptions extends WriteOptions {
   /** A directory with config.json and safetensors weights. */
@@ -108,6 +111,24 @@ async function checkTensors(checkpoint: Checkpoint): Promise<void> {
       throw tensorError(extra.path, extra.name, 'differs from the embedding, though config.json ties them');
     }
     throw tensorError(extra.path, extra.name, 'is not part of the model that config.json describes');
+  }
+}
+
+/** Compares two tensors on disk. Checkpoints with tied embeddings often store the head as well. */
+async function sameBytes(a: SourceTensor, b: SourceTensor): Promise<boolean> {
+  if (a.bytes !== b.bytes || a.dtype !== b.dtype) return false;
+  const [fileA, fileB] = [await open(a.path), await open(b.path)];
+  try {
+    for (let done = 0; done < a.bytes; done += SLICE_BYTES) {
+      const length = Math.min(SLICE_BYTES, a.bytes - done);
+      const [left, right] = [Buffer.alloc(length), Buffer.alloc(length)];
+      await readExactly(fileA, left, a.start + done, a.path);
+      await readExactly(fileB, right, b.start + done, b.path);
+      if (!left.equals(right)) return false;
+    }
+    return true;
+  } finally {
+    await Promise.all([fileA.close(), fileB.close()]);
   }
 }
 

@@ -101,7 +101,7 @@ test.each<[string, Trick, RegExp]>([
     ({ headers }, response, body) =>
       headers.range?.startsWith('bytes=0-') === false &&
       !!response.writeHead(206).end(body.map((byte) => byte ^ 1)),
-    /expert 3 of layer 0: what was fetched does not match its hash in bundle\.json$/,
+    /expert 3 of layer 0: the fetched bytes do not match their hash in bundle\.json$/,
   ],
   [
     'never works',
