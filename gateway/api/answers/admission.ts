@@ -1,4 +1,5 @@
 // Delays the status line of a stream until the engine has admitted the request or some time has passed.
+import { setTimeout } from 'node:timers/promises';
 
 /**
  * Waits for the stream's first item, but at most `waitMs`, and returns the whole stream. Throws if the stream fails in that time.
@@ -12,11 +13,9 @@ export async function admitted<Item>(
   waitMs: number,
 ): Promise<AsyncGenerator<Item, void, undefined>> {
   const first = stream.next();
-  let timer: NodeJS.Timeout | undefined;
-  const waited = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, waitMs);
-  });
-  await Promise.race([first, waited]).finally(() => clearTimeout(timer));
+  const timer = new AbortController();
+  const waited = setTimeout(waitMs, undefined, { signal: timer.signal });
+  await Promise.race([first, waited]).finally(() => timer.abort());
   return resume(first, stream);
 }
 

@@ -48,11 +48,11 @@ export interface AnswerOptions {
   /** Whether this choice counts the tokens of the prompt. */
   countsPrompt: boolean;
   /**
-   * Yield the prompt first. The choice that counts the prompt calls `scored` with its log-probabilities. Every choice waits for
-   * `prompt`, which is undefined if the choice that counts the prompt failed.
+   * Yield the prompt first. The choice that counts the prompt calls `scored` with its log-probabilities, or with undefined if it ends
+   * before. Every choice waits for `prompt`, which is then undefined too.
    */
   echo?: {
-    scored: (logprobs: readonly PromptLogprob[]) => void;
+    scored: (logprobs: readonly PromptLogprob[] | undefined) => void;
     prompt: Promise<EchoedPrompt | undefined>;
   };
   /** Called once with the log-probabilities of the prompt. */
@@ -80,54 +80,59 @@ export async function* answer({
   const stop = new AbortController();
   const logprobs: PromptLogprob[] = [];
   let completionTokens = 0;
-  for await (const part of engine.generate(request, AbortSignal.any([signal, stop.signal]))) {
-    if (part.type === 'error') throw fromGeneration(part.error);
-    if (part.type === 'prompt') {
-      for (const logprob of part.logprobs) logprobs.push(logprob);
-      continue;
+  try {
+    for await (const part of engine.generate(request, AbortSignal.any([signal, stop.signal]))) {
+      if (part.type === 'error') throw fromGeneration(part.error);
+      if (part.type === 'prompt') {
+        for (const logprob of part.logprobs) logprobs.push(logprob);
+        continue;
+      }
+      if (text === undefined) {
+        if (countsPrompt) echo?.scored(logprobs);
+        onScored?.(logprobs);
+        const prompt = await echo?.prompt;
+        if (echo && prompt === undefined) return;
+        text = new AnswerText(tokenizer, { ...rules, offset: prompt?.length ?? 0 });
+        if (prompt !== undefined) yield { type: 'prompt', index, prompt };
+      }
+      let released: Released;
+      if (part.type === 'token') {
+        completionTokens++;
+        onToken(index);
+        const { type: _type, began: _began, degradedHops: _hops, ...token } = part;
+        released = text.push(token);
+        if (released.stopped) stop.abort();
+      } else {
+        completionTokens = part.completionTokens;
+        released = text.end();
+      }
+      const { tokens, stopped, stopString } = released;
+      if (released.text.length > 0 || tokens.length > 0) {
+        yield { type: 'text', index, text: released.text, tokens };
+      }
+      if (part.type === 'token' && !stopped) continue;
+      const finish = part.type === 'finish' ? part : undefined;
+      yield {
+        type: 'finish',
+        index,
+        reason: stopped ? 'stop' : (finish?.reason ?? 'stop'),
+        stop:
+          stopped || finish?.stopId === undefined
+            ? undefined
+            : { id: finish.stopId, offset: text.offset, ...finish.stopLogprob },
+        stopString,
+        usage: {
+          promptTokens: countsPrompt ? (finish?.promptTokens ?? request.prompt.length) : 0,
+          completionTokens,
+          cachedTokens: countsPrompt ? finish?.cachedTokens : 0,
+          degradedHops: part.degradedHops,
+        },
+      };
+      return;
     }
-    if (text === undefined) {
-      if (countsPrompt) echo?.scored(logprobs);
-      onScored?.(logprobs);
-      const prompt = await echo?.prompt;
-      if (echo && prompt === undefined) return;
-      text = new AnswerText(tokenizer, { ...rules, offset: prompt?.length ?? 0 });
-      if (prompt !== undefined) yield { type: 'prompt', index, prompt };
-    }
-    let released: Released;
-    if (part.type === 'token') {
-      completionTokens++;
-      onToken(index);
-      const { type: _type, began: _began, degradedHops: _hops, ...token } = part;
-      released = text.push(token);
-      if (released.stopped) stop.abort();
-    } else {
-      completionTokens = part.completionTokens;
-      released = text.end();
-    }
-    const { tokens, stopped, stopString } = released;
-    if (released.text.length > 0 || tokens.length > 0) {
-      yield { type: 'text', index, text: released.text, tokens };
-    }
-    if (part.type === 'token' && !stopped) continue;
-    const finish = part.type === 'finish' ? part : undefined;
-    yield {
-      type: 'finish',
-      index,
-      reason: stopped ? 'stop' : (finish?.reason ?? 'stop'),
-      stop:
-        stopped || finish?.stopId === undefined
-          ? undefined
-          : { id: finish.stopId, offset: text.offset, ...finish.stopLogprob },
-      stopString,
-      usage: {
-        promptTokens: countsPrompt ? (finish?.promptTokens ?? request.prompt.length) : 0,
-        completionTokens,
-        cachedTokens: countsPrompt ? finish?.cachedTokens : 0,
-        degradedHops: part.degradedHops,
-      },
-    };
-    return;
+  } finally {
+    // Without effect if the prompt has been scored. Otherwise the other choices must not wait for it.
+    if (countsPrompt) echo?.scored(undefined);
   }
   if (signal.aborted) throw new ClientGone();
   const message = 'The generation ended without a finish.';

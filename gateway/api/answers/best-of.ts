@@ -19,19 +19,15 @@ export function bestChoices<Made extends Choice>(
   for (let first = 0; first < choices.length; first += made) {
     const ofPrompt = choices.slice(first, first + made);
     const means = new Map(ofPrompt.map((choice) => [choice, meanLogprob(choice)]));
-    const ranked = ofPrompt.toSorted((a, b) => compare(means.get(b), means.get(a)));
+    const ranked = ofPrompt.toSorted((a, b) => (means.get(b) ?? 0) - (means.get(a) ?? 0));
     best.push(...ranked.slice(0, wanted));
   }
   return best.map((choice, index) => ({ ...choice, index }));
 }
 
+/** Always finite, because the difference of two infinities is NaN. */
 function meanLogprob({ tokens }: Choice): number {
-  if (tokens.length === 0) return Number.NEGATIVE_INFINITY;
+  if (tokens.length === 0) return -Number.MAX_VALUE;
   const sum = tokens.reduce((total, { logprob }) => total + (logprob ?? Number.NEGATIVE_INFINITY), 0);
-  return sum / tokens.length;
-}
-
-/** Does not subtract equal values, because the difference of two infinities is NaN. */
-function compare(a = Number.NEGATIVE_INFINITY, b = Number.NEGATIVE_INFINITY): number {
-  return a === b ? 0 : a - b;
+  return Math.max(sum / tokens.length, -Number.MAX_VALUE);
 }

@@ -104,7 +104,7 @@ export function generations(
       };
       const index = p * made + choice;
       const watch = record.generation(index);
-      const source = answer({
+      return answer({
         engine: { generate: (asked, signal) => watch.follow(engine.generate(asked, signal)) },
         tokenizer,
         request: generation,
@@ -116,7 +116,6 @@ export function generations(
         signal,
         onToken: (index) => record.token(index),
       });
-      return choice === 0 ? endingWith(source, () => scored.resolve(undefined)) : source;
     });
   });
   return merge(
@@ -124,17 +123,6 @@ export function generations(
     () => cancel.abort(),
     () => slices.pause(record.tenant),
   );
-}
-
-async function* endingWith<Item>(
-  source: AsyncGenerator<Item, void, undefined>,
-  ended: () => void,
-): AsyncGenerator<Item, void, undefined> {
-  try {
-    yield* source;
-  } finally {
-    ended();
-  }
 }
 
 /** The lowest rung that the request allows, or else the gateway's default. */

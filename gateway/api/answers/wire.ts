@@ -117,14 +117,16 @@ function totalUsage(choices: readonly ChoiceUsage[]): Usage {
   const reasoning = choices.flatMap(({ reasoningTokens }) => reasoningTokens ?? []);
   const degraded = totalHops(choices);
   const usage = {
-    prompt_tokens: prompt,
-    completion_tokens: completion,
-    total_tokens: prompt + completion,
+    ...tokenCounts(prompt, completion),
     ...(reasoning.length > 0 && { completion_tokens_details: { reasoning_tokens: sum(reasoning) } }),
     ...(degraded !== undefined && { degraded_hops: degraded }),
   };
   if (cached.length < choices.length) return usage;
   return { ...usage, prompt_tokens_details: { cached_tokens: sum(cached) } };
+}
+
+function tokenCounts(prompt: number, completion: number): Usage {
+  return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
 }
 
 function totalHops(choices: readonly ChoiceUsage[]): DegradedHops | undefined {
@@ -185,15 +187,6 @@ async function* chunks<P extends Piece, F extends Finish, C extends Choice>(
   const usages: ChoiceUsage[] = [];
   const generated = new Array<number>(count).fill(0);
   let first = true;
-  function usageSoFar(): Usage | null {
-    if (!continuous) return null;
-    const completion = sum(generated);
-    return {
-      prompt_tokens: promptTokens,
-      completion_tokens: completion,
-      total_tokens: promptTokens + completion,
-    };
-  }
   function chunk(choices: object[], tokens: readonly AnswerToken[] = [], extra: object = {}): object {
     const own = {
       ...(first && { seed: frame.seed }),
@@ -210,7 +203,7 @@ async function* chunks<P extends Piece, F extends Finish, C extends Choice>(
       choices,
       ...(fingerprint !== null && { system_fingerprint: fingerprint }),
       ...format.head,
-      ...(includeUsage && { usage: usageSoFar() }),
+      ...(includeUsage && { usage: continuous ? tokenCounts(promptTokens, sum(generated)) : null }),
       ...(first && promptIds !== undefined && { prompt_token_ids: promptIds }),
       ...(Object.keys(own).length > 0 && { expertgrid: own }),
     };

@@ -1,4 +1,5 @@
 // Asks an engine for its status or heat, but waits no longer than the limit `statusMs`.
+import { setTimeout } from 'node:timers/promises';
 import type { EngineStatus, HeatReport } from '../../engine/messages.ts';
 import type { ApiContext } from '../context.ts';
 
@@ -22,16 +23,13 @@ async function inTime<T>(
   what: string,
   { limits, logger }: Asked,
 ): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, limits.statusMs, undefined);
-  });
+  const timer = new AbortController();
   try {
-    return await Promise.race([answer, late]);
+    return await Promise.race([answer, setTimeout(limits.statusMs, undefined, { signal: timer.signal })]);
   } catch (error) {
     logger.warn({ err: error }, `the engine failed to report its ${what}`);
     return undefined;
   } finally {
-    clearTimeout(timer);
+    timer.abort();
   }
 }

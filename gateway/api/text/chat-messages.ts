@@ -132,8 +132,7 @@ function parsed(text: string): unknown {
 export function templateVariables(
   given: Record<string, unknown> | null | undefined,
 ): Record<string, unknown> {
-  const names = Object.keys(given ?? {});
-  const reserved = names.find((name) => reservedVariables.some((own) => own === name));
+  const reserved = Object.keys(given ?? {}).find((name) => reservedVariables.includes(name));
   if (reserved !== undefined) {
     const param = `chat_template_kwargs.${reserved}`;
     const message = `Invalid '${param}': a request cannot set this variable of the template.`;

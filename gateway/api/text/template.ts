@@ -48,26 +48,10 @@ export interface Conversation {
 }
 
 /** Variables that no request may set: the conversation, names of special tokens, and the functions and constants of Jinja. */
-export const reservedVariables = [
-  'messages',
-  'tools',
-  'documents',
-  'add_generation_prompt',
-  'continue_final_message',
-  'bos_token',
-  'eos_token',
-  'raise_exception',
-  'strftime_now',
-  'namespace',
-  'range',
-  'dict',
-  'true',
-  'false',
-  'none',
-  'True',
-  'False',
-  'None',
-] as const;
+export const reservedVariables: readonly string[] = [
+  ...['messages', 'tools', 'documents', 'add_generation_prompt', 'continue_final_message'],
+  ...['bos_token', 'eos_token', ...Object.keys(globalsOf({ now: () => new Date() }))],
+];
 
 export interface ChatTemplate {
   /** The template's Jinja. */

@@ -46,11 +46,11 @@ async function totalsOf(models: readonly ApiContext[]): Promise<EngineTotals | u
     statuses.reduce((total, status) => total + of(status), 0);
   const limit = sum(({ kvBytesLimit }) => kvBytesLimit);
   return {
-    promptTokens: sum(({ counters }) => counters.prompt_tokens ?? 0),
-    generatedTokens: sum(({ counters }) => counters.generated_tokens ?? 0),
+    prompt_tokens: sum(({ counters }) => counters.prompt_tokens ?? 0),
+    generated_tokens: sum(({ counters }) => counters.generated_tokens ?? 0),
     running: sum(({ running }) => running),
     waiting: sum(({ waiting }) => waiting),
-    kvUsed: limit === 0 ? 0 : sum(({ kvBytesReserved }) => kvBytesReserved) / limit,
+    kv_used: limit === 0 ? 0 : sum(({ kvBytesReserved }) => kvBytesReserved) / limit,
   };
 }
 

@@ -21,25 +21,20 @@ export const columns = [
 type Column = (typeof columns)[number];
 type Row = Record<Column, number | undefined>;
 
-/** Sums over all engines. */
-export interface EngineTotals {
-  promptTokens: number;
-  generatedTokens: number;
-  running: number;
-  waiting: number;
-  /** Share of the KV memory that is in use (0 to 1). */
-  kvUsed: number;
-}
+/** Columns that are counters of the tally, counters of the engines, and gauges of the engines. */
+const tallied = ['requests', 'errors', 'refused'] as const;
+const tokens = ['prompt_tokens', 'generated_tokens'] as const;
+const gauges = ['running', 'waiting', 'kv_used'] as const;
 
-/** Columns that are rates of the tally's counters, columns that are rates of an engine's counters, and columns of its gauges. */
-const rates = ['requests', 'errors', 'refused'] as const;
-const tokens = { prompt_tokens: 'promptTokens', generated_tokens: 'generatedTokens' } as const;
-const gauges = { running: 'running', waiting: 'waiting', kv_used: 'kvUsed' } as const;
+type Totals = Record<(typeof tallied)[number], number>;
+
+/** The counters and gauges of the engines, by column, as sums over all engines. */
+export type EngineTotals = Record<(typeof tokens | typeof gauges)[number], number>;
 
 /** The counters at one moment. */
 interface Sample {
   atMs: number;
-  tally: Record<(typeof rates)[number], number>;
+  tally: Totals;
   first: readonly number[];
   next: readonly number[];
   engines: EngineTotals | undefined;
@@ -66,7 +61,7 @@ export class History {
   }
 
   /** Counts since the start. */
-  get totals(): Record<(typeof rates)[number], number> {
+  get totals(): Totals {
     const { requests, errors, refused } = this.#tally;
     return { requests, errors, refused };
   }
@@ -109,11 +104,9 @@ export class History {
   #rates(before: Sample, now: Sample): Partial<Row> {
     const seconds = (now.atMs - before.atMs) / 1_000;
     const row: Partial<Row> = {};
-    for (const name of rates) row[name] = (now.tally[name] - before.tally[name]) / seconds;
+    for (const name of tallied) row[name] = (now.tally[name] - before.tally[name]) / seconds;
     if (now.engines === undefined || before.engines === undefined) return row;
-    for (const [column, name] of Object.entries(tokens) as [Column, keyof EngineTotals][]) {
-      row[column] = (now.engines[name] - before.engines[name]) / seconds;
-    }
+    for (const name of tokens) row[name] = (now.engines[name] - before.engines[name]) / seconds;
     return row;
   }
 
@@ -139,9 +132,7 @@ export function seriesOf({ columns: values }: Stretch): Record<Column, (number |
 
 /** The columns of the gauges. */
 function gaugesOf(engines: EngineTotals | undefined): Partial<Row> {
-  if (engines === undefined) return {};
-  const entries = Object.entries(gauges) as [Column, keyof EngineTotals][];
-  return Object.fromEntries(entries.map(([column, name]) => [column, engines[name]]));
+  return engines === undefined ? {} : Object.fromEntries(gauges.map((name) => [name, engines[name]]));
 }
 
 function higher(a: Partial<Row>, b: Partial<Row>): Partial<Row> {

@@ -28,8 +28,6 @@ const messageAnswer = z.object({
   expertgrid: generation,
 });
 
-const countAnswer = z.object({ input_tokens: count });
-
 const example = {
   ...{ id: 'msg_77ac', type: 'message', role: 'assistant', model: 'nano' },
   content: [{ type: 'text', text: 'Good morning to you.' }],
@@ -41,7 +39,7 @@ const example = {
 export const messageOperations: Operations = {
   'post /v1/messages': {
     tag: 'Generate',
-    answer: { name: 'Message', zod: messageAnswer, example: example },
+    answer: { name: 'Message', zod: messageAnswer, example },
     streams: true,
     failures: 'anthropicEngine',
     summary: "Answer a conversation, in the shape of Anthropic's Messages API",
@@ -53,7 +51,7 @@ export const messageOperations: Operations = {
   },
   'post /v1/messages/count_tokens': {
     tag: 'Tokens',
-    answer: { name: 'TokenCount', zod: countAnswer, example: { input_tokens: 9 } },
+    answer: { name: 'TokenCount', zod: z.object({ input_tokens: count }), example: { input_tokens: 9 } },
     failures: 'body',
     summary: 'Count the prompt tokens of a request to /v1/messages',
     schema: { name: 'CountTokensRequest', zod: countSchema },

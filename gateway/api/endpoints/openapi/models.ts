@@ -1,6 +1,6 @@
 // Describes /v1/models and /v1/models/{id}.
 import { z } from 'zod';
-import { count, type Operations, type Parameter, text } from './operation.ts';
+import { count, type Operations, text } from './operation.ts';
 
 const model = z.object({
   id: text,
@@ -22,15 +22,13 @@ const model = z.object({
   ]),
 });
 
+/** The shape for clients that send Anthropic's version header. */
 const anthropicModel = z.object({
   id: text,
   type: z.literal('model'),
   display_name: text,
   created_at: z.iso.datetime({ offset: true }),
 });
-
-/** The second shape is Anthropic's, for clients that send its version header. */
-const modelAnswer = z.union([model, anthropicModel]);
 
 const modelsAnswer = z.union([
   z.object({ object: z.literal('list'), data: z.array(model) }),
@@ -57,12 +55,6 @@ const anthropicVersion = {
   description: "With this header the answer has the shape of Anthropic's API.",
 } as const;
 
-/** The query parameter is Anthropic's and has no effect without the header. */
-const modelsParameters: readonly Parameter[] = [
-  anthropicVersion,
-  { name: 'limit', in: 'query', description: "Models in a page of Anthropic's shape, 1 to 1000." },
-];
-
 export const modelOperations: Operations = {
   'get /v1/models': {
     tag: 'Models',
@@ -70,11 +62,14 @@ export const modelOperations: Operations = {
     answer: { name: 'Models', zod: modelsAnswer, example: { object: 'list', data: [example] } },
     failures: 'listed',
     errors: ['Error', 'AnthropicError'],
-    parameters: modelsParameters,
+    parameters: [
+      anthropicVersion,
+      { name: 'limit', in: 'query', description: "Models in a page of Anthropic's shape, 1 to 1000." },
+    ],
   },
   'get /v1/models/{id}': {
     tag: 'Models',
-    answer: { name: 'Model', zod: modelAnswer, example: example },
+    answer: { name: 'Model', zod: z.union([model, anthropicModel]), example },
     failures: 'named',
     errors: ['Error', 'AnthropicError'],
     summary: 'One model',

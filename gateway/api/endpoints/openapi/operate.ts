@@ -1,10 +1,8 @@
-// Describes the operations for operators: health, version, metrics, history, shards, drain and heat.
+// Describes the operations for operators: /health, /health/ready, /version, /metrics, /v1/history, /v1/shards and /v1/experts/heat.
 import { z } from 'zod';
 import { drainSchema } from '../drain.ts';
 import { columns } from '../history/history.ts';
 import { count, modelParameter, type Operations, text } from './operation.ts';
-
-const healthAnswer = z.object({ status: z.literal('ok') });
 
 const readyAnswer = z.object({
   status: z.enum(['ready', 'not_ready', 'unknown']),
@@ -15,8 +13,6 @@ const readyAnswer = z.object({
     .optional()
     .describe('Problems that an operator should fix although the server answers. Absent: none.'),
 });
-
-const versionAnswer = z.object({ version: text });
 
 const amount = z.number().min(0);
 
@@ -107,8 +103,6 @@ const drainAnswer = z.object({
   in_flight: count.describe('Calls that were cut off.'),
 });
 
-const readyExample = { status: 'ready', missing: [] };
-
 const stretchExample = (step: number, start: number) => ({
   ...{ step, start },
   series: {
@@ -126,33 +120,18 @@ const historyExample = {
 };
 
 const shardsExample = {
-  ...{
-    object: 'list',
-    ready: true,
-    without_replica: [{ layer: 0, experts: '0-23' }],
-    memory_bytes: 157_286_400,
-  },
+  ...{ object: 'list', ready: true, without_replica: [{ layer: 0, experts: '0-23' }] },
+  memory_bytes: 157_286_400,
   data: [
     {
       ...{ address: '127.0.0.1:7001', state: 'available', since: 1_790_000_002, standby: false },
       ...{ units: 144, experts: '0-23', numerics_class: 'cpu-1', weight_bytes: 6_291_456 },
-      ...{ memory_bytes: 75_497_472 },
-      ...{
-        in_flight: 0,
-        expected_ms: 0.31,
-        calls: 5_120,
-        rows: 6_044,
-        failures: 0,
-        timeouts: 0,
-        reconnects: 0,
-        unresponsive: 0,
-      },
+      ...{ memory_bytes: 75_497_472, in_flight: 0, expected_ms: 0.31, calls: 5_120, rows: 6_044 },
+      ...{ failures: 0, timeouts: 0, reconnects: 0, unresponsive: 0 },
       ...{ cordons: 0, bans: 0, golden_rows: 144, bytes_sent: 6_189_056, bytes_received: 6_189_056 },
     },
   ],
 };
-
-const drainExample = { address: '127.0.0.1:7001', safe_to_delete: true, answered: 5_120, in_flight: 0 };
 
 const heatExample = {
   ...{ object: 'experts.heat', model: 'sha256:2a7c', layers: 1, experts: 4, half_life_seconds: 600 },
@@ -164,12 +143,17 @@ export const operatorOperations: Operations = {
     tag: 'Operate',
     summary: 'Whether the process is alive',
     description: 'A liveness probe, which does not ask the engine.',
-    answer: { name: 'Health', zod: healthAnswer, example: { status: 'ok' } },
+    answer: { name: 'Health', zod: z.object({ status: z.literal('ok') }), example: { status: 'ok' } },
     failures: 'open',
   },
   'get /health/ready': {
     tag: 'Operate',
-    answer: { name: 'Readiness', zod: readyAnswer, example: readyExample, alsoFor: [503] },
+    answer: {
+      name: 'Readiness',
+      zod: readyAnswer,
+      example: { status: 'ready', missing: [] },
+      alsoFor: [503],
+    },
     failures: 'probe',
     summary: 'Whether every expert is served',
     description: 'A readiness probe: 503 while no shard holds some expert, with the missing ones by layer.',
@@ -178,7 +162,7 @@ export const operatorOperations: Operations = {
   'get /version': {
     tag: 'Operate',
     summary: 'The version of this server',
-    answer: { name: 'Version', zod: versionAnswer, example: { version: '0.1.0' } },
+    answer: { name: 'Version', zod: z.object({ version: text }), example: { version: '0.1.0' } },
     failures: 'keyed',
   },
   'get /metrics': {
@@ -221,7 +205,11 @@ export const operatorOperations: Operations = {
       '`only_holder`), unless `force` is true. Without API keys only a gateway on a loopback address allows this.',
     schema: { name: 'DrainRequest', zod: drainSchema },
     examples: { 'One shard': { address: '127.0.0.1:7001' } },
-    answer: { name: 'Drained', zod: drainAnswer, example: drainExample },
+    answer: {
+      name: 'Drained',
+      zod: drainAnswer,
+      example: { address: '127.0.0.1:7001', safe_to_delete: true, answered: 5_120, in_flight: 0 },
+    },
     failures: 'drain',
   },
   'get /v1/experts/heat': {

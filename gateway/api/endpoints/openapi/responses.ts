@@ -16,11 +16,6 @@ const responseAnswer = z.object({
   expertgrid: generation,
 });
 
-const inputTokensAnswer = z.object({
-  object: z.literal('response.input_tokens'),
-  input_tokens: count,
-});
-
 const example = {
   ...{ id: 'resp_5be0', object: 'response', created_at: 1_790_000_000, status: 'completed', error: null },
   ...{ incomplete_details: null, model: 'nano' },
@@ -37,7 +32,7 @@ const example = {
 export const responseOperations: Operations = {
   'post /v1/responses': {
     tag: 'Generate',
-    answer: { name: 'Response', zod: responseAnswer, example: example },
+    answer: { name: 'Response', zod: responseAnswer, example },
     streams: true,
     failures: 'engine',
     summary: "Answer a conversation, in the shape of OpenAI's Responses API",
@@ -51,7 +46,10 @@ export const responseOperations: Operations = {
     tag: 'Tokens',
     answer: {
       name: 'InputTokens',
-      zod: inputTokensAnswer,
+      zod: z.object({
+        object: z.literal('response.input_tokens'),
+        input_tokens: count,
+      }),
       example: { object: 'response.input_tokens', input_tokens: 9 },
     },
     failures: 'body',

@@ -10,8 +10,6 @@ const tokenizeAnswer = z.object({
   token_strs: z.array(text).nullable(),
 });
 
-const detokenizeAnswer = z.object({ prompt: text });
-
 const tokenizerAnswer = z.object({
   tokenizer_class: text,
   bos_token: z.unknown(),
@@ -37,7 +35,7 @@ export const tokenOperations: Operations = {
   },
   'post /detokenize': {
     tag: 'Tokens',
-    answer: { name: 'Text', zod: detokenizeAnswer, example: { prompt: 'Hi' } },
+    answer: { name: 'Text', zod: z.object({ prompt: text }), example: { prompt: 'Hi' } },
     failures: 'body',
     summary: 'Turn token ids into a text',
     schema: { name: 'DetokenizeRequest', zod: detokenizeSchema },

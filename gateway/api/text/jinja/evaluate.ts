@@ -148,14 +148,11 @@ function macro(name: string, parameters: readonly Node[], body: readonly Node[],
     scope.set('caller', left.get(CALLER));
     const declared = parameters.map(parameterOf);
     if (!declared.some((parameter) => parameter.name === CALLER)) left.delete(CALLER);
-    for (const [i, parameter] of declared.entries()) {
-      const given = i < args.length || left.has(parameter.name);
-      const value = i < args.length ? args[i] : left.get(parameter.name);
-      left.delete(parameter.name);
-      scope.set(
-        parameter.name,
-        given || parameter.fallback === undefined ? value : evaluated(parameter.fallback, scope),
-      );
+    for (const [i, { name, fallback }] of declared.entries()) {
+      const given = i < args.length || left.has(name);
+      const value = i < args.length ? args[i] : left.get(name);
+      left.delete(name);
+      scope.set(name, given || fallback === undefined ? value : evaluated(fallback, scope));
     }
     const [unknown] = left.keys();
     if (unknown !== undefined)

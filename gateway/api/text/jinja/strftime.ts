@@ -1,14 +1,7 @@
 // Python's `datetime.now().strftime(format)` in the C locale, for local time without a time zone.
 import { TemplateError } from './values.ts';
 
-const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
-const MONTHS = [
-  ...['January', 'February', 'March', 'April', 'May', 'June', 'July'],
-  ...['August', 'September', 'October', 'November', 'December'],
-];
 const DAY_MS = 86_400_000;
-
-type Directive = (date: Date) => string;
 
 const pad = (value: number, width = 2, fill = '0') => String(value).padStart(width, fill);
 const twelve = (date: Date) => date.getHours() % 12 || 12;
@@ -35,14 +28,14 @@ function isoWeek(date: Date): { year: number; week: number } {
 }
 
 /** By letter: the directives that Python documents, and those of C that Python supports on every platform. */
-const directives: Readonly<Record<string, Directive>> = {
-  a: (date) => (DAYS[date.getDay()] ?? '').slice(0, 3),
-  A: (date) => DAYS[date.getDay()] ?? '',
+const directives: Readonly<Record<string, (date: Date) => string>> = {
+  a: (date) => date.toLocaleDateString('en-US', { weekday: 'short' }),
+  A: (date) => date.toLocaleDateString('en-US', { weekday: 'long' }),
   w: (date) => String(date.getDay()),
   d: (date) => pad(date.getDate()),
-  b: (date) => (MONTHS[date.getMonth()] ?? '').slice(0, 3),
-  h: (date) => (MONTHS[date.getMonth()] ?? '').slice(0, 3),
-  B: (date) => MONTHS[date.getMonth()] ?? '',
+  b: (date) => date.toLocaleDateString('en-US', { month: 'short' }),
+  h: (date) => strftime(date, '%b'),
+  B: (date) => date.toLocaleDateString('en-US', { month: 'long' }),
   m: (date) => pad(date.getMonth() + 1),
   y: (date) => pad(date.getFullYear() % 100),
   Y: (date) => String(date.getFullYear()),
@@ -67,8 +60,8 @@ const directives: Readonly<Record<string, Directive>> = {
   '%': () => '%',
   c: (date) => strftime(date, '%a %b %e %H:%M:%S %Y'),
   x: (date) => strftime(date, '%m/%d/%y'),
-  X: (date) => strftime(date, '%H:%M:%S'),
-  D: (date) => strftime(date, '%m/%d/%y'),
+  X: (date) => strftime(date, '%T'),
+  D: (date) => strftime(date, '%x'),
   F: (date) => strftime(date, '%Y-%m-%d'),
   R: (date) => strftime(date, '%H:%M'),
   T: (date) => strftime(date, '%H:%M:%S'),

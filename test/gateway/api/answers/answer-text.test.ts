@@ -22,7 +22,7 @@ function run(ids: readonly number[], stops: readonly string[]) {
 const bytesOf = (ids: readonly number[]) =>
   Buffer.concat(ids.map((id) => tokenizer.bytes(id))).toString('utf8');
 
-test('the bytes of one character are released together, with all of its tokens', () => {
+test('releases a character and all of its tokens when its last byte has arrived', () => {
   const [a, b, c, d] = new TextEncoder().encode('😀');
   const { released } = run([a, b, c, d], []);
   expect(released.map(({ text, tokens }) => [text, tokens.length])).toEqual([
@@ -34,7 +34,7 @@ test('the bytes of one character are released together, with all of its tokens',
   ]);
 });
 
-test('tokens held back with their text are released with it', () => {
+test('releases held-back tokens together with their text', () => {
   const { released } = run(say('a\n\nb'), ['\n\nUser']);
   expect(released.map(({ text, tokens }) => [text, tokens.length]).filter(([text]) => text !== '')).toEqual([
     ['a', 1],
@@ -42,7 +42,7 @@ test('tokens held back with their text are released with it', () => {
   ]);
 });
 
-test('the tokens of a stop string are dropped, except for one that is cut in two', () => {
+test('drops the tokens of a stop string, except a token that also has text before it', () => {
   const cut = run(say('hello world'), ['wor']);
   expect(cut.text).toBe('hello ');
   expect(cut.tokens.map(({ id }) => id)).toEqual(say('hello world'));
@@ -51,7 +51,7 @@ test('the tokens of a stop string are dropped, except for one that is cut in two
   expect(dropped.tokens.map(({ id }) => id)).toEqual(say('hello'));
 });
 
-test('every token is released once, in order, with the offset of its text in code points', () => {
+test('releases every token once, in order, with the offset of its text in code points', () => {
   const id = fc.oneof(
     fc.nat(255),
     fc.constantFrom(...say('hello world in the end 😀'), ...tokenizer.added.map((t) => t.id)),

@@ -1,4 +1,4 @@
-// The prompt given back: as scoring asks for it, and before an answer.
+// The request field `echo`: the prompt is returned before the answer, or without an answer to score the prompt.
 import { expect, test } from 'vitest';
 import { idOf, JSON_TYPE, MODEL, openRoom, readEvents, say } from '../harness.ts';
 
@@ -22,7 +22,7 @@ test('max_tokens 0 returns the log-probabilities of a text, with null for its fi
   expect(engine.requests[0]).toMatchObject({ maxTokens: 0, promptLogprobs: 1 });
 });
 
-test('the answer and its offsets follow the echoed prompt', async () => {
+test('the text and the offsets of the answer follow those of the echoed prompt', async () => {
   const { post } = await openRoom({ reply: () => say('!a') });
   const { body } = await post('/v1/completions', {
     ...base,
@@ -105,7 +105,7 @@ test('an echoed prompt of ids contains special tokens by name', async () => {
   });
 });
 
-test('a stream begins with the prompt for each choice', async () => {
+test('a stream sends the echoed prompt first for each choice', async () => {
   const { url } = await openRoom({ once: true });
   const request = { ...base, echo: true, logprobs: 0, n: 2, stream: true };
   const response = await fetch(`${url}/v1/completions`, {
@@ -122,7 +122,7 @@ test('a stream begins with the prompt for each choice', async () => {
   }
 });
 
-test('a prompt that fills the context can be scored', async () => {
+test('a prompt that fills the context can be scored with max_tokens 0', async () => {
   const { post } = await openRoom({ context: 2 });
   expect((await post('/v1/completions', { ...base, echo: true, max_tokens: 0 })).status).toBe(200);
   expect((await post('/v1/completions', { ...base, echo: true, max_tokens: 1 })).status).toBe(400);
@@ -141,7 +141,7 @@ test('the log-probabilities of a prompt are computed once and returned in each c
   }
 });
 
-test('if a prompt fails, the choices that wait for its log-probabilities fail too', async () => {
+test('all choices of a prompt fail if its log-probabilities cannot be computed', async () => {
   const error = { code: 'shard_unavailable', message: 'gone', retryable: true } as const;
   const { post, engine } = await openRoom({ fail: { after: 0, error } });
   const { status } = await post('/v1/completions', { ...base, echo: true, logprobs: 1, n: 3 });

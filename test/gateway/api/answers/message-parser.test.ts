@@ -18,7 +18,7 @@ const call = (name: string, args: string) =>
 
 const usage = { promptTokens: 3, completionTokens: 9, cachedTokens: 0 };
 
-/** The answer's events where each piece is one token, and what is read of them. Ids of calls are their numbers. */
+/** Parses an answer in which each piece is one token, and returns the events. The ids of calls are numbered from call_0. */
 async function read(
   pieces: readonly string[],
   given: MessageRules,
@@ -49,7 +49,7 @@ async function whole(pieces: readonly string[], given: MessageRules, reason: 'st
   return { reasoning, content, calls: made.map(({ name, arguments: args }) => [name, args]), reason: ended };
 }
 
-describe('what is read of a whole text', () => {
+describe('the message that is parsed from a whole text', () => {
   const weather = call('weather', '{"city": "Bonn"}');
   const cases: [string, MessageRules, Partial<Awaited<ReturnType<typeof whole>>>][] = [
     ['plain <tool_call> text', {}, { content: 'plain <tool_call> text', reason: 'stop' }],
@@ -117,7 +117,7 @@ describe('an answer that is cut off', () => {
     expect(await whole([cut], rules, 'length')).toMatchObject({ ...expected, reason: 'length' });
   });
 
-  test('within the arguments, by a stop string, is not a complete call', async () => {
+  test('does not finish with tool_calls if a stop string ended it within the arguments', async () => {
     const cut = call('f', '{"a": 1}').slice(0, -18);
     expect(await whole([cut], rules, 'stop')).toMatchObject({ calls: [['f', '{"a"']], reason: 'stop' });
   });
@@ -138,7 +138,7 @@ const part = fc.oneof(
   fc.constantFrom('<tool_call>', '</tool_call>', '<think>', '</think>', ' \n'),
 );
 const answerText = fc.array(part, { maxLength: 6 }).map((parts) => parts.join(''));
-/** The text in pieces of whole characters, empty ones among them. */
+/** Splits the text into pieces of whole characters. Pieces may be empty. */
 const split = (text: string, cuts: readonly number[]): string[] => {
   const chars = [...text];
   const places = [0, ...cuts.map((cut) => cut % (chars.length + 1)).sort((a, b) => a - b), chars.length];
@@ -153,7 +153,7 @@ const given = fc.constantFrom<MessageRules>(
 );
 const reasons = fc.constantFrom('stop' as const, 'length' as const);
 
-/** Events put together: neighbours of one kind are one, tokens apart. */
+/** Joins consecutive events of the same type, without their tokens. */
 function joined(events: readonly MessageEvent[]): unknown[] {
   const out: { type: string; call?: number; text?: string }[] = [];
   for (const event of events) {
@@ -178,7 +178,7 @@ test('the result does not depend on how the text is split into pieces', async ()
   );
 });
 
-test('every token is released once, in order, with the piece in which its text begins', async () => {
+test('every token is released once, in order, with the event in which its text begins', async () => {
   const cuts = fc.array(fc.nat(200), { maxLength: 12 });
   await fc.assert(
     fc.asyncProperty(answerText, cuts, given, reasons, async (text, places, use, reason) => {
@@ -232,7 +232,7 @@ test('no piece of content ends within a tag that is completed later', async () =
   ).toBe('a < b');
 });
 
-test('the order of a call: id and name, its arguments in pieces, one finish', async () => {
+test('a call has the events call, then arguments in pieces, then one finish', async () => {
   const events = await read(['<tool_call>\n{"name": "f", "arguments": ', '{"a":', ' 1}', '}\n</tool_call>'], {
     calls,
   });
@@ -250,7 +250,7 @@ test('the order of a call: id and name, its arguments in pieces, one finish', as
   ]);
 });
 
-test('tokens between the tags of thinking are counted, those of the tags are not', async () => {
+test('reasoningTokens counts tokens between the tags of thinking but not the tags', async () => {
   const count = async (pieces: string[], use: MessageRules) => {
     const finish = (await read(pieces, use)).at(-1);
     return finish?.type === 'finish' ? finish.usage.reasoningTokens : undefined;
@@ -261,7 +261,7 @@ test('tokens between the tags of thinking are counted, those of the tags are not
   expect(await count(['Yes'], { calls })).toBeUndefined();
 });
 
-test('each choice has a parser of its own', async () => {
+test('the events of several choices are parsed independently', async () => {
   async function* answers(): AsyncGenerator<AnswerEvent> {
     const text = call('f', '{"a": 1}');
     for (const at of [0, 10, 20, 30]) {
@@ -279,31 +279,36 @@ test('each choice has a parser of its own', async () => {
   expect(messages[0].calls[0].id).not.toBe(messages[1].calls[0].id);
 });
 
-describe('what a model writes without end', () => {
+describe('text of unlimited length', () => {
   const spaces = ' '.repeat(5_000);
   const cases: [string, string, MessageRules, object][] = [
-    ['white space is content', spaces, rules, { content: spaces, reasoning: undefined }],
+    ['very long white space is content', spaces, rules, { content: spaces, reasoning: undefined }],
     [
-      'white space and then a thought is content',
+      'thinking after very long white space is content',
       `${spaces}<think>a`,
       rules,
       { content: `${spaces}<think>a` },
     ],
-    ['a name is content', `<tool_call>\n{"name": "${'a'.repeat(5_000)}`, rules, { calls: [] }],
     [
-      'white space before a call is content but for its end',
+      'a tool name that does not end is content',
+      `<tool_call>\n{"name": "${'a'.repeat(5_000)}`,
+      rules,
+      { calls: [] },
+    ],
+    [
+      'very long white space before a call is content, except its end',
       `a${spaces}${call('f', '{}')}`,
       rules,
       { content: `a${' '.repeat(4_000)}`, calls: [['f', '{}']] },
     ],
     [
-      'what stands in the place of arguments is dropped',
+      'another key in the place of the arguments is dropped',
       `<tool_call>{"name": "f", "other": "${'a'.repeat(5_000)}"}</tool_call>b`,
       rules,
       { content: 'b', calls: [['f', '{}']] },
     ],
   ];
-  test.each(cases)('%s, in whatever pieces it comes', async (_what, text, given, expected) => {
+  test.each(cases)('%s, however the text is split', async (_what, text, given, expected) => {
     const read = await whole([text], given);
     expect(read).toMatchObject(expected);
     for (const size of [1, 7, 999]) {
@@ -311,14 +316,14 @@ describe('what a model writes without end', () => {
     }
   });
 
-  test('is released as it comes, except for its end', async () => {
+  test('is released while it arrives, except for its end', async () => {
     const events = await read(new Array<string>(500).fill(' '.repeat(16)), rules);
     const content = events.flatMap((event) => (event.type === 'content' ? [event.text.length] : []));
     expect(content.reduce((total, length) => total + length)).toBe(8_000);
     expect(Math.max(...content)).toBeLessThan(1_100);
   });
 
-  test('any number of tokens without text is passed on', async () => {
+  test('150,000 tokens without text are all released', async () => {
     const pieces = [...new Array<string>(150_000).fill(''), 'a'];
     async function* events() {
       yield* await read(pieces, rules);

@@ -45,7 +45,7 @@ test('only text that may begin a stop string is held back', () => {
   expect(buffer.push('ually')).toEqual({ text: '\n\nUsually', stopped: false });
 });
 
-test('held-back text is released at the end', () => {
+test('end() releases held-back text', () => {
   const buffer = new StopBuffer([stopString('END')]);
   expect(buffer.push('an EN').text).toBe('an ');
   expect(buffer.end()).toEqual({ text: 'EN', stopped: false });
@@ -59,7 +59,7 @@ test('text after a stop string in the same piece is dropped', () => {
   });
 });
 
-test('a match waits for a longer stop string that began before it', () => {
+test('a match is held while a longer stop string that began before it may be completed', () => {
   const longer = new StopBuffer(['bcd', 'c'].map(stopString));
   expect(longer.push('abc')).toEqual({ text: 'a', stopped: false });
   expect(longer.push('d')).toEqual({ text: '', stopped: true, stop: 'bcd' });

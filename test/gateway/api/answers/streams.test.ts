@@ -1,4 +1,5 @@
-// What holds of every stream: one finish a choice, usage last and only when asked, signs of life, one error and the end.
+// Rules for every stream: one finish for each choice, the usage last and only on request, keep-alive events, and an error as the
+// last event.
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { idOf, JSON_TYPE, MODEL, openRoom, readEvents, say, startRoom } from '../harness.ts';
@@ -7,7 +8,7 @@ const base = { model: MODEL, prompt: 'hello', stream: true };
 const send = (url: string, path: string, body: unknown) =>
   fetch(url + path, { method: 'POST', headers: JSON_TYPE, body: JSON.stringify(body) });
 
-test('each choice of any request ends exactly once, and no event of it follows', async () => {
+test('each choice has exactly one finish, which is its last event', async () => {
   const room = await startRoom({
     reply: ({ sampling }) => [...say('hello wörld 😀 '.repeat(1 + (sampling.choice % 2))), idOf('<|end|>')],
   });
@@ -55,7 +56,7 @@ test('each choice of any request ends exactly once, and no event of it follows',
   await room.server.close(0);
 });
 
-test('a waiting stream sends keep-alive events, and its headers precede the first token', async () => {
+test('a stream without tokens sends its headers and then keep-alive events', async () => {
   const { promise: prefill, resolve: prefilled } = Promise.withResolvers<void>();
   const { url } = await openRoom({ once: true, prefill, limits: { keepAliveMs: 50, admissionMs: 20 } });
   const response = await send(url, '/v1/completions', base);
@@ -80,7 +81,7 @@ test('the openai client ignores keep-alive events', async () => {
   expect(text).toBe('hello world');
 });
 
-test('an error after the first byte is one event that ends the stream', async () => {
+test('an error after the first byte is sent as one event, which ends the stream', async () => {
   const error = { code: 'shard_unavailable', message: 'shard 2 is gone', retryable: true } as const;
   const { url } = await openRoom({ fail: { after: 1, error } });
   const { values, done } = await readEvents(await send(url, '/v1/completions', { ...base, n: 3 }));

@@ -8,7 +8,7 @@ const draw = (weights: Record<string, number>) =>
   keys.map((key) => drawVersion('chat', weightsOf(weights), key));
 
 describe('the version of a key', () => {
-  test('is drawn in shares of the weights', () => {
+  test('is chosen in proportion to the weights', () => {
     const drawn = draw({ a: 70, b: 25, c: 5 });
     const share = (version: string) => drawn.filter((each) => each === version).length / keys.length;
     expect(share('a')).toBeCloseTo(0.7, 1);
@@ -17,7 +17,7 @@ describe('the version of a key', () => {
     expect(share('c')).toBeGreaterThan(0);
   });
 
-  test('is never one of weight 0', () => {
+  test('never has the weight 0', () => {
     expect(new Set(draw({ a: 0, b: 3, c: 0 }))).toEqual(new Set(['b']));
     expect(() => drawVersion('chat', weightsOf({ a: 0 }), 'key')).toThrow('chat has no version');
   });
@@ -26,13 +26,13 @@ describe('the version of a key', () => {
     expect(draw({ b: 0.1, a: 0.9 })).toEqual(draw({ a: 90, b: 10 }));
   });
 
-  test('of one alias says nothing of another', () => {
+  test('is independent for different aliases', () => {
     const weights = weightsOf({ a: 1, b: 1 });
     const same = keys.filter((key) => drawVersion('x', weights, key) === drawVersion('y', weights, key));
     expect(same.length / keys.length).toBeCloseTo(0.5, 1);
   });
 
-  test('moves only to the version whose weight was raised', () => {
+  test('changes only to the version whose weight was raised', () => {
     const weight = fc.integer({ min: 0, max: 100 });
     const weights = fc.tuple(weight, weight, fc.integer({ min: 1, max: 100 }));
     const raise = fc.integer({ min: 1, max: 100 });

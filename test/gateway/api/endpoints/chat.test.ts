@@ -32,13 +32,13 @@ test('a chat completion has the shape that OpenAI documents', async () => {
   });
 });
 
-test('the rest of the context is the default', async () => {
+test('max_tokens defaults to the rest of the context', async () => {
   const { post, engine } = await openRoom({ context: 100, once: true });
   await post('/v1/chat/completions', base);
   expect(engine.requests[0].maxTokens).toBe(95);
 });
 
-test('roles and text parts are rendered, and clients cannot write special tokens', async () => {
+test('the template gets roles and text parts, and names of special tokens in messages stay text', async () => {
   const { post, engine } = await openRoom({ once: true });
   await post('/v1/chat/completions', {
     ...base,
@@ -66,7 +66,7 @@ test('roles and text parts are rendered, and clients cannot write special tokens
   ]);
 });
 
-test('log-probabilities are entries with bytes, their text together is the content', async () => {
+test('log-probabilities are entries with bytes, and their texts together are the content', async () => {
   const { post } = await openRoom({ reply: () => say('a😀'), once: true });
   const { body } = await post('/v1/chat/completions', { ...base, logprobs: true, top_logprobs: 2 });
   const { message, logprobs } = body.choices[0];
@@ -84,13 +84,13 @@ test('log-probabilities are entries with bytes, their text together is the conte
   expect(Buffer.from(bytes).toString()).toBe(message.content);
 });
 
-test('logprobs without top_logprobs reports only the chosen tokens', async () => {
+test('logprobs without top_logprobs returns only the chosen tokens', async () => {
   const { post } = await openRoom({ once: true });
   const { body } = await post('/v1/chat/completions', { ...base, logprobs: true });
   expect(body.choices[0].logprobs.content.map(({ top_logprobs }) => top_logprobs)).toEqual([[], []]);
 });
 
-test('a stream opens with the role, and closes with an empty delta and the reason', async () => {
+test('a stream begins with the role, and ends with an empty delta and the finish reason', async () => {
   const room = await openRoom({ once: true });
   const response = await fetch(`${room.url}/v1/chat/completions`, {
     method: 'POST',
@@ -121,7 +121,7 @@ test('a stream opens with the role, and closes with an empty delta and the reaso
   expect(values.slice(1).every((value) => !('expertgrid' in value) && !('usage' in value))).toBe(true);
 });
 
-test('a stream has complete characters and no parts of stop strings', async () => {
+test('a stream sends complete characters and no parts of a stop string', async () => {
   const room = await openRoom({ reply: () => say('é😀 EN ENDx'), once: true });
   const response = await fetch(`${room.url}/v1/chat/completions`, {
     method: 'POST',
@@ -138,7 +138,7 @@ test('a stream has complete characters and no parts of stop strings', async () =
   expect(Buffer.from(text).toString()).toBe('é😀 EN ');
 });
 
-test('an incomplete character at the end is one U+FFFD', async () => {
+test('an incomplete character at the end of an answer becomes one U+FFFD', async () => {
   const room = await openRoom({ reply: () => [0x41, 0xe2, 0x82], once: true });
   const { body } = await room.post('/v1/chat/completions', base);
   expect(body.choices[0].message.content).toBe('A\ufffd');

@@ -1,4 +1,4 @@
-// n, best_of, and the fields that shape each choice.
+// The fields n and best_of, and fields that change every choice.
 import { expect, test } from 'vitest';
 import { idOf, JSON_TYPE, MODEL, openRoom, readEvents, say } from '../harness.ts';
 
@@ -11,7 +11,7 @@ const byChoice = {
   reply: ({ sampling }: { sampling: { choice: number } }) => say(words[sampling.choice] ?? '?'),
 };
 
-test('n choices share one prompt, are numbered, and differ only in their number', async () => {
+test('n choices share one prompt, and their requests to the engine differ only in the choice number', async () => {
   const { post, engine } = await openRoom({ ...byChoice, once: true });
   const { body } = await post('/v1/completions', {
     ...base,
@@ -32,7 +32,7 @@ test('n choices share one prompt, are numbered, and differ only in their number'
   expect(engine.requests[4].sharesPromptOf).toBe(engine.requests[3].id);
 });
 
-test('a chat has n choices, whole and streamed, each opened and ended once', async () => {
+test('a chat returns n choices, whole and streamed, each with one first and one last chunk', async () => {
   const { post, url } = await openRoom({ ...byChoice, once: true });
   const { body } = await post('/v1/chat/completions', { ...chat, n: 2, logprobs: true });
   expect(body.choices.map(({ message }) => message.content)).toEqual(['aa', 'b']);

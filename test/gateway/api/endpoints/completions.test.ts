@@ -26,7 +26,7 @@ test('a completion has the shape that OpenAI documents', async () => {
   expect(headers.get('x-expertgrid-seed')).toBe('7');
 });
 
-test('16 tokens are the default, or fewer if the context is full', async () => {
+test('max_tokens defaults to 16, or to the rest of the context if that is less', async () => {
   const { post, engine } = await openRoom({ context: 20 });
   await post('/v1/completions', base);
   await post('/v1/completions', { ...base, prompt: Array(15).fill(1) });
@@ -46,7 +46,7 @@ test.each([
   expect(body.choices.map(({ index }) => index)).toEqual(expected.map((_ids, i) => i));
 });
 
-test('several prompts are several choices, each with its own text, in order of the prompts', async () => {
+test('several prompts are answered with one choice each, in order of the prompts', async () => {
   // The first prompt's answer takes longest: order must not be that of arrival.
   const reply = ({ prompt }: { prompt: Int32Array }) => say(prompt.length === 1 ? 'abcdefgh' : 'z');
   const { post, engine } = await openRoom({ reply, once: true });
@@ -59,14 +59,14 @@ test('several prompts are several choices, each with its own text, in order of t
   expect(new Set(engine.requests.map(({ id }) => id)).size).toBe(2);
 });
 
-test('a prompt gets the same settings alone and with other prompts', async () => {
+test('a prompt has the same sampling settings alone and beside other prompts', async () => {
   const { post, engine } = await openRoom();
   await post('/v1/completions', { ...base, seed: 5 });
   await post('/v1/completions', { ...base, seed: 5, prompt: ['x', 'hello'] });
   expect(engine.requests[2].sampling).toEqual(engine.requests[0].sampling);
 });
 
-test('fields reach the engine as its settings', async () => {
+test('the fields of a request become the settings of the engine', async () => {
   const { post, engine } = await openRoom();
   await post('/v1/completions', {
     ...base,
@@ -106,7 +106,7 @@ test('fields reach the engine as its settings', async () => {
   });
 });
 
-test('without fields the settings are OpenAI defaults', async () => {
+test('the settings are OpenAI’s defaults if the request names none', async () => {
   const { post, engine } = await openRoom();
   await post('/v1/completions', base);
   expect(engine.requests[0].logprobs).toBeUndefined();
@@ -128,7 +128,7 @@ test('ignore_eos keeps the request’s own stop ids', async () => {
   expect(engine.requests[0].stopIds).toEqual([9]);
 });
 
-test('a request without a seed gets a new one each time, which the answer reports', async () => {
+test('a request without a seed gets a new seed each time, which the answer contains', async () => {
   const { post, engine } = await openRoom();
   const seeds = new Set<number>();
   for (let i = 0; i < 8; i++) {
@@ -180,14 +180,14 @@ test('log-probabilities are parallel arrays that match the text', async () => {
   expect(logprobs.top_logprobs[0]).toEqual({ a: -0.5, b: -1.5 });
 });
 
-test('logprobs: 0 reports only the chosen token', async () => {
+test('logprobs 0 returns only the chosen token', async () => {
   const { post, engine } = await openRoom({ once: true });
   const { body } = await post('/v1/completions', { ...base, logprobs: 0 });
   expect(engine.requests[0].logprobs).toBe(0);
   expect(body.choices[0].logprobs.top_logprobs).toEqual([{ hello: -0.5 }, { ' world': -0.5 }]);
 });
 
-test('digests are reported for each choice, one for each token', async () => {
+test('the answer contains one digest for each token of each choice', async () => {
   const { post } = await openRoom({ once: true });
   const { body } = await post('/v1/completions', {
     ...base,

@@ -1,5 +1,5 @@
-// POST /v1/shards/drain through the front door: who may, of which shard, and how each outcome reads. That a shard really
-// leaves is test/e2e/fleet/drain.test.ts.
+// POST /v1/shards/drain through HTTP: who may drain which shard, and how each outcome is answered. test/e2e/fleet/drain.test.ts
+// checks that a shard really leaves.
 import { expect, test } from 'vitest';
 import type { DrainOutcome } from '../../../../gateway/api/endpoints/drain.ts';
 import { hashKey } from '../../../../gateway/api/tenants/keys.ts';
@@ -34,7 +34,7 @@ async function open(outcome: DrainOutcome, api: RoomOptions['api'] = {}) {
   return { asked, drain };
 }
 
-test('reports the calls of a shard that has left', async () => {
+test('answers 200 with the counts of calls if the shard has left', async () => {
   const { asked, drain } = await open(gone);
   expect(await drain({ address: ADDRESS })).toMatchObject({
     status: 200,
@@ -53,14 +53,14 @@ test.each<[number, string, DrainOutcome]>([
   [409, 'only_holder', { type: 'refused', message: 'nobody else serves layer 0: 0-3' }],
   [403, 'insufficient_permissions', { type: 'unproven', message: 'gateway-1 is no name for the role admin' }],
   [503, 'shard_unavailable', { type: 'failed', message: 'connection refused' }],
-])('passes on as %i that a shard stays: %s', async (status, code, outcome) => {
+])('answers %i with the code %s if the shard was not drained', async (status, code, outcome) => {
   const { drain } = await open(outcome);
   const answer = await drain({ address: ADDRESS });
   expect([answer.status, answer.code]).toEqual([status, code]);
   expect(JSON.stringify(answer.answer)).toContain('message' in outcome ? outcome.message : '');
 });
 
-test('names models by their ids', async () => {
+test('an error names models by the ids that clients use', async () => {
   // The engine of the room has the identity `fake`.
   const { drain } = await open({
     type: 'refused',
@@ -69,7 +69,7 @@ test('names models by their ids', async () => {
   expect(JSON.stringify((await drain({ address: ADDRESS })).answer)).toContain('experts 0-3 of fake-moe');
 });
 
-test('connects only to addresses of its own shards', async () => {
+test('drains only addresses of its own shards, and answers 404 for others', async () => {
   const { asked, drain } = await open(gone);
   for (const address of ['127.0.0.1:7002', 'metadata.internal:80', `${ADDRESS} `]) {
     expect(await drain({ address })).toMatchObject({ status: 404, code: 'shard_not_found' });
@@ -78,7 +78,7 @@ test('connects only to addresses of its own shards', async () => {
   expect(asked).toEqual([]);
 });
 
-test('needs an admin’s key, or without keys a gateway on loopback', async () => {
+test('requires a key made with --admin, or a gateway on loopback if there are no keys', async () => {
   const made = '2026-01-31T12:00:00.000Z';
   const plain = { name: 'plain', created: made, sha256: hashKey('eg-plain') };
   const admin = { name: 'admin', created: made, sha256: hashKey('eg-admin'), admin: true };
@@ -98,7 +98,7 @@ test('needs an admin’s key, or without keys a gateway on loopback', async () =
   expect(exposed.asked).toEqual([]);
 });
 
-test('cannot drain shards in its own process', async () => {
+test('answers 409 if the shards run in the gateway’s own process', async () => {
   const room = await openRoom({ status: { shards: [shard] } });
   const { status, body } = await room.post('/v1/shards/drain', { address: ADDRESS });
   expect([status, body.error.code]).toEqual([409, 'shard_in_process']);

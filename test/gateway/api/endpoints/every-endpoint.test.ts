@@ -1,4 +1,4 @@
-// What holds of every endpoint that takes a body: which methods it answers, web pages, limits of keys, headers.
+// Rules for every endpoint that takes a body: the model, methods, CORS preflights, the limits of a key, and headers.
 import { expect, test } from 'vitest';
 import { hashKey } from '../../../../gateway/api/tenants/keys.ts';
 import { TOOL_TEMPLATE } from '../../../support/models/chat-templates.ts';
@@ -13,7 +13,7 @@ const keys = () => [{ name: 'a', sha256: hashKey('eg-a'), created, rpm: 100, tpm
 const page = { origin: 'https://page.example', 'access-control-request-method': 'POST' };
 
 test.each(firsts)(
-  '$path means the only model by none, and of several wants a name',
+  '$path needs no "model" if only one model is served, and answers 400 without it if several are',
   async ({ path, body }) => {
     const init = { method: 'POST', headers: JSON_TYPE };
     const ask = async ({ url, logs }: Room, model: unknown) => {
@@ -27,14 +27,14 @@ test.each(firsts)(
     }
     const beside = await openRoom({ once: true, chat: TOOL_TEMPLATE, others: { second: {} } });
     const { status, text } = await ask(beside, undefined);
-    // These two have always meant the first, as vLLM's do.
+    // As in vLLM, these two use the first model.
     if (/tokenize$/.test(path)) expect(status).toBe(200);
     else
       expect([status, text]).toEqual([400, expect.stringContaining("Missing required parameter: 'model'")]);
   },
 );
 
-test.each(firsts)('$path takes nothing but POST, and says so', async ({ path }) => {
+test.each(firsts)('$path answers 405 to other methods and allows POST', async ({ path }) => {
   const { url } = await openRoom();
   for (const method of ['HEAD', 'OPTIONS', 'GET', 'PUT', 'DELETE']) {
     const answer = await fetch(url + path, { method, headers: page });
@@ -43,7 +43,7 @@ test.each(firsts)('$path takes nothing but POST, and says so', async ({ path }) 
   }
 });
 
-test.each(firsts)('$path may be asked by a page before it sends a key', async ({ path, body }) => {
+test.each(firsts)('$path answers a CORS preflight without a key', async ({ path, body }) => {
   const api = { access: { keys }, corsOrigins: [page.origin] };
   const { url } = await openRoom({ once: true, chat: TOOL_TEMPLATE, api });
   const asked = { ...page, 'access-control-request-headers': 'x-api-key,anthropic-version' };
@@ -63,7 +63,7 @@ const streams = firsts
   .map(({ path, body }) => ({ path, body: { ...body, stream: true } }));
 
 test.each([...firsts, ...streams])(
-  '$path tells the limits of the key: $body.stream',
+  '$path has the headers of the key’s limits (stream: $body.stream)',
   async ({ path, body }) => {
     const { url } = await openRoom({ once: true, chat: TOOL_TEMPLATE, api: { access: { keys } } });
     const headers = { ...JSON_TYPE, authorization: 'Bearer eg-a', 'x-request-id': 'mine' };

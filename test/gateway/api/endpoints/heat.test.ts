@@ -1,4 +1,4 @@
-// GET /v1/experts/heat and what /metrics says of it, through the room's front door.
+// GET /v1/experts/heat and the heat in /metrics, through HTTP.
 import { expect, test } from 'vitest';
 import { readHeat, usualRows } from '../../../../infra/placement/read-heat.ts';
 import { openRoom } from '../harness.ts';
@@ -16,7 +16,7 @@ const heat = {
   successors: [[[[2, 1.25] as const, [0, 0.25] as const], [], [[1, 4] as const]]],
 };
 
-test('heat is by layer and expert, and has successors only if asked for', async () => {
+test('returns heat by layer and expert, and transitions only with ?transitions=1', async () => {
   const { url } = await openRoom({ heat });
   const response = await fetch(`${url}/v1/experts/heat`);
   const body = await response.json();
@@ -58,7 +58,7 @@ test('the planner can read the answer', async () => {
   expect(usualRows(read)).toBe(8);
 });
 
-test('heat that is not kept, invalid queries and late answers have their own errors', async () => {
+test('unknown transitions are null, invalid queries are a 400, and a late engine is a 503', async () => {
   const { url, engine } = await openRoom({ limits: { statusMs: 20 } });
   const without = await (await fetch(`${url}/v1/experts/heat?transitions=1`)).json();
   expect(without).toHaveProperty('transitions', null);
@@ -70,7 +70,7 @@ test('heat that is not kept, invalid queries and late answers have their own err
   expect((await fetch(`${url}/v1/experts/heat`, { method: 'POST' })).status).toBe(405);
 });
 
-test('metrics have the rows of each used expert and the ratio of each layer', async () => {
+test('/metrics has the rows of each used expert and the hottest ratio of each layer', async () => {
   const { url } = await openRoom({ heat });
   const page = await (await fetch(`${url}/metrics`)).text();
   expect(page).toContain('expertgrid_expert_rows_total{layer="0",expert="2"} 9\n');
@@ -79,7 +79,7 @@ test('metrics have the rows of each used expert and the ratio of each layer', as
   expect(page).toContain('expertgrid_layer_hottest_expert_ratio{layer="1"} 1\n');
 });
 
-test('metrics of a model with very many experts have only the ratios', async () => {
+test('/metrics has only the ratios if the model has too many experts', async () => {
   const [layers, experts] = [65, 128];
   const many = new Float64Array(layers * experts).fill(1);
   const { url } = await openRoom({ heat: { ...heat, layers, experts, counts: many, totals: many } });
@@ -105,7 +105,7 @@ test.each([
   [{ steps: [4] }, 'an entry of steps must be an object'],
   [{ transitions: [[[[2, 1]], []]] }, 'transitions name expert 2 of 2'],
   [{ transitions: [] }, 'transitions has 0 entries, not 1'],
-])('an answer is refused with %j', (wrong, reason) => {
+])('the planner refuses an answer with %j', (wrong, reason) => {
   const counts = [
     [1, 2],
     [3, 4],

@@ -1,5 +1,5 @@
-// An answer may be sent back as history: messages of OpenAI, vLLM, OpenRouter, LiteLLM, their clients and this server, as they
-// come, and what the model's template is given of them.
+// A client may send an answer back as a message of the history: answers of OpenAI, vLLM, OpenRouter, LiteLLM, their clients and this
+// server, and the text that the chat template gets from them.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chatSchema } from '../../../../gateway/api/requests/fields/schema.ts';
 import { withoutNulls } from '../../../../gateway/api/requests/fields/schema-walk.ts';
@@ -165,12 +165,12 @@ const cases: Case[] = [
   ['parts of the system', { role: 'system', content: [{ type: 'text', text: 'b' }] }, '[system:b]'],
 ];
 
-describe('an answer may be sent back', () => {
+describe('an answer is accepted as history', () => {
   test.each(cases)('of %s', async (_, message, text, noEffect = []) => {
     expect(await shown([message])).toEqual({ text, noEffect });
   });
 
-  test.each([false, true])('of this server, as its own client gives it; a stream: %s', async (stream) => {
+  test.each([false, true])('of this server, as the openai client returns it (stream: %s)', async (stream) => {
     const asked = { model: MODEL, messages: [{ role: 'user' as const, content: 'a' }], max_tokens: 4 };
     const { chat } = room.client;
     const answer = stream
@@ -204,13 +204,16 @@ test.each<[message: object, param: string, code: string]>([
   [{ role: 'user', content: [{ type: 'thinking', thinking: 'x' }] }, 'content[0].type', 'invalid_value'],
   [{ role: 'function', content: 'b' }, 'name', 'missing_required_parameter'],
   [{ role: 'function', name: 'f', content: 'b' }, 'name', 'invalid_value'],
-])('what would change the prompt is refused by name: %j', async (message, field, code) => {
-  const body = { model: MODEL, messages: [user, message, user] };
-  const { status, body: answer } = await room.post('/v1/chat/completions', body);
-  expect([status, answer.error.param, answer.error.code]).toEqual([400, `messages[1].${field}`, code]);
-});
+])(
+  'answers 400 naming the invalid field of the message %j',
+  async (message, field, code) => {
+    const body = { model: MODEL, messages: [user, message, user] };
+    const { status, body: answer } = await room.post('/v1/chat/completions', body);
+    expect([status, answer.error.param, answer.error.code]).toEqual([400, `messages[1].${field}`, code]);
+  },
+);
 
-test('the result of a tool may be empty', async () => {
+test('accepts an empty result of a tool', async () => {
   const { text } = await shown([
     { role: 'assistant', content: null, tool_calls: [call] },
     { role: 'tool', tool_call_id: 'call_1', content: [] },
@@ -218,7 +221,7 @@ test('the result of a tool may be empty', async () => {
   expect(text).toBe('[assistant: calls call_1 f {"x": 1}][tool: of call_1]');
 });
 
-test('null means absent at every depth, except in the client’s own data', () => {
+test('null fields count as absent at every depth, except in the client’s own data', () => {
   const data = { const: null, enum: [null, { a: null }] };
   const tool = { type: 'function', function: { name: 'f', parameters: data } };
   const format = { type: 'json_schema', json_schema: { name: 'x', schema: data } };

@@ -1,5 +1,5 @@
-// Every answer of every operation is one that /openapi.json has: its status, its media type, its shape. Requests are the kinds
-// that a tester which reads the document sends: the example, a stream of it, and each way of being refused.
+// Every answer of every operation has a status, a media type and a shape that /openapi.json describes. The requests are the
+// examples, streams of them, and requests that cause each error.
 import type { ValidateFunction } from 'ajv';
 import Ajv from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
@@ -110,7 +110,7 @@ describe.each(named(posts))('POST %s', (path, operation) => {
   };
   const text = JSON.stringify(example);
 
-  test('answers its example and clients’ requests as described', async () => {
+  test('the example and requests of clients are answered as described', async () => {
     expect(await send('plain', text)).toBe(200);
     if (operation.streams) {
       expect(await send('plain', JSON.stringify({ ...example, stream: true }))).toBe(200);
@@ -137,11 +137,11 @@ describe.each(named(posts))('POST %s', (path, operation) => {
     [413, 'plain', 'a large body', ' '.repeat(LIMIT + 1)],
     [403, 'named', 'a page of another site', text, { 'sec-fetch-site': 'cross-site' }],
     [401, 'keyed', 'no key', text],
-  ])('answers %i as described (%s): %s', async (status, setup, _what, body, headers) => {
+  ])('status %i has the described shape (%s): %s', async (status, setup, _what, body, headers) => {
     expect(await send(setup, body, headers)).toBe(status);
   });
 
-  test('answers 429 as described beyond the limits of a key', async () => {
+  test('status 429 has the described shape if a limit of the key is exceeded', async () => {
     const bearer = { authorization: 'Bearer eg-a' };
     await send('keyed', text, bearer);
     expect(await send('keyed', text, bearer)).toBe(429);
@@ -187,7 +187,7 @@ test.each(named(gets))('GET %s answers as described', async (_, operation) => {
   }
 });
 
-test('every reference of the document has a target', () => {
+test('every $ref in the document has a target', () => {
   const text = JSON.stringify(document);
   const references = [...text.matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map(
     ([, name = '']) => name,

@@ -1,4 +1,4 @@
-// The API's description against the API: every operation answers, every field is one that is checked.
+// The API's description compared with the API: every operation answers, and every field is described.
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
@@ -19,7 +19,7 @@ interface Document {
   components: { schemas: Record<string, { properties: Record<string, object>; required: string[] }> };
 }
 
-test('openapi.json names every field that the endpoints check, with its meaning', async () => {
+test('openapi.json describes every field that the endpoints check', async () => {
   const { url } = await openRoom();
   const { paths, components } = (await (await fetch(`${url}/openapi.json`)).json()) as Document;
   expect(Object.keys(paths)).toEqual(operations.map(({ path }) => path));
@@ -39,7 +39,7 @@ test.each(
   operations
     .filter(({ method }) => method === 'get')
     .map((operation) => [operation.path, operation] as const),
-)('GET %s answers', async (_, { path, type = 'application/json' }) => {
+)('GET %s answers 200 with the described media type', async (_, { path, type = 'application/json' }) => {
   const { url } = await openRoom({ once: true });
   const response = await fetch(url + path.replace('{id}', MODEL));
   expect([response.status, response.headers.get('content-type')]).toEqual([
@@ -52,7 +52,7 @@ test.each(
   operations.flatMap(({ path, examples = {} }) =>
     Object.entries(examples).map(([name, body]) => [path, name, body] as const),
   ),
-)('POST %s answers the example: %s', async (path, _, body) => {
+)('POST %s answers 200 to the example "%s"', async (path, _, body) => {
   if (!('model' in body)) return expect(path).toBe('/v1/shards/drain'); // drain.test.ts
   const { url } = await openRoom({ once: true, chat: TOOL_TEMPLATE });
   const sent = JSON.stringify({ ...body, model: MODEL });
@@ -67,7 +67,7 @@ test('every example of an answer matches its schema', () => {
   }
 });
 
-test('every operation has a tag, and says whether it needs a key', () => {
+test('every operation has a tag and states whether it needs a key', () => {
   const { tags, paths } = openApiDocument() as {
     tags: { name: string }[];
     paths: Record<string, Record<string, { tags: string[]; security?: object[]; summary: string }>>;
@@ -79,7 +79,7 @@ test('every operation has a tag, and says whether it needs a key', () => {
   expect(paths['/v1/shards']?.get?.security).toBeUndefined();
 });
 
-test('docs/api.md names every field, honoured or refused', async () => {
+test('docs/api.md lists every supported and every refused field', async () => {
   const page = await readFile(new URL('../../../../docs/api.md', import.meta.url), 'utf8');
   const [honoured = '', refused = ''] = page.split('## Refused by name');
   const known = [...Object.keys(completionSchema.shape), ...Object.keys(chatSchema.shape)];
@@ -92,19 +92,22 @@ test('docs/api.md names every field, honoured or refused', async () => {
 test.each([
   ['/v1/responses', responsesSchema, unsupportedResponsesFields],
   ['/v1/messages', messagesSchema, unsupportedMessagesFields],
-] as const)('docs/api.md names every field of %s, honoured or refused', async (path, schema, refused) => {
-  const page = await readFile(new URL('../../../../docs/api.md', import.meta.url), 'utf8');
-  const [before = '', section = ''] = page.split(`## \`${path}\`\n`);
-  // `model` and the fields that all endpoints have stand before it, or in the section of the other API.
-  const [, ...tables] = page.split('\n### Of ');
-  const withoutEffect = tables.filter((table) => table.split('\n')[0]?.includes(`\`${path}\``));
-  const own = [
-    before,
-    section.split('\n## ')[0],
-    ...withoutEffect.map((table) => table.split('\n## ')[0]),
-  ].join();
-  for (const name of Object.keys(schema.shape)) {
-    expect(own).toMatch(new RegExp(`\`${name}[\`.]`));
-  }
-  for (const name of Object.keys(refused)) expect(section).toContain(`\`${name}\``);
-});
+] as const)(
+  'docs/api.md lists every supported and every refused field of %s',
+  async (path, schema, refused) => {
+    const page = await readFile(new URL('../../../../docs/api.md', import.meta.url), 'utf8');
+    const [before = '', section = ''] = page.split(`## \`${path}\`\n`);
+    // `model` and the fields that all endpoints have stand before it, or in the section of the other API.
+    const [, ...tables] = page.split('\n### Of ');
+    const withoutEffect = tables.filter((table) => table.split('\n')[0]?.includes(`\`${path}\``));
+    const own = [
+      before,
+      section.split('\n## ')[0],
+      ...withoutEffect.map((table) => table.split('\n## ')[0]),
+    ].join();
+    for (const name of Object.keys(schema.shape)) {
+      expect(own).toMatch(new RegExp(`\`${name}[\`.]`));
+    }
+    for (const name of Object.keys(refused)) expect(section).toContain(`\`${name}\``);
+  },
+);

@@ -1,4 +1,4 @@
-// What operators see: health, readiness, metrics, log lines, request ids.
+// Endpoints and logs for operators: health, readiness, metrics, log lines, request ids.
 import { expect, test } from 'vitest';
 import { Warnings } from '../../../../gateway/api/warnings.ts';
 import { TOOL_TEMPLATE } from '../../../support/models/chat-templates.ts';
@@ -6,7 +6,7 @@ import { JSON_TYPE, MODEL, openRoom, say, until } from '../harness.ts';
 
 const base = { model: MODEL, prompt: 'secret words' };
 
-test('health is ok, whatever the engine does', async () => {
+test('/health is ok even if the engine does not answer', async () => {
   const { url } = await openRoom({ statusMs: 60_000, status: { ready: false } });
   for (const path of ['/health', '/v1/health', '/health/']) {
     const response = await fetch(url + path);
@@ -15,7 +15,7 @@ test('health is ok, whatever the engine does', async () => {
   expect((await fetch(`${url}/health`, { method: 'HEAD' })).status).toBe(200);
 });
 
-test('ready is 200, or 503 with the missing experts', async () => {
+test('/health/ready is 200, or 503 with the missing experts', async () => {
   const missing = [{ layer: 3, experts: '0-23,40' }];
   const { url, engine } = await openRoom();
   const ready = await fetch(`${url}/health/ready`);
@@ -25,7 +25,7 @@ test('ready is 200, or 503 with the missing experts', async () => {
   expect([waiting.status, await waiting.json()]).toEqual([503, { status: 'not_ready', missing }]);
 });
 
-test('an engine that does not answer in time is not ready', async () => {
+test('/health/ready is 503 if the engine does not answer in time', async () => {
   const { url } = await openRoom({ statusMs: 60_000, limits: { statusMs: 20 } });
   const response = await fetch(`${url}/health/ready`);
   expect(response.status).toBe(503);
@@ -33,7 +33,7 @@ test('an engine that does not answer in time is not ready', async () => {
   expect(await (await fetch(`${url}/metrics`)).text()).toContain('expertgrid_engine_up 0');
 });
 
-test('warnings are reported by readiness and as a metric, and requests are still answered', async () => {
+test('warnings are in /health/ready and /metrics, and requests are still answered', async () => {
   const warnings = new Warnings();
   let fault: string | undefined;
   warnings.watch('api_keys', () => fault);
@@ -48,7 +48,7 @@ test('warnings are reported by readiness and as a metric, and requests are still
   expect((await post('/v1/completions', base)).status).toBe(200);
 });
 
-test('if usage must be logged and cannot be written, requests are a 503, and otherwise they are answered and counted', async () => {
+test('requests are a 503 if usage must be logged but cannot be written, and else are answered and counted', async () => {
   const usageLog = { waiting: 0, lost: 0 };
   const strict = await openRoom({ api: { usageLog, usageRequired: true } });
   const lenient = await openRoom({ api: { usageLog } });
@@ -75,7 +75,7 @@ function sample(page: string, name: string): number {
   return Number(line?.slice(name.length + 1));
 }
 
-test('metrics count requests by endpoint and status, tokens, and the engine’s counters', async () => {
+test('/metrics counts requests by endpoint and status, tokens, and the engine’s counters', async () => {
   const { url, post } = await openRoom({ once: true, status: { waiting: 4, kvBytesReserved: 7 } });
   await post('/v1/completions', base);
   await (
@@ -105,7 +105,7 @@ test('metrics count requests by endpoint and status, tokens, and the engine’s 
   expect(sample(page, 'expertgrid_ready')).toBe(1);
 });
 
-test('each request has one log line without its text', async () => {
+test('each request has one log line, which does not contain its text', async () => {
   const { post, logs } = await openRoom({ once: true });
   await post('/v1/completions?key=hidden', base, { headers: { 'x-request-id': 'mine-1' } });
   expect(logs).toHaveLength(1);
@@ -125,7 +125,7 @@ test('each request has one log line without its text', async () => {
   expect(JSON.stringify(logs)).not.toMatch(/secret|hello|hidden/);
 });
 
-test('a stream is logged when it ends, a refusal with its code', async () => {
+test('a stream is logged when it ends, and an error is logged with its code', async () => {
   const { url, post, logs } = await openRoom({ once: true, stepMs: 20 });
   const body = JSON.stringify({ ...base, stream: true });
   const response = await fetch(`${url}/v1/completions`, { method: 'POST', headers: JSON_TYPE, body });
@@ -141,7 +141,7 @@ test.each([
   ['/v1/chat/completions', { messages: [{ role: 'user', content: 'x' }] }],
   ['/v1/responses', { input: 'x' }],
   ['/v1/messages', { messages: [{ role: 'user', content: 'x' }], max_tokens: 200 }],
-])('an answer of %s that ends in calls is logged so', async (path, fields) => {
+])('the log line of %s has the finish reason of an answer with tool calls', async (path, fields) => {
   const reply = () => say('<tool_call>\n{"name": "f", "arguments": {}}\n</tool_call>');
   const room = await openRoom({ once: true, chat: TOOL_TEMPLATE, reply });
   const schema = { type: 'object' };
@@ -178,7 +178,7 @@ test('answers and errors report their processing time', async () => {
   }
 });
 
-test('the fingerprint is asked for once, not by every request', async () => {
+test('the engine is asked for its fingerprint once and not for every request', async () => {
   const { post, engine } = await openRoom({ once: true });
   let asked = 0;
   const status = engine.status.bind(engine);

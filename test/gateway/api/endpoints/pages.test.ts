@@ -1,5 +1,4 @@
-// GET /console, GET /docs and their files: types, caching, the policies that keep the pages to themselves, and what is not
-// there.
+// GET /console, GET /docs and their files: media types, caching, content security policies, and errors for unknown files.
 import { request } from 'node:http';
 import { buffer, text } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
@@ -21,7 +20,7 @@ test.each([
   ['/docs', 'text/html; charset=utf-8'],
   ['/docs/swagger-ui.css', 'text/css; charset=utf-8'],
   ['/docs/swagger-ui-bundle.js', 'text/javascript; charset=utf-8'],
-])('%s is %s, with a policy that allows nothing from elsewhere and nothing inline', async (path, type) => {
+])('%s is %s, with a policy that forbids other origins and inline content', async (path, type) => {
   const response = await fetch(room.url + path);
   expect(response.status).toBe(200);
   expect((await response.text()).length).toBeGreaterThan(100);
@@ -35,7 +34,7 @@ test.each([
   expect(policy).not.toContain('unsafe');
 });
 
-test.each(['/console', '/docs'])('every file that %s names is there, and comes from here', async (path) => {
+test.each(['/console', '/docs'])('every file that %s refers to exists on this server', async (path) => {
   const page = await (await fetch(room.url + path)).text();
   expect(page).not.toMatch(/https?:\/\//);
   const names = [...page.matchAll(/(?:src|href)="((?:console|docs)\/[^"]+)"/g)].map(([, name]) => name);
@@ -44,7 +43,7 @@ test.each(['/console', '/docs'])('every file that %s names is there, and comes f
     expect([name, (await fetch(`${room.url}/${name}`)).status]).toEqual([name, 200]);
 });
 
-test('a file that has not changed is not sent again', async () => {
+test('answers 304 if the client has the file', async () => {
   const url = `${room.url}/console/main.js`;
   expect((await fetch(url)).headers.get('vary')).toBe('accept-encoding');
   const etag = (await fetch(url)).headers.get('etag') ?? '';
@@ -56,7 +55,7 @@ test('a file that has not changed is not sent again', async () => {
   expect((await fetch(url, { headers: { 'if-none-match': '"other"' } })).status).toBe(200);
 });
 
-test('is compressed for clients that accept it, with an ETag of its own', async () => {
+test('a file is compressed if the client accepts gzip, and then has another ETag', async () => {
   const path = '/docs/swagger-ui-bundle.js';
   const plain = await bytes(path, 'identity');
   const packed = await bytes(path, 'br, gzip');
@@ -71,12 +70,12 @@ test.each([
   ['/console/', '../console'],
   ['/docs/', '../docs'],
   ['/v1/docs', '../docs'],
-])('%s leads to the page, whatever is in front of it', async (path, place) => {
+])('%s redirects to the page, also below a prefix', async (path, place) => {
   const response = await fetch(room.url + path, { redirect: 'manual' });
   expect([response.status, response.headers.get('location')]).toEqual([308, place]);
 });
 
-test('neither the pages nor the description need a key', async () => {
+test('the pages and the description need no key', async () => {
   const key = { name: 'a', created: '2026-01-31T12:00:00.000Z', sha256: hashKey('eg-a') };
   const { url } = await openRoom({ api: { access: { keys: () => [key] } } });
   for (const path of ['/console', '/console/main.js', '/docs', '/docs/swagger-ui.css', '/openapi.json'])
@@ -101,25 +100,25 @@ test.each([
   '/console/watch/%2e%2e/%2e%2e/package.json',
   '/console/constructor',
   '/v1/console',
-])('%s is a 404 in the envelope of the API', async (path) => {
+])('%s is a 404 with an error body of the API', async (path) => {
   const [status, body] = await raw(path);
   expect([status, JSON.parse(body).error.code]).toEqual([404, 'unknown_url']);
 });
 
-test('a path that climbs out of the folder gets no file', async () => {
+test('a path that leads out of the folder is a 404', async () => {
   const [status, body] = await raw('/console/../package.json');
   expect(status).toBe(404);
   expect(body).not.toContain('dependencies');
 });
 
-test('other methods are refused, and HEAD is answered', async () => {
+test('HEAD is answered, and other methods are a 405', async () => {
   const post = await fetch(`${room.url}/console`, { method: 'POST' });
   expect([post.status, post.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
   const head = await fetch(`${room.url}/console/main.js`, { method: 'HEAD' });
   expect([head.status, await head.text()]).toEqual([200, '']);
 });
 
-test('its requests are counted under one name', async () => {
+test('requests for all files of a page are counted as one endpoint', async () => {
   const { url } = await openRoom();
   await (await fetch(`${url}/console/main.js`)).text();
   expect(await (await fetch(`${url}/metrics`)).text()).toContain(

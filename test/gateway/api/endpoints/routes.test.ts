@@ -1,4 +1,4 @@
-// `"expertgrid": {"routes": true}` in whole answers and chunks: each token with its own experts.
+// The field `"expertgrid": {"routes": true}`: whole answers and chunks contain the experts of each token.
 import { expect, test } from 'vitest';
 import { JSON_TYPE, MODEL, openRoom, readEvents, say } from '../harness.ts';
 
@@ -7,14 +7,14 @@ const ask = { model: MODEL, prompt: 'hello', max_tokens: 3, expertgrid: { routes
 const routeOf = (place: number, id: number) => [[place], [id, id + 1]];
 const [hello = 0, world = 0] = say('hello world');
 
-test('a whole answer has the routes of every choice, beside what it had before', async () => {
+test('a whole answer contains the routes of every choice beside its other fields', async () => {
   const { post } = await openRoom();
   const { body } = await post('/v1/completions', { ...ask, prompt: ['hello', 'x'], seed: 7 });
   const routes = [routeOf(0, hello), routeOf(1, world), routeOf(2, hello)];
   expect(body.expertgrid).toEqual({ seed: 7, routes: [routes, routes] });
 });
 
-test('a chat answers with them too, and digests stay beside them', async () => {
+test('a chat contains routes too, also together with digests', async () => {
   const { post } = await openRoom();
   const { body } = await post('/v1/chat/completions', {
     model: MODEL,
@@ -28,7 +28,7 @@ test('a chat answers with them too, and digests stay beside them', async () => {
   });
 });
 
-test('each chunk has the routes of the tokens whose text it brings', async () => {
+test('each chunk contains the routes of the tokens whose text it contains', async () => {
   const euro = say('€');
   const { url } = await openRoom({ reply: () => [...say('a'), ...euro], once: true });
   const body = JSON.stringify({ ...ask, max_tokens: 9, stream: true });
@@ -44,14 +44,14 @@ test('each chunk has the routes of the tokens whose text it brings', async () =>
   ]);
 });
 
-test('answers have no routes unless asked for', async () => {
+test('answers contain no routes if the request does not ask for them', async () => {
   const { post, engine } = await openRoom();
   const { body } = await post('/v1/completions', { ...ask, expertgrid: { routes: false } });
   expect(body.expertgrid).not.toHaveProperty('routes');
   expect(engine.requests[0]?.routes).toBe(false);
 });
 
-test('a wrong type is refused by name', async () => {
+test('answers 400 naming "expertgrid.routes" if its type is wrong', async () => {
   const { post } = await openRoom();
   const { status, body } = await post('/v1/completions', { ...ask, expertgrid: { routes: 'yes' } });
   expect([status, body.error.param]).toEqual([400, 'expertgrid.routes']);

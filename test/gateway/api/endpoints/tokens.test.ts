@@ -12,21 +12,24 @@ async function ask(url: string, path: string, body: unknown) {
   return { status: response.status, body: await response.json() };
 }
 
-test.each(['/tokenize', '/v1/tokenize', '/tokenize/', '/v1/tokenize/'])('%s tells ids', async (path) => {
-  const { url } = await openRoom({ context: 64 });
-  const asked = { model: MODEL, prompt: 'hello é<|end|>', return_token_strs: true };
-  expect(await ask(url, path, asked)).toEqual({
-    status: 200,
-    body: {
-      count: 5,
-      max_model_len: 64,
-      tokens: [...say('hello é'), idOf('<|end|>')],
-      token_strs: ['hello', ' ', '\\xc3', '\\xa9', '<|end|>'],
-    },
-  });
-});
+test.each(['/tokenize', '/v1/tokenize', '/tokenize/', '/v1/tokenize/'])(
+  '%s returns the token ids of a text',
+  async (path) => {
+    const { url } = await openRoom({ context: 64 });
+    const asked = { model: MODEL, prompt: 'hello é<|end|>', return_token_strs: true };
+    expect(await ask(url, path, asked)).toEqual({
+      status: 200,
+      body: {
+        count: 5,
+        max_model_len: 64,
+        tokens: [...say('hello é'), idOf('<|end|>')],
+        token_strs: ['hello', ' ', '\\xc3', '\\xa9', '<|end|>'],
+      },
+    });
+  },
+);
 
-test('without a model the first one answers, and token texts are returned only if asked for', async () => {
+test('the first model answers if none is named, and token_strs is null unless requested', async () => {
   const { url } = await openRoom();
   const { body } = await ask(url, '/tokenize', { prompt: '' });
   expect(body).toEqual({ count: 0, max_model_len: 2048, tokens: [], token_strs: null });
@@ -35,7 +38,7 @@ test('without a model the first one answers, and token texts are returned only i
 test.each([
   ['a conversation', []],
   ['one with the beginning of its answer', [{ role: 'assistant', content: 'Yes', prefix: true }]],
-])('%s has the ids that a chat has', async (_, more) => {
+])('%s has the same ids as the prompt of a chat', async (_, more) => {
   const { url, post, engine } = await openRoom({ once: true });
   const messages = [{ role: 'user', content: 'hello <|end|>' }, ...more];
   await post('/v1/chat/completions', { model: MODEL, messages });
@@ -44,7 +47,7 @@ test.each([
 });
 
 test.each(['/tokenizer_info', '/v1/tokenizer_info', `/tokenizer_info?model=${MODEL}`])(
-  '%s tells the special tokens and the chat template',
+  '%s returns the special tokens and the chat template',
   async (path) => {
     const { url } = await openRoom();
     const response = await fetch(url + path);
@@ -62,14 +65,14 @@ test.each(['/tokenizer_info', '/v1/tokenizer_info', `/tokenizer_info?model=${MOD
   },
 );
 
-test('detokenize returns the text', async () => {
+test('/detokenize returns the text of token ids', async () => {
   const { url } = await openRoom();
   const text = 'hello wörld 😀<|user|>';
   const tokens = [...say('hello wörld 😀'), idOf('<|user|>')];
   expect(await ask(url, '/detokenize', { tokens })).toEqual({ status: 200, body: { prompt: text } });
 });
 
-describe('refused by name', () => {
+describe('answers an error that names the field for', () => {
   test.each([
     ['/tokenize', {}, 'prompt', 'missing_required_parameter'],
     ['/tokenize', { prompt: 5 }, 'prompt', 'invalid_type'],
@@ -91,14 +94,14 @@ describe('refused by name', () => {
     expect(body).toMatchObject({ error: { param, code, type: 'invalid_request_error' } });
   });
 
-  test('another model is a 404', async () => {
+  test('an unknown model, with 404', async () => {
     const { url } = await openRoom();
     const { status, body } = await ask(url, '/detokenize', { model: 'gpt-4', tokens: [] });
     expect([status, body]).toMatchObject([404, { error: { code: 'model_not_found' } }]);
   });
 });
 
-test('two million invalid ids are refused for the first one', async () => {
+test('two million invalid ids are refused with an error about the first one', async () => {
   const { url } = await openRoom();
   const many = await ask(url, '/detokenize', { tokens: Array(2_000_000).fill('') });
   expect(many).toMatchObject({

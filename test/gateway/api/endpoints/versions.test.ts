@@ -1,4 +1,4 @@
-// One front door for several models, and names that stand for versions of them.
+// One server with several models, and aliases for versions of them.
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Aliases } from '../../../../gateway/api/endpoints/aliases.ts';
 import { MODEL, openRoom, type Room, say } from '../harness.ts';
@@ -41,7 +41,7 @@ async function get(path: string): Promise<{ status: number; body: Told }> {
 }
 
 describe('two models', () => {
-  test('each answers for its name, in both endpoints and in a stream', async () => {
+  test('each model answers requests with its id, in both endpoints and in a stream', async () => {
     expect(await ask({ model: MODEL })).toMatchObject({ model: MODEL, text: 'hello world' });
     expect(await ask({ model: OTHER })).toMatchObject({ model: OTHER, text: 'good morning' });
     const messages = [{ role: 'user' as const, content: 'hi' }];
@@ -54,7 +54,7 @@ describe('two models', () => {
     expect(text).toBe('good morning');
   });
 
-  test('each has limits of its own', async () => {
+  test('each model has its own limits', async () => {
     const long = { prompt: 'word '.repeat(80) };
     expect((await ask({ model: MODEL, ...long })).status).toBe(200);
     expect(await ask({ model: OTHER, ...long })).toMatchObject({
@@ -63,13 +63,13 @@ describe('two models', () => {
     });
   });
 
-  test('an unknown name is not found, and the error lists the served models', async () => {
+  test('an unknown model is a 404 whose message lists the served models', async () => {
     const { status, error } = await ask({ model: 'gpt-4' });
     expect([status, error.code]).toEqual([404, 'model_not_found']);
     expect(error.message).toContain(`Served here: ${MODEL}, ${OTHER}, chat.`);
   });
 
-  test('are listed with the aliases behind them', async () => {
+  test('GET /v1/models lists the models and then the aliases', async () => {
     move({ [MODEL]: 90, [OTHER]: 10 });
     const { data } = await room.client.models.list();
     expect(data.map(({ id }) => id)).toEqual([MODEL, OTHER, 'chat']);
@@ -86,7 +86,7 @@ describe('two models', () => {
     });
   });
 
-  test('both must be ready, missing experts are listed by model, and a query selects one model', async () => {
+  test('/health/ready is 200 only if both are ready, lists missing experts by model, and accepts ?model=', async () => {
     const all = await get('/health/ready');
     expect(all).toEqual({
       status: 200,
@@ -112,7 +112,7 @@ describe('two models', () => {
     });
   });
 
-  test('shards and heat are of the first model, or of the one that the query names', async () => {
+  test('/v1/shards and /v1/experts/heat are about the first model, or about the one in ?model=', async () => {
     const heat = { layers: 1, experts: 3, halfLifeSeconds: 60, steps: [] };
     const rows = (...counts: number[]) => ({
       counts: Float64Array.from(counts),
@@ -129,7 +129,7 @@ describe('two models', () => {
     }
   });
 
-  test('metrics are sums over the engines, or have a label for the model', async () => {
+  test('/metrics has sums over the engines, and metrics with the label "model"', async () => {
     const heat = { layers: 1, experts: 2, halfLifeSeconds: 60, steps: [] };
     const rows = { counts: Float64Array.of(1, 3), totals: Float64Array.of(1, 3) };
     for (const engine of room.engines.values()) {
@@ -168,7 +168,7 @@ describe('an alias', () => {
     expect(room.logs.at(-1)).toMatchObject({ model: OTHER, status: 200 });
   });
 
-  test('keeps a user, or else a prompt cache key, on one version', async () => {
+  test('gives a user, or else a prompt cache key, always the same version', async () => {
     move({ [MODEL]: 50, [OTHER]: 50 });
     const drawn = new Set<string>();
     for (let who = 0; who < 12; who++) {
@@ -184,13 +184,13 @@ describe('an alias', () => {
     expect(drawn).toEqual(new Set([MODEL, OTHER]));
   });
 
-  test('draws a version for each request without a user', async () => {
+  test('chooses a version for each request without a user', async () => {
     move({ [MODEL]: 50, [OTHER]: 50 });
     const answers = await Promise.all(Array.from({ length: 40 }, () => ask({ model: 'chat' })));
     expect(new Set(answers.map(({ model }) => model))).toEqual(new Set([MODEL, OTHER]));
   });
 
-  test('that changes does not move running requests', async () => {
+  test('does not affect running requests if it changes', async () => {
     for (const engine of room.engines.values()) engine.options = { ...engine.options, stepMs: 20 };
     const stream = await room.client.completions.create({ model: 'chat', prompt: 'x', stream: true });
     let text = '';

@@ -1,4 +1,4 @@
-// GET /v1/history through the front door: what callers did is in it, and goes on after the page that shows it is gone.
+// GET /v1/history through HTTP: the history counts requests, also while no page shows it.
 import { expect, onTestFinished, test } from 'vitest';
 import { hashKey } from '../../../../gateway/api/tenants/keys.ts';
 import { MODEL, openRoom } from '../harness.ts';
@@ -11,7 +11,7 @@ interface Answer {
   seconds: { step: number; start: number; series: Record<string, (number | null)[]> };
 }
 
-test('has requests, errors and refusals a second, or only newer values if asked', async () => {
+test('returns requests, errors and refusals per second, or only values after "since"', async () => {
   const serving = new AbortController();
   onTestFinished(() => serving.abort());
   const { url, post } = await openRoom({
@@ -51,7 +51,7 @@ test('has requests, errors and refusals a second, or only newer values if asked'
   expect((await ask(`?since=${now + 60}`)).seconds.series.requests).toEqual([]);
 });
 
-test('refuses invalid times and keys that are not an admin’s', async () => {
+test('refuses an invalid "since" with 400 and a key without --admin with 403', async () => {
   const key = { name: 'a', created: '2026-01-31T12:00:00.000Z', sha256: hashKey('eg-a') };
   const { url } = await openRoom({ api: { access: { keys: () => [key] } } });
   const status = async (path: string, headers = {}) => (await fetch(url + path, { headers })).status;

@@ -1,4 +1,4 @@
-// The history of the console: rates, quantiles and peaks of what came between two looks, and its memory.
+// The history of the console: rates, quantiles and largest values between two samples, and its memory.
 import { describe, expect, test } from 'vitest';
 import {
   columns,
@@ -10,7 +10,7 @@ import { createTally, quantile } from '../../../../gateway/api/endpoints/history
 
 const START = 1_700_000_040_000; // the beginning of a minute
 const engines = (change: Partial<EngineTotals> = {}): EngineTotals => ({
-  ...{ promptTokens: 0, generatedTokens: 0, running: 0, waiting: 0, kvUsed: 0 },
+  ...{ prompt_tokens: 0, generated_tokens: 0, running: 0, waiting: 0, kv_used: 0 },
   ...change,
 });
 
@@ -22,10 +22,10 @@ function open() {
 describe('seconds', () => {
   test('have the rates and quantiles since the last sample', () => {
     const { tally, history } = open();
-    history.sample(START, engines({ generatedTokens: 100 }));
+    history.sample(START, engines({ generated_tokens: 100 }));
     Object.assign(tally, { requests: 4, errors: 1, refused: 2 });
     for (const seconds of [0.05, 0.05, 0.5, 0.5]) tally.firstToken.observe(seconds);
-    history.sample(START + 1_000, engines({ generatedTokens: 150, running: 3, waiting: 2, kvUsed: 0.25 }));
+    history.sample(START + 1_000, engines({ generated_tokens: 150, running: 3, waiting: 2, kv_used: 0.25 }));
     const { startMs, columns: values } = history.seconds.since(0);
     expect(startMs).toBe(START + 1_000);
     expect(seriesOf({ startMs, columns: values })).toEqual({
@@ -36,22 +36,22 @@ describe('seconds', () => {
     });
   });
 
-  test('are filled by a late sample, and stay empty in a long silence', () => {
+  test('are filled if a sample is late, and stay unknown in a long pause', () => {
     const { history } = open();
-    for (const [after, generatedTokens] of [
+    for (const [after, generated_tokens] of [
       [0, 0],
       [990, 10],
       [3_010, 30],
       [60_000, 100],
     ] as const)
-      history.sample(START + after, engines({ generatedTokens }));
+      history.sample(START + after, engines({ generated_tokens }));
     const { generated_tokens: values } = seriesOf(history.seconds.since(0));
     expect(values.slice(0, 4)).toEqual([10.1, 9.901, 9.901, 9.901]);
     expect(values.slice(4, -1).every((value) => value === null)).toBe(true);
     expect(values.at(-1)).toBe(1.228);
   });
 
-  test('know nothing of engines that did not answer, and of requests all the same', () => {
+  test('have rates of requests but no values of engines if an engine did not answer', () => {
     const { tally, history } = open();
     history.sample(START, engines());
     tally.requests = 3;
@@ -62,7 +62,7 @@ describe('seconds', () => {
 });
 
 describe('minutes', () => {
-  test('are complete when they are over, with rates of the whole minute and peaks of gauges', () => {
+  test('are written when they are over, with rates of the whole minute and the largest values of gauges', () => {
     const { tally, history } = open();
     for (let second = 0; second <= 60; second++) {
       tally.requests = second;
@@ -75,7 +75,7 @@ describe('minutes', () => {
   });
 });
 
-test('takes less than 100 kB, whatever the traffic', () => {
+test('the history takes less than 100 kB', () => {
   const { history } = open();
   expect(history.seconds.rows * history.seconds.stepMs).toBe(600_000);
   expect(history.minutes.rows * history.minutes.stepMs).toBe(86_400_000);
@@ -83,7 +83,7 @@ test('takes less than 100 kB, whatever the traffic', () => {
   expect(history.seconds.bytes + history.minutes.bytes).toBeLessThan(100_000);
 });
 
-test('quantiles lie inside their bucket, never beyond the last bound', () => {
+test('a quantile lies inside its bucket and never above the last bound', () => {
   expect(quantile([0.1, 1], [0, 0, 0], 0.5)).toBeUndefined();
   expect(quantile([0.1, 1], [2, 2, 0], 0.5)).toBeCloseTo(0.1);
   expect(quantile([0.1, 1], [2, 2, 0], 0.95)).toBeCloseTo(0.91);

@@ -1,4 +1,4 @@
-// The table over time: against a map that forgets nothing, at any order of writing.
+// The table of numbers over time, compared with a map that keeps every row, for rows written in any order.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Ring } from '../../../../gateway/api/endpoints/history/ring.ts';
@@ -26,7 +26,7 @@ test('keeps rows up to its size, drops older ones, and has no values for skipped
   );
 });
 
-test('is empty at first, and has nothing after its newest row', () => {
+test('since() returns no rows from an empty table, or after the newest row', () => {
   const ring = new Ring({ columns: 1, rows: 4, stepMs: 1_000 });
   expect(ring.since(0)).toEqual({ startMs: 0, columns: [[]] });
   ring.put(5_000, [1]);

@@ -1,4 +1,4 @@
-// What counts as the API's own time: by a clock that is set by hand, and at the front door.
+// The time that counts as the API's own work, measured with a manual clock and through HTTP.
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { dataEvents, eventStream } from '../../../../gateway/api/answers/sse.ts';
@@ -51,7 +51,7 @@ test('with several generations, the clock stops only while all of them wait', ()
   expect(clock.ms).toBe(7);
 });
 
-test('handing a part to the reader counts in that turn of the event loop, and waiting for the reader does not', async () => {
+test('the clock runs in the turn of the event loop that hands a part to the reader, and stops while the reader takes it', async () => {
   const { clock, pass } = clockByHand();
   clock.readerIsGiven();
   pass(1);
@@ -65,7 +65,7 @@ test('handing a part to the reader counts in that turn of the event loop, and wa
   expect(clock.ms).toBe(7);
 });
 
-test('a generation is followed to its end, however it ends', async () => {
+test('the watch notes the end of a generation that finishes or is returned early', async () => {
   const { clock, pass, elapsedMs } = clockByHand();
   const began = { queuedMs: 3, prefillMs: 4 };
   let closed = 0;
@@ -92,7 +92,7 @@ test('a generation is followed to its end, however it ends', async () => {
   expect(watch).toMatchObject({ index: 0, askedAtMs: 1, began, endedAtMs: 157 });
 });
 
-test('an engine that throws ends the watch', async () => {
+test('the watch ends if the engine throws', async () => {
   const { clock, pass, elapsedMs } = clockByHand();
   const failing: AsyncIterable<GenerationPart> = {
     [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('lost')) }),
@@ -122,7 +122,7 @@ test('the time of a slow reader does not count', async () => {
     clock,
   });
   for await (const _ of stream) {
-    await delay(5); // what the reader is given is written first
+    await delay(5); // The data is written in the turn that hands it to the reader.
     pass(100);
   }
   expect(await ended.promise).toBe(0);
@@ -136,7 +136,7 @@ async function overheadOf(url: string): Promise<{ sum: number; count: number }> 
   return { sum: value('sum'), count: value('count') };
 }
 
-test('the metric excludes the engine’s time and requests that use no engine', async () => {
+test('expertgrid_api_overhead_seconds excludes the time of the engine and requests without a generation', async () => {
   const { url, post, logs } = await openRoom({ stepMs: 40, once: true });
   await post('/v1/completions', { model: MODEL, prompt: 'a', temperature: 9 });
   await fetch(`${url}/v1/models`);

@@ -9,7 +9,7 @@ const qwen = String.raw`{{- "return a json object within <tool_call></tool_call>
 test.each([
   ["nano's", TOOL_TEMPLATE],
   ["Qwen's", qwen],
-])('%s calls are JSON within tags', (_, source) => {
+])('callSyntaxOf finds JSON within tags in %s', (_, source) => {
   expect(callSyntaxOf(source, [])).toEqual(HERMES_CALLS);
 });
 
@@ -22,10 +22,10 @@ test.each([
   ["Qwen3-Coder's elements", `${qwen}<tool_call>\n<function=example>\n<parameter=city>`],
   ["GLM's elements", `${qwen}<tool_call>{name}\n<arg_key>`],
   ["Mistral's", '[TOOL_CALLS][{"name": "f", "arguments": {}}]'],
-])('%s is not known', (_, source) => {
+])('callSyntaxOf is undefined for %s', (_, source) => {
   expect(callSyntaxOf(source, [])).toBeUndefined();
 });
 
-test('a tag that is a special token is not text', () => {
+test('callSyntaxOf is undefined if a tag is a special token', () => {
   expect(callSyntaxOf(qwen, ['<tool_call>', '</tool_call>'])).toBeUndefined();
 });

@@ -30,7 +30,7 @@ const text = (content: string, first = false) => tokenizer.encodePlain(content, 
 const user = (content: string): TemplateMessage => ({ role: 'user', content });
 const specialsIn = (ids: readonly number[]) => ids.filter((one) => tokenizer.specialName(one) !== undefined);
 
-test('the template writes special tokens, but the client writes text', () => {
+test('names of special tokens become tokens in the template and stay text in the client’s messages', () => {
   const ids = encodeChat([user('hello <|end|><|system|>')], { template: plainTemplate, tokenizer });
   expect(ids).toEqual([
     id('<|endoftext|>'),
@@ -47,7 +47,7 @@ test.each([
   ['plain', plainTemplate],
   ['trimming', trimming],
 ])(
-  'without names of special tokens the ids are those of the rendered text whole (%s template)',
+  'ids equal those of the whole rendered text if messages contain no names of special tokens (%s template)',
   (_, template) => {
     const harmless = ordinary.filter((content) => !SPECIALS.some((name) => content.includes(name)));
     fc.assert(
@@ -66,7 +66,7 @@ test.each([
   ['plain', plainTemplate],
   ['trimming', trimming],
   ['touching', touching],
-])('no caller adds a special token to the prompt (%s template)', (_, template) => {
+])('messages never add a special token to the prompt (%s template)', (_, template) => {
   const pieces = fc.constantFrom(
     ...SPECIALS,
     '<',
@@ -93,7 +93,7 @@ test.each([
   );
 });
 
-test('a template may inspect its input', () => {
+test('a template can split and trim the client’s text', () => {
   const template = compileTemplate(
     "{% for m in messages %}{{ m.content.split('</think>')[-1] | trim }}{% endfor %}<|assistant|>",
     tokens,
@@ -102,7 +102,7 @@ test('a template may inspect its input', () => {
   expect(ids).toEqual([...text('<|end|> said', true), id('<|assistant|>')]);
 });
 
-test('tokens strip the white space around them', () => {
+test('lstrip and rstrip tokens remove the white space around them', () => {
   const json = byteLevelTokenizer();
   json.added_tokens = json.added_tokens.map((token) => ({ ...token, rstrip: token.content === '<|user|>' }));
   const stripping = createTokenizer(json);
@@ -163,7 +163,7 @@ test.each([
   ['with documents', DOCUMENT_TEMPLATE],
   ['ChatML', chatMl],
 ])(
-  'no caller adds a special token by tools, calls, results, names, documents or variables (%s template)',
+  'tools, calls, results, names, documents and variables never add a special token (%s template)',
   (_, source) => {
     const template = compileTemplate(source, tokens);
     const use = { template, tokenizer: imTokenizer };
@@ -204,7 +204,7 @@ test.each([
   },
 );
 
-test('the prompt contains the client’s text without breaks', () => {
+test('the prompt’s text contains the client’s text without marks', () => {
   const use = { template: compileTemplate(DOCUMENT_TEMPLATE, tokens), tokenizer };
   const documents = [{ title: '<|end|>', '<|user|>': '\ufdd0<|end|>\ufdd1' }];
   const { text, pieces } = writeChat({ messages: [user('hi')], documents }, use);
@@ -216,7 +216,7 @@ test('the prompt contains the client’s text without breaks', () => {
   expect(() => writeChat({ messages: [user(all)] }, use)).toThrow(/noncharacter/);
 });
 
-test('a prompt may end with the conversation, or within its final message', () => {
+test('a prompt ends after the conversation with ending "none", or within it with "final message"', () => {
   const use = { template: compileTemplate(DOCUMENT_TEMPLATE, tokens), tokenizer };
   const messages = [user('hi'), { role: 'assistant' as const, content: 'Yes, <|end|> ' }];
   const { text } = writeChat({ messages, ending: 'final message' }, use);
@@ -231,7 +231,7 @@ test('a prompt may end with the conversation, or within its final message', () =
   expect(() => writeChat({ messages, ending: 'final message' }, silent)).toThrow(/final message/);
 });
 
-test('templates find a key that could be part of a special token', () => {
+test('templates find a key of a tool although it could be part of a special token', () => {
   const json = byteLevelTokenizer();
   json.added_tokens.push({ id: 300, content: '<name>', special: true, normalized: false });
   const template = compileTemplate('{{ tools[0].function.name }}', tokens);
@@ -240,7 +240,7 @@ test('templates find a key that could be part of a special token', () => {
   expect(text).toBe('weather');
 });
 
-test("without tools nano's template writes what it wrote before there were tools", () => {
+test("nano's template writes the same prompt with and without tool support if there are no tools", () => {
   const nano = compileTemplate(TOOL_TEMPLATE, tokens);
   const roles = fc.constantFrom('system' as const, 'user' as const, 'assistant' as const);
   const sent = fc.record({ role: roles, content: fc.string() });

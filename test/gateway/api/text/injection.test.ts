@@ -1,5 +1,5 @@
-// Special tokens that callers spell stay text: each one of the tokenizer's, at every place of a conversation that a caller writes,
-// in templates in the style of the families that are served.
+// Names of special tokens in a client's text stay text: each special token of the tokenizer, in every part of a conversation, with
+// templates in the style of the model families that are served.
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { chatIds, writeChat } from '../../../../gateway/api/text/chat-prompt.ts';

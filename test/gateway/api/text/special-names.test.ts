@@ -12,7 +12,7 @@ const letters = (min: number, max: number) =>
     .map((all) => all.join(''));
 const drawn = fc.record({ contents: fc.uniqueArray(letters(2, 5), { maxLength: 5 }), text: letters(1, 12) });
 
-test('names are found wherever they begin, also inside others', () => {
+test('within() finds names everywhere, also inside other names', () => {
   fc.assert(
     fc.property(drawn, ({ contents, text }) => {
       const starts = [...text.matchAll(/./gu)];
@@ -25,7 +25,7 @@ test('names are found wherever they begin, also inside others', () => {
   );
 });
 
-test('text that could form a name with its surroundings is detected on both sides', () => {
+test('completedBy() and begunBy() detect text that could form a name with the text around it', () => {
   fc.assert(
     fc.property(drawn, ({ contents, text }) => {
       const names = namesOf(contents);

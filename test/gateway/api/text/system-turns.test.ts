@@ -1,4 +1,4 @@
-// System messages in the middle of a conversation: in place where the template shows them, else in the words of the user.
+// System messages in the middle of a conversation: they stay if the template shows them, and else become user messages.
 import { expect, test } from 'vitest';
 import { placeSystemTurns } from '../../../../gateway/api/text/system-turns.ts';
 import { compileTemplate, type TemplateMessage } from '../../../../gateway/api/text/template.ts';
@@ -21,7 +21,7 @@ const said = (...words: string[]) => {
 test.each([
   ['a template that shows them', `${split}${turns}`],
   ['nano’s template', TOOL_TEMPLATE],
-])('%s is given them as they are', (_, source) => {
+])('system messages do not change for %s', (_, source) => {
   const messages = said('system a', 'user b', 'system c', 'user d');
   expect(placeSystemTurns(messages, template(source))).toEqual(messages);
 });
@@ -29,7 +29,7 @@ test.each([
 test.each([
   ['raises', ALTERNATING],
   ['leaves them out', FORGETFUL],
-])('a template that %s is given them as a part of the user’s turn', (_, source) => {
+])('system messages become part of the user’s turn if the template %s', (_, source) => {
   const messages = said('system a', 'user b', 'system c', 'user d', 'assistant e', 'system f', 'user g');
   const placed = placeSystemTurns(messages, template(source));
   expect(placed).toEqual([
@@ -39,26 +39,29 @@ test.each([
     { role: 'user', content: 'system f\nuser g' },
   ]);
   expect(template(source).render({ messages: placed })).toContain('system c');
-  // Nothing else is touched.
+  // Other messages do not change.
   const plain = said('system a', 'user b', 'user c');
   expect(placeSystemTurns(plain, template(source))).toEqual(plain);
 });
 
-test.each(['/v1/chat/completions', '/v1/messages'])('%s of such a template reads them', async (path) => {
-  const room = await openRoom({ once: true, chat: ALTERNATING });
-  const messages = said('user a', 'system b', 'user c');
-  const asked = { model: MODEL, max_tokens: 9, messages };
-  const answer = await fetch(room.url + path, {
-    method: 'POST',
-    headers: JSON_TYPE,
-    body: JSON.stringify(asked),
-  });
-  expect(answer.status).toBe(200);
-  const tokens = [...(room.engine.requests[0]?.prompt ?? [])];
-  const read = await fetch(`${room.url}/detokenize`, {
-    method: 'POST',
-    headers: JSON_TYPE,
-    body: JSON.stringify({ tokens }),
-  });
-  expect(await read.json()).toEqual({ prompt: '<|user|>user a\nsystem b\nuser c<|end|><|assistant|>' });
-});
+test.each(['/v1/chat/completions', '/v1/messages'])(
+  '%s accepts later system messages for such a template',
+  async (path) => {
+    const room = await openRoom({ once: true, chat: ALTERNATING });
+    const messages = said('user a', 'system b', 'user c');
+    const asked = { model: MODEL, max_tokens: 9, messages };
+    const answer = await fetch(room.url + path, {
+      method: 'POST',
+      headers: JSON_TYPE,
+      body: JSON.stringify(asked),
+    });
+    expect(answer.status).toBe(200);
+    const tokens = [...(room.engine.requests[0]?.prompt ?? [])];
+    const read = await fetch(`${room.url}/detokenize`, {
+      method: 'POST',
+      headers: JSON_TYPE,
+      body: JSON.stringify({ tokens }),
+    });
+    expect(await read.json()).toEqual({ prompt: '<|user|>user a\nsystem b\nuser c<|end|><|assistant|>' });
+  },
+);

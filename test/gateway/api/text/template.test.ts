@@ -64,12 +64,12 @@ describe('is refused when it is loaded', () => {
     expect(() => compile(source)).toThrow();
   });
 
-  test('even if the conversation at hand would not reach it', () => {
+  test('even if no conversation reaches the unsupported feature', () => {
     expect(() => compile('{% if tools %}{{ tools | xmlattr }}{% endif %}')).toThrow("the filter 'xmlattr'");
   });
 });
 
-test('a computed time format is refused by name when it is used', () => {
+test('rendering throws an error that names an unsupported time format if the format is computed', () => {
   const template = compile('{{ strftime_now(format) }}');
   const written = (format: string) =>
     template.render({ messages: [], variables: { format }, ending: 'none' });
@@ -79,7 +79,7 @@ test('a computed time format is refused by name when it is used', () => {
   );
 });
 
-// From Python's datetime.strftime in the C locale.
+// The expected texts are from Python's datetime.strftime in the C locale.
 test.each([
   [[2024, 1, 1, 0, 5, 9], 'Mon Monday 1 01 Jan January 01 24 2024 00 12 AM 05 09 001 00 01 2024 1 01  1'],
   [[2023, 1, 1, 12, 0, 0], 'Sun Sunday 0 01 Jan January 01 23 2023 12 12 PM 00 00 001 01 00 2022 7 52  1'],
@@ -94,14 +94,14 @@ test.each([
   expect(strftime(date, '%a %A %w %d %b %B %m %y %Y %H %I %p %M %S %j %U %W %G %u %V %e')).toBe(expected);
 });
 
-test('strftime writes the combined directives, and nothing for the zone of a time without one', () => {
+test('strftime writes combined directives, and nothing for the time zone', () => {
   const date = new Date(2026, 2, 5, 7, 8, 9, 12);
   expect(strftime(date, '%c|%x|%X|%D|%F|%R|%T|%r|%f|%z|%Z|%%|%n|%t|%h|%C')).toBe(
     'Thu Mar  5 07:08:09 2026|03/05/26|07:08:09|03/05/26|2026-03-05|07:08|07:08:09|07:08:09 AM|012000|||%|\n|\t|Mar|20',
   );
 });
 
-test('long texts of one character cost no more than their length', () => {
+test('filters and methods take linear time for long texts of one character', () => {
   const text = `${' '.repeat(300_000)}x`;
   const variables = { text, digits: `${'1'.repeat(300_000)}x` };
   const source =
@@ -116,7 +116,7 @@ test('floats are written as Python writes them', () => {
   );
 });
 
-describe('a directory', () => {
+describe('loadTemplates', () => {
   async function directory(files: Record<string, string>): Promise<string> {
     const dir = await mkdtemp(join(tmpdir(), 'templates-'));
     onTestFinished(() => rm(dir, { recursive: true }));
@@ -125,11 +125,11 @@ describe('a directory', () => {
     return dir;
   }
 
-  test('without a template has no chat', async () => {
+  test('returns no template if the directory has none', async () => {
     expect((await loadTemplates(await directory({}), {}, tokens)).template).toBeUndefined();
   });
 
-  test('whose template uses what is not supported is refused with the file and the reason', async () => {
+  test('throws an error with the file and the reason if a template uses an unsupported feature', async () => {
     const dir = await directory({ 'chat_template.jinja': '{{ messages | groupby("role") }}' });
     await expect(loadTemplates(dir, {}, tokens)).rejects.toThrow(
       "chat_template.jinja: the template uses the filter 'groupby', which is not supported here. Rewrite that part, or remove the template to serve no chat.",
@@ -137,7 +137,7 @@ describe('a directory', () => {
   });
 
   test.each(['additional_chat_templates/tool_use.jinja', 'chat_template.tool_use.jinja'])(
-    'takes %s for conversations with tools',
+    'uses %s for conversations with tools',
     async (name) => {
       const dir = await directory({ 'chat_template.jinja': 'plain', [name]: 'tools {{ pad_token }}' });
       const { template, toolTemplate } = await loadTemplates(
@@ -150,7 +150,7 @@ describe('a directory', () => {
     },
   );
 
-  test('that names a template for tools has it checked, too', async () => {
+  test('checks the template named "tool_use" too', async () => {
     const list = [
       { name: 'default', template: 'a' },
       { name: 'tool_use', template: '{{ tools | pprint }}' },

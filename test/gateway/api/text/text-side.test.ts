@@ -18,19 +18,19 @@ async function directory(files: Record<string, unknown>): Promise<string> {
   return dir;
 }
 
-test('a lone tokenizer.json is enough: no chat, no stop ids, no bos', async () => {
+test('loadTextSide needs only tokenizer.json; without other files there is no template, stop id or bos', async () => {
   const { template, stopIds, bos } = await loadTextSide(await directory({}));
   expect({ template, stopIds, bos }).toEqual({ template: undefined, stopIds: [], bos: undefined });
 });
 
-test('stop ids come from generation_config.json, a number or a list', async () => {
+test('stop ids are the number or list in generation_config.json', async () => {
   const one = await loadTextSide(await directory({ 'generation_config.json': { eos_token_id: 7 } }));
   expect(one.stopIds).toEqual([7]);
   const several = { 'generation_config.json': { eos_token_id: [7, 8] }, 'config.json': { eos_token_id: 9 } };
   expect((await loadTextSide(await directory(several))).stopIds).toEqual([7, 8]);
 });
 
-test('else from config.json, else from the name in tokenizer_config.json', async () => {
+test('without generation_config.json, stop ids come from config.json or else tokenizer_config.json', async () => {
   const config = { 'config.json': { eos_token_id: 9 }, 'tokenizer_config.json': names };
   expect((await loadTextSide(await directory(config))).stopIds).toEqual([9]);
   const { stopIds, bos, tokenizer, tokenizerInfo } = await loadTextSide(
@@ -43,13 +43,13 @@ test('else from config.json, else from the name in tokenizer_config.json', async
   });
 });
 
-test('the template is given the messages, the tokens and the turn to write', async () => {
+test('a template gets the messages, the special tokens and add_generation_prompt', async () => {
   const dir = await directory({ 'tokenizer_config.json': { ...names, chat_template: CHAT_TEMPLATE } });
   const { template } = await loadTextSide(dir);
   expect(template?.render({ messages })).toBe('<|endoftext|><|user|>hi<|end|><|assistant|>');
 });
 
-test('of a list of templates the default one is taken; chat_template.jinja goes before both', async () => {
+test('the template named "default" is used from a list, and chat_template.jinja takes precedence', async () => {
   const list = [
     { name: 'tool_use', template: 'tools' },
     { name: 'default', template: 'default' },
@@ -72,7 +72,7 @@ test.each([
   ['chat_template.jinja', '{{ x | pprint }}', /chat_template\.jinja: the template uses the filter 'pprint'/],
   ['tokenizer_config.json', { chat_template: [{ name: 'rag', template: '' }] }, /named "default"/],
   ['config.json', '[]', /config\.json: not a JSON object/],
-])('a broken %s is refused by name', async (name, content, message) => {
+])('an invalid %s throws an error that names the file', async (name, content, message) => {
   await expect(loadTextSide(await directory({ [name]: content }))).rejects.toThrow(message);
 });
 

@@ -17,13 +17,13 @@ const room = (text: string, options: RoomOptions = {}) => {
   return openRoom({ chat: THINKING_TEMPLATE, reply, ...options });
 };
 
-test('the tags are found in the template', () => {
+test('thinkingTagsOf finds the tags in the template', () => {
   expect(thinkingTagsOf(THINKING_TEMPLATE)).toEqual(tags);
   expect(thinkingTagsOf('{{ content.split("[/THINK]") }}')).toEqual({ begin: '[THINK]', end: '[/THINK]' });
   expect(thinkingTagsOf(TOOL_TEMPLATE)).toBeUndefined();
 });
 
-test('a prompt begins thinking, ends it, or leaves the choice', () => {
+test('thinkingState is "open", "closed" or "free" by the end of the prompt', () => {
   expect(thinkingState('<|assistant|><think>\n', tags)).toBe('open');
   expect(thinkingState('<|assistant|><think>\n\n</think>\n\n', tags)).toBe('closed');
   expect(thinkingState('<|user|><think><|end|><|assistant|>', tags)).toBe('free');
@@ -39,13 +39,13 @@ test('thinking is separated from the content, and its tokens are counted', async
   expect(body.usage?.completion_tokens_details).toEqual({ reasoning_tokens: say('\nHm.\n').length });
 });
 
-test('a prompt that has begun it needs no tag', async () => {
+test('an answer begins with thinking if the prompt has begun it', async () => {
   const { post } = await room('Hm.</think>Yes.', { chat: OPEN_THINKING_TEMPLATE });
   const { body } = await post('/v1/chat/completions', base);
   expect(body.choices[0].message).toMatchObject({ content: 'Yes.', reasoning_content: 'Hm.' });
 });
 
-test('in a stream, thinking has deltas of its own', async () => {
+test('a stream sends thinking as reasoning_content deltas', async () => {
   const { url } = await room('<think>Hm.</think>Yes.');
   const asked = { ...base, stream: true, stream_options: { include_usage: true } };
   const response = await fetch(`${url}/v1/chat/completions`, {
@@ -60,7 +60,7 @@ test('in a stream, thinking has deltas of its own', async () => {
   expect(values.at(-1)?.usage?.completion_tokens_details).toEqual({ reasoning_tokens: say('Hm.').length });
 });
 
-test('tags that are special tokens are read, though they are left out of other texts', async () => {
+test('tags of thinking that are special tokens are recognized', async () => {
   const json = byteLevelTokenizer();
   const special = (id: number, content: string) => ({ id, content, special: true, normalized: false });
   json.added_tokens.push(special(273, tags.begin), special(274, tags.end));
@@ -72,7 +72,7 @@ test('tags that are special tokens are read, though they are left out of other t
   expect(engine.requests[0].constraint).toMatchObject({ begin: [273], end: [274] });
 });
 
-describe('how long it may think', () => {
+describe('the budget for thinking', () => {
   const spec = { type: 'thinking', open: false, begin: say('<think>'), end: say('</think>') };
   test.each([
     [{}, undefined],
@@ -86,7 +86,7 @@ describe('how long it may think', () => {
       { reasoning_effort: 'low', max_thinking_tokens: 9 },
       { ...spec, budget: 9 },
     ],
-  ])('%j', async (fields, expected) => {
+  ])('%j becomes the constraint %j', async (fields, expected) => {
     const { post, engine } = await room('Yes.');
     expect((await post('/v1/chat/completions', { ...base, ...fields })).status).toBe(200);
     expect(engine.requests[0].constraint).toEqual(expected);
@@ -96,7 +96,7 @@ describe('how long it may think', () => {
     { reasoning_effort: 'none' },
     { chat_template_kwargs: { enable_thinking: false } },
     { enable_thinking: false, reasoning_effort: 'high' },
-  ])('%j closes it in the prompt, and a tag is text', async (fields) => {
+  ])('%j closes the thinking in the prompt, and tags in the answer are content', async (fields) => {
     const { post, engine } = await room('<think>');
     const { body } = await post('/v1/chat/completions', { ...base, ...fields });
     expect([...engine.requests[0].prompt].slice(-say('<think>\n\n</think>\n\n').length)).toEqual(
@@ -107,7 +107,7 @@ describe('how long it may think', () => {
     expect(body.choices[0].message).not.toHaveProperty('reasoning_content');
   });
 
-  test('where the template cannot close it, the budget is 0', async () => {
+  test('is 0 if thinking is off but the template cannot close it', async () => {
     const { post, engine } = await room('</think>Yes.', { chat: OPEN_THINKING_TEMPLATE });
     await post('/v1/chat/completions', { ...base, reasoning_effort: 'none' });
     await post('/v1/chat/completions', { ...base, enable_thinking: false, max_thinking_tokens: 7 });
@@ -120,14 +120,14 @@ describe('how long it may think', () => {
     { enable_thinking: true, max_thinking_tokens: 0 },
     { enable_thinking: true, chat_template_kwargs: { enable_thinking: false } },
     { enable_thinking: false, chat_template_kwargs: { enable_thinking: true } },
-  ])('%j contradicts itself', async (fields) => {
+  ])('answers 400 for the contradictory fields %j', async (fields) => {
     const { post } = await room('Yes.');
     const { status, body } = await post('/v1/chat/completions', { ...base, ...fields });
     const { param, code } = body.error;
     expect([status, param, code]).toEqual([400, 'enable_thinking', 'invalid_parameter_combination']);
   });
 
-  test('calls come after it', async () => {
+  test('tool calls are constrained after the thinking', async () => {
     const text = '<think>Hm.</think><tool_call>{"name": "f", "arguments": {}}</tool_call>';
     const { post, engine } = await room(text, { chat: THINKING_TOOL_TEMPLATE });
     const tools = [{ type: 'function', function: { name: 'f' } }];
@@ -143,7 +143,7 @@ describe('how long it may think', () => {
   });
 });
 
-test('thinking that is sent back is taken, and the template has it', async () => {
+test('thinking in a message of the history reaches the template as reasoning_content', async () => {
   const chat = '{% for m in messages %}{{ m.reasoning_content }}{% endfor %}</think>';
   const { post, engine } = await room('Yes.', { chat });
   const messages = [{ role: 'assistant', content: 'Yes.', reasoning_content: 'Hm.' }];

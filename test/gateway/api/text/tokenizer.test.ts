@@ -22,7 +22,7 @@ describe.each([
   // A SentencePiece-style tokenizer writes the space before a text's first word into the token.
   { kind: 'SentencePiece-style', tokenizer: sentencePiece, lead: ' ' },
 ])('$kind', ({ tokenizer, lead }) => {
-  test('any text is restored from its tokens', () => {
+  test('the bytes of a text’s tokens are the text', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         const ids = tokenizer.encodePlain(text, { first: true });
@@ -33,7 +33,7 @@ describe.each([
     );
   });
 
-  test('text that is not first is restored unchanged', () => {
+  test('text that is not first is decoded without a leading space', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         const ids = tokenizer.encodePlain(text, { first: false });
@@ -43,7 +43,7 @@ describe.each([
     );
   });
 
-  test('plain text never becomes a special token', () => {
+  test('encodePlain never returns a special token', () => {
     const names = tokenizer.added.map((token) => token.content);
     const hostile = fc.array(fc.constantFrom(...names, 'hello', '<', '|>', ' '), { maxLength: 8 });
     fc.assert(
@@ -61,12 +61,12 @@ test('merges are applied, and a space belongs to the word after it', () => {
   expect(byteLevel.encode('hello world')).toEqual(names);
 });
 
-test('in a prompt the name of a special token is that token', () => {
+test('encode turns the name of a special token into that token', () => {
   const user = byteLevel.idOf('<|user|>');
   expect(byteLevel.encode('<|user|>hello')).toEqual([user, byteLevel.idOf('hello')]);
 });
 
-test('bos is added where the post-processor adds it, and only there', () => {
+test('encode adds bos only if the post-processor does, and encodePlain never adds it', () => {
   expect(sentencePiece.encode('hello')).toEqual([1, sentencePiece.idOf('▁hello')]);
   expect(sentencePiece.encodePlain('hello', { first: true })).toEqual([sentencePiece.idOf('▁hello')]);
   expect(sentencePiece.encodePlain('hello', { first: false })).toEqual([sentencePiece.idOf('hello')]);
@@ -79,7 +79,7 @@ test('special tokens have a name and no bytes', () => {
   expect(byteLevel.bytes(id)).toEqual(new Uint8Array(0));
 });
 
-test('byte tokens are their byte', () => {
+test('a byte token stands for its byte', () => {
   expect(sentencePiece.bytes(sentencePiece.idOf('<0xE2>') ?? -1)).toEqual(Uint8Array.of(0xe2));
   expect(byteLevel.bytes(0xe2)).toEqual(Uint8Array.of(0xe2));
 });
@@ -88,7 +88,7 @@ test('an id without a token has no bytes', () => {
   expect(byteLevel.bytes(99_999)).toEqual(new Uint8Array(0));
 });
 
-test('an id that ends answers is special even where the file does not say so', () => {
+test('a reserved id is special even if tokenizer.json does not say so', () => {
   const json = byteLevelTokenizer();
   json.added_tokens = json.added_tokens.map((token) => ({ ...token, special: false }));
   const end = json.added_tokens[4].id;
@@ -98,7 +98,7 @@ test('an id that ends answers is special even where the file does not say so', (
   expect(tokenizer.encodePlain('<|user|>', { first: true })).toEqual([tokenizer.idOf('<|user|>')]);
 });
 
-test('kinds that are not supported are refused by name', () => {
+test('createTokenizer throws an error that names an unsupported model type or decoder', () => {
   const json = byteLevelTokenizer();
   expect(() => createTokenizer({ ...json, model: { type: 'Unigram', vocab: [] } })).toThrow(
     /model\.type "Unigram"/,

@@ -17,7 +17,7 @@ function decode(parts: readonly Uint8Array[]): string {
 
 const cuts = fc.array(fc.nat(), { maxLength: 12 });
 
-test('text in any pieces is the text, and no piece holds U+FFFD', () => {
+test('valid text is restored from any pieces, and no piece contains U+FFFD', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), cuts, (text, places) => {
       const parts = pieces(bytesOf(text), places);
@@ -52,7 +52,7 @@ test('arbitrary bytes in any pieces are decoded as by the WHATWG decoder', () =>
   );
 });
 
-test('a character is pending until its last byte', () => {
+test('pending is true until the last byte of a character', () => {
   const stream = new Utf8Stream();
   const [first, second, third] = bytesOf('€');
   expect([stream.push(Uint8Array.of(first)), stream.pending]).toEqual(['', true]);
@@ -60,13 +60,13 @@ test('a character is pending until its last byte', () => {
   expect([stream.push(Uint8Array.of(third)), stream.pending]).toEqual(['€', false]);
 });
 
-test('an end inside a character is one U+FFFD', () => {
+test('end() returns one U+FFFD for an incomplete character', () => {
   const stream = new Utf8Stream();
   expect(stream.push(bytesOf('a😀').subarray(0, 4))).toBe('a');
   expect(stream.end()).toBe('\ufffd');
   expect(stream.end()).toBe('');
 });
 
-test('a byte order mark is text like any other', () => {
+test('a byte order mark is kept as text', () => {
   expect(decode([bytesOf('\ufeffa')])).toBe('\ufeffa');
 });
