@@ -204,14 +204,11 @@ test.each<[message: object, param: string, code: string]>([
   [{ role: 'user', content: [{ type: 'thinking', thinking: 'x' }] }, 'content[0].type', 'invalid_value'],
   [{ role: 'function', content: 'b' }, 'name', 'missing_required_parameter'],
   [{ role: 'function', name: 'f', content: 'b' }, 'name', 'invalid_value'],
-])(
-  'answers 400 naming the invalid field of the message %j',
-  async (message, field, code) => {
-    const body = { model: MODEL, messages: [user, message, user] };
-    const { status, body: answer } = await room.post('/v1/chat/completions', body);
-    expect([status, answer.error.param, answer.error.code]).toEqual([400, `messages[1].${field}`, code]);
-  },
-);
+])('answers 400 naming the invalid field of the message %j', async (message, field, code) => {
+  const body = { model: MODEL, messages: [user, message, user] };
+  const { status, body: answer } = await room.post('/v1/chat/completions', body);
+  expect([status, answer.error.param, answer.error.code]).toEqual([400, `messages[1].${field}`, code]);
+});
 
 test('accepts an empty result of a tool', async () => {
   const { text } = await shown([
