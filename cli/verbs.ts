@@ -4,10 +4,8 @@ import { Command } from 'commander';
 import { packageRoot, version } from '../base/package.ts';
 import { withPlainHelp } from './terminal/help.ts';
 
-type Load = () => Promise<Command>;
-
 /** Groups of the help and their verbs. A verb's modules are loaded only for that verb, because they take memory in a shard. */
-const groups: Readonly<Record<string, Readonly<Record<string, Load>>>> = {
+const groups: Readonly<Record<string, Readonly<Record<string, () => Promise<Command>>>>> = {
   'Serve:': {
     up: async () => (await import('./verbs/up.ts')).upCommand(),
     gateway: async () => (await import('./verbs/gateway.ts')).gatewayCommand(),

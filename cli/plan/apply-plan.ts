@@ -62,14 +62,14 @@ export async function applyPlan(addresses: readonly string[], flags: ApplyFlags)
   }
 }
 
-interface Choice {
-  chosen: SignedPlacement;
-  /** The latest placement that any shard followed when this one was chosen. */
-  from: PlacementId;
-}
-
-/** Chooses the placement of the file, or else the placement that the shards are still moving to, or else plans a new one. */
-async function choosePlacement(shards: readonly FoundShard[], flags: ApplyFlags): Promise<Choice> {
+/**
+ * Chooses the placement of the file, or else the placement that the shards are still moving to, or else plans a new one. `from` is the
+ * latest placement that any shard followed before.
+ */
+async function choosePlacement(
+  shards: readonly FoundShard[],
+  flags: ApplyFlags,
+): Promise<{ chosen: SignedPlacement; from: PlacementId }> {
   const file =
     flags.placement === undefined ? undefined : readPlacement(await readFile(flags.placement, 'utf8'));
   const model = file?.model ?? (await identityOf(flags.model));

@@ -98,11 +98,10 @@ function leadsTo(given: string, path: string): boolean {
 /** EISDIR does not include the path. If exactly one of the given files is a directory, the error is about that one. */
 function directoryFault(error: unknown, command: Command): FileFault | undefined {
   if (!(error instanceof Error && error.message.startsWith('EISDIR: '))) return undefined;
-  const isDirectory = ({ path }: GivenFile) =>
-    statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-  const directories = givenFiles(command).filter(isDirectory);
-  const [{ path } = { path: undefined }] = directories;
-  return directories.length === 1 && path !== undefined ? { code: 'EISDIR', path } : undefined;
+  const [directory, ...more] = givenFiles(command).filter(({ path }) => {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  });
+  return directory !== undefined && more.length === 0 ? { code: 'EISDIR', path: directory.path } : undefined;
 }
 
 /** Name of the flag, or of its environment variable if the value comes from there. */

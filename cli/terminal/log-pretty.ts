@@ -38,10 +38,7 @@ function parsed(line: string): Record<string, unknown> | undefined {
 /** Hours, minutes and seconds in local time. */
 function clock(time: unknown): string {
   const date = new Date(String(time));
-  if (Number.isNaN(date.getTime())) return '--:--:--';
-  return [date.getHours(), date.getMinutes(), date.getSeconds()]
-    .map((part) => String(part).padStart(2, '0'))
-    .join(':');
+  return Number.isNaN(date.getTime()) ? '--:--:--' : date.toTimeString().slice(0, 8);
 }
 
 /** Quotes a text only if it contains spaces, quotes or `=`. */

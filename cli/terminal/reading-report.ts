@@ -6,15 +6,11 @@ import { amountsOf, type ProgressOptions, progressBar } from './progress.ts';
 const QUIET_MS = 2_000;
 const LABEL = 'reading experts ahead';
 
-export interface ReadingReportOptions extends Pick<ProgressOptions, 'stream' | 'now'> {
-  log: Pick<Logger, 'info'>;
-}
-
 export function readingReport({
   log,
   stream = process.stderr,
   now = () => performance.now(),
-}: ReadingReportOptions) {
+}: Pick<ProgressOptions, 'stream' | 'now'> & { log: Pick<Logger, 'info'> }) {
   const bar = progressBar({ label: LABEL, stream, now });
   let startedAt: number | undefined;
   let quarters = 0;

@@ -8,13 +8,6 @@ import { flag, integer } from '../flags/flags.ts';
 import { requireFile } from '../flags/input-files.ts';
 import { bitsFlag, runWriter, toFlag } from '../terminal/write-bundle.ts';
 
-interface SynthFlags {
-  shape: string;
-  to: string;
-  bits: Bits;
-  seed: number;
-}
-
 export function synthCommand(): Command {
   return new Command('synth')
     .description(
@@ -33,7 +26,7 @@ export function synthCommand(): Command {
         .argParser(integer())
         .default(1),
     )
-    .action(async ({ shape, to, bits, seed }: SynthFlags) => {
+    .action(async ({ shape, to, bits, seed }: { shape: string; to: string; bits: Bits; seed: number }) => {
       if (shape !== 'sigma-moe-tiny') await requireShape(shape);
       await runWriter('writing', { dir: to, bits }, (options) =>
         synth({ shape, to, bits, seed, ...options }),

@@ -8,7 +8,7 @@ import type { Bits } from '../../model/bundle/tensors.ts';
 import { BITS_TEXT, parseBits } from '../flags/bits.ts';
 import { addFlags, asUsage, flag, integer, switchFlag, UsageError } from '../flags/flags.ts';
 import { addGatewayFlags, callPolicy, type GatewayFlags } from '../flags/gateway-flags.ts';
-import { type NamedModel, namedModels, type OpenedModel } from '../flags/models.ts';
+import { namedModels, type OpenedModel } from '../flags/models.ts';
 import { PEERS_OF_UP, securityPaths } from '../flags/security-flags.ts';
 import { split } from '../flags/split.ts';
 import { openGateway } from '../gateway/open-gateway.ts';
@@ -63,12 +63,6 @@ function refuseOldCount(command: Command): void {
   );
 }
 
-/** The bundles of the models, with checkpoints converted. Loads the converter only if a model needs it. */
-async function bundlesOf(named: readonly NamedModel[], bits: Bits | undefined) {
-  if (bits === undefined && named.every(({ dir }) => existsSync(join(dir, MANIFEST_FILE)))) return named;
-  return await (await import('../gateway/convert-models.ts')).convertModels(named, bits);
-}
-
 function requireExperts(models: readonly OpenedModel[], shards: number): void {
   for (const { id, experts } of models) {
     if (shards <= experts) continue;
@@ -82,7 +76,12 @@ async function up(flags: Flags, command: Command): Promise<void> {
   const log = createLogger(flags);
   const policy = await asUsage(command, () => callPolicy(flags));
   const named = await asUsage(command, () => namedModels(flags.model));
-  const bundles = await bundlesOf(named, flags.bits);
+  const areBundles = named.every(({ dir }) => existsSync(join(dir, MANIFEST_FILE)));
+  // The converter is loaded only if a model may need it.
+  const bundles =
+    areBundles && flags.bits === undefined
+      ? named
+      : await (await import('../gateway/convert-models.ts')).convertModels(named, flags.bits);
   if (bundles === undefined) return;
   const gateway = await openGateway(flags, bundles, policy, log);
   const { models } = gateway;

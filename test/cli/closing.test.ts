@@ -1,4 +1,4 @@
-// What was opened is closed in reverse order, once, whatever fails.
+// Checks that steps are closed in reverse order, once, even if some fail.
 import { expect, it } from 'vitest';
 import { Closing } from '../../cli/closing.ts';
 
@@ -15,7 +15,7 @@ it('closes in reverse order, one after another, and only once', async () => {
   expect(order).toEqual(['second', 'first']);
 });
 
-it('closes the rest if one cannot be closed, and then throws the first failure', async () => {
+it('runs all steps even if some fail, and then throws the first failure', async () => {
   const closing = new Closing();
   const order: string[] = [];
   closing.add(() => order.push('closed'));

@@ -1,4 +1,4 @@
-// Ctrl-C and SIGTERM: what the first and the second of them mean.
+// Checks the effect of the first and of later Ctrl-C and SIGTERM.
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { onSignals } from '../../cli/signals.ts';
 
@@ -19,14 +19,14 @@ it.each(['SIGINT', 'SIGTERM'] as const)('the first %s asks for a clean end', (si
   expect(told).toEqual([`drain ${signal}`]);
 });
 
-it('a Ctrl-C that comes twice at once is one', () => {
+it('two Ctrl-C within 250 ms count as one', () => {
   process.emit('SIGINT', 'SIGINT');
   vi.advanceTimersByTime(100);
   process.emit('SIGINT', 'SIGINT');
   expect(told).toEqual(['drain SIGINT']);
 });
 
-it('a later Ctrl-C asks for an end at once, and is heard only once', () => {
+it('a later Ctrl-C asks for an immediate end, only once', () => {
   process.emit('SIGTERM', 'SIGTERM');
   vi.advanceTimersByTime(300);
   process.emit('SIGINT', 'SIGINT');
@@ -34,7 +34,7 @@ it('a later Ctrl-C asks for an end at once, and is heard only once', () => {
   expect(told).toEqual(['drain SIGTERM', 'halt']);
 });
 
-it('a later SIGTERM changes nothing', () => {
+it('a later SIGTERM has no effect', () => {
   process.emit('SIGINT', 'SIGINT');
   vi.advanceTimersByTime(300);
   process.emit('SIGTERM', 'SIGTERM');

@@ -1,4 +1,4 @@
-// A command line that is wrong, as a user meets it: exit code 2, the reason, and what to do.
+// Checks that a wrong command line exits with 2 and prints the reason and the remedy.
 import { expect, test } from 'vitest';
 import { startProcess } from '../support/process.ts';
 
@@ -10,7 +10,7 @@ test.concurrent.each([
     ['plan', '--shards', 'x', '--heat', 'h'],
     /^expertgrid: --shards x: this is neither a number nor an address, and DNS does not know the name/,
   ],
-])('%o', async (args, told) => {
+])('expertgrid %o exits with 2 and prints the reason', async (args, told) => {
   const running = startProcess(process.execPath, [main, ...args]);
   const { code } = await running.exit;
   expect({ code, stdout: running.stdout }).toEqual({ code: 2, stdout: '' });

@@ -5,7 +5,7 @@ const context = { models: ['nano', 'nano-v2', 'a:b'], from: 'here' };
 const entries = (aliases: ReadonlyMap<string, ReadonlyMap<string, number>>) =>
   [...aliases].map(([name, weights]) => [name, Object.fromEntries(weights)]);
 
-test('a flag names versions with weights, or one alone', () => {
+test('--alias takes models with weights, or one model without a weight', () => {
   const aliases = parseAliasFlags(['chat=nano:90,nano-v2:10', 'stable=nano', 'odd=a:b:0.5'], context);
   expect(entries(aliases)).toEqual([
     ['chat', { nano: 90, 'nano-v2': 10 }],
@@ -14,7 +14,7 @@ test('a flag names versions with weights, or one alone', () => {
   ]);
 });
 
-test('a file is an object of objects', () => {
+test('a file of aliases is an object of objects', () => {
   const text = '{"chat": {"nano": 0, "nano-v2": 100}, "stable": {"nano": 1}}';
   const aliases = parseAliasFile(text, context);
   expect(entries(aliases)).toEqual([
@@ -25,7 +25,7 @@ test('a file is an object of objects', () => {
   expect(formatAliases(parseAliasFile('{}', context))).toBe('none');
 });
 
-describe('what cannot be meant is refused, and the error says where it stands', () => {
+describe('wrong aliases are refused with an error that names the flag or file', () => {
   test.each([
     ['chat', 'here: "chat" is not NAME=MODEL:WEIGHT'],
     ['chat=', 'is not NAME=MODEL:WEIGHT'],
@@ -51,11 +51,11 @@ describe('what cannot be meant is refused, and the error says where it stands', 
     ['{"chat": {}}', 'has no version with a weight above 0'],
     ['{"chat": {"nano": "1"}}', 'gives nano a weight that is not a number'],
     ['{"chat": {"chat": 1}}', 'names "chat", which is not served'],
-  ])('%s', (text, reason) => {
+  ])('a file with %s', (text, reason) => {
     expect(() => parseAliasFile(text, context)).toThrow(reason);
   });
 
-  test('one name given twice', () => {
+  test('an alias that is given twice is refused, also in flag and file', () => {
     const chat = parseAliasFlags(['chat=nano'], context);
     expect(() => parseAliasFlags(['chat=nano', 'chat=nano-v2'], context)).toThrow(
       'the alias chat is given twice',

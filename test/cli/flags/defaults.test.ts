@@ -1,4 +1,4 @@
-// The defaults that --help shows are those of the modules that use them, so that a default stands in one place.
+// Checks that the defaults in --help are the defaults of the modules that use them.
 import type { Command, Option } from 'commander';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { describeFlag } from '../../../cli/terminal/help.ts';
@@ -24,7 +24,7 @@ function flagsBelow(command: Command): [string, Option][] {
   ]);
 }
 
-/** Flags of `up` and `gateway`, and the values that their modules have. */
+/** Flags of `up` and `gateway`, and the defaults of the modules that use them. */
 const ofGateway: Record<string, unknown> = {
   '--max-sequences': engineDefaults.maxSequences,
   '--max-waiting': engineDefaults.maxWaiting,
@@ -39,7 +39,7 @@ const ofGateway: Record<string, unknown> = {
   '--device': DEFAULT_DEVICE,
 };
 
-/** Numbers that nothing but the command line knows. */
+/** Flags whose default is defined in the command line only. */
 const onlyHere = [
   'chat --url',
   'convert --bits',
@@ -63,11 +63,11 @@ describe('defaults', () => {
   it.each([...cases, ['shard --device', DEFAULT_DEVICE], ['shard --max-connections', MOST_CONNECTIONS]] as [
     string,
     unknown,
-  ][])('%s is the one of its module', (name, value) => {
+  ][])('the default of %s is that of its module', (name, value) => {
     expect(options.get(name)?.defaultValue).toBe(value);
   });
 
-  it('has a module for every number, except those that only the command line knows', () => {
+  it('come from a module for every flag with a number, except the listed flags', () => {
     const known = new Set([...cases.map(([name]) => name), 'shard --max-connections', ...onlyHere]);
     const numbers = [...options].filter(([, option]) => typeof option.defaultValue === 'number');
     expect(
@@ -79,14 +79,14 @@ describe('defaults', () => {
 describe('help', () => {
   const shown = (name: string) => describeFlag(options.get(name)!);
 
-  it('shows a default as it can be given', () => {
+  it('shows a default in the form in which the flag takes it', () => {
     expect(shown('up --answer-memory')).toMatch(/\(default: 512MiB\)$/);
     expect(shown('up --prefill-share')).toMatch(/\(default: 0\.7\)$/);
     expect(shown('up --keep-alive')).toMatch(/\(default: 75\)$/);
     expect(shown('chat --url')).toMatch(/\(default: http:\/\/127\.0\.0\.1:8080\)$/);
   });
 
-  it('derives what it says of limits from the modules too', () => {
+  it('takes the limits in descriptions from the modules too', () => {
     expect(shown('up --kv-memory')).toContain("(default: 2GiB, but at most half of the machine's memory)");
     expect(engineDefaults.kvMemory).toBe(2 * 2 ** 30);
     expect(shown('up --patience')).toContain(`(default: ${defaultPolicy.patienceMs}, or two thirds of`);
@@ -94,7 +94,7 @@ describe('help', () => {
     expect(shown('drain --timeout')).toContain(`up to ${DRAIN_MS / 1000} s`);
   });
 
-  it('says the unit of every number that has one', () => {
+  it('states the unit of each number that has a unit', () => {
     const units: Record<string, RegExp> = {
       'up --call-deadline': /^Milliseconds /,
       'up --patience': /^Milliseconds /,

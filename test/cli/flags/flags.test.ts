@@ -1,4 +1,4 @@
-// Every flag of every verb: its twin in the environment, its help, and switches that the environment turns off.
+// Checks every flag of every verb: its environment variable, its help, and switches that the environment turns off.
 import { Command, type Option } from 'commander';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { flag, isInput, readSwitches } from '../../../cli/flags/flags.ts';
@@ -22,11 +22,11 @@ function flagsBelow(command: Command): Flag[] {
   ]);
 }
 
-/** What is given after the flag: `<host:port,…>`. */
+/** The value in the syntax of the flag, such as `<host:port,…>`. */
 const syntaxOf = ({ option }: Flag) => /[<[].*$/.exec(option.flags)?.[0] ?? 'switch';
 
-describe('twins in the environment', () => {
-  it('mean the same to every verb that reads them', () => {
+describe('environment variables', () => {
+  it('have the same meaning for every verb that reads them', () => {
     const twins = Map.groupBy(
       flags.filter(({ option }) => option.envVar !== undefined),
       ({ option }) => option.envVar,
@@ -38,14 +38,14 @@ describe('twins in the environment', () => {
       return kinds.length > 1 ? [[twin, kinds]] : [];
     });
     expect(Object.fromEntries(unlike)).toEqual({
-      // Bundles all the same: a shard may fetch one, and `key` writes the file that a gateway reads.
+      // The meaning is the same: a shard may also fetch its bundle, and `key` writes the file that a gateway reads.
       EXPERTGRID_MODEL: ['--model <dir>', '--model <dir|url>'],
       EXPERTGRID_API_KEYS: ['--api-keys <file>', '--file <file>'],
     });
     const toldApart = [...twins].filter(([, sharing]) => {
       return kindsOf(sharing, ({ option }) => option.description).length > 1;
     });
-    // One thing each, in the words of each verb. A new name here is two meanings, or one flag that is described twice.
+    // These have one meaning that verbs describe differently. Any other name would have two meanings or two descriptions.
     expect(toldApart.map(([twin]) => twin).sort()).toEqual([
       'EXPERTGRID_API_KEYS',
       'EXPERTGRID_BITS',
@@ -56,7 +56,7 @@ describe('twins in the environment', () => {
     ]);
   });
 
-  it('has EXPERTGRID_SHARDS for the addresses of a gateway alone', () => {
+  it('reserve EXPERTGRID_SHARDS for the addresses of a gateway', () => {
     const sharing = flags.filter(({ option }) => option.envVar === 'EXPERTGRID_SHARDS');
     expect(sharing.map((flag) => [flag.verb, syntaxOf(flag)])).toEqual([['gateway', '<host:port,…>']]);
   });
@@ -73,23 +73,23 @@ describe('twins in the environment', () => {
     [{ EXPERTGRID_STANDBY: 'false', EXPERTGRID_NAME: '0' }, { EXPERTGRID_NAME: '0' }],
     [{ EXPERTGRID_STANDBY: '0', EXPERTGRID_SPECULATE: '' }, {}],
     [{ EXPERTGRID_STANDBY: '1' }, { EXPERTGRID_STANDBY: '1' }],
-  ])('a switch in %o is read as it says', (env, left) => {
+  ])('of %o turn switches on and off', (env, left) => {
     readSwitches(switches(), env);
     expect(env).toEqual(left);
   });
 
-  it('a switch that is neither on nor off is refused by name', () => {
+  it('of a switch are refused by name if they mean neither on nor off', () => {
     const env = { EXPERTGRID_STANDBY: 'maybe' };
     expect(() => readSwitches(switches(), env)).toThrow('EXPERTGRID_STANDBY=maybe');
   });
 });
 
-describe('a command line that is wrong', () => {
+describe('a wrong command line', () => {
   afterEach(() => {
     vi.unstubAllEnvs();
   });
 
-  /** What the user is told. */
+  /** What the program prints on standard error. */
   async function told(args: readonly string[]): Promise<string> {
     const lines: string[] = [];
     const program = await createProgram(args[0]);
@@ -110,18 +110,18 @@ describe('a command line that is wrong', () => {
     ],
     [['gateway', '--shards', '4'], /"4" is not an address; write host:port/],
     [['key', 'list'], /required option '--file <file>' not specified\nRun "expertgrid key list --help"/],
-  ])('%o says what is wrong and where to look', async (args, reason) => {
+  ])('%o is refused with the reason and the command for help', async (args, reason) => {
     expect(await told(args)).toMatch(reason);
   });
 
-  it('an old number of shards in the environment is refused with its new name', async () => {
+  it('is refused if EXPERTGRID_SHARDS is a number, with the new name of the variable', async () => {
     vi.stubEnv('EXPERTGRID_SHARDS', '4');
     expect(await told(['up'])).toMatch(/EXPERTGRID_SHARDS=4: .*Set EXPERTGRID_SHARD_COUNT=4/);
   });
 });
 
 describe('flags that name a file', () => {
-  it('are looked at before anything starts, unless they are written or may be an address', () => {
+  it('are checked before anything starts, unless the file is written or may be an address', () => {
     const others = flags.filter(({ option }) => /file>$/.test(option.flags) && !isInput(option));
     expect(others.map(({ verb, option }) => `${verb} ${option.flags}`).sort()).toEqual([
       'create --file <file>',
@@ -134,12 +134,12 @@ describe('flags that name a file', () => {
 });
 
 describe('help', () => {
-  it('describes every flag by a phrase that begins with a capital letter, and ends without a full stop', () => {
+  it('describes every flag by a phrase that begins with a capital letter and ends without a full stop', () => {
     const wrong = flags.filter(({ option }) => !/^[A-Z].*[^.]$/.test(option.description));
     expect(wrong.map(({ verb, option }) => `${verb} ${option.long}: ${option.description}`)).toEqual([]);
   });
 
-  it('puts the flags of the long verbs into groups', () => {
+  it('puts the flags of up, gateway and shard into groups', () => {
     const long = ['up', 'gateway', 'shard'];
     const alone = flags.filter(
       ({ verb, option }) => long.includes(verb) && option.helpGroupHeading === undefined,
@@ -147,7 +147,7 @@ describe('help', () => {
     expect(alone.map(({ verb, option }) => `${verb} ${option.long}`)).toEqual([]);
   });
 
-  it('shows choices, default and an unusual twin behind the description', () => {
+  it('shows choices, default and an unusual environment variable after the description', () => {
     const texts = new Map(flags.map(({ verb, option }) => [`${verb} ${option.long}`, describeFlag(option)]));
     expect(texts.get('gateway --port')).toMatch(/ \(default: 8080\)$/);
     expect(texts.get('gateway --device')).toMatch(/ \(cpu, ort-cpu, webgpu, cuda; default: cpu\)$/);

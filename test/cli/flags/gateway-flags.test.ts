@@ -1,4 +1,4 @@
-// What the flags of `up` and `gateway` become, and what they refuse together.
+// Checks the call policy that the flags of `up` and `gateway` give.
 import { expect, test } from 'vitest';
 import { callPolicy } from '../../../cli/flags/gateway-flags.ts';
 import { engineDefaults } from '../../../gateway/engine/engine-options.ts';
@@ -6,7 +6,7 @@ import { defaultPolicy } from '../../../router/call-policy.ts';
 
 const shares = { hedgeBudget: 0, audit: 0 };
 
-test('the patience of a call stays below its deadline, unless it is given', () => {
+test('the default of --patience stays below --call-deadline, and a longer --patience is refused', () => {
   const { callDeadlineMs } = engineDefaults;
   expect(callPolicy({ ...shares, callDeadline: callDeadlineMs }).patienceMs).toBe(defaultPolicy.patienceMs);
   expect(callPolicy({ ...shares, callDeadline: 9_000 }).patienceMs).toBe(6_000);

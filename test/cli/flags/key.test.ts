@@ -1,4 +1,4 @@
-// `expertgrid key` as a command, and the file that it writes.
+// Checks `expertgrid key` and the file that it writes.
 import { mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ async function key(...args: string[]) {
   return { code, stdout: process.stdout, stderr: process.stderr };
 }
 
-test('create prints the key once and keeps its hash, list shows the limits, revoke takes it out', async () => {
+test('key create prints the key once and stores its hash, list shows the limits, revoke removes the key', async () => {
   const limits = ['--rpm', '60', '--tpm', '40000', '--weight', '3', '--admin'];
   const made = await key('create', 'alice', ...limits, '--file', file);
   expect(made.code).toBe(0);
@@ -48,35 +48,35 @@ test('create prints the key once and keeps its hash, list shows the limits, revo
   );
   expect((await key('revoke', 'alice', '--file', file)).code).toBe(0);
   expect(await names()).toEqual([]);
-  expect(await readFile(file, 'utf8')).toBe(NO_KEYS); // an empty one would be taken for a mistake
+  expect(await readFile(file, 'utf8')).toBe(NO_KEYS); // a gateway ignores an empty file as a mistake
   const unknown = await key('revoke', 'bob', '--file', file);
   expect(unknown).toMatchObject({ code: 1, stderr: `expertgrid: ${file} has no key named bob\n` });
 });
 
 test.each([
-  ['no file', ['create', 'alice'], 2, "required option '--file <file>' not specified"],
-  ['a name that is none', ['create', 'a b', '--file', 'x'], 2, 'It must begin with a letter or digit'],
+  ['a missing --file', ['create', 'alice'], 2, "required option '--file <file>' not specified"],
+  ['an invalid name', ['create', 'a b', '--file', 'x'], 2, 'It must begin with a letter or digit'],
   ['a limit of 0', ['create', 'a', '--rpm', '0', '--file', 'x'], 2, 'whole number'],
   [
-    'a file that is none',
+    'a device as the file',
     ['revoke', 'bob', '--file', '/dev/null'],
     1,
     'this is a pipe, a socket or a device',
   ],
-])('%s is told in one line', async (_what, args, code, reason) => {
+])('key refuses %s with one line', async (_what, args, code, reason) => {
   const told = await key(...args);
   expect([told.code, told.stdout]).toEqual([code, '']);
   expect(told.stderr).toContain(reason);
 });
 
-test('a name is taken once', async () => {
+test('a second key of the same name is refused', async () => {
   await addKey(file, stored('a'));
   await expect(addKey(file, stored('a'))).rejects.toThrow('has a key named a; revoke it first');
   await addKey(file, stored('b'));
   expect(await names()).toEqual(['a', 'b']);
 });
 
-test('a file without a last line break is gone on with, and comments stay', async () => {
+test('adding and removing keys keeps comments, also in a file without a last line break', async () => {
   await addKey(file, stored('a'));
   await writeFile(file, `# ours\n${(await readFile(file, 'utf8')).trimEnd()}`);
   await addKey(file, stored('b'));
@@ -84,7 +84,7 @@ test('a file without a last line break is gone on with, and comments stay', asyn
   expect(await readFile(file, 'utf8')).toMatch(/^# ours\n\{"name":"b".*\}\n$/);
 });
 
-test('a link to the file stays one, and the file keeps its mode', async () => {
+test('removing a key through a link changes the file, whose mode stays', async () => {
   await addKey(file, stored('a'));
   const link = join(folder, 'link');
   await symlink(file, link);
@@ -93,7 +93,7 @@ test('a link to the file stays one, and the file keeps its mode', async () => {
   expect((await stat(file)).mode & 0o777).toBe(0o600);
 });
 
-test('of two commands at once one waits for nothing and says so, and no key is lost', async () => {
+test('if several commands write at the same time, those that cannot fail with an error and no key is lost', async () => {
   const made = await Promise.allSettled(['a', 'b', 'c'].map((name) => addKey(file, stored(name))));
   const kept = made.filter(({ status }) => status === 'fulfilled').length;
   expect(await names()).toHaveLength(kept);

@@ -5,7 +5,7 @@ import { several } from '../../../cli/flags/flags.ts';
 import { namedModels, openModels } from '../../../cli/flags/models.ts';
 import { tinyBundle, tinyFolder } from '../../support/models/tiny-bundle.ts';
 
-test('a model is called like its directory, or as it is told', () => {
+test('a model has the name of its directory, or the name in NAME=DIR', () => {
   expect(namedModels(['/data/moe', 'v2=/data/moe-2', './a=b'])).toEqual([
     { id: 'moe', dir: '/data/moe' },
     { id: 'v2', dir: '/data/moe-2' },
@@ -16,12 +16,12 @@ test('a model is called like its directory, or as it is told', () => {
   expect(embedded?.dir).toContain(join('models', 'nano'));
 });
 
-test('two that are called alike are refused, and the error tells how to name one', () => {
+test('two models of the same name are refused with the syntax for another name', () => {
   const named = () => namedModels(['/data/moe', '/other/moe']);
   expect(named).toThrow('two models are called moe; give /other/moe a name of its own: --model NAME=DIR');
 });
 
-test('two bundles of one checkpoint are refused whatever their precision, others are told apart', async () => {
+test('two bundles of one checkpoint are refused at any precision, and bundles of two checkpoints are opened', async () => {
   const first = await tinyBundle({ experts: 8, layers: 1 });
   const other = await tinyBundle({ experts: 8, layers: 1, seed: 2 });
   const precise = await tinyBundle({ experts: 8, layers: 1, bits: 8 });
@@ -40,7 +40,7 @@ test('two bundles of one checkpoint are refused whatever their precision, others
   }
 });
 
-test('a flag that is given again adds, and its twin in the environment has one a line', () => {
+test('a repeated flag collects values, and its environment variable has one value per line', () => {
   expect(several('b', several('a'))).toEqual(['a', 'b']);
   expect(several('a\n b \n\n')).toEqual(['a', 'b']);
 });

@@ -14,7 +14,7 @@ import { isNameAllowed } from '../../../rpc/security/peer-names.ts';
 
 const tls = ['--tls-cert', 'c', '--tls-key', 'k', '--tls-ca', 'a'];
 
-/** The flags as a verb gets them; throws what commander says of bad usage. */
+/** The flags as a verb gets them. Throws Commander's error if they are wrong. */
 function parsed(args: readonly string[]): SecurityFlags {
   let flags: SecurityFlags = {};
   const command = addSecurityFlags(new Command('verb'))
@@ -27,7 +27,7 @@ function parsed(args: readonly string[]): SecurityFlags {
   return flags;
 }
 
-test('without flags nothing is asked of peers', () => {
+test('without flags there are no credentials', () => {
   expect(securityPaths(parsed([]))).toBeUndefined();
 });
 
@@ -38,7 +38,7 @@ test.each([
     [...tls, '--tls-peers', 'shard-*, other', '--secret-file', 's'],
     { tls: { cert: 'c', key: 'k', ca: 'a' }, peers: ['shard-*', 'other'], secret: 's' },
   ],
-])('%j are files and names, and the same for a process that is started with them', (args, paths) => {
+])('%j give paths and names, and a child process gets the same', (args, paths) => {
   expect(securityPaths(parsed(args))).toEqual(paths);
   expect(securityPaths(parsed(securityArguments(paths)))).toEqual(paths);
 });
@@ -49,7 +49,7 @@ test.each([
   [['--tls-peers', 'gateway'], '--tls-peers names certificates'],
   [[...tls, '--tls-peers', 'a-*-*'], '"a-*-*" is not a name'],
   [[...tls, '--tls-peers', 'a,,b'], '"" is not a name'],
-])('%j is bad usage: %s', (args, reason) => {
+])('%j is refused: %s', (args, reason) => {
   expect(() => parsed(args)).toThrow(reason);
 });
 
@@ -63,7 +63,7 @@ test.each([
   ['127.0.0.1', false, false],
   ['localhost', false, false],
   ['::1', false, false],
-])('listening on %j, closed by a secret: %s, is refused: %s', (host, closed, refused) => {
+])('listening on %j with a secret: %s; is refused: %s', (host, closed, refused) => {
   const reason = exposure(host, closed ? { secret: 's' } : undefined);
   expect(reason !== undefined).toBe(refused);
   if (refused) expect(reason).toMatch(/--host .*--tls-cert, --tls-key and --tls-ca, or --secret-file/);
@@ -78,11 +78,11 @@ test.each([
   ['shard-1', false],
   ['administrator', false],
   ['not-gateway', false],
-])('a shard lets in a certificate of %s unless told otherwise: %s', (name, allowed) => {
+])('a shard accepts a certificate of %s by default: %s', (name, allowed) => {
   expect(isNameAllowed(name, CALLERS)).toBe(allowed);
 });
 
-test('a flood of refused callers is a line now and then, with how many were left out', () => {
+test('many refused callers give one log line per interval, with the number of refusals that were not logged', () => {
   const lines: [object, string][] = [];
   let now = 0;
   const onRefused = refusalLog((fields, message) => lines.push([fields, message]), {

@@ -1,4 +1,4 @@
-// The flags of `expertgrid plan` as they are written: shards by number, address or memory, and costs.
+// Checks the flags of `expertgrid plan`: shards by number, address or memory, and costs.
 import { expect, it } from 'vitest';
 import { planCommand } from '../../../cli/verbs/plan.ts';
 
@@ -10,7 +10,7 @@ function parsed(...args: string[]): Record<string, unknown> {
   return command.opts();
 }
 
-it('names shards that are given by their number', () => {
+it('makes up names for --shards with a number', () => {
   expect(parsed('--shards', '2').shards).toEqual({
     counted: true,
     list: [
@@ -20,7 +20,7 @@ it('names shards that are given by their number', () => {
   });
 });
 
-it('takes addresses, and names with their memory', () => {
+it('accepts addresses, and names with memory, in --shards', () => {
   expect(parsed('--shards', '10.0.0.7:7001, b=4GiB').shards).toEqual({
     counted: false,
     list: [
@@ -40,7 +40,7 @@ it.each([
   expect(() => parsed('--shards', text)).toThrow(reason);
 });
 
-it('takes the costs that it knows', () => {
+it('parses known costs in --cost', () => {
   expect(parsed('--cost', 'frame=120,hop=3.5').cost).toEqual({ frame: 120, hop: 3.5 });
 });
 

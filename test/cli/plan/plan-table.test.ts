@@ -1,4 +1,4 @@
-// A plan as an operator reads it: predictions beside contiguous placement, and what each shard holds.
+// Checks the text of a plan: predictions beside contiguous placement, and the share of each shard.
 import { expect, it } from 'vitest';
 import { fewerWarning, planTable } from '../../../cli/plan/plan-table.ts';
 import type { Plan } from '../../../infra/placement/plan.ts';
@@ -24,7 +24,7 @@ const plan: Plan = {
 const options = { plan, names: ['a', 'a-long-name'], unitBytes: 1_000_000, rows: 8, counted: 1234.4 };
 const lineOf = (text: string, title: string) => text.split('\n').find((line) => line.startsWith(title));
 
-it('says for what it was planned', () => {
+it('states the shards, the rows and the heat of the plan in its first line', () => {
   expect(planTable(options)).toMatch(/^2 shards, 8 rows per step, heat of 1234 rows per layer\n/);
 });
 
@@ -36,18 +36,18 @@ it('shows each prediction beside that of contiguous placement', () => {
   expect(table).not.toContain('stay');
 });
 
-it('shows how many rows stay on their shard, if the heat tells', () => {
+it('shows the share of rows that stay on their shard, if the heat has transitions', () => {
   const staying = { ...plan, predicted: { ...prediction, staying: 0.421 } };
   expect(lineOf(planTable({ ...options, plan: staying }), 'rows that stay')).toMatch(/ 0\.0 % +42\.1 %$/);
 });
 
-it('marks a contiguous placement that would not fit', () => {
+it('marks a contiguous placement that does not fit into memory', () => {
   const table = planTable({ ...options, plan: { ...plan, contiguousFits: false } });
   expect(lineOf(table, 'predicted')).toContain('contiguous*');
   expect(table).toContain('\n* does not fit into the memory of every shard\n');
 });
 
-it('shows of each shard its units, their bytes, and its mean and highest load', () => {
+it('shows the units, bytes, mean load and highest load of each shard', () => {
   const table = planTable(options);
   expect(lineOf(table, 'a ')?.split(/ {2,}/)).toEqual(['a', '2', '2.0 MB', '37.5 %', '50.0 %']);
   expect(lineOf(table, 'a-long-name')?.split(/ {2,}/)).toEqual([
@@ -62,6 +62,6 @@ it('shows of each shard its units, their bytes, and its mean and highest load', 
 it.each([
   [['a'], 'shard a alone holds the model, and is predicted to be 1.50 times as fast'],
   [['a', 'b'], 'shards a, b hold the model, and are predicted to be 1.50 times as fast'],
-])('says that %o would do better', (shards, warning) => {
+])('warns that %o are predicted to be faster', (shards, warning) => {
   expect(fewerWarning({ shards, ratio: 1.5 })).toBe(warning);
 });

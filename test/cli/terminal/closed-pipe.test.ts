@@ -1,4 +1,4 @@
-// What a verb does when whoever reads its output has gone, `head` for one: it ends quietly.
+// Checks that a verb ends without an error if the reader of its output, such as `head`, has ended.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { startProcess } from '../../support/process.ts';
 
 const main = join(import.meta.dirname, '..', '..', '..', 'cli', 'main.ts');
 
-/** What the verb ends with, and what it says on standard error, if nobody reads its output beyond the first line. */
+/** Exit code and standard error of the verb if its output is read only up to the first line. */
 async function intoHead(verb: string): Promise<string> {
   const script = `{ "${process.execPath}" "${main}" ${verb}; echo "ended with $?" >&2; } | head -n 1`;
   const shell = startProcess('sh', ['-c', script]);
@@ -15,11 +15,11 @@ async function intoHead(verb: string): Promise<string> {
   return shell.stderr;
 }
 
-test('help that is cut off ends with 0', async () => {
+test('--help exits with 0 if its reader has ended', async () => {
   expect(await intoHead('up --help')).toBe('ended with 0\n');
 });
 
-test('what draws again and again ends once nobody reads it', async () => {
+test('heat --watch exits with 0 when its reader has ended', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'pipe-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const file = join(folder, 'heat.json');

@@ -1,4 +1,4 @@
-// What the user is told of the system's errors about files: the flag, the file, and what to do.
+// Checks how errors of the system about files are explained: with the flag, the file and the remedy.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
@@ -38,22 +38,22 @@ function thrownBy(act: () => unknown): unknown {
   throw new Error('nothing was thrown');
 }
 
-describe('before anything starts', () => {
+describe('requireInputs', () => {
   it.each([
     ['missing', 'nothing', 'there is no such file; check the path'],
     ['a directory', '', 'this is a directory; give a file'],
     ['below a file', 'file/below', 'a part of this path is a file and not a directory; check the path'],
     ['a loop of links', 'loop', 'its links lead in a circle; give the file itself'],
-  ])('a file that is %s is named with its flag', async (_what, name, problem) => {
+  ])('names the flag and the file if the file is %s', async (_what, name, problem) => {
     const path = join(folder, name);
     await expect(requireInputs(await parsed(['--keys', path]))).rejects.toThrow(`--keys ${path}: ${problem}`);
   });
 
-  it('a file that is there is fine, and so is one that will be written', async () => {
+  it('accepts a file that exists, and does not check a file that will be written', async () => {
     await requireInputs(await parsed(['--keys', join(folder, 'file'), '--out', join(folder, 'new')]));
   });
 
-  it('the twin is named if it was used', async () => {
+  it('names the environment variable if the path comes from there', async () => {
     process.env.EXPERTGRID_KEYS = join(folder, 'nothing');
     try {
       await expect(requireInputs(await parsed([]))).rejects.toThrow(
@@ -66,7 +66,7 @@ describe('before anything starts', () => {
 });
 
 describe('a system error', () => {
-  it('is told by the flag or the argument that named the file', async () => {
+  it('is explained with the flag or argument that gave the file', async () => {
     const path = join(folder, 'nothing');
     const error = thrownBy(() => readFileSync(path));
     expect(explain(error, await parsed(['--out', path]))).toMatch(/^--out \S+nothing: there is no such file/);
@@ -75,19 +75,19 @@ describe('a system error', () => {
     expect(explain(error, await parsed([]))).toMatch(/^\S+nothing: /);
   });
 
-  it('is seen behind a message that repeats it, and not behind one that says more', () => {
+  it('is found as the cause of a message that repeats it, but not of a message that says more', () => {
     const cause = thrownBy(() => readFileSync(join(folder, 'nothing')));
     expect(explain(new Error(`x: ${String(cause)}`, { cause }))).toMatch(/there is no such file/);
     expect(explain(new Error('x is not a bundle', { cause }))).toBe('x is not a bundle');
   });
 
-  it('names the file that was given, not the lock that is written beside it', async () => {
+  it('about a lock names the given file beside the lock', async () => {
     const path = join(folder, 'no', 'keys');
     const error = thrownBy(() => writeFileSync(`${path}.lock`, ''));
     expect(explain(error, await parsed(['--out', path]))).toMatch(/^--out \S+keys: there is no directory/);
   });
 
-  it('finds the directory that was given in place of a file, which the system does not name', async () => {
+  it('without a path, about a directory in place of a file, names the given directory', async () => {
     const error = thrownBy(() => readFileSync(openSync(folder, 'r')));
     expect(String(error)).not.toContain(folder);
     expect(explain(error, await parsed(['--out', folder]))).toBe(
@@ -95,7 +95,7 @@ describe('a system error', () => {
     );
   });
 
-  it('says that a directory is wanted where a file is', async () => {
+  it('about a file in place of a directory asks for a directory', async () => {
     const path = join(folder, 'file');
     const error = thrownBy(() => mkdirSync(path));
     expect(explain(error, await parsed(['--out', path]))).toBe(
@@ -103,20 +103,20 @@ describe('a system error', () => {
     );
   });
 
-  it('says which directory is missing', () => {
+  it('about a missing directory names that directory', () => {
     const path = join(folder, 'no', 'file');
     const problem = `there is no directory ${join(folder, 'no')}; check the path, or make it`;
     expect(describeFault({ code: 'ENOENT', path }, '--out')).toBe(`--out ${path}: ${problem}`);
   });
 
-  it('names no code and no system call', () => {
+  it('is explained without its code and its system call', () => {
     const codes = ['EACCES', 'EPERM', 'ENOSPC', 'EDQUOT', 'EROFS', 'ENAMETOOLONG', 'EMFILE', 'EEXIST', 'EIO'];
     for (const code of codes)
       expect(describeFault({ code, path: 'p' })).toMatch(/^p: [a-z'][^A-Z]*; [^A-Z]+$/);
   });
 });
 
-test('through the front door a missing file is a failure, not wrong usage', async () => {
+test('a command exits with 1 if its file is missing, and with the flag in its message', async () => {
   const list = startCli(['key', 'list', '--file', join(folder, 'nothing')]);
   const up = startCli(['up', '--api-keys', folder]);
   expect(await list.exit).toMatchObject({ code: 1 });
@@ -127,7 +127,7 @@ test('through the front door a missing file is a failure, not wrong usage', asyn
   expect(up.stderr).toBe(`expertgrid: --api-keys ${folder}: this is a directory; give a file\n`);
 });
 
-test('a pipe is refused before anything waits for it', async () => {
+test('a pipe, a directory and a huge file are refused without waiting', async () => {
   const pipe = join(folder, 'pipe');
   execFileSync('mkfifo', [pipe]);
   await expect(requireFile(pipe, '--api-keys')).rejects.toThrow(`--api-keys ${pipe}: this is a pipe`);

@@ -1,4 +1,4 @@
-// A line of the log as people read it: the time on their clock, level, message, fields, and the stack of an error.
+// Checks log lines for people: local time, level, message, fields and the stack of an error.
 import { expect, it } from 'vitest';
 import { prettyLine } from '../../../cli/terminal/log-pretty.ts';
 
@@ -21,16 +21,16 @@ it.each([
     `${clock} warn  a shard is late\n    Error: no\n        at x\n`,
   ],
   [{ level: 'info', time: 'never', path: '/v1/models' }, '--:--:-- info  path=/v1/models\n'],
-])('%o', (fields, line) => {
+])('prettyLine formats %o', (fields, line) => {
   expect(pretty(fields)).toBe(line);
 });
 
-it('lets nothing that a stranger wrote drive the terminal', () => {
+it('escapes control characters in messages and fields', () => {
   const line = pretty({ ...event, msg: 'from \x1b]0;x\x07 and \x9b2J', path: '/\x1b[31m' });
   expect(line).toBe(`${clock} warn  from \\x1b]0;x\\x07 and \\x9b2J path=/\\x1b[31m\n`);
 });
 
-it('gives colours to the level alone, and what is no line of the log as it is', () => {
+it('colours the level, and returns a line that is not JSON unchanged', () => {
   expect(prettyLine(JSON.stringify(event), { colour: true })).toContain('\x1b[33mwarn \x1b[0m a shard');
   expect(prettyLine('plain text\n', { colour: true })).toBe('plain text\n');
 });

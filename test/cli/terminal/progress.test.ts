@@ -1,4 +1,4 @@
-// The progress bar: what it draws, how often, and where.
+// Checks what the progress bar draws, how often and where.
 import { describe, expect, it } from 'vitest';
 import { formatSeconds, progressBar, progressLine } from '../../../cli/terminal/progress.ts';
 
@@ -14,19 +14,19 @@ function record(isTTY: boolean) {
 }
 
 describe('progressLine', () => {
-  it('shows share, amounts, speed and the time that is left', () => {
+  it('shows percentage, amounts, speed and remaining time', () => {
     const line = progressLine({ label: 'converting', done: 5e9, total: 2e10, rate: 1e8 }, 200);
     expect(line).toMatch(
       /^converting \[#{10}\.{30}\] {2}25 % {2}5\.00 GB of 20\.00 GB {2}100\.0 MB\/s {2}ETA 2:30$/,
     );
   });
 
-  it('names what is counted once', () => {
+  it('names the unit once in the amounts and once in the speed', () => {
     const line = progressLine({ label: 'loading', done: 173, total: 576, rate: 86.4 }, 200, 'parts');
     expect(line).toMatch(/ {2}30 % {2}173 of 576 parts {2}86 parts\/s {2}ETA 0:05$/);
   });
 
-  it('never exceeds the terminal, and says nothing of a speed it does not know', () => {
+  it('is never wider than the terminal, and omits an unknown speed', () => {
     for (let columns = 10; columns < 120; columns++) {
       const line = progressLine({ label: 'converting', done: 1e9, total: 4e10, rate: 123456789 }, columns);
       expect(line.length).toBeLessThanOrEqual(columns);
@@ -34,13 +34,13 @@ describe('progressLine', () => {
     expect(progressLine({ label: 'x', done: 0, total: 10, rate: 0 }, 100)).not.toContain('ETA');
   });
 
-  it('writes long times in hours', () => {
+  it('formats times from an hour on with hours', () => {
     expect([0, 59.2, 61, 3725].map(formatSeconds)).toEqual(['0:00', '1:00', '1:01', '1:02:05']);
   });
 });
 
-describe('on a terminal', () => {
-  it('redraws one line at most ten times a second, and the last state always', () => {
+describe('at a terminal', () => {
+  it('redraws one line at most ten times a second, and always draws the last state', () => {
     const { written, bar, tick } = record(true);
     for (let done = 0; done <= 1000; done++) {
       bar.update(done, 1000);
@@ -54,7 +54,7 @@ describe('on a terminal', () => {
     expect(written.at(-2)).toContain('100 %');
   });
 
-  it('judges speed by the last seconds: work that an earlier run did goes by in no time', () => {
+  it('takes the speed from the last 10 seconds, so that work of an earlier run does not count', () => {
     const { written, bar, tick } = record(true);
     bar.update(0, 100e9);
     tick(200);
@@ -69,7 +69,7 @@ describe('on a terminal', () => {
 });
 
 describe('elsewhere', () => {
-  it('writes a line for every tenth', () => {
+  it('writes a line for every 10 %', () => {
     const { written, bar, tick } = record(false);
     for (let done = 0; done <= 1000; done++) {
       bar.update(done * 1e6, 1e9);

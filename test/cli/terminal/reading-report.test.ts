@@ -1,4 +1,4 @@
-// What is told of reading ahead: nothing where it is quick, a bar on a terminal, quarters in the log elsewhere.
+// Checks the progress report of reading ahead: nothing if it is fast, a bar at a terminal, quarters in the log elsewhere.
 import { expect, it } from 'vitest';
 import { addUp, readingReport } from '../../../cli/terminal/reading-report.ts';
 
@@ -14,7 +14,7 @@ function record(isTTY: boolean) {
   return { report, written, logged, tick: (ms: number) => (clock += ms) };
 }
 
-it.each([true, false])('says nothing of what is read within two seconds (terminal: %s)', (isTTY) => {
+it.each([true, false])('reports nothing if all is read within two seconds (terminal: %s)', (isTTY) => {
   const { report, written, logged, tick } = record(isTTY);
   for (let done = 0; done <= 100; done++, tick(19)) report.update(done * 1e6, 1e8);
   report.hide();
@@ -22,7 +22,7 @@ it.each([true, false])('says nothing of what is read within two seconds (termina
   expect(logged).toEqual([]);
 });
 
-it('logs every quarter where there is no terminal', () => {
+it('logs every quarter if there is no terminal', () => {
   const { report, written, logged, tick } = record(false);
   for (let done = 0; done <= 100; done++, tick(700)) report.update(done * 1.127e8, 1.127e10);
   expect(written).toEqual([]);
@@ -34,7 +34,7 @@ it('logs every quarter where there is no terminal', () => {
   ]);
 });
 
-it('draws a bar on a terminal, gives its line back when asked, and ends it at the end', () => {
+it('draws a bar at a terminal, clears its line on hide(), and ends the line at the end', () => {
   const { report, written, logged, tick } = record(true);
   for (let done = 0; done <= 50; done++, tick(100)) report.update(done * 1e6, 1e8);
   expect(written.at(-1)).toContain('reading experts ahead [');
@@ -47,7 +47,7 @@ it('draws a bar on a terminal, gives its line back when asked, and ends it at th
   expect(logged).toEqual([]);
 });
 
-it('adds up parts once all have begun', () => {
+it('addUp reports sums as soon as every part has reported', () => {
   const sums: [number, number][] = [];
   const [first, second] = addUp(2, (done, total) => sums.push([done, total]));
   first?.(10, 10);
