@@ -1,8 +1,8 @@
 // Finds numbers that are not finite.
 
-/** Index of the first NaN or infinity, or undefined. */
+/** Index of the first NaN or infinity; undefined if there is none. */
 export function firstNonFinite(values: Float32Array): number | undefined {
-  // A finite number times 0 is 0, any other is NaN. Four sums, because each addition waits for the one before it.
+  // A finite number times 0 is 0; any other number times 0 is NaN. Four sums, because each addition waits for the last one.
   let [a, b, c, d] = [0, 0, 0, 0];
   let i = 0;
   for (; i + 3 < values.length; i += 4) {

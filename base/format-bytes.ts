@@ -1,6 +1,6 @@
-// Formats sizes in powers of ten, as disks are sold. Pure.
+// Formats sizes with decimal units: 1 kB is 1,000 bytes. Pure.
 
-/** `11.27 GB`, `940.0 MB`, `12 kB`, `3 bytes` */
+/** Examples: `11.27 GB`, `940.0 MB`, `12 kB`, `3 bytes`. */
 export function formatBytes(bytes: number): string {
   if (bytes >= 1e12) return `${(bytes / 1e12).toFixed(2)} TB`;
   if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(2)} GB`;

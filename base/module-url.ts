@@ -1,6 +1,9 @@
-// URLs of modules that a thread or a child process starts with.
+// URLs of the modules with which threads and child processes start.
 
-/** URL of `name` (without its extension) beside the module `from` (an `import.meta.url`): `.ts` in a checkout, `.js` once compiled. */
+/**
+ * `name`: the module's file name without its extension. `from`: `import.meta.url` of a module in the same folder. The extension is
+ * `.ts` in a checkout and `.js` in the compiled package.
+ */
 export function moduleUrl(name: string, from: string): URL {
   return new URL(`${name}${from.endsWith('.ts') ? '.ts' : '.js'}`, from);
 }

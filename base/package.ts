@@ -8,7 +8,7 @@ export const version: string = (
   JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string }
 ).version;
 
-/** The nearest folder above with our package.json. Its depth differs between a checkout and the compiled `dist/`. */
+/** Searches the parent folders for our package.json, because its depth differs between a checkout and the compiled `dist/`. */
 function findRoot(folder: string): string {
   for (let at = folder; ; at = dirname(at)) {
     try {

@@ -1,9 +1,9 @@
-// Reads a file that a flag names. Refuses pipes, sockets and terminals, which could keep the reader waiting for ever, and files that
-// would fill its memory.
+// Reads a file that a flag names. Refuses pipes, sockets and terminals, because reading one may never end, and files that are too
+// large.
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 
-/** Enough for 100,000 keys, or for the addresses of as many shards. */
+/** Default of the largest file: enough for 100,000 API keys. */
 const MOST_BYTES = 64 * 2 ** 20;
 
 /** Rejects with an error that names the file if it is not a regular file or has more than `mostBytes`. */
@@ -11,7 +11,7 @@ export async function readRegularFile(
   path: string,
   { mostBytes = MOST_BYTES }: { mostBytes?: number } = {},
 ): Promise<Buffer> {
-  // Opens at once even a pipe that nobody writes to; the check below refuses it.
+  // Without O_NONBLOCK, opening a pipe would wait for a writer.
   const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {
     const stats = await file.stat();

@@ -1,5 +1,5 @@
-// Makes texts of peers and users safe for messages and logs: cut to a length, and without characters that would control a terminal or
-// break a line. Pure.
+// Makes texts of peers and users safe for messages and logs: cuts them, and removes characters that control a terminal or break a
+// line. Pure.
 
 /** Control characters (C0 and C1), line and paragraph separators, and characters that change the direction of writing. */
 const unprintable = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
@@ -9,18 +9,18 @@ export function isPrintable(text: string): boolean {
   return !unprintable.test(text);
 }
 
-/** For a log line: `�` in place of every character that is not printable, and at most `most` characters. */
+/** A text for a log line: at most `most` characters, with `�` in place of every character that is not printable. */
 export function printable(text: string, most: number): string {
   const cut = text.length > most ? `${text.slice(0, most - 1)}…` : text;
   return cut.toWellFormed().replace(everyUnprintable, '\ufffd');
 }
 
-/** In quotation marks, cut and escaped, for an error message about the text. */
+/** The text in quotation marks, cut to `most` characters and escaped, for an error message. */
 export function quoted(text: string, most = 60): string {
   return JSON.stringify(printable(text, most));
 }
 
-/** A short text for any value, for an error message about it. */
+/** A short text for any value, for an error message about the value. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return quoted(value);
   if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value);

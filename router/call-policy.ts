@@ -2,20 +2,20 @@
 import { Quantile } from './delivery/latency.ts';
 import type { Latencies } from './delivery/timing.ts';
 
-export interface CallPolicy {
+export const defaultPolicy = {
   /** Share of the calls, 0 to 1, that may be hedged: sent to a second shard because the first is late. */
-  hedgeBudget: number;
+  hedgeBudget: 0.05,
   /** Share of the calls, 0 to 1, that are audited: also sent to a second shard that holds the experts, and compared. */
-  auditShare: number;
-  /** How long a row waits for an expert that no shard serves now. */
-  patienceMs: number;
-}
+  auditShare: 0.001,
+  /**
+   * How long a row waits for an expert that no shard serves now. The default is about twice the time that `up` needs to replace a
+   * shard on a busy machine: up to 5 s before it starts the process, 4 s until the process listens (docs/benchmarks.md), and up
+   * to 2 s until the gateway connects.
+   */
+  patienceMs: 20_000,
+};
 
-/**
- * The default patience is about twice the time that `up` needs to replace a shard on a busy machine: up to 5 s before it starts
- * the process, 4 s until the process listens (docs/benchmarks.md), and up to 2 s until the gateway connects.
- */
-export const defaultPolicy: CallPolicy = { hedgeBudget: 0.05, auditShare: 0.001, patienceMs: 20_000 };
+export type CallPolicy = typeof defaultPolicy;
 
 /** Half of the hedge budget is for calls that are late by chance. The other half is for a shard that becomes slow. */
 export function newLatencies({ hedgeBudget }: CallPolicy): Latencies {

@@ -1,5 +1,5 @@
-// Sends traces as OTLP over HTTP. The only importer of OpenTelemetry's library. Spans are queued without waiting, and dropped if
-// the collector does not take them.
+// Sends traces as OTLP over HTTP. The only importer of OpenTelemetry's library. Spans are queued, and dropped if the collector does
+// not accept them.
 import {
   createTraceState,
   DiagLogLevel,
@@ -32,13 +32,11 @@ import type { SamplerSettings, TracingSettings } from './settings.ts';
 import { hasFailed, phases, requestAttributes, spanName } from './story.ts';
 import { readTraceParent, writeTraceParent } from './trace-context.ts';
 
-export interface OtlpTracing extends Tracing {
-  /** Sends the queued spans. Rejects if the collector does not take them. */
-  close(): Promise<void>;
-}
-
-/** `warn` is called when spans do not arrive. */
-export function otlpTracing(settings: TracingSettings, warn: (message: string) => void): OtlpTracing {
+/** `close` sends the queued spans, and rejects if the collector does not accept them. `warn` is called if spans are lost. */
+export function otlpTracing(
+  settings: TracingSettings,
+  warn: (message: string) => void,
+): Tracing & { close(): Promise<void> } {
   diag.setLogger(
     { error: warn, warn, info: () => {}, debug: () => {}, verbose: () => {} },
     { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
@@ -70,7 +68,7 @@ function parentOf({ traceparent, tracestate }: CallerTrace): typeof ROOT_CONTEXT
   return trace.setSpanContext(ROOT_CONTEXT, { ...parent, ...traceState, isRemote: true });
 }
 
-/** The child spans are made at the end, because the engine gives their times with the first token. */
+/** Child spans are created when the request ends, because the engine reports their times with the first token. */
 function begin(tracer: Tracer, parent: typeof ROOT_CONTEXT): RequestTrace {
   const startTime = Date.now();
   const span: Span = tracer.startSpan('request', { kind: SpanKind.SERVER, startTime }, parent);

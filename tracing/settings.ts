@@ -1,31 +1,31 @@
-// Which traces the standard OTEL variables ask for. Pure. The exporter itself reads where they are sent, and with which headers
+// Reads which traces the standard OTEL variables request. Pure. The exporter itself reads the variables for the endpoint, headers
 // and certificates.
 //
 // https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 
 export interface TracingSettings {
   sampler: SamplerSettings;
-  /** Milliseconds and spans. Absent: the library's default. */
+  /** Times in milliseconds, sizes in spans. Absent: the library's default. */
   batch: {
     scheduledDelayMillis?: number;
     exportTimeoutMillis?: number;
     maxQueueSize?: number;
     maxExportBatchSize?: number;
   };
-  /** Traces continue a caller's `traceparent`. */
+  /** Whether a trace continues the one in the caller's `traceparent` header. */
   continuesCallers: boolean;
 }
 
 export interface SamplerSettings {
-  /** A caller's decision is kept. */
+  /** Whether a caller's sampling decision is kept. */
   parentBased: boolean;
-  /** Share of the traces beginning here that are sent. */
+  /** Share of the new traces that are sent, 0 to 1. */
   ratio: number;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Undefined: no traces are asked for. `warn` is called for each unsupported value, with what is used instead. */
+/** Undefined if no traces are requested. `warn` is called for each unsupported value, with the value that replaces it. */
 export function tracingSettings(
   env: Environment,
   warn: (message: string) => void,

@@ -1,11 +1,11 @@
-// A request's spans and attributes as OpenTelemetry's conventions name them (HTTP server spans, generative AI). Pure.
+// Builds a request's spans and attributes by OpenTelemetry's conventions (HTTP server spans, generative AI). Pure.
 //
 // https://opentelemetry.io/docs/specs/semconv/http/http-spans/, …/gen-ai/gen-ai-spans/
-import type { GenerationTimes, RequestStory } from '../gateway/api/telemetry/telemetry.ts';
+import type { RequestStory } from '../gateway/api/telemetry/telemetry.ts';
 
 export type Attributes = Record<string, string | number | string[]>;
 
-/** Milliseconds since the request came. */
+/** `from` and `to`: milliseconds since the request arrived. */
 export interface Phase {
   name: 'queue' | 'prefill' | 'decode';
   from: number;
@@ -13,7 +13,7 @@ export interface Phase {
   attributes: Attributes;
 }
 
-/** The conventions' name of the operation, by endpoint that generates. */
+/** By endpoint that generates: the conventions' name of the operation. */
 const operations: Readonly<Record<string, string>> = {
   '/v1/completions': 'text_completion',
   '/v1/chat/completions': 'chat',
@@ -25,7 +25,7 @@ export function spanName({ method, endpoint }: RequestStory): string {
   return endpoint === 'unmatched' ? method : `${method} ${endpoint}`;
 }
 
-/** A server span has failed only if the server has failed, not if the caller made a mistake. */
+/** By the conventions, a server span fails only if the server is at fault, not after a caller's mistake. */
 export function hasFailed({ status }: RequestStory): boolean {
   return status >= 500;
 }
@@ -68,23 +68,22 @@ function generated(story: RequestStory, operation: string): Record<string, Attri
 
 /** The phases of every choice whose generation has begun. */
 export function phases({ generations }: RequestStory): Phase[] {
-  return generations.flatMap(phasesOf);
+  return generations.flatMap(({ index, askedAtMs, began, endedAtMs }): Phase[] => {
+    if (began === undefined) return [];
+    const attributes = { 'expertgrid.choice': index };
+    const admitted = askedAtMs + began.queuedMs;
+    const prefilled = admitted + began.prefillMs;
+    return [
+      { name: 'queue', from: askedAtMs, to: admitted, attributes },
+      { name: 'prefill', from: admitted, to: prefilled, attributes },
+      { name: 'decode', from: prefilled, to: Math.max(prefilled, endedAtMs), attributes },
+    ];
+  });
 }
 
-function phasesOf({ index, askedAtMs, began, endedAtMs }: GenerationTimes): Phase[] {
-  if (began === undefined) return [];
-  const attributes = { 'expertgrid.choice': index };
-  const letIn = askedAtMs + began.queuedMs;
-  const read = letIn + began.prefillMs;
-  return [
-    { name: 'queue', from: askedAtMs, to: letIn, attributes },
-    { name: 'prefill', from: letIn, to: read, attributes },
-    { name: 'decode', from: read, to: Math.max(read, endedAtMs), attributes },
-  ];
-}
-
+/** The attributes that are not undefined. */
 function present(attributes: Record<string, Attributes[string] | undefined>): Attributes {
-  const told: Attributes = {};
-  for (const [name, value] of Object.entries(attributes)) if (value !== undefined) told[name] = value;
-  return told;
+  const known: Attributes = {};
+  for (const [name, value] of Object.entries(attributes)) if (value !== undefined) known[name] = value;
+  return known;
 }

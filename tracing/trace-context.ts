@@ -13,7 +13,7 @@ export interface TraceParent {
 
 const HEADER = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 
-/** Undefined if the header is not valid; then a new trace begins. */
+/** Undefined if the header is missing or malformed. The caller then begins a new trace. */
 export function readTraceParent(header: string | undefined): TraceParent | undefined {
   const [, version, traceId = '', spanId = '', flags = '', more] = HEADER.exec(header?.trim() ?? '') ?? [];
   if (version === undefined || version === 'ff') return undefined;

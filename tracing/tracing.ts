@@ -1,16 +1,16 @@
-// Opens tracing if the standard OTEL variables ask for it. Otherwise the library is not even loaded.
+// Starts tracing if the standard OTEL variables request it. Otherwise OpenTelemetry's library is not loaded.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Tracing } from '../gateway/api/telemetry/telemetry.ts';
 import { tracingSettings } from './settings.ts';
 
-/** Least pause between two warnings, because every batch fails while the collector is away. */
+/** Least pause between two warnings, because every batch fails while the collector is down. */
 const WARN_EVERY_MS = 60_000;
-/** How long the end of the process waits until the last spans are taken. */
+/** How long `close` waits for the collector. */
 const FLUSH_MS = 2_000;
 
 export interface OpenTracing extends Tracing {
-  /** Sends the last spans, within 2 s. Never rejects. */
+  /** Sends the last spans, or drops them after 2 s. Never rejects. */
   close(): Promise<void>;
 }
 
@@ -30,6 +30,7 @@ export async function openTracing(env: NodeJS.ProcessEnv, log: Logger): Promise<
   };
 }
 
+/** Calls `tell` only if the last call was at least `ms` ago. */
 function atMostEvery(ms: number, tell: (text: string) => void): (text: string) => void {
   let last = Number.NEGATIVE_INFINITY;
   return (text) => {

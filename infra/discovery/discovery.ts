@@ -1,4 +1,4 @@
-// Finds the addresses of a gateway's shards, and follows them: polls DNS or a file.
+// Finds the addresses of a gateway's shards or peers, and polls DNS or a file for changes.
 import { lookup, resolveSrv } from 'node:dns/promises';
 import { errorText } from '../../base/error-text.ts';
 import { readRegularFile } from '../../base/read-file.ts';
@@ -6,9 +6,8 @@ import { formatAddress, parseAddress } from '../../rpc/address.ts';
 import { callable, changesOf, parseShardsFile, type ShardSource } from './shard-source.ts';
 
 const DNS_EVERY_MS = 2_000;
-/** A changed file is used once it was the same twice, because it may be read while it is being written. */
 const FILE_EVERY_MS = 500;
-/** Largest file of addresses. */
+/** Larger files of addresses are refused. */
 const LARGEST_FILE_BYTES = 1024 * 1024;
 
 export interface NameService {
@@ -23,14 +22,14 @@ export interface DiscoverOptions {
   names?: NameService;
   /** Default: 2 s for DNS, 0.5 s for a file. */
   everyMs?: number;
-  /** What is found, for the log. */
+  /** Word for the log. Default: `shards`. */
   what?: 'shards' | 'gateways';
-  /** Told `true` when the source cannot be used, so that the last answer stays, and `false` when it can again. */
+  /** Called with true when the source cannot be used, and with false when it can be used again. */
   onFailing?: (failing: boolean) => void;
 }
 
 export interface Discovery {
-  /** The addresses that were found last. */
+  /** The addresses of the last usable answer. */
   readonly addresses: readonly string[];
   /** Calls `onChange` after every later change. */
   follow(onChange: (addresses: readonly string[]) => void): void;
@@ -45,8 +44,8 @@ const systemNames: NameService = {
 };
 
 /**
- * Rejects if a file is malformed or missing at the start. Later failures, and all failures of DNS, leave the last answer in
- * use and are logged once.
+ * Rejects if a file is malformed or missing at the start. After later failures, and after all failures of DNS, the last answer
+ * stays in use. Each new error is logged once.
  */
 export async function discover(
   source: ShardSource,
@@ -75,7 +74,7 @@ function fixed(addresses: readonly string[]): Discovery {
   return { addresses, follow() {}, stop() {} };
 }
 
-/** Looks up once for each call. Addresses that are left out are logged when they change. */
+/** Returns a function that looks up the addresses once. It logs unusable addresses when they change. */
 function lookUps(dns: string, names: NameService, warn: (message: string) => void): () => Promise<string[]> {
   let told = '';
   return async () => {
@@ -98,7 +97,7 @@ async function askFor(dns: string, names: NameService): Promise<string[]> {
   return (await names.addresses(host)).map((address) => formatAddress({ host: address, port }));
 }
 
-/** Resolves to undefined while the text is still changing. */
+/** Resolves to undefined unless two reads in a row gave the same text, because a file may be read while it is being written. */
 function settled(read: () => Promise<string>, name: string): () => Promise<string[] | undefined> {
   let last: string | undefined;
   return async () => {
@@ -111,9 +110,9 @@ function settled(read: () => Promise<string>, name: string): () => Promise<strin
 
 interface PollOptions extends Required<Pick<DiscoverOptions, 'log' | 'what' | 'onFailing'>> {
   first: readonly string[];
-  /** The error of the first look, already logged; empty if there was none. */
+  /** The error of the first look, which is already logged; empty if there was none. */
   failed?: string;
-  /** Resolves to undefined if the answer is not settled yet. */
+  /** Resolves to undefined if there is no answer yet. */
   look: () => Promise<readonly string[] | undefined>;
   everyMs: number;
 }

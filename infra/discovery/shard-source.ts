@@ -1,15 +1,15 @@
-// Parses where a gateway's shards are: flags, a file's lines, answers of DNS. Tells what changed between two answers. Pure.
+// Parses the addresses of a gateway's shards from flags, the lines of a file, and answers of DNS, and compares two answers. Pure.
 import { errorText } from '../../base/error-text.ts';
 import { quoted } from '../../base/text.ts';
 import { formatAddress, parseAddress } from '../../rpc/address.ts';
 
-/** Most addresses of one gateway: each costs two connections for every model. */
-export const MOST_ADDRESSES = 1_024;
+/** Most addresses of one gateway, because each costs two connections for every model. */
+const MOST_ADDRESSES = 1_024;
 
 export type ShardSource =
-  /** These addresses, for good. */
+  /** A fixed list. */
   | { addresses: readonly string[] }
-  /** `NAME:PORT`: every address of the name. A name that begins with `_` is an SRV name, whose records include the port. */
+  /** `NAME:PORT`: all addresses of a DNS name. A name that begins with `_` is an SRV name, whose records include the port. */
   | { dns: string }
   /** A file with one address on each line. */
   | { file: string };
@@ -25,7 +25,7 @@ export interface PeerFlags {
   peersDns?: string;
 }
 
-/** Throws unless exactly one flag is given and it is well-formed. */
+/** Throws unless exactly one flag is given and its value is well-formed. */
 export function shardSource({ shards, shardsDns, shardsFile }: ShardSourceFlags): ShardSource {
   const given: ShardSource[] = [];
   if (shards !== undefined) given.push({ addresses: several(shards, '--shards') });
@@ -37,7 +37,7 @@ export function shardSource({ shards, shardsDns, shardsFile }: ShardSourceFlags)
   throw new Error(`--shards, --shards-dns, --shards-file: ${wrong}`);
 }
 
-/** Other gateways are found as shards are; undefined if no flag names any. */
+/** The source of the other gateways' addresses; undefined if no flag is given. */
 export function peerSource({ peers, peersDns }: PeerFlags): ShardSource | undefined {
   if (peers !== undefined && peersDns !== undefined)
     throw new Error('--peers, --peers-dns: they exclude each other');
@@ -55,7 +55,7 @@ function parseDnsName(text: string, flag: string): string {
   }
 }
 
-/** `name` names the file in errors; `#` begins a comment. Throws, naming the line, and also if the file names no shard. */
+/** `#` begins a comment. Throws if a line is malformed, or if there is no address. The error names the file (`name`) and the line. */
 export function parseShardsFile(text: string, name: string): string[] {
   const addresses = text.split('\n').flatMap((line, index) => {
     const address = line.replace(/#.*/, '').trim();
@@ -70,7 +70,7 @@ export function parseShardsFile(text: string, name: string): string[] {
   return notTooMany(distinct(addresses), name);
 }
 
-/** The addresses of a lookup of `name` that can be called; `left` says in one line which were left out. */
+/** Selects the usable addresses of a lookup of `name`. `left`: a log line about the others; empty if there are none. */
 export function callable(found: readonly string[], name: string): { addresses: string[]; left: string } {
   const addresses: string[] = [];
   const wrong: string[] = [];
@@ -78,7 +78,7 @@ export function callable(found: readonly string[], name: string): { addresses: s
     try {
       addresses.push(normal(text));
     } catch {
-      wrong.push(text); // reported below, with the others
+      wrong.push(text); // reported below
     }
   }
   const all = distinct(addresses);
@@ -102,18 +102,16 @@ function notTooMany(addresses: string[], name: string): string[] {
   throw new Error(`${name}: names ${addresses.length} addresses; ${MOST_ADDRESSES} are allowed`);
 }
 
-/** Each once, sorted, so that answers with the same addresses are equal. */
+/** Distinct addresses, sorted so that answers with the same addresses are equal. */
 export function distinct(addresses: readonly string[]): string[] {
   return [...new Set(addresses)].sort();
 }
 
-export interface Changes {
-  added: string[];
-  removed: string[];
-}
-
-/** Undefined if nothing has changed. */
-export function changesOf(before: readonly string[], after: readonly string[]): Changes | undefined {
+/** Undefined if the lists have the same addresses. */
+export function changesOf(
+  before: readonly string[],
+  after: readonly string[],
+): { added: string[]; removed: string[] } | undefined {
   const added = after.filter((address) => !before.includes(address));
   const removed = before.filter((address) => !after.includes(address));
   return added.length + removed.length > 0 ? { added, removed } : undefined;

@@ -1,17 +1,17 @@
-// Follows a file: keeps its parsed contents up to date while it changes. A malformed file changes nothing.
+// Polls a file and keeps its parsed contents up to date. If the file becomes malformed, the earlier contents stay in use.
 import type { Logger } from 'pino';
 import { errorText } from '../../base/error-text.ts';
 import { readRegularFile } from '../../base/read-file.ts';
 
-/** A changed file is used once it was the same twice, because it may be read while it is being written. */
 const LOOK_EVERY_MS = 500;
 
-export interface WatchFileOptions<T> {
+interface WatchFileOptions<T> {
   path: string;
-  /** Throws, naming the file, if the text is malformed. */
+  /** Throws an error that names the file if the text is malformed. */
   parse: (text: string) => T;
-  /** For the log: what the file contains. */
+  /** Word for the contents in the log, such as `aliases`. */
   what: string;
+  /** The contents as text for the log. */
   format: (value: T) => string;
   log: Pick<Logger, 'info' | 'error'>;
   everyMs?: number;
@@ -19,13 +19,13 @@ export interface WatchFileOptions<T> {
 
 export interface Watched<T> {
   current(): T;
-  /** The file cannot be used now, so its earlier contents stay in use. */
+  /** True while the file cannot be used, so that its earlier contents stay in use. */
   failing(): boolean;
   stop(): void;
 }
 
 /**
- * Rejects if the file is malformed at the start. Later that is logged, once for each new error. An empty file counts as
+ * Rejects if the file is malformed at the start. Later errors are logged, each new one once. A file that has become empty counts as
  * malformed, because editors and full disks empty files by mistake.
  */
 export async function watchFile<T>({
@@ -46,7 +46,7 @@ export async function watchFile<T>({
 
   const look = async () => {
     const text = await read();
-    const settled = text === last;
+    const settled = text === last; // a file may be read while it is being written
     last = text;
     if (!settled || stopped) return;
     if (text !== used) {
@@ -81,12 +81,12 @@ export async function watchFile<T>({
   };
 }
 
-/** The warning in /health/ready about the file of `flag`. It does not name the path; the log does. */
+/** Returns a function that gives the warning for /health/ready, or undefined, about the file that `flag` names. */
 export function fileWarning(flag: string, failing: () => boolean): () => string | undefined {
   return () => (failing() ? stale(flag) : undefined);
 }
 
-/** The warning that what `source` names cannot be used, so that its last usable contents stay in use. */
+/** The warning that the file or DNS name of the flag `source` cannot be used. Only the log names the path. */
 export function stale(source: string): string {
   return `What ${source} names cannot be used now; what it said before stays in use. The log says why.`;
 }

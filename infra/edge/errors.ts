@@ -1,18 +1,17 @@
-// What the edge itself has to say when it fails, in OpenAI's envelope. Knows nothing of the gateway's errors, which are
-// relayed as they are.
+// Errors of the edge Worker itself, in OpenAI's format. The gateway's own errors are relayed unchanged.
 
 export interface EdgeError {
   message: string;
-  /** For programs: stable, one for each cause. */
+  /** A stable name of the cause, for programs. */
   code: string;
 }
 
-/** All four keys, always: clients read them without looking. */
+/** Always has all four keys, because clients read them without a check. */
 export function envelope({ message, code }: EdgeError, type = 'server_error') {
   return { error: { message, type, param: null, code } };
 }
 
-/** The client is told no more than `error`; the cause is for the log: one line of JSON. */
+/** Logs one line of JSON with the cause, which the client does not get. */
 export function logFailure({ code }: EdgeError, request: Request, cause: unknown): void {
   const { pathname } = new URL(request.url);
   console.error(JSON.stringify({ code, method: request.method, path: pathname, cause: String(cause) }));

@@ -1,4 +1,4 @@
-// Relays server-sent events so that a cut stream never looks whole. Knows how OpenAI's streams end, not what they say.
+// Relays server-sent events so that a client can tell a stream that was cut from a complete one.
 import { envelope } from './errors.ts';
 
 const lost = envelope({
@@ -6,19 +6,19 @@ const lost = envelope({
   code: 'stream_cut',
 });
 
-/** A line that ends a stream: `[DONE]`, or an error told by the gateway. */
+/** A line that ends a stream: `[DONE]`, or an error event of the gateway. */
 const ending = /^data: ?(\[DONE\]\s*$|\{\s*"error"\s*:\s*[{"])/;
 
 /**
- * `source`, byte for byte, where it ends by `[DONE]` or an error. Where it just stops, an error event follows; where it
- * broke, the stream errors after that event, so that the connection does not end cleanly either.
+ * Relays `source` byte for byte. If it stops without `[DONE]` or an error event, an error event is added. If reading it fails, the
+ * relayed stream also fails after that event, so that the client's connection does not end cleanly.
  *
- * Lines pass as they come; a line still without its end is held back, since an error event after half a line
- * would be read as part of it. Nothing is read from `source` before the client takes what was.
+ * An incomplete line is held back, because an error event after half a line would be read as part of that line. `source` is read
+ * only when the client reads.
  */
 export function relayEvents(source: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
   const reader = source.getReader();
-  const events = endTold(reader);
+  const events = withEnd(reader);
   const encoder = new TextEncoder();
   return new ReadableStream<Uint8Array>(
     {
@@ -33,9 +33,9 @@ export function relayEvents(source: ReadableStream<Uint8Array>): ReadableStream<
   );
 }
 
-async function* endTold(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncGenerator<string, void> {
+async function* withEnd(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncGenerator<string, void> {
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true, fatal: false });
-  // The blank line before it closes an event whose lines are all there.
+  // The first newline ends an event whose lines are complete but whose blank line is missing.
   const errorEvent = `\ndata: ${JSON.stringify(lost)}\n\n`;
   let held = '';
   let ended = false;
@@ -53,7 +53,7 @@ async function* endTold(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncG
     }
   } catch (error) {
     if (!ended) yield errorEvent;
-    // An error discards what the runtime has not written yet: without this turn workerd never sends the event.
+    // An error discards data that workerd has not written yet, so the event must be written first.
     await new Promise((resolve) => setTimeout(resolve, 0));
     throw error;
   }

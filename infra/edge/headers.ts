@@ -1,6 +1,6 @@
-// Which headers cross the edge. Knows HTTP's hops and what Cloudflare adds; no route.
+// Selects the headers that the edge Worker relays.
 
-/** Of one connection, not of the message: RFC 9110, 7.6.1. */
+/** Headers of one connection, which must not be relayed (RFC 9110, 7.6.1). */
 const hopByHop = [
   'connection',
   'keep-alive',
@@ -13,7 +13,7 @@ const hopByHop = [
   'upgrade',
 ];
 
-/** A copy without the hop-by-hop headers, those that `connection` names among them. */
+/** A copy without the hop-by-hop headers and without the headers that `connection` names. */
 export function endToEnd(headers: Headers): Headers {
   const kept = new Headers(headers);
   const named = (headers.get('connection') ?? '').split(',').map((name) => name.trim());
@@ -22,8 +22,8 @@ export function endToEnd(headers: Headers): Headers {
 }
 
 /**
- * The request's headers as the gateway gets them. The client's address is what Cloudflare saw (`cf-connecting-ip`); what
- * the client claims about it is dropped, for anyone can write anything there. `host` is the gateway's.
+ * The request headers for the gateway. `x-forwarded-for` is the client's address as Cloudflare saw it (`cf-connecting-ip`). Headers
+ * in which the client states its own address are dropped, because they may be false. `fetch` sets `host` to that of the gateway.
  */
 export function forGateway(headers: Headers): Headers {
   const sent = endToEnd(headers);

@@ -1,5 +1,4 @@
-// The edge Worker: relays the API of one region's gateway, streams included. It knows no models, no keys and
-// no other region.
+// The edge Worker: relays the API of one region's gateway, including streams. It knows no models, keys or other regions.
 import { Hono } from 'hono';
 import { type EdgeError, envelope, logFailure } from './errors.ts';
 import { relayEvents } from './event-stream.ts';
@@ -53,7 +52,7 @@ async function relay(request: Request, gateway: string): Promise<Response> {
   return relayed(answer);
 }
 
-/** The URL at the gateway's origin, with path and query as the client wrote them. */
+/** The URL at the gateway's origin, with the path and query of the client's URL. */
 function target(url: string, gateway: string): URL {
   if (!URL.canParse(gateway))
     throw new Error(`GATEWAY_URL is "${gateway}", which is no URL: set it in wrangler.toml`);
@@ -65,8 +64,8 @@ function target(url: string, gateway: string): URL {
 }
 
 /**
- * Whether Cloudflare answered instead of the gateway. When an origin is down, `fetch` on Cloudflare's network
- * does not reject; it returns a page of Cloudflare's own with a status of 520 to 530.
+ * True if Cloudflare answered instead of the gateway. If an origin is down, `fetch` on Cloudflare's network does not reject, but
+ * returns Cloudflare's own page with a status of 520 to 530.
  */
 function isCloudflares({ status }: Response): boolean {
   return status >= 520 && status <= 530;
@@ -82,7 +81,7 @@ function relayed({ status, statusText, headers, body }: Response): Response {
   const sent = endToEnd(headers);
   if (body === null || !(headers.get('content-type') ?? '').startsWith('text/event-stream'))
     return new Response(body, { status, statusText, headers: sent });
-  // `relayEvents` reads the events here, so the body is already decoded and its length is not known.
+  // The runtime has decoded the body that `relayEvents` reads, and `relayEvents` may change its length.
   for (const name of ['content-encoding', 'content-length']) sent.delete(name);
   return new Response(relayEvents(body), { status, statusText, headers: sent });
 }

@@ -1,13 +1,13 @@
-// Decisions of an operator's command from what shards say about placements: what a plan starts from, which shard is asked first,
-// and how far a move has come. Pure.
+// Rules of the operator's command that applies placements: the placement to plan from, the shard that gets a new placement first,
+// and the progress of a move. Pure.
 import type { PlacedReport } from '../../experts/placing/placed-model.ts';
 import type { SignedPlacement } from '../../experts/placing/placement-file.ts';
 import { compareIds, epochFault, idOf, type PlacementId } from '../../experts/placing/placement-id.ts';
 
-/** What one shard says about one model. */
+/** The state of one model at one shard. */
 export interface Said {
   name: string;
-  /** The placement that it follows. */
+  /** The placement that the shard follows. */
   placement: SignedPlacement | undefined;
   report: Pick<PlacedReport, 'missing' | 'surplus'>;
 }
@@ -19,7 +19,7 @@ export interface Start {
   underWay: boolean;
 }
 
-/** Throws, naming the shard, if it follows a placement whose epoch is out of bounds. */
+/** Throws an error that names the shard if a shard follows a placement whose epoch is out of bounds. */
 export function startOf(shards: readonly Said[]): Start {
   let latest: SignedPlacement | undefined;
   for (const { name, placement } of shards) {
@@ -40,8 +40,8 @@ export function startOf(shards: readonly Said[]): Start {
 }
 
 /**
- * All operators ask the same shard first and go on only if it takes their placement. If two operators plan from the same
- * placement, one is refused before it has changed anything.
+ * The shard with the first name gets a new placement before the others, which get it only if that shard accepts it. So if two
+ * operators plan from the same placement, one of them is refused before it has changed anything.
  */
 export function askedInTurn<T>(
   shards: readonly T[],
@@ -52,21 +52,21 @@ export function askedInTurn<T>(
   return { first, others };
 }
 
-/** `again`: the shard does not follow the placement and must be brought it again. `replaced`: it follows a later one. */
+/** `again`: the shard does not follow the placement, which must be sent again. `replaced`: it follows a later placement. */
 export type Standing = 'follows' | 'again' | 'replaced';
 
 export function standingOf({ epoch, hash }: PlacedReport, placement: PlacementId): Standing {
-  // A shard of an older release reports no hash, so it is brought the placement once more.
+  // A shard of an older release reports no hash, so the placement is sent to it again.
   if (hash === undefined) return epoch > placement.epoch ? 'replaced' : 'again';
   const order = compareIds({ epoch, hash }, placement);
   if (order === 0) return 'follows';
   return order > 0 ? 'replaced' : 'again';
 }
 
-/** `loaded`: no shard misses a unit, so the placement may be announced as served whole. `whole`: nothing is surplus either. */
+/** `loaded`: no shard misses a unit, so the placement may be announced as served whole. `whole`: also no shard has surplus units. */
 export type Progress = 'moving' | 'loaded' | 'whole';
 
-/** `reports`: one for each shard of the fleet, of shards that follow the placement; undefined for a shard that did not answer. */
+/** `reports`: one entry for each shard of the fleet; undefined for a shard that did not answer. All follow the placement. */
 export function progressOf(reports: readonly (PlacedReport | undefined)[]): Progress {
   if (reports.some((report) => report === undefined || report.missing > 0)) return 'moving';
   return reports.some((report) => report !== undefined && report.surplus > 0) ? 'loaded' : 'whole';

@@ -1,4 +1,4 @@
-// Asks a shard to leave service, as an operator does, and waits until it has left.
+// Asks a shard as an operator to leave service, and waits until it has left.
 import { setTimeout as delay } from 'node:timers/promises';
 import { version } from '../../base/package.ts';
 import { type DrainAnswer, parseDrainAnswer } from '../../experts/admin.ts';
@@ -7,20 +7,20 @@ import type { Address } from '../../rpc/address.ts';
 import type { Security } from '../../rpc/security/credentials.ts';
 import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
 
-/** A shard that has answered closes its connections within this time. */
+/** How long to wait after the answer until the shard has closed its connections. */
 const CLOSING_MS = 5_000;
 
-export interface LeaveRequest {
-  /** Leave even if no other shard serves some of its experts. */
+interface LeaveRequest {
+  /** Whether the shard leaves even if no other shard serves some of its experts. */
   force: boolean;
-  /** Deadline of the shard's answer. It asks its gateways for up to 3 s and gives calls in flight 10 s to end. */
+  /** Deadline of the shard's answer. The shard needs up to 3 s to ask its gateways, and up to 10 s for calls in flight. */
   deadlineMs: number;
   security?: Security | undefined;
 }
 
 /**
- * Resolves when the shard has closed its connections, so that another may take its port. Rejects with an RpcError of code
- * `needed`, whose message names the units, if no other shard serves some of its experts.
+ * Resolves when the shard has closed its connections, so that another process may use its port. If no other shard serves some of
+ * its experts, rejects with an RpcError of code `needed`, whose message names the units.
  */
 export async function askToLeave(
   address: Address,

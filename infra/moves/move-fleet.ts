@@ -1,4 +1,4 @@
-// Brings a placement to all shards of a fleet, and watches until each holds what the placement wants.
+// Sends a placement to all shards of a fleet, and waits until each shard holds exactly the units that the placement gives it.
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '../../base/error-text.ts';
 import type { PlacedReport } from '../../experts/placing/placed-model.ts';
@@ -9,23 +9,24 @@ import { toRpcError } from '../../rpc/errors.ts';
 import { askedInTurn, progressOf, standingOf } from './apply-rule.ts';
 import type { FoundShard, PlacedShard } from './placed-shards.ts';
 
+/** How often the shards report their progress. */
 const LOOK_MS = 200;
 
-export interface MoveOptions {
+interface MoveOptions {
   shards: readonly FoundShard[];
   placement: SignedPlacement;
-  /** The placement that it was planned from. */
+  /** The placement from which `placement` was planned. */
   from: PlacementId;
   signal: AbortSignal;
-  /** Counts units to load and to unload, of all shards that answer. */
+  /** Called with numbers of units to load and unload, of all shards that answer. */
   onProgress: (done: number, total: number) => void;
   /** Called once each time a shard stops answering. */
   onAway: (message: string) => void;
 }
 
 /**
- * Resolves to true when every shard holds what the placement wants and nothing else, and to false when the signal was aborted;
- * the shards then go on by themselves. Rejects if a shard refuses the placement or follows a later one.
+ * Resolves to true when the move is complete. Resolves to false if the signal aborts; the shards then finish the move by
+ * themselves. Rejects if a shard refuses the placement or follows a later one.
  */
 export async function moveFleet(options: MoveOptions): Promise<boolean> {
   const { shards, placement, signal, onProgress, onAway } = options;
@@ -41,50 +42,45 @@ export async function moveFleet(options: MoveOptions): Promise<boolean> {
     const progress = progressOf(reports);
     if (progress === 'whole') return true;
     if (progress === 'loaded') {
-      // If no gateway is connected, nothing else tells the shards.
-      const said = shards.map(({ shard }) => shard.witness(placement.model, idOf(placement)));
-      await Promise.allSettled(said); // one that is lost is asked again
+      // Without this announcement, a fleet without gateways would never unload surplus units.
+      const announced = shards.map(({ shard }) => shard.announceServed(placement.model, idOf(placement)));
+      await Promise.allSettled(announced); // repeated in the next round for lost shards
     }
-    await delay(LOOK_MS, undefined, { signal }).catch(() => signal.aborted); // Ctrl-C ends the wait
+    await delay(LOOK_MS, undefined, { signal }).catch(() => signal.aborted); // an abort ends the wait
   }
   return false;
 }
 
-/** Brings the placement to the shard that every operator asks first and, once that has taken it, to the others. */
+/** Sends the placement to the first shard (see `askedInTurn`) and, when that shard has accepted it, to the others. */
 async function bring({ shards, placement, from }: MoveOptions): Promise<void> {
   const { first, others } = askedInTurn(shards, ({ status }) => status.name);
   const id = idOf(placement);
   await first.shard.place(placement, from).catch((cause: unknown) => {
-    const { code, message } = toRpcError(cause);
+    const { retryable, message } = toRpcError(cause);
     const { name } = first.status;
-    if (isPassing(cause)) {
-      const unknown = `it is not known whether it has taken placement ${formatId(id)}`;
-      throw new Error(`${name} has not answered (${message}), and ${unknown}. Run the command again.`, {
-        cause,
-      });
+    if (!retryable) {
+      throw refusal(name, id, cause, 'Nothing has been changed. Plan again from what is there now');
     }
-    const hint = code === 'conflict' ? '. Nothing has been changed. Plan again from what is there now' : '';
-    throw new Error(`${name} does not take placement ${formatId(id)}: ${message}${hint}.`, { cause });
-  });
-  const taken = await Promise.allSettled(others.map(({ shard }) => shard.place(placement, from)));
-  taken.forEach((result, i) => {
-    if (result.status === 'fulfilled' || isPassing(result.reason)) return; // one that is away is asked again
-    const { code, message } = toRpcError(result.reason);
-    const hint =
-      code === 'conflict'
-        ? `. Other shards have taken ${formatId(id)}; gateways bring all of them the later one of the two`
-        : '';
-    throw new Error(`${others[i]?.status.name} does not take placement ${formatId(id)}: ${message}${hint}.`, {
-      cause: result.reason,
+    const unknown = `it is not known whether it has taken placement ${formatId(id)}`;
+    throw new Error(`${name} has not answered (${message}), and ${unknown}. Run the command again.`, {
+      cause,
     });
   });
+  const taken = await Promise.allSettled(others.map(({ shard }) => shard.place(placement, from)));
+  for (const [i, result] of taken.entries()) {
+    if (result.status === 'fulfilled' || toRpcError(result.reason).retryable) continue; // `look` sends it again
+    const hint = `Other shards have taken ${formatId(id)}; gateways bring all of them the later one of the two`;
+    throw refusal(others[i]!.status.name, id, result.reason, hint);
+  }
 }
 
-function isPassing(error: unknown): boolean {
-  return toRpcError(error).retryable;
+function refusal(name: string, id: PlacementId, cause: unknown, ifConflict: string): Error {
+  const { code, message } = toRpcError(cause);
+  const hint = code === 'conflict' ? `. ${ifConflict}` : '';
+  return new Error(`${name} does not take placement ${formatId(id)}: ${message}${hint}.`, { cause });
 }
 
-/** Undefined if the shard does not answer. A shard that came back without the placement is brought it again. */
+/** Undefined if the shard does not answer. Sends the placement again to a shard that does not follow it. */
 async function look(
   { shard, status: { name } }: FoundShard,
   placement: SignedPlacement,

@@ -1,4 +1,4 @@
-// The shards of a fleet as an operator asks them: what each is called, holds and follows.
+// Connects to the shards of a fleet as an operator: reads their names, holdings and placements, and sends placements.
 import { version } from '../../base/package.ts';
 import { type PlaceStatus, parsePlacedReport, parsePlaceStatus } from '../../experts/admin.ts';
 import type { PlacedReport } from '../../experts/placing/placed-model.ts';
@@ -20,20 +20,20 @@ export class PlacedShard {
   readonly #security: Security | undefined;
   #transport: Transport | undefined;
   #offers: readonly ModelOffer[] = [];
-  /** Hash of the placement that was announced as served whole on this connection. */
-  #witnessed: string | undefined;
+  /** Hash of the placement that was last announced as served whole on this connection. */
+  #announced: string | undefined;
 
   constructor(address: string, security: Security | undefined) {
     this.address = address;
     this.#security = security;
   }
 
-  /** From its hello. */
+  /** The offer in the shard's answer to hello. */
   offerOf(model: string): ModelOffer | undefined {
     return this.#offers.find(({ identity }) => identity === model);
   }
 
-  /** The placement that it followed when it was connected. */
+  /** The placement that the shard followed when it was connected. */
   placementOf(model: string): SignedPlacement | undefined {
     const text = this.offerOf(model)?.placement;
     return text === undefined ? undefined : readPlacement(text);
@@ -44,19 +44,19 @@ export class PlacedShard {
     return parsePlaceStatus(await transport.call('shard.status', {}, { deadlineMs: CALL_MS }));
   }
 
-  /** Resolves when the shard has stored the placement. `from`: the placement that it was planned from. */
+  /** Resolves when the shard has stored the placement. `from`: the placement from which it was planned. */
   async place(placement: SignedPlacement, from?: PlacementId): Promise<PlacedReport> {
     const transport = await this.#connected();
     const params = { placement: placementText(placement), ...(from && { from: { ...from } }) };
     return parsePlacedReport(await transport.call('shard.place', params, { deadlineMs: CALL_MS }));
   }
 
-  /** Tells the shard that the placement is served whole, once on each connection. */
-  async witness(model: string, placement: PlacementId): Promise<void> {
+  /** Announces to the shard that the placement is served whole, once on each connection. */
+  async announceServed(model: string, placement: PlacementId): Promise<void> {
     const transport = await this.#connected();
-    if (this.#witnessed === placement.hash) return;
+    if (this.#announced === placement.hash) return;
     await transport.call('shard.adopted', adoptionParams({ model, placement }), { deadlineMs: CALL_MS });
-    this.#witnessed = placement.hash;
+    this.#announced = placement.hash;
   }
 
   close(): void {
@@ -71,11 +71,11 @@ export class PlacedShard {
       onClose: () => {
         this.#transport = undefined;
       },
-      ...(this.#security && { security: this.#security }),
+      security: this.#security,
     });
     this.#transport = transport;
     this.#offers = parseHelloAnswer(transport.greeting).models;
-    this.#witnessed = undefined;
+    this.#announced = undefined;
     return transport;
   }
 }
@@ -85,7 +85,7 @@ export interface FoundShard {
   status: PlaceStatus;
 }
 
-/** Rejects, naming the address, if a shard cannot be reached or two have the same name. */
+/** Rejects with an error that names the address or the name if a shard cannot be reached or two shards have the same name. */
 export async function findShards(
   addresses: readonly string[],
   security: Security | undefined,
@@ -106,7 +106,7 @@ async function askEach(shards: readonly PlacedShard[]): Promise<FoundShard[]> {
     });
     return { shard, status };
   });
-  await Promise.allSettled(asking); // none is still connecting when they are closed
+  await Promise.allSettled(asking); // so that no shard is still connecting when `findShards` closes all of them
   const found = await Promise.all(asking);
   const names = found.map(({ status }) => status.name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);

@@ -1,4 +1,4 @@
-// What is known of the load: rows of every expert of every layer, and which expert follows which. Turns counts into shares.
+// The load of a model as rows of each expert, and the experts of the next layer that get the same rows. Turns rows into shares.
 
 export interface Heat {
   layers: number;
@@ -6,11 +6,11 @@ export interface Heat {
   experts: number;
   /** `[layers][experts]`, rows. */
   counts: readonly (readonly number[])[];
-  /** `[layers - 1][experts]`: the experts of the next layer to which an expert's rows went, with the number of rows. */
+  /** `[layers - 1][experts]`: the experts of the next layer that got an expert's rows, with the number of rows. */
   successors?: readonly (readonly (readonly (readonly [expert: number, rows: number])[])[])[];
 }
 
-/** Rows that every expert is assumed to have had before counting, because an expert without rows may still get some. */
+/** Added to the rows of every expert, because an expert without counted rows may still get some. */
 const PRIOR_ROWS = 0.5;
 
 /** `[layers][experts]`, each expert's share of the layer's rows; the sum of each layer is 1. */

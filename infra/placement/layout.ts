@@ -1,12 +1,12 @@
-// Which shards (by number) hold each unit, and the load that results. Pure.
+// Layouts say which shards, by number, hold each unit. Computes the loads of shards. Pure.
 //
-// Example: two shards, one layer of three experts with shares 0.6, 0.3, 0.1; expert 0 on both, the others on shard 1:
+// Example: two shards, and one layer of three experts with shares 0.6, 0.3 and 0.1. Both shards hold expert 0; shard 1 holds all:
 //   layout = [[[0, 1], [1], [1]]]      loads = [[0.3, 0.7]]      hottest / mean = 0.7 / 0.5
 
 /** `[layers][experts]` → shards that hold the unit, ascending. */
 export type Layout = readonly (readonly (readonly number[])[])[];
 
-/** `[shards]`, each shard's share of the layer's rows; replicas share a unit's rows evenly. */
+/** `[shards]`, each shard's share of the layer's rows. The replicas of a unit get equal parts of its rows. */
 export function loadsOf(
   holders: Layout[number],
   shares: ArrayLike<number>,
@@ -19,7 +19,7 @@ export function loadsOf(
   return loads;
 }
 
-/** The hottest shard's load divided by the mean: 1 is balanced. The loads of a layer add up to 1. */
+/** The hottest shard's load divided by the mean load; 1 if all loads are equal. `loads` must add up to 1. */
 export function hottestOf(loads: Float64Array): number {
   return Math.max(...loads) * loads.length;
 }
@@ -36,7 +36,7 @@ export function unitsOf(layout: Layout, shards: number): number[] {
   return countsOf(layout.flat(), shards);
 }
 
-/** Experts of every layer in order, in parts whose sizes differ by at most one, as `up` splits them without a placement. */
+/** The layout that `up` uses without a placement: each shard holds consecutive experts, and the same ones of every layer. */
 export function contiguous({ layers, experts }: { layers: number; experts: number }, shards: number): Layout {
   const holders = contiguousSizes(experts, shards).flatMap((size, shard) =>
     new Array<number[]>(size).fill([shard]),
@@ -44,7 +44,7 @@ export function contiguous({ layers, experts }: { layers: number; experts: numbe
   return new Array(layers).fill(holders);
 }
 
-/** `[shards]`, experts of each layer on each shard. */
+/** `[shards]`, experts of each layer on each shard. The numbers differ by at most one. */
 export function contiguousSizes(experts: number, shards: number): number[] {
   const bound = (shard: number) => Math.floor((shard * experts) / shards);
   return Array.from({ length: shards }, (_, shard) => bound(shard + 1) - bound(shard));

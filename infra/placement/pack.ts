@@ -1,7 +1,7 @@
-// Packs one layer's experts onto shards with equal loads. Pure.
+// Packs one layer's experts onto shards so that the loads of the shards are about equal. Pure.
 import { loadsOf } from './layout.ts';
 
-export interface PackOptions {
+interface PackOptions {
   /** `[experts]`, shares of the layer's rows. */
   shares: Float64Array;
   /** `[experts]`, number of replicas of each expert. */
@@ -10,17 +10,17 @@ export interface PackOptions {
   seats: readonly number[];
 }
 
-/** `[experts]` → shards, ascending; undefined if the seats do not allow it. */
+/** `[experts]` → shards, ascending; undefined if there are not enough seats. */
 export function pack(options: PackOptions): number[][] | undefined {
   const { replicas, shares } = options;
   const sizes = shares.map((share, expert) => share / replicas[expert]!);
   const experts = Array.from(shares, (_, expert) => expert);
-  // The largest first, each on the shards with the least load.
+  // Deals out the largest experts first, each to the shards with the least load.
   const bySize = experts.toSorted((a, b) => sizes[b]! - sizes[a]! || a - b);
   const packed = deal(options, sizes, bySize, (load, _left) => load);
   if (packed !== undefined) return level(packed, options);
-  // Too few shards were left for an expert's replicas. This order finds a way if there is one: experts with most replicas first,
-  // each on the shards with most seats left.
+  // Too few shards were left for an expert's replicas. This order finds a solution if there is one: experts with the most replicas
+  // first, each to the shards with the most seats left.
   const byReplicas = experts.toSorted(
     (a, b) => replicas[b]! - replicas[a]! || sizes[b]! - sizes[a]! || a - b,
   );
@@ -36,7 +36,7 @@ function deal(
 ): number[][] | undefined {
   const left = [...seats];
   const loads = seats.map(() => 0);
-  const holders: number[][] = sizes.length === 0 ? [] : Array.from(sizes, () => []);
+  const holders = Array.from(sizes, (): number[] => []);
   for (const expert of order) {
     const open = left.flatMap((count, shard) => (count > 0 ? [shard] : []));
     const wanted = replicas[expert]!;
@@ -54,10 +54,10 @@ function deal(
   return holders;
 }
 
-/** Exchanges that lower the hottest load by less than this share of the mean load are not worth looking for. */
+/** The search ends when no exchange lowers the hottest load by at least this share of the mean load. */
 const LEAST_GAIN = 1e-4;
 
-/** Lowers the hottest shard's load: exchanges its experts with other shards', or moves one to a free seat, while that helps. */
+/** Lowers the hottest load as far as possible: exchanges an expert of the hottest shard for another, or moves it to a free seat. */
 export function level(
   holders: readonly (readonly number[])[],
   { shares, seats }: Omit<PackOptions, 'replicas'>,
@@ -74,13 +74,13 @@ export function level(
       if (shard === hottest) continue;
       const half = (loads[hottest]! - loads[shard]!) / 2;
       if (loads[hottest]! - half >= (best?.peak ?? loads[hottest]! - leastGain)) continue;
-      // What may replace an expert that leaves, by size: an expert that only the other shard has, or nothing.
+      // Candidates for the exchange, by size: experts that only the other shard has, or none if the other shard has a free seat.
       const back: { expert: number | undefined; size: number }[] = only(settled, shard, hottest)
         .map((expert) => ({ expert, size: sizeOf(expert) }))
         .sort((a, b) => a.size - b.size);
       if (free[shard]! > 0) back.unshift({ expert: undefined, size: 0 });
       for (const off of only(settled, hottest, shard)) {
-        // Moving half of the difference makes both equally hot, so the two sizes nearest to that are tried.
+        // If half of the difference is moved, both shards are equally hot. So the two candidates nearest to that are tried.
         const after = firstOfSize(back, sizeOf(off) - half);
         for (const { expert: on, size } of back.slice(Math.max(0, after - 1), after + 1)) {
           const moved = sizeOf(off) - size;
@@ -108,7 +108,7 @@ export function level(
   }
 }
 
-/** Index of the first that is at least `least`, or their number if none is. `sizes` ascend. */
+/** Index of the first size that is at least `least`; the number of sizes if there is none. `sizes` must ascend. */
 function firstOfSize(sizes: readonly { size: number }[], least: number): number {
   let [low, high] = [0, sizes.length];
   while (low < high) {
@@ -119,7 +119,7 @@ function firstOfSize(sizes: readonly { size: number }[], least: number): number 
   return low;
 }
 
-/** Experts that are on the shard `on` and not on the shard `notOn`. */
+/** Experts that the shard `on` holds and the shard `notOn` does not. */
 export function only(holders: readonly (readonly number[])[], on: number, notOn: number): number[] {
   const found: number[] = [];
   holders.forEach((shards, expert) => {

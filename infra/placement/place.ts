@@ -1,5 +1,5 @@
-// Makes a layout from heat and memory: balanced, hot experts on more shards if there is memory, experts that follow each other
-// together. Pure and deterministic.
+// Makes a layout from heat and memory: balances the loads, adds replicas of hot experts if there is memory, and puts experts that
+// often get the same rows one after the other on one shard. Pure and deterministic.
 import { type Heat, sharesOf } from './heat.ts';
 import { contiguous, type Layout, loadsOf, unitsOf } from './layout.ts';
 import { level, pack } from './pack.ts';
@@ -10,20 +10,20 @@ import { together } from './together.ts';
 
 export interface PlaceOptions {
   heat: Heat;
-  /** `[shards]`, units that fit into each. */
+  /** `[shards]`, units that fit into each shard. */
   room: readonly number[];
   /** Least number of replicas of each unit. Default: 1. */
   replicas?: number;
-  /** The hottest shard of a layer may have so many times the mean load to keep followers together. Default: 1.02. */
+  /** To keep such experts together, the hottest load of a layer may be this multiple of the mean load. Default: 1.02. */
   slack?: number;
-  /** Use memory that balance does not need to save frames. Default: false. */
+  /** Whether spare memory gets further replicas, so that steps need fewer frames. Default: false. */
   fill?: boolean;
 }
 
 /** Largest difference between equal loads that were summed in different orders. */
 const ROUNDING = 1e-12;
 
-/** Throws if the model does not fit. No layer's hottest load is above that of contiguous placement, if that fits. */
+/** Throws if the model does not fit. If contiguous placement fits too, it has no lower hottest load in any layer. */
 export function place({ heat, room, replicas = 1, slack = 1.02, fill = false }: PlaceOptions): Layout {
   const { layers, experts } = heat;
   const shards = room.length;
@@ -46,7 +46,7 @@ export function place({ heat, room, replicas = 1, slack = 1.02, fill = false }: 
     return room.map((units, shard) => units - used[shard]!);
   };
   replicate(packed, spare());
-  // The largest load that a layer may have: the slack, but not more than contiguous placement has, and not less than now.
+  // The largest load of each layer: `slack`, or that of contiguous placement if it is less, but at least the present load.
   const bounds = packed.map(({ holders, shares: ofLayer }) => {
     const [peak, before] = [holders, inOrder].map((each) => Math.max(...loadsOf(each, ofLayer, shards)));
     return Math.max(peak!, Math.min(slack / shards, before!)) + ROUNDING;
@@ -58,7 +58,7 @@ export function place({ heat, room, replicas = 1, slack = 1.02, fill = false }: 
   return layout;
 }
 
-/** Whether no shard has more experts than seats. */
+/** True if no shard has more experts than seats. */
 function seated(holders: Layout[number], seats: readonly number[]): boolean {
   const left = [...seats];
   for (const ofExpert of holders) for (const shard of ofExpert) left[shard]!--;

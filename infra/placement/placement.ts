@@ -1,9 +1,9 @@
-// Converts between a layout, which numbers shards, and the placement that names them (experts/placing/placement-file.ts).
+// Converts between layouts, which number shards, and placements, which name them (experts/placing/placement-file.ts).
 import { formatHoldings, type HoldingShape } from '../../experts/holdings.ts';
 import { type Placement, unitsOf } from '../../experts/placing/placement-file.ts';
 import type { Layout } from './layout.ts';
 
-export interface PlacementOptions {
+interface PlacementOptions {
   layout: Layout;
   /** Names of the shards, by number. */
   names: readonly string[];
@@ -23,7 +23,7 @@ export function toPlacement({ layout, names, model, epoch }: PlacementOptions): 
   return { version: 1, model, epoch, shards: Object.fromEntries(shards) };
 }
 
-/** The layout of the placement's shards in their order. Throws, naming the shard or the unit that is wrong. */
+/** Numbers the shards in the placement's order. Throws an error that names the shard or the unit that is wrong. */
 export function toLayout({ shards }: Pick<Placement, 'shards'>, shape: HoldingShape): Layout {
   const layout = Array.from({ length: shape.layers }, () =>
     Array.from({ length: shape.experts }, (): number[] => []),

@@ -1,4 +1,4 @@
-// Plans a placement from heat and shards, and predicts it beside contiguous placement. Pure.
+// Plans a placement from heat and shards, and predicts its step time and that of contiguous placement. Pure.
 import type { Heat } from './heat.ts';
 import { contiguous, type Layout, unitsOf } from './layout.ts';
 import { place } from './place.ts';
@@ -17,28 +17,28 @@ export interface PlanOptions {
   unitBytes: number;
   /** Least number of replicas of each unit. Default: 1. */
   replicas?: number;
-  /** Rows of a step, for the predictions. Default: 8. */
+  /** Rows of each predicted step. Default: 8. */
   rows?: number;
   /** Experts for each row, by layer. Default: 1. */
   k?: readonly number[];
-  /** The hottest shard of a layer may have so many times the mean load to keep experts that follow each other together. */
+  /** See `PlaceOptions.slack`. */
   slack?: number;
   cost?: Partial<StepCost>;
 }
 
 export interface Plan {
   layout: Layout;
-  /** `[shards]` */
+  /** `[shards]`, units on each shard. */
   units: number[];
   predicted: Prediction;
   contiguous: Prediction;
   /** Whether contiguous placement would fit into the memory of each shard. */
   contiguousFits: boolean;
-  /** Shards that hold the model without the others and are predicted to be faster; `ratio` is that of the step times. */
+  /** Some of the shards that are predicted to be faster than all. `ratio`: step time with all shards divided by that with these. */
   fewer: { shards: string[]; ratio: number } | undefined;
 }
 
-/** Fewer shards are reported only if they are faster by at least this ratio. */
+/** `Plan.fewer` is reported only if its ratio is above this. */
 const WORTH_REPORTING = 1.02;
 
 /** Throws if the model does not fit `replicas` times into the shards. */
@@ -57,7 +57,7 @@ export function plan({
   const options = { replicas, ...(slack !== undefined && { slack }) };
   const predictFor = (layout: Layout, count: number) =>
     predict(layout, { heat, shards: count, rows, k, cost: costs });
-  /** Uses memory that balance does not need if that is predicted to be faster. */
+  /** Fills spare memory with replicas only if this is predicted to be faster. */
   const best = (chosen: readonly PlannedShard[], of: Heat) => {
     const room = roomOf(chosen, unitBytes);
     return [false, true]
@@ -69,8 +69,8 @@ export function plan({
   const { layout, predicted } = best(shards, heat);
   const inOrder = contiguous(heat, shards.length);
   const room = roomOf(shards, unitBytes);
-  const bySize = shards.toSorted((a, b) => b.memoryBytes - a.memoryBytes); // stable: equal ones keep their order
-  const { successors: _, ...alone } = heat; // successors do not change predicted step times
+  const bySize = shards.toSorted((a, b) => b.memoryBytes - a.memoryBytes);
+  const { successors: _, ...alone } = heat; // left out to save time: they do not change predicted step times
   let fewer: Plan['fewer'];
   for (const count of countsToTry(roomOf(bySize, unitBytes), heat, replicas)) {
     const kept = bySize.slice(0, count);
@@ -87,12 +87,12 @@ export function plan({
   };
 }
 
-/** `[shards]`, units that fit into each. */
+/** `[shards]`, units that fit into each shard. */
 function roomOf(shards: readonly PlannedShard[], unitBytes: number): number[] {
   return shards.map(({ memoryBytes }) => Math.floor(memoryBytes / unitBytes));
 }
 
-/** Numbers of shards to try: as few as hold the model, one less than all, and halves between. `room` descends. */
+/** Numbers of shards to try: the fewest that hold the model, one less than all, and halves in between. `room` must descend. */
 function countsToTry(room: readonly number[], heat: Heat, replicas: number): number[] {
   const all = room.length;
   const counts = Array.from({ length: all - 1 }, (_, index) => index + 1).filter(

@@ -1,11 +1,11 @@
-// Predicts a layout under a load: how rows spread over shards, and the frames and time of a step. Pure and deterministic: steps are
-// drawn from the heat with a fixed seed.
+// Predicts the loads of shards and the frames and time of a step for a layout. Pure and deterministic: draws steps from the heat with
+// a fixed seed.
 import { type Heat, sharesOf } from './heat.ts';
 import { hottestOf, type Layout, loadsOf } from './layout.ts';
 import { layerMicroseconds, type StepCost } from './step-cost.ts';
 import { staying } from './together.ts';
 
-export interface PredictOptions {
+interface PredictOptions {
   heat: Heat;
   shards: number;
   /** Rows of a step. */
@@ -16,18 +16,18 @@ export interface PredictOptions {
 }
 
 export interface Prediction {
-  /** `[layers][shards]`, shares of the layer's rows; replicas share a unit's rows evenly. */
+  /** `[layers][shards]`, shares of the layer's rows (`loadsOf`). */
   loads: number[][];
   /** Hottest shard's load divided by the mean load, averaged over layers. */
   hottest: number;
-  /** Frames of a step, summed over layers. */
+  /** Mean frames of a step, summed over layers. */
   frames: number;
-  /** Share of the rows that stay on their shard from one layer to the next; undefined without successors in the heat. */
+  /** Share of the rows that stay on their shard from one layer to the next. Undefined if the heat has no successors. */
   staying: number | undefined;
   stepMicroseconds: number;
 }
 
-/** Steps drawn for each layer, so that its mean frames are known to about 0.05. */
+/** Steps that are drawn for each layer. The error of a layer's mean frames is then about 0.05. */
 const DRAWS = 256;
 const SEED = 20_261_122;
 
@@ -60,12 +60,7 @@ export function predict(layout: Layout, { heat, shards, rows, k = [], cost }: Pr
   };
 }
 
-/** Expected frames of a layer with one replica of each unit: (1 - load)^rows is the chance that no row wants a shard. */
-export function framesOf(loads: readonly number[], rows: number): number {
-  return loads.reduce((sum, load) => sum + 1 - (1 - load) ** rows, 0);
-}
-
-/** Sends rows as the router does: to a holder that already gets a frame, else to a random one. */
+/** Sends rows like the router: to a holder that already gets a frame, else to a random holder. Returns numbers by shard. */
 function send(
   wanted: ReadonlyMap<number, number>,
   holders: Layout[number],
@@ -85,7 +80,7 @@ function send(
   return { experts, rows };
 }
 
-/** Draws experts in proportion to their shares. */
+/** Returns a function that draws an expert in proportion to the shares. */
 function drawer(shares: Float64Array, random: () => number): () => number {
   const upTo = new Float64Array(shares.length);
   let sum = 0;
@@ -105,7 +100,7 @@ function drawer(shares: Float64Array, random: () => number): () => number {
   };
 }
 
-/** Pseudo-random numbers in [0, 1): a counter, mixed by the final steps of MurmurHash3. */
+/** Pseudo-random numbers in [0, 1): hashes a counter with the final steps of MurmurHash3. */
 function createRandom(seed: number): () => number {
   let count = seed;
   return () => {

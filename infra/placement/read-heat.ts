@@ -1,16 +1,16 @@
-// Parses a gateway's answer at /v1/experts/heat.
+// Parses a gateway's answer to GET /v1/experts/heat.
 import type { Heat } from './heat.ts';
 
-/** Heat with the other fields that a plan needs. */
+/** Heat and the other fields that a plan needs. */
 export interface ReadHeat extends Heat {
   /** Identity of the checkpoint. */
   model: string;
-  /** Decayed number of steps by size: at most `rows` rows and more than half as many. */
+  /** Decayed number of steps with at most `rows` rows and more than half as many. */
   steps: { rows: number; count: number }[];
   halfLifeSeconds: number;
 }
 
-/** Throws, naming the field that is wrong. */
+/** Throws an error that names the field if a field is malformed. */
 export function readHeat(value: unknown): ReadHeat {
   const fields = object(value, 'the answer');
   const layers = whole(fields.layers, 'layers');
@@ -40,7 +40,7 @@ export function readHeat(value: unknown): ReadHeat {
   return { ...heat, successors };
 }
 
-/** The step size up to which half of all rows ran: what a plan should be good at. Undefined if no step ran. */
+/** The median row's step size: half of all rows ran in steps of at most this size. Undefined if no step ran. */
 export function usualRows({ steps }: Pick<ReadHeat, 'steps'>): number | undefined {
   const total = steps.reduce((sum, { rows, count }) => sum + rows * count, 0);
   let sum = 0;

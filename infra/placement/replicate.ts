@@ -1,8 +1,8 @@
-// Spends spare memory on further replicas of hot experts, where they lower the hottest shard's load most. Pure.
+// Fills spare memory with further replicas of hot experts, in the layers in which they lower the hottest load most. Pure.
 import { countsOf, loadsOf } from './layout.ts';
 import { pack } from './pack.ts';
 
-/** One layer as packed so far. */
+/** One layer of a layout that is being made. */
 export interface PackedLayer {
   /** `[experts]`, shares of the layer's rows. */
   readonly shares: Float64Array;
@@ -13,16 +13,16 @@ export interface PackedLayer {
 /** A way to lower the hottest load of a layer. */
 interface Offer {
   holders: number[][];
-  /** By how much the hottest shard's load falls for each further replica. */
+  /** How much lower the hottest shard's load is, divided by the number of further replicas. */
   gain: number;
 }
 
-/** Up to so many replicas are tried together, because one alone changes nothing if two shards are equally hot. */
+/** Most replicas that are tried together. One replica alone may change nothing if two shards are equally hot. */
 const TOGETHER = 8;
-/** A replica is worth its memory only if it lowers the hottest load by more than this share of the layer's rows. */
+/** Offers with a smaller gain are not worth the memory. */
 const LEAST_GAIN = 5e-4;
 
-/** `spare`: `[shards]`, units that still fit into each. Changes the layers' holders. */
+/** `spare`: `[shards]`, units that still fit into each shard. Changes the layers' holders. */
 export function replicate(layers: readonly PackedLayer[], spare: readonly number[]): void {
   const free = [...spare];
   const offers = layers.map((layer) => bestOffer(layer, free));
@@ -35,7 +35,7 @@ export function replicate(layers: readonly PackedLayer[], spare: readonly number
     const layer = layers[best]!;
     const change = difference(layer.holders, offers[best]!.holders, free.length);
     if (change.some((units, shard) => units > free[shard]!)) {
-      offers[best] = bestOffer(layer, free); // another layer has taken the room
+      offers[best] = bestOffer(layer, free); // another layer has taken the memory
       continue;
     }
     change.forEach((units, shard) => {
@@ -65,7 +65,7 @@ function bestOffer({ shares, holders }: PackedLayer, free: readonly number[]): O
   return best;
 }
 
-/** Of the experts that are not on every shard yet, the one with the most rows for each replica. */
+/** The expert with the most rows for each replica, among those that are not on every shard yet. */
 function hottestReplica(
   shares: Float64Array,
   replicas: readonly number[],

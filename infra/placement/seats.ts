@@ -1,19 +1,19 @@
-// How many experts of each layer go on each shard, before spare memory is used for further replicas. Pure.
+// Computes how many experts of each layer a shard holds (its seats), before spare memory gets further replicas. Pure.
 import { contiguousSizes } from './layout.ts';
 
-export interface SeatOptions {
+interface SeatOptions {
   layers: number;
   /** Experts of each layer. */
   experts: number;
-  /** `[shards]`, units that fit into each. */
+  /** `[shards]`, units that fit into each shard. */
   room: readonly number[];
   /** Number of replicas of each unit. */
   replicas: number;
 }
 
 /**
- * `[layers][shards]`: every layer has `experts * replicas` seats. A shard has at most `experts` seats of a layer, all its layers
- * fit into its room, and shards have equally many as far as their rooms allow. Throws if there is too little room.
+ * `[layers][shards]`: every layer has `experts * replicas` seats, at most `experts` of them on one shard. All seats of a shard fit
+ * into its room. Shards have equal numbers of seats as far as their rooms allow. Throws if there is too little room.
  */
 export function seatsOf({ layers, experts, room, replicas }: SeatOptions): number[][] {
   const shards = room.length;
@@ -35,7 +35,7 @@ export function seatsOf({ layers, experts, room, replicas }: SeatOptions): numbe
   }
   const left = evenly(most, wanted);
   return Array.from({ length: layers }, (_, layer) => {
-    // A shard's remaining units divided by the remaining layers, rounded so that the layer's seats add up.
+    // A shard's remaining units divided by the remaining layers. Rounded so that the layer's seats add up.
     const seats = left.map((units) => Math.floor(units / (layers - layer)));
     let short = experts * replicas - seats.reduce((sum, count) => sum + count, 0);
     const rests = left.map((units, shard) => ({ shard, rest: units % (layers - layer) }));
@@ -50,7 +50,7 @@ export function seatsOf({ layers, experts, room, replicas }: SeatOptions): numbe
   });
 }
 
-/** Deals `wanted` out in turn, to each at most its entry of `most`. */
+/** Divides `wanted` as evenly as possible among entries that are at most those of `most`. */
 function evenly(most: readonly number[], wanted: number): number[] {
   const dealt = most.map(() => 0);
   for (let left = wanted; left > 0; ) {

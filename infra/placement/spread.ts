@@ -1,12 +1,12 @@
-// Fills memory that balance does not need with further replicas of hot experts. A row whose expert is on many shards joins a frame
-// that is sent anyway, so a step needs fewer frames. Pure.
+// Fills spare memory with further replicas of hot experts, so that steps need fewer frames: a row whose expert is on many shards
+// joins a frame that is sent anyway. Pure.
 import { countsOf, loadsOf } from './layout.ts';
 import { pack } from './pack.ts';
 import type { PackedLayer } from './replicate.ts';
 
 /**
- * `spare`: `[shards]`, units that still fit into each, divided evenly among layers. `bounds`: `[layers]`, largest load; a layer
- * that would exceed it stays as it is. Changes the layers' holders.
+ * `spare`: `[shards]`, units that still fit into each shard; divided evenly among the layers. `bounds`: `[layers]`, largest load. A
+ * layer that would exceed its bound is not changed. Changes the holders of the other layers.
  */
 export function spread(
   layers: readonly PackedLayer[],
@@ -31,7 +31,7 @@ export function spread(
   });
 }
 
-/** `[experts]`, replicas: of the experts with fewest replicas the hottest get one more, until `more` are given. */
+/** `[experts]`, replicas after `more` were added, each to the hottest of the experts with the fewest replicas. */
 function further(
   shares: Float64Array,
   holders: readonly (readonly number[])[],

@@ -1,14 +1,14 @@
-// The assumed cost of a step, from its rows, frames and experts. Pure; every figure can be replaced by a measured one.
+// Estimates the time of a step from its rows, frames and experts. Every figure can be replaced by a measured one. Pure.
 
-/** All in microseconds. */
+/** All figures are in microseconds. */
 export interface StepCost {
-  /** A layer in the gateway (attention, scores), whatever the shards do. */
+  /** The gateway's work for a layer (attention, scores) without frames. */
   layer: number;
-  /** The gateway's time for a frame; frames of a layer are written and read one after another. */
+  /** The gateway's work for a frame. The frames of a layer are written and read one after another. */
   frame: number;
-  /** From writing a frame to reading its answer, without the shard's work. Counts once a layer, because frames travel together. */
+  /** From writing a frame to reading its answer, without the shard's work. Counts once for a layer, because frames travel together. */
   hop: number;
-  /** Reading an expert's weights, once a frame; a shard's experts run one after another. */
+  /** Reading an expert's weights. Counts once for an expert of a frame: a shard runs its experts one after another. */
   expert: number;
   /** Running a row on an expert, without reading the weights. */
   row: number;
@@ -17,12 +17,12 @@ export interface StepCost {
 /** Bytes of weights that a shard reads in a microsecond, measured on two cores of a server (docs/benchmarks.md). */
 const BYTES_PER_MICROSECOND = 30_000;
 
-/** `unitBytes`: size of an expert of a layer. The figures were measured with shards on the gateway's own machine. */
+/** `unitBytes`: size of one expert of one layer. The figures were measured with shards on the gateway's machine. */
 export function defaultCost(unitBytes: number): StepCost {
   return { layer: 150, frame: 60, hop: 100, expert: unitBytes / BYTES_PER_MICROSECOND + 5, row: 10 };
 }
 
-/** One layer of one step. Shards work in parallel, so the slowest counts. `experts` and `rows`: `[shards]`. */
+/** Time of one layer of one step. Shards work in parallel, so the slowest one counts. `experts` and `rows`: `[shards]`. */
 export function layerMicroseconds(
   cost: StepCost,
   experts: ArrayLike<number>,

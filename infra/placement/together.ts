@@ -1,10 +1,10 @@
-// Puts experts that follow each other on the same shard, by exchanges within a layer that keep the shards' loads within bounds.
-// Rows of one text then stay on few shards and need few frames. Pure.
+// Puts experts of consecutive layers that often get the same rows on one shard, by exchanges within a layer. The rows of one text
+// then stay on few shards and need few frames. Pure.
 import type { Heat } from './heat.ts';
 import { type Layout, loadsOf } from './layout.ts';
 import { only, replace } from './pack.ts';
 
-export interface TogetherOptions {
+interface TogetherOptions {
   /** `[layers][experts]` → shards, ascending; changed in place. */
   layout: number[][][];
   successors: NonNullable<Heat['successors']>;
@@ -15,9 +15,10 @@ export interface TogetherOptions {
   shards: number;
 }
 
-/** Most passes over all layers. Most of the gain comes from the first few. */
+/** Most passes over all layers. The first few passes bring most of the gain. */
 const PASSES = 8;
 
+/** Exchanges experts until this brings nothing more, or for `PASSES` passes. */
 export function together(options: TogetherOptions): void {
   for (let pass = 0; pass < PASSES; pass++) {
     let exchanged = 0;
@@ -26,7 +27,7 @@ export function together(options: TogetherOptions): void {
   }
 }
 
-/** Share of the counted rows that stay on their shard from one layer to the next; replicas share rows evenly. */
+/** Share of the counted rows that stay on their shard from one layer to the next. Replicas get equal parts of a unit's rows. */
 export function staying(layout: Layout, successors: TogetherOptions['successors']): number {
   let stay = 0;
   let all = 0;
@@ -44,6 +45,7 @@ export function staying(layout: Layout, successors: TogetherOptions['successors'
   return all === 0 ? 1 : stay / all;
 }
 
+/** Returns the number of exchanges. */
 function exchange(layer: number, options: TogetherOptions): number {
   const { layout, shares, bounds, shards } = options;
   const holders = layout[layer]!;
@@ -76,11 +78,11 @@ function exchange(layer: number, options: TogetherOptions): number {
   return exchanged;
 }
 
-/** `[experts, shards]`: rows to and from the expert's neighbours on the shard. */
+/** `[experts, shards]`: rows that go to the expert from the last layer, or from it to the next layer, on the shard. */
 function pullOf(layer: number, { layout, successors, shards }: TogetherOptions): Float64Array {
   const pull = new Float64Array(layout[layer]!.length * shards);
-  const add = (expert: number, neighbours: readonly number[], rows: number) => {
-    for (const shard of neighbours) pull[expert * shards + shard]! += rows / neighbours.length;
+  const add = (expert: number, holders: readonly number[], rows: number) => {
+    for (const shard of holders) pull[expert * shards + shard]! += rows / holders.length;
   };
   successors[layer]?.forEach((followers, expert) => {
     for (const [next, rows] of followers) add(expert, layout[layer + 1]![next]!, rows);

@@ -1,8 +1,9 @@
-// A budget of extra calls: every call earns a share of one extra call. Pure.
+// Limits extra calls to a share of all calls: a budget for hedges, and a random sample for audits. Pure.
 
 /** Largest number of saved extra calls; further calls earn nothing. */
 const MOST_SAVED = 20;
 
+/** Every call earns a share of one extra call. */
 export class Budget {
   readonly #share: number;
   #saved: number;
@@ -23,5 +24,29 @@ export class Budget {
     if (this.#saved < 1) return false;
     this.#saved--;
     return true;
+  }
+}
+
+/** Draws at random, because the calls of each step come in the same order: every thousandth call would often be the same one. */
+export class Sample {
+  readonly #share: number;
+  readonly #random: () => number;
+  #owed = false;
+
+  /** `share`: share of the calls that are drawn, 0 to 1. `random` returns numbers in [0, 1). */
+  constructor(share: number, random: () => number) {
+    this.#share = share;
+    this.#random = random;
+  }
+
+  /** Whether this call is drawn. After a call was drawn, every call is drawn until `take` is called. */
+  draw(): boolean {
+    if (this.#random() < this.#share) this.#owed = true;
+    return this.#owed;
+  }
+
+  /** To be called when a drawn call is used. */
+  take(): void {
+    this.#owed = false;
   }
 }

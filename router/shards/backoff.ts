@@ -58,28 +58,21 @@ function spread(ms: number, random: number): number {
   return ms * (0.5 + random / 2);
 }
 
-/** The record of a shard's failures. */
-export interface Conduct {
+/** The record of a shard without failures. */
+export const goodConduct = {
   /** Times at which working connections were lost, within the last `STEADY_MS`. */
-  readonly lossesMs: readonly number[];
+  lossesMs: [] as readonly number[],
   /** Number of wrong answers. */
-  readonly offences: number;
-  readonly offendedAtMs: number;
-  /** How often the shard became unresponsive. */
-  readonly silences: number;
-  readonly silentAtMs: number;
-  /** How often the shard was suspected while no golden rows could decide. */
-  readonly suspicions: number;
-}
-
-export const goodConduct: Conduct = {
-  lossesMs: [],
   offences: 0,
   offendedAtMs: 0,
+  /** How often the shard became unresponsive. */
   silences: 0,
   silentAtMs: 0,
+  /** How often the shard was suspected while no golden rows could decide. */
   suspicions: 0,
 };
+
+export type Conduct = Readonly<typeof goodConduct>;
 
 export function withLoss(conduct: Conduct, nowMs: number): Conduct {
   return { ...conduct, lossesMs: [...conduct.lossesMs.filter((at) => at > nowMs - STEADY_MS), nowMs] };

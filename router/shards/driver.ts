@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HoldingRange } from '../../experts/runs.ts';
 import type { LeaveView } from '../../experts/wire/leave.ts';
-import type { ModelOffer, ModelShape } from '../../experts/wire/model.ts';
+import type { ModelOffer } from '../../experts/wire/model.ts';
 import { RpcError, toRpcError } from '../../rpc/errors.ts';
 import type { Latencies } from '../delivery/timing.ts';
 import { Calls } from './calls.ts';
@@ -19,8 +19,7 @@ import {
   type Unreached,
 } from './life.ts';
 import { lifecycle } from './lifecycle.ts';
-import { type Link, openLink, ServesSiblings } from './link.ts';
-import type { Member } from './member.ts';
+import { type Link, type LinkOptions, openLink, ServesSiblings } from './link.ts';
 import type { Pace } from './pace.ts';
 import { PlacementMessages } from './placement-messages.ts';
 import { noCounters } from './shard-counters.ts';
@@ -28,12 +27,7 @@ import { sampleUnits } from './units.ts';
 
 export type FleetLog = (level: 'info' | 'warn', message: string) => void;
 
-export interface DriverOptions {
-  member: Member;
-  model: ModelShape;
-  /** Identities of the gateway's other models, which the shard may serve instead. */
-  siblings?: readonly string[] | undefined;
-  version: string;
+export interface DriverOptions extends Pick<LinkOptions, 'member' | 'model' | 'siblings' | 'version'> {
   log: FleetLog;
   latencies: Latencies;
   /** Shared by all shards of a fleet. */

@@ -34,29 +34,10 @@ const refusals: ReadonlySet<RpcErrorCode> = new Set([
   'needed',
 ]);
 
-/** The record of the calls of one kind. */
-interface Standing {
-  /** Calls in flight, oldest first. */
-  open: Set<{ sentAt: number }>;
-  /** When the last answer came. */
-  answeredAt: number;
-  /** When the first call was sent that has timed out since the last answer. */
-  silentFrom: number;
-  /** When the first call was sent that has been refused since the last answer. */
-  refusedFrom: number;
-  /** Calls refused since the last answer. */
-  refused: number;
-  /** Timeouts beyond `TIMEOUT_SHARE`. */
-  debt: number;
-  /** Calls in a row that another shard answered first. */
-  beaten: number;
-  isProbed: boolean;
-}
-
 export class Responses {
   readonly #silentMs: number;
   #since = Number.NEGATIVE_INFINITY;
-  readonly #of: { [kind in CallKind]: Standing } = { decode: fresh(), bulk: fresh(), golden: fresh() };
+  readonly #of = { decode: noCalls(), bulk: noCalls(), golden: noCalls() };
 
   constructor(silentMs = SILENT_MS) {
     this.#silentMs = silentMs;
@@ -139,7 +120,7 @@ export class Responses {
   /** Forgets all calls. Those that were sent before `now` do not count any more. */
   reset(now: number): void {
     this.#since = now;
-    for (const kind of callKinds) this.#of[kind] = fresh();
+    for (const kind of callKinds) this.#of[kind] = noCalls();
   }
 }
 
@@ -157,14 +138,22 @@ const names: { [kind in CallKind]: string } = {
   golden: 'golden rows',
 };
 
-function fresh(): Standing {
+/** The record of the calls of one kind, before the first call. */
+function noCalls() {
   return {
-    open: new Set(),
+    /** Calls in flight, oldest first. */
+    open: new Set<{ sentAt: number }>(),
+    /** When the last answer came. */
     answeredAt: Number.NEGATIVE_INFINITY,
+    /** When the first call was sent that has timed out since the last answer. */
     silentFrom: Number.POSITIVE_INFINITY,
+    /** When the first call was sent that has been refused since the last answer. */
     refusedFrom: Number.POSITIVE_INFINITY,
+    /** Calls refused since the last answer. */
     refused: 0,
+    /** Timeouts beyond `TIMEOUT_SHARE`. */
     debt: 0,
+    /** Calls in a row that another shard answered first. */
     beaten: 0,
     isProbed: false,
   };

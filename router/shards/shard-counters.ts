@@ -1,41 +1,29 @@
 // The counters of a shard, from the start of the gateway.
 
-export interface ShardCounters {
-  /** Frames sent. */
-  calls: number;
-  /** Pairs of a row and an expert that were sent. */
-  rows: number;
-  failures: number;
-  /** Connections after the first. */
-  reconnects: number;
-  /** Bytes of rows, without framing. */
-  bytesSent: number;
-  bytesReceived: number;
-  /** Golden rows sent. */
-  goldenRows: number;
-  cordons: number;
-  bans: number;
-  /** Calls and golden rows that missed their deadline. */
-  timeouts: number;
-  /** How often the shard became unresponsive. */
-  silences: number;
-}
-
-export function noCounters(): ShardCounters {
+export function noCounters() {
   return {
+    /** Frames sent. */
     calls: 0,
+    /** Pairs of a row and an expert that were sent. */
     rows: 0,
     failures: 0,
+    /** Connections after the first. */
     reconnects: 0,
+    /** Bytes of rows, without framing. */
     bytesSent: 0,
     bytesReceived: 0,
+    /** Golden rows sent. */
     goldenRows: 0,
     cordons: 0,
     bans: 0,
+    /** Calls and golden rows that missed their deadline. */
     timeouts: 0,
+    /** How often the shard became unresponsive. */
     silences: 0,
   };
 }
+
+export type ShardCounters = ReturnType<typeof noCounters>;
 
 export function sumOf(all: readonly ShardCounters[]): ShardCounters {
   const sum = noCounters();

@@ -49,6 +49,15 @@ export interface RpcServer extends TransportServer {
   readonly address: Address;
 }
 
+const defaults = {
+  maxConnections: MOST_CONNECTIONS,
+  maxStrangers: 64,
+  helloFrameBytes: 64 * 1024,
+  helloMs: 5_000,
+  idleMs: 30_000,
+  onRefused: () => {},
+};
+
 /** Error codes of connections whose caller was refused. */
 const refusals: ReadonlySet<RpcErrorCode> = new Set(['unproven', 'busy']);
 
@@ -72,14 +81,7 @@ class SocketServer implements RpcServer {
   #closing: Promise<void> | undefined;
 
   constructor(options: Omit<ServerOptions, 'host' | 'port'>) {
-    this.#options = {
-      ...options,
-      maxConnections: options.maxConnections ?? MOST_CONNECTIONS,
-      maxStrangers: options.maxStrangers ?? 64,
-      helloMs: options.helloMs ?? 5_000,
-      idleMs: options.idleMs ?? 30_000,
-      onRefused: options.onRefused ?? (() => {}),
-    };
+    this.#options = { ...defaults, ...options };
     const { maxConnections, maxStrangers, helloMs, onRefused, security } = this.#options;
     this.#strangers = new Strangers(maxStrangers);
     this.#listener = createListener({
@@ -134,8 +136,8 @@ class SocketServer implements RpcServer {
   }
 
   #accept(socket: Socket, refusal?: RpcError): void {
-    const { maxStrangers, maxConnections, helloMs, idleMs, maxFrameBytes, onRefused } = this.#options;
-    const { helloFrameBytes = 64 * 1024 } = this.#options;
+    const { maxStrangers, maxConnections, helloMs, idleMs, onRefused } = this.#options;
+    const { maxFrameBytes, helloFrameBytes } = this.#options;
     const from = socket.remoteAddress ?? 'unknown';
     let isAdmitted = false;
     const carrier = new MessageSocket(socket, {

@@ -48,7 +48,7 @@ const endings = [
 ];
 
 describe('a relayed event stream', () => {
-  it('is the same bytes, in whatever pieces they come, where the stream ends by [DONE] or an error', async () => {
+  it('has the same bytes, in whatever pieces they come, if the stream ends with [DONE] or an error', async () => {
     await fc.assert(
       fc.asyncProperty(tokens, fc.constantFrom(...endings), places, async (text, ending, cuts) => {
         expect(await read(relayEvents(bodyOf(cutAt(encode(text + ending), cuts))))).toEqual({
@@ -59,7 +59,7 @@ describe('a relayed event stream', () => {
     );
   });
 
-  it('cut at any byte gives the whole events and then an error event', async () => {
+  it('has the complete lines and then an error event if the source is cut at any byte', async () => {
     await fc.assert(
       fc.asyncProperty(tokens, fc.nat(), places, async (text, length, cuts) => {
         const bytes = encode(text);
@@ -79,7 +79,7 @@ describe('a relayed event stream', () => {
     );
   });
 
-  it('broken upstream gives the error event and then breaks too', async () => {
+  it('has the error event and then fails if reading the source fails', async () => {
     const broken = new Error('connection reset');
     const { text, error } = await read(relayEvents(bodyOf([encode('data: {"n":1}\n\n')], broken)));
     expect(dataOf(text).map((data) => JSON.parse(data))).toMatchObject([
@@ -89,17 +89,17 @@ describe('a relayed event stream', () => {
     expect(error).toBe(broken);
   });
 
-  it('broken after its end says nothing more', async () => {
+  it('has no error event if the source fails after its end', async () => {
     const stream = relayEvents(bodyOf([encode('data: [DONE]\n\n')], new Error('connection reset')));
     expect((await read(stream)).text).toBe('data: [DONE]\n\n');
   });
 
-  it('takes text that speaks of endings for text', async () => {
+  it('does not mistake text with [DONE] or "error" in it for an end', async () => {
     const sly = 'data: {"text":"data: [DONE]"}\n\ndata: {"text":{"error":{}}}\n\n';
     expect((await read(relayEvents(bodyOf([encode(sly)])))).text).toContain('"code":"stream_cut"');
   });
 
-  it('reads nothing before it is read, and cancels its source when cancelled', async () => {
+  it('reads its source only when it is read, and cancels the source when it is cancelled', async () => {
     let pulls = 0;
     let cancelled: unknown;
     const source = new ReadableStream<Uint8Array>(

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { endToEnd, forGateway } from '../../infra/edge/headers.ts';
 
-it('keeps the message and drops what belongs to one connection, by name or by the connection header', () => {
+it('endToEnd drops hop-by-hop headers and those that the connection header names, and keeps the others', () => {
   const headers = new Headers({
     authorization: 'Bearer x',
     'x-request-id': 'r1',
@@ -14,7 +14,7 @@ it('keeps the message and drops what belongs to one connection, by name or by th
   expect(Object.fromEntries(endToEnd(headers))).toEqual({ authorization: 'Bearer x', 'x-request-id': 'r1' });
 });
 
-it('tells the gateway the address that Cloudflare saw, not the one the client claims', () => {
+it('forGateway sends the client address that Cloudflare saw, not the one that the client states', () => {
   const headers = new Headers({
     'cf-connecting-ip': '192.0.2.7',
     'x-forwarded-for': '10.0.0.1',

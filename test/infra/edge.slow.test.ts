@@ -66,7 +66,7 @@ describe('an answer', () => {
     expect(JSON.stringify(seen.headers)).not.toContain('10.9.8.7');
   });
 
-  it('comes for /health and what is below it, and for no other path', async () => {
+  it('is relayed for /health and paths below it, and for no other path outside /v1', async () => {
     const asked: (string | undefined)[] = [];
     handle = ({ url }, response) => {
       asked.push(url);
@@ -89,7 +89,7 @@ describe('an answer', () => {
 });
 
 describe('a stream', () => {
-  it('is relayed event by event, as each comes', async () => {
+  it('is relayed event by event without delay', async () => {
     const events = ['one', 'two', 'three'].map(token).concat('data: [DONE]\n\n');
     const sent: number[] = [];
     // Each event is written only once the one before it was received: a relay that buffers would wait for ever.
@@ -120,7 +120,7 @@ describe('a stream', () => {
   });
 
   // The local runtime notices at its next write that nobody reads; Cloudflare's fires `request.signal` at once.
-  it('left by its client is left by the edge: the gateway sees the connection close', async () => {
+  it('ends at the gateway when its client disconnects', async () => {
     const closed = Promise.withResolvers<void>();
     let written = 0;
     handle = async (_request, response) => {
@@ -140,7 +140,7 @@ describe('a stream', () => {
     expect(written - before).toBeLessThan(20);
   });
 
-  it('that breaks upstream ends in an error event and a broken connection', async () => {
+  it('ends with an error event and a broken connection if the gateway’s connection breaks', async () => {
     handle = async (_request, response) => {
       response.writeHead(200, eventStream).write(token('one'));
       await sleep(100);
@@ -155,7 +155,7 @@ describe('a stream', () => {
     expect(seen.join('')).toContain('"code":"stream_cut"');
   });
 
-  it('that stops without [DONE] throws in the OpenAI client', async () => {
+  it('throws in the OpenAI client if it stops without [DONE]', async () => {
     handle = (_request, response) => {
       response.writeHead(200, eventStream).end(token('one') + token('two').slice(0, 20));
     };
@@ -179,14 +179,14 @@ describe('a gateway that fails', () => {
     error: { message: expect.any(String), type: 'server_error', param: null, code: 'gateway_unreachable' },
   };
 
-  it('before it answers is a 502 in the envelope', async () => {
+  it('before it answers causes a 502 in OpenAI’s format', async () => {
     handle = ({ socket }) => void socket.destroy();
     const answer = await post();
     expect(answer.status).toBe(502);
     expect(await answer.json()).toEqual(unreachable);
   });
 
-  it('to listen is a 502 in the envelope, until it is back', async () => {
+  it('to listen causes a 502 in OpenAI’s format until it is back', async () => {
     const { port } = gateway.address() as AddressInfo;
     await unlisten();
     const answer = await post();
@@ -197,7 +197,7 @@ describe('a gateway that fails', () => {
     expect((await post()).status).toBe(200);
   });
 
-  it('in the middle of a body gives no whole body', async () => {
+  it('in the middle of a body causes a broken connection', async () => {
     handle = async (_request, response) => {
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': 100 }).write('{"id":');
       await sleep(100);
@@ -206,7 +206,7 @@ describe('a gateway that fails', () => {
     await expect(post().then((answer) => answer.text())).rejects.toThrow();
   });
 
-  it('behind Cloudflare, which then answers itself with 522, is a 502 in the envelope', async () => {
+  it('behind Cloudflare, which then answers 522, causes a 502 in OpenAI’s format', async () => {
     handle = (_request, response) =>
       void response.writeHead(522, { 'content-type': 'text/html' }).end('<html>');
     const answer = await post();

@@ -8,7 +8,7 @@ import { contiguous, hottestOf, type Layout, loadsOf, unitsOf } from '../../infr
 import { place } from '../../infra/placement/place.ts';
 import { toLayout, toPlacement } from '../../infra/placement/placement.ts';
 import { plan } from '../../infra/placement/plan.ts';
-import { framesOf, predict } from '../../infra/placement/predict.ts';
+import { predict } from '../../infra/placement/predict.ts';
 import { seatsOf } from '../../infra/placement/seats.ts';
 import { defaultCost, layerMicroseconds } from '../../infra/placement/step-cost.ts';
 import { staying } from '../../infra/placement/together.ts';
@@ -60,7 +60,7 @@ function hottestLoads(layout: Layout, heat: Heat, shards: number): number[] {
 }
 
 describe('a layout', () => {
-  it('has every expert on as many shards as asked for, and no shard above its memory', () => {
+  it('has every expert on at least the wanted number of shards, and no shard above its memory', () => {
     fc.assert(
       fc.property(cases, ({ heat, replicas, room, fill }) => {
         const layout = place({ heat, room, replicas, fill });
@@ -90,7 +90,7 @@ describe('a layout', () => {
     );
   });
 
-  it('has in no layer a hotter shard than contiguous placement, if that fits', () => {
+  it('has no hotter shard in any layer than contiguous placement, if that fits', () => {
     fc.assert(
       fc.property(
         heats,
@@ -110,7 +110,7 @@ describe('a layout', () => {
     );
   });
 
-  it('splits an expert hotter than a fair share over shards, in the layers that need it only', () => {
+  it('gives an expert that is hotter than a fair share to several shards, only in the layers that need it', () => {
     const even = new Array<number>(8).fill(100);
     const heat: Heat = { layers: 3, experts: 8, counts: [even, [5000, ...even.slice(1)], even] };
     const tight = place({ heat, room: [6, 6, 6, 6] });
@@ -121,7 +121,7 @@ describe('a layout', () => {
     expect(hottestOf(loads(spared, heat, 4)[1]!)).toBeLessThan(1.05);
   });
 
-  it('puts experts that follow each other on one shard without upsetting the balance', () => {
+  it('puts experts of consecutive layers with the same rows on one shard, and keeps the loads balanced', () => {
     // Expert e of a layer is followed by 7 - e: in order, no row would stay on its shard.
     const counts = Array.from({ length: 4 }, () => new Array<number>(8).fill(1000));
     const successors = Array.from({ length: 3 }, () =>
@@ -134,7 +134,7 @@ describe('a layout', () => {
     for (const ofLayer of loads(layout, heat, 2)) expect(hottestOf(ofLayer)).toBeCloseTo(1, 6);
   });
 
-  it('uses memory that balance does not need for fewer frames when asked to', () => {
+  it('fills spare memory with replicas to save frames if `fill` is true', () => {
     const counts = Array.from({ length: 2 }, () => Array.from({ length: 24 }, (_, i) => 1000 / (i + 1)));
     const heat: Heat = { layers: 2, experts: 24, counts };
     const frames = (fill: boolean) => {
@@ -144,7 +144,7 @@ describe('a layout', () => {
     expect(frames(true)).toBeLessThan(0.8 * frames(false));
   });
 
-  it('is refused if the model does not fit, with the room that is missing', () => {
+  it('is refused if the model does not fit, with an error that names the room', () => {
     const heat: Heat = {
       layers: 2,
       experts: 4,
@@ -165,7 +165,7 @@ function loads(layout: Layout, heat: Heat, shards: number): Float64Array[] {
   return sharesOf(heat).map((shares, layer) => loadsOf(layout[layer]!, shares, shards));
 }
 
-it('seats add up in every layer and every shard, whatever the rooms', () => {
+it('seats add up in every layer and on every shard, for any rooms', () => {
   fc.assert(
     fc.property(cases, ({ heat: { layers, experts }, room, replicas }) => {
       const seats = seatsOf({ layers, experts, room, replicas });
@@ -191,7 +191,12 @@ describe('a prediction', () => {
     ],
   };
 
-  it('has the frames that follow from the loads if every unit has one replica', () => {
+  /** Expected frames of a layer with one replica of each unit: (1 - load)^rows is the probability that a shard gets no row. */
+  function framesOf(loads: readonly number[], rows: number): number {
+    return loads.reduce((sum, load) => sum + 1 - (1 - load) ** rows, 0);
+  }
+
+  it('has the frames that follow from the loads, if every unit has one replica', () => {
     for (const rows of [1, 3, 8]) {
       const { frames, loads: ofLayers } = predict(contiguous(heat, 3), {
         heat,
@@ -216,7 +221,7 @@ describe('a prediction', () => {
     expect(predict(apart, { heat: one, shards: 6, rows: 1, k: [4], cost: defaultCost(1e6) }).frames).toBe(4);
   });
 
-  it('takes a layer to last as long as its slowest shard', () => {
+  it('counts the slowest shard of a layer', () => {
     const cost = { layer: 100, frame: 10, hop: 50, expert: 20, row: 1 };
     expect(layerMicroseconds(cost, [2, 0, 1], [2, 0, 9])).toBe(100 + 2 * 10 + 50 + 2 * 20 + 2 * 1);
     expect(layerMicroseconds(cost, [0, 0], [0, 0])).toBe(100);
@@ -229,7 +234,7 @@ describe('a plan', () => {
   const shards = Array.from({ length: 4 }, (_, index) => ({ name: `s${index}`, memoryBytes: 48e6 }));
   const options = { heat, shards, unitBytes: 1e6, rows: 16 };
 
-  it('names fewer shards that would be faster if frames are expensive, and none if experts are', () => {
+  it('reports a faster part of the shards if frames are expensive, and none if experts are expensive', () => {
     const large = [
       { name: 's0', memoryBytes: 48e6 },
       ...shards.slice(1).map(({ name }) => ({ name, memoryBytes: 16e6 })),
@@ -240,14 +245,14 @@ describe('a plan', () => {
     expect(plan({ ...options, shards: large, cost: { frame: 1, expert: 1000 } }).fewer).toBeUndefined();
   });
 
-  it('names only shards that hold the model without the others, the largest ones', () => {
+  it('reports only the largest shards, and enough of them to hold the model', () => {
     const sizes = [12e6, 24e6, 20e6, 30e6];
     const uneven = shards.map(({ name }, index) => ({ name, memoryBytes: sizes[index]! }));
     const { fewer } = plan({ ...options, shards: uneven, cost: { frame: 1000, expert: 1, row: 0 } });
     expect(fewer?.shards).toEqual(['s3', 's1']);
   });
 
-  it('lowers the hottest load, respects memory and says whether contiguous placement would', () => {
+  it('lowers the hottest load, stays within memory, and says whether contiguous placement fits', () => {
     const made = plan(options);
     expect(made.predicted.hottest).toBeLessThan(1.05);
     expect(made.contiguous.hottest).toBeGreaterThan(1.8);
@@ -260,7 +265,7 @@ describe('a plan', () => {
 });
 
 describe('a placement file', () => {
-  it('means the same as the layout after it was written and read', () => {
+  it('gives the same layout after it was written and read', () => {
     fc.assert(
       fc.property(cases, ({ heat, replicas, room }) => {
         const layout = place({ heat, room, replicas });
@@ -297,7 +302,7 @@ describe('a placement file', () => {
   });
 });
 
-it('contiguous placement is what `up` gives its shards', () => {
+it('contiguous placement is the one that `up` gives its shards', () => {
   for (const shards of [1, 3, 4, 7]) {
     const shape = { layers: 2, experts: 9 };
     const holdings = Object.fromEntries(split(9, shards).map((text, index) => [`s${index}`, text]));

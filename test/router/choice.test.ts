@@ -14,7 +14,7 @@ function priced(ms: number): Priced {
 const costs = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 2, maxLength: 8 });
 const draw = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
-test('without candidates there is none; a single one is chosen without drawing', () => {
+test('choose returns undefined without candidates, and a single candidate without drawing', () => {
   const never = () => {
     throw new Error('drew');
   };
@@ -23,8 +23,8 @@ test('without candidates there is none; a single one is chosen without drawing',
   expect(choose([only], [priced(1)], never)).toBe(only);
 });
 
-describe('of two drawn', () => {
-  test('the cheaper one is chosen, and two different ones are drawn', () => {
+describe('of two drawn candidates', () => {
+  test('the cheaper one is chosen, and the two are never the same', () => {
     fc.assert(
       fc.property(costs, draw, draw, (all, u, v) => {
         const candidates = all.map(priced);
@@ -40,7 +40,7 @@ describe('of two drawn', () => {
     );
   });
 
-  test('the most expensive of all is never chosen, and each other one sometimes is', () => {
+  test('the most expensive of all candidates is never chosen, and each other one sometimes is', () => {
     const candidates = [1, 2, 3, 9].map(priced);
     const random = uniform(5);
     const taken = new Map<number, number>();
@@ -55,7 +55,7 @@ describe('of two drawn', () => {
     expect((taken.get(3) ?? 0) / 600).toBeCloseTo(1 / 6, 1);
   });
 
-  test('of equally cheap ones, each is chosen equally often', () => {
+  test('each is chosen equally often if all candidates cost the same', () => {
     const candidates = [4, 4, 4].map(priced);
     const random = uniform(6);
     const times = candidates.map(() => 0);
@@ -65,7 +65,7 @@ describe('of two drawn', () => {
 });
 
 describe('a shard that gets a frame anyway', () => {
-  test('is chosen if it costs at most twice as much as the drawn one; of several, the cheapest', () => {
+  test('is chosen if it costs at most twice as much as the drawn one, and the cheapest of several such shards', () => {
     fc.assert(
       fc.property(
         costs,

@@ -67,7 +67,7 @@ function combined(rows: number, asked: Omit<DispatchOptions, 'fleet'>, answers: 
   return [...residual];
 }
 
-test('each slot gets the answer of its own expert for its own row, as the device computes it alone', async () => {
+test('each slot gets the answer of its expert to its row, with the bits that the device computes for the row alone', async () => {
   const shards = await threeShards();
   const { device } = await createTestShard();
   const asked = step(9, 3);
@@ -97,7 +97,7 @@ test('one shard, three shards and sockets give identical bits', async () => {
   expect(one.answers.some((value) => value !== 0)).toBe(true);
 });
 
-test('answers that arrive in any order combine to identical bits', async () => {
+test('answers combine to identical bits in whatever order they arrive', async () => {
   const shards = await threeShards();
   const expected = new Map<number, number[]>();
   await fc.assert(
@@ -125,7 +125,7 @@ test('answers that arrive in any order combine to identical bits', async () => {
   );
 });
 
-test('a layer costs one frame per shard for decode rows, and prefill rows travel in frames of 64', async () => {
+test('a layer sends one frame to each shard for decode rows, and prefill rows in frames of 64', async () => {
   const shards = await threeShards();
   const fleet = await fleetOf(local(shards));
   await dispatch({ fleet, ...step(60, 6) });
@@ -136,7 +136,7 @@ test('a layer costs one frame per shard for decode rows, and prefill rows travel
   expect(fleet.counters.bytesReceived).toBe((60 + 130) * 6 * hidden * 4);
 });
 
-test('masked rows are not sent and stay zero', async () => {
+test('rows with mask 0 are not sent, and their answers are zeros', async () => {
   const shards = await threeShards();
   const fleet = await fleetOf(local(shards));
   const mask = Uint8Array.of(1, 0, 1);
@@ -147,7 +147,7 @@ test('masked rows are not sent and stay zero', async () => {
 });
 
 describe('a failure fails its own rows only', () => {
-  test('if nobody holds an expert: at once, naming expert and layer', async () => {
+  test('at once if no shard holds an expert, with an error that names expert and layer', async () => {
     const [first] = await threeShards();
     const fleet = new Fleet({ members: local([first!]), model, policy: { patienceMs: 0 } });
     closers.push(() => fleet.close());
@@ -163,7 +163,7 @@ describe('a failure fails its own rows only', () => {
     });
   });
 
-  test('if a shard stays busy until the deadline: the other rows are answered', async () => {
+  test('if a shard stays busy until the deadline, and the other rows are answered', async () => {
     const shards = await threeShards();
     const members = local(shards);
     members[1] = localMember('bad', {
@@ -192,7 +192,7 @@ describe('a failure fails its own rows only', () => {
     expect(fleet.counters.failures).toBeGreaterThan(1);
   });
 
-  test('if the caller gives up: promptly, and it counts as nobody’s failure', async () => {
+  test('at once if the caller gives up, and no shard counts a failure', async () => {
     const controller = new AbortController();
     const shards = await threeShards();
     const fleet = await fleetOf(local(shards));

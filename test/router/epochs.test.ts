@@ -36,7 +36,7 @@ function shard(
 
 const split = placementOf(2, [['a'], ['a'], ['a'], ['b'], ['b'], ['b']]);
 
-test('a placement is adopted once every unit is where it is wanted, and not before', () => {
+test('a placement is adopted only when every unit is served by a shard that should hold it', () => {
   const epochs = new Epochs(shape);
   expect(epochs.learn([shard('a', [0, 1, 2], split), shard('b', [3, 4], split)])).toBe(false);
   // Held by someone else is not held where it is wanted.
@@ -48,7 +48,7 @@ test('a placement is adopted once every unit is where it is wanted, and not befo
   expect(epochs.learn([shard('a', [0, 1, 2], split), shard('b', [3, 4, 5], split)])).toBe(false);
 });
 
-test('a second replica that is still loading is waited for, one on a shard that is away is not', () => {
+test('a placement is not adopted while a second replica is loading, but is if the shard of that replica is away', () => {
   const twice = placementOf(3, Array(6).fill(['a', 'b']));
   const epochs = new Epochs(shape);
   const all = [0, 1, 2, 3, 4, 5];
@@ -56,7 +56,7 @@ test('a second replica that is still loading is waited for, one on a shard that 
   expect(epochs.learn([shard('a', all, twice), shard('b', [0], twice, 'away')])).toBe(true);
 });
 
-test('of several placements the latest that is served whole is adopted, and never an earlier one after it', () => {
+test('the latest of several placements that are served whole is adopted, and never an earlier one later', () => {
   const later = placementOf(5, [['b'], ['b'], ['b'], ['a'], ['a'], ['a']]);
   const epochs = new Epochs(shape);
   const before = [shard('a', [0, 1, 2], split), shard('b', [3, 4, 5], split), shard('c', [], later)];
@@ -72,7 +72,7 @@ test('of several placements the latest that is served whole is adopted, and neve
   expect(epochs.epoch).toBe(5);
 });
 
-test('a shard that follows another placement of the same epoch does not count, whatever it holds', () => {
+test('a shard that follows another placement of the same epoch does not count, whatever units it holds', () => {
   const [first, second] = [split, placementOf(2, [['a'], ['a'], ['b'], ['b'], ['b'], ['b']])].sort((x, y) =>
     compareIds(idOf(x), idOf(y)),
   );
@@ -131,7 +131,7 @@ test.each([
   );
 });
 
-test('replicas that are about to be unloaded differ from those that stay and those of shards that are not named', () => {
+test('"stays" is false only for replicas that the adopted placement puts elsewhere', () => {
   const epochs = new Epochs(shape);
   expect(epochs.stays('a', 5)).toBe(true);
   epochs.learn([shard('a', [0, 1, 2], split), shard('b', [3, 4, 5], split)]);
@@ -141,7 +141,7 @@ test('replicas that are about to be unloaded differ from those that stay and tho
   expect(epochs.stays(undefined, 5)).toBe(true);
 });
 
-test('whatever is adopted, every unit has a replica that stays', () => {
+test('every unit has a replica that stays, whichever placement is adopted', () => {
   const holders = fc.array(fc.subarray(['a', 'b', 'c']), { minLength: 6, maxLength: 6 });
   const held = fc.array(fc.subarray([0, 1, 2, 3, 4, 5]), { minLength: 3, maxLength: 3 });
   fc.assert(

@@ -68,7 +68,7 @@ function chosen({ assignment }: Pick<DispatchOptions, 'assignment'>, row: number
 }
 
 describe('members that come and go', () => {
-  test('lose no call under load and change no bit', async () => {
+  test('cause no failed call and no changed bit under load', async () => {
     const shards = await Promise.all([0, 1, 2, 3].map(() => createTestShard()));
     const members = await Promise.all(shards.map(async (shard) => socketOf(await serve(shard, slow(2)))));
     const fleet = await fleetOf(members.slice(0, 2));
@@ -114,7 +114,7 @@ describe('members that come and go', () => {
     expect(fleet.counters).toMatchObject({ calls: 1, failures: 0 });
   });
 
-  test('closing the fleet also ends the calls of removed members', async () => {
+  test('end the calls of removed members if the fleet is closed', async () => {
     const server = await serve(await createTestShard(), hanging());
     const fleet = await fleetOf([socketOf(server)]);
     const pending = dispatch({ fleet, ...rowFor(1), deadlineMs: 60_000 });
@@ -124,7 +124,7 @@ describe('members that come and go', () => {
     await expect.poll(() => server.callers().length).toBe(0);
   });
 
-  test('an address that is added again is a new member; one that is named twice is one member', async () => {
+  test('an address that is added again is a new member, and an address that is listed twice is one member', async () => {
     const member = socketOf(await serve(await createTestShard()));
     const fleet = await fleetOf([member, member]);
     expect(fleet.status()).toHaveLength(1);
@@ -165,7 +165,7 @@ describe('members that come and go', () => {
 });
 
 describe('numerics classes', () => {
-  test('a unit stays with the class that serves it, and another class is not used without permission', async () => {
+  test('a unit stays with the class that serves it, and another class is used only if the ladder allows it', async () => {
     const two = memberOf('two', await shardOf('two'));
     const fleet = await fleetOf([memberOf('one', await createTestShard({ units: unitsOf([0, 1]) }))]);
     fleet.setMembers([memberOf('one', await createTestShard()), two]);
@@ -176,7 +176,7 @@ describe('numerics classes', () => {
     expect(callsOf(fleet)).toEqual({ one: 6, two: 0 });
   });
 
-  test('are chosen again only on request, if the class of a unit is gone', async () => {
+  test('are chosen again by settleClasses only, if no shard of a unit’s class is left', async () => {
     const log: string[] = [];
     const one = memberOf('one', await createTestShard());
     const fleet = await fleetOf([one], { log: (_, line) => log.push(line) });
@@ -233,7 +233,7 @@ describe('down the ladder', () => {
     expect(callsOf(fleet)).toEqual({ half: 5, standby: 0 });
   });
 
-  test('another class is used before a standby if the class of the unit has no replica', async () => {
+  test('another class is preferred to a standby if the class of the unit has no replica', async () => {
     const fleet = await fleetOf([
       memberOf('own', await createTestShard(), failing('unavailable')),
       memberOf('class', await shardOf('two', [4])),
@@ -247,7 +247,7 @@ describe('down the ladder', () => {
     expect(callsOf(fleet)).toMatchObject({ class: 1, standby: 1 });
   });
 
-  test('each row steps down as far as it allows', async () => {
+  test('each row steps down no further than it allows', async () => {
     const fleet = await lame();
     const asked = allowing(undefined, 3, 1);
     asked.assignment.experts.fill(4);
@@ -277,7 +277,7 @@ describe('down the ladder', () => {
     }
   });
 
-  test('a row with several experts keeps those that can be called, and has none twice', async () => {
+  test('a row with several experts keeps those that can be called, and gets no expert twice', async () => {
     const fleet = await fleetOf([
       memberOf('most', await createTestShard({ units: unitsOf([0, 1, 2, 3, 4]) })),
     ]);
@@ -309,7 +309,7 @@ describe('down the ladder', () => {
     expect(bits(residual)).toEqual(bits(before));
   });
 
-  test('of several experts only the missing one is skipped, if no other expert may be used', async () => {
+  test('only the missing one of several experts is skipped if no other expert is left', async () => {
     const fleet = await fleetOf([
       memberOf('most', await createTestShard({ units: unitsOf([0, 1, 2, 3, 4]) })),
     ]);
@@ -325,7 +325,7 @@ describe('down the ladder', () => {
     }
   });
 
-  test('rows without a rung fail, and nothing is counted or changed', async () => {
+  test('rows without a rung fail, and are neither counted as degraded nor changed', async () => {
     const fleet = await fleetOf([memberOf('half', await createTestShard({ units: unitsOf([0, 1, 2]) }))]);
     const asked = allowing(undefined, 40, 1);
     const before = asked.assignment.experts.slice();
@@ -337,7 +337,7 @@ describe('down the ladder', () => {
     );
   });
 
-  test('a substitute that failed is not counted', async () => {
+  test('a stand-in that fails is not counted as degraded', async () => {
     const standby = memberOf('standby', await shardOf('low', everyExpert, true), failing('unavailable'));
     const fleet = await fleetOf([standby]);
     const { failed, degraded } = await dispatch({ fleet, ...rowFor(4), ladder: Uint8Array.of(2) });
@@ -360,7 +360,7 @@ describe('down the ladder', () => {
     expect(stateOf(fleet, 'own')).toBe('cordoned');
   });
 
-  test('a standby is used instead of a shard that does not answer, first after a while and then at once', async () => {
+  test('a standby replaces a shard that does not answer, after a while for the first row and then at once', async () => {
     const fleet = await fleetOf([
       memberOf('own', await createTestShard(), hanging()),
       memberOf('standby', await shardOf('low', everyExpert, true)),
@@ -390,7 +390,7 @@ describe('down the ladder', () => {
     expect(degraded).toEqual([{ row: 0, rung: 'standby' }]);
   });
 
-  test('a fleet is ready for what its ladder can serve', async () => {
+  test('readyFor is true for the levels of the ladder with which the fleet can serve every row', async () => {
     const fleet = await lame();
     expect([0, 1, 2, 3, 4].map((level) => fleet.readyFor(level))).toEqual([false, false, true, true, true]);
     const half = await fleetOf([memberOf('half', await createTestShard({ units: unitsOf([0, 1, 2]) }))]);

@@ -44,7 +44,7 @@ const oneRow = {
   deadlineMs: 5_000,
 };
 
-test('before any shard is there everything is missing, by layer', () => {
+test('all units are missing, listed by layer, before any shard is connected', () => {
   const fleet = fleetOf([]);
   expect(fleet.ready).toBe(false);
   expect(fleet.missing()).toEqual([
@@ -53,7 +53,7 @@ test('before any shard is there everything is missing, by layer', () => {
   ]);
 });
 
-test('the units of several shards add up; units that no shard holds are named', async () => {
+test('the units of several shards add up, and "missing" lists units that no shard holds', async () => {
   const first = await createTestShard({ units: units([0, 1], [0, 1, 2]) });
   const second = await createTestShard({ units: [...units([0], [3, 4, 5]), ...units([1], [2, 4])] });
   const fleet = fleetOf([
@@ -69,7 +69,7 @@ test('the units of several shards add up; units that no shard holds are named', 
   expect(fleet.numericsClasses).toEqual(['plain-f32']);
 });
 
-test('of two holders the one with fewer calls in flight is called', async () => {
+test('the holder with fewer calls in flight is called', async () => {
   const waiting = {
     ...(await createTestShard()).service.handlers,
     'expert.run': () => new Promise<null>(() => {}),
@@ -114,7 +114,7 @@ describe('a shard that does not fit is not used, and the log says why', () => {
       .toContain('its answer to hello is malformed: protocol must be an integer');
   });
 
-  test('one whose messages would fill the log or send control characters to a terminal', async () => {
+  test('a shard whose messages are very long or have control characters', async () => {
     const log: string[] = [];
     const words = `\u001b[2J\n${'x'.repeat(10_000)}`;
     const hello = async () => {
@@ -136,7 +136,7 @@ describe('a shard that does not fit is not used, and the log says why', () => {
   });
 });
 
-test('a shard that starts late is found, and one that dies and returns serves again', async () => {
+test('a shard that starts late is connected, and a shard that is lost and comes back serves again', async () => {
   const log: string[] = [];
   const first = await serve();
   const { port } = first.address;
@@ -185,7 +185,7 @@ test('a shard that drains gets no new rows but answers those in flight', async (
   await closed;
 });
 
-test('changed holdings count as soon as the shard reports them', async () => {
+test('changed holdings are used as soon as the shard reports them', async () => {
   const server = await serve({ units: units([0, 1], everyExpert) });
   const fleet = fleetOf([socketMember(server.address)]);
   await fleet.whenReady(5_000);
@@ -202,7 +202,7 @@ test('changed holdings count as soon as the shard reports them', async () => {
   expect(fleet.missing()).toEqual([{ layer: 1, experts: '4-5' }]);
 });
 
-test('the memory of a shard is what it reports, and does not count as a change', async () => {
+test('the status has the memory that a shard reports, and listeners are not called for it', async () => {
   const server = await serve();
   const fleet = fleetOf([socketMember(server.address)]);
   await fleet.whenReady(5_000);
@@ -214,7 +214,7 @@ test('the memory of a shard is what it reports, and does not count as a change',
   expect(changes).toBe(0);
 });
 
-test('malformed holdings end the connection; the next hello says what is held', async () => {
+test('malformed holdings end the connection, and the next hello has the right ones', async () => {
   const log: string[] = [];
   const server = await serve();
   const fleet = fleetOf([socketMember(server.address)], log);
@@ -225,7 +225,7 @@ test('malformed holdings end the connection; the next hello says what is held', 
   expect(fleet.ready).toBe(true);
 });
 
-test('closing while a shard is still being dialled ends everything', async () => {
+test('closing the fleet ends an attempt to connect', async () => {
   let opened = false;
   let closed = false;
   const { service } = await createTestShard();

@@ -9,7 +9,7 @@ function assign(k: number, experts: number[]): Assignment {
 
 const wide = () => ({ rows: 64, asks: 512 });
 
-test('one shard gets one frame, with each row once, whatever its experts', () => {
+test('one shard gets one frame with each row once, however many experts a row has', () => {
   const assignment = assign(2, [3, 9, 3, 17]);
   const { frames } = group({ assignment, ownerOf: (expert) => (expert === 9 ? 1 : 0), limitsOf: wide });
   expect(frames).toEqual([
@@ -18,7 +18,7 @@ test('one shard gets one frame, with each row once, whatever its experts', () =>
   ]);
 });
 
-test('prefill rows travel apart from decode rows', () => {
+test('prefill rows and decode rows are in separate frames', () => {
   const { frames } = group({
     assignment: assign(1, [1, 1, 1]),
     ownerOf: () => 0,
@@ -48,7 +48,7 @@ const step = fc
     }),
   );
 
-test('every slot is in exactly one frame, in order, within the limits, at its owner', () => {
+test('every slot is in exactly one frame of its owner, in order and within the limits', () => {
   fc.assert(
     fc.property(step, ({ shape, experts, mask, prefill }) => {
       const { k, owners, limits, masked } = shape;

@@ -33,7 +33,7 @@ describe('counts', () => {
     expect([...counts]).toEqual([...totals]);
   });
 
-  it('halve with every half-life, totals never', () => {
+  it('halve with every half-life, and totals never do', () => {
     const { heat, time } = openHeat();
     heat.step().count(0, chosen(1, 1, 1));
     time.ms += 10_000;
@@ -45,7 +45,7 @@ describe('counts', () => {
     expect(totals[1]).toBe(3);
   });
 
-  it('are the same whenever and however often they are read', () => {
+  it('do not depend on when and how often they are read', () => {
     const [often, once] = [openHeat(), openHeat()];
     for (let second = 0; second < 1000; second++) {
       for (const { heat, time } of [often, once]) {
@@ -60,7 +60,7 @@ describe('counts', () => {
     expect(a[999 % 4]).toBeCloseTo(1 / (1 - 2 ** -0.4), 6);
   });
 
-  it('are 0 and not NaN after years without a row', () => {
+  it('are 0, not NaN, after years without a row', () => {
     const { heat, time } = openHeat();
     const step = heat.step();
     step.count(0, chosen(1, 0));
@@ -71,7 +71,7 @@ describe('counts', () => {
     expect([counts[7], totals[0]]).toEqual([1, 1]);
   });
 
-  it('group steps by their rows, in powers of two', () => {
+  it('count steps by their rows, in powers of two', () => {
     const { heat } = openHeat();
     for (const rows of [1, 2, 3, 4, 5]) heat.step().count(0, chosen(1, ...new Array<number>(rows).fill(0)));
     heat.step().count(0, chosen(1, 0, 0, 0), Uint8Array.of(1, 0, 0));
@@ -97,7 +97,7 @@ describe('successors', () => {
     expect(successors).toEqual([[[[2, 1]], [], [[3, 1]], []]]);
   });
 
-  it('are those of the best expert of each row, most first', () => {
+  it('belong to the best expert of each row, and those with the most rows come first', () => {
     const { heat } = openHeat();
     for (const next of [1, 3, 3]) {
       const step = heat.step();
@@ -115,7 +115,7 @@ describe('successors', () => {
     ]);
   });
 
-  it('are reported only on request, and not kept if they need more memory than allowed', () => {
+  it('are reported only on request, and not counted if they need more memory than allowed', () => {
     expect(openHeat().heat.report().successors).toBeUndefined();
     const bytes = 4 * 4 * 4;
     const kept = openHeat({ successorBytes: bytes }).heat;

@@ -6,7 +6,7 @@ import { heldText } from '../../router/shard-status.ts';
 
 const shape = { layers: 5, experts: 9 };
 
-test('is what --experts reads back', () => {
+test('the text is read back by --experts as the same units', () => {
   const units = fc.uniqueArray(fc.record({ layer: fc.nat(4), expert: fc.nat(8) }), {
     minLength: 1,
     selector: ({ layer, expert }) => layer * 9 + expert,
@@ -21,7 +21,7 @@ test('is what --experts reads back', () => {
   );
 });
 
-test('names layers only if they differ, and is empty if nothing is held', () => {
+test('the text names layers only if they differ, and is empty if no unit is held', () => {
   const same = Array.from({ length: 5 }, (_, layer) => [layer, 0, 3] as const).map((range) => [...range]);
   expect(heldText(same as [number, number, number][], shape)).toBe('0-3');
   expect(

@@ -40,14 +40,14 @@ test('weights of a sigmoid are divided by their sum only if k > 1', () => {
   expect([...select(scores, 3, { ...rule, k: 2 }).weights]).toEqual([0.5, 0.5]);
 });
 
-test('the scale multiplies last', () => {
+test('the scale is applied last', () => {
   const scores = Float32Array.of(1, 1);
   expect([...select(scores, 2, { ...raw, renormalise: true, k: 2, scale: 2.5 }).weights]).toEqual([
     1.25, 1.25,
   ]);
 });
 
-test('of experts with equal scores, the lower number comes first', () => {
+test('the expert with the lower number comes first if scores are equal', () => {
   const { experts } = select(new Float32Array(10), 5, { ...raw, k: 3 });
   expect([...experts]).toEqual([0, 1, 2, 0, 1, 2]);
 });
@@ -59,7 +59,7 @@ test('scores far apart neither overflow nor give NaN', () => {
   expect([...select(Float32Array.of(-3e38, -3e38), 2, sigmoid).weights]).toEqual([0, 0]);
 });
 
-describe('against sorting everything', () => {
+describe('compared with sorting all scores', () => {
   const rule = fc.record({
     score: fc.constantFrom('softmax' as const, 'sigmoid' as const),
     renormalise: fc.boolean(),
@@ -70,7 +70,7 @@ describe('against sorting everything', () => {
   // Few distinct values, so that ties are common.
   const score = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.float({ min: -8, max: 8, noNaN: true }));
 
-  test('chooses the same experts in the same order, with the weights of the definition', () => {
+  test('select gives the same experts in the same order, with the weights of the definition', () => {
     fc.assert(
       fc.property(
         rule,
@@ -144,7 +144,7 @@ describe('the ranking of one row', () => {
     );
   });
 
-  test('has every expert once, the better one first', () => {
+  test('has every expert once, best first', () => {
     fc.assert(
       fc.property(rules, row, (rule, scores) => {
         const ranked = rank(scores, rule);
@@ -169,7 +169,7 @@ describe('the ranking of one row', () => {
     expect(top[1]!.weight).toBeCloseTo(3 / 4, 6);
   });
 
-  test('of sigmoids that are all 0 has weights of 0', () => {
+  test('has weights of 0 if all sigmoids are 0', () => {
     const rule: RoutingRule = { score: 'sigmoid', renormalise: true, scale: 1, k: 2 };
     expect(rank(new Float32Array(3).fill(-3e38), rule).map(({ weight }) => weight)).toEqual([0, 0, 0]);
   });

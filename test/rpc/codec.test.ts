@@ -46,7 +46,7 @@ function comparable(part: unknown): unknown {
   return Object.fromEntries(Object.entries(part).map(([key, inner]) => [key, comparable(inner)]));
 }
 
-test('any message survives the way to bytes and back', () => {
+test('any message is the same after encoding and decoding', () => {
   fc.assert(
     fc.property(message, (sent) => {
       expect(comparable(decodeMessage(encodeMessage(sent)))).toEqual(comparable(sent));
@@ -70,7 +70,7 @@ test('an error code of a later version becomes internal and is named', () => {
   expect(got.error).toMatchObject({ code: 'internal', message: 'moved: elsewhere' });
 });
 
-describe('what is not a message is refused', () => {
+describe('bytes that are no message are refused', () => {
   test.each([
     ['a number', 5, 'must be an array'],
     ['an unknown type', [3, 1, 'a', {}], 'must start with 0'],
@@ -86,7 +86,7 @@ describe('what is not a message is refused', () => {
   });
 });
 
-describe('bytes that would make a decoder allocate or recurse are refused without decoding', () => {
+describe('bytes that would make a decoder allocate or recurse without bound are refused before decoding', () => {
   test.each([
     ['an array of four billion in five bytes', 'ddffffffff', 'announces 4294967295 values'],
     ['a map of two billion in five bytes', 'df7fffffff', 'announces 4294967294 values'],
@@ -113,7 +113,7 @@ describe('bytes that would make a decoder allocate or recurse are refused withou
   });
 });
 
-test('floats are refused unless they travel as bytes: msgpackr would corrupt them', () => {
+test('a Float32Array is refused, because msgpackr would corrupt it', () => {
   const floats: object = new Float32Array(2);
   const sent = { type: 'notification', method: 'a', params: { rows: floats as Value } } as const;
   expect(() => encodeMessage(sent)).toThrow('cannot hold a value of type Float32Array');

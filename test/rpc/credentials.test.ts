@@ -53,7 +53,7 @@ async function writeTls(options: IssueOptions = { commonName: 'gateway' }): Prom
 
 const text = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString();
 
-test('files are read unchanged, without a warning if they are private', async () => {
+test('files are read unchanged, and without a warning if only their owner can read them', async () => {
   const tls = await writeTls();
   const secret = await write('secret', 'sixteen bytes, or more\n');
   const credentials = await open({ tls, secret, peers: ['shard'] });
@@ -63,21 +63,24 @@ test('files are read unchanged, without a warning if they are private', async ()
   expect(lines).toEqual([]);
 });
 
-test('credentials that were not given are not required of peers', async () => {
+test('no secret and no TLS are required if no files are given', async () => {
   expect(await open({ secret: await write('secret', 'x'.repeat(16)) })).not.toHaveProperty('tls');
   expect(await open({ tls: await writeTls() })).not.toHaveProperty('secret');
 });
 
-test.runIf(process.platform !== 'win32')('a private file that others can read is warned of', async () => {
-  const secret = await write('secret', 'x'.repeat(16), 0o640);
-  const tls = await writeTls();
-  await chmod(tls.key, 0o604);
-  await open({ secret, tls });
-  expect(lines).toEqual([
-    ['warn', `${tls.key} can be read by other users of this machine: chmod 600 it`],
-    ['warn', `${secret} can be read by other users of this machine: chmod 600 it`],
-  ]);
-});
+test.runIf(process.platform !== 'win32')(
+  'a private file that other users can read causes a warning',
+  async () => {
+    const secret = await write('secret', 'x'.repeat(16), 0o640);
+    const tls = await writeTls();
+    await chmod(tls.key, 0o604);
+    await open({ secret, tls });
+    expect(lines).toEqual([
+      ['warn', `${tls.key} can be read by other users of this machine: chmod 600 it`],
+      ['warn', `${secret} can be read by other users of this machine: chmod 600 it`],
+    ]);
+  },
+);
 
 describe('a file that cannot be used is named', () => {
   test.each<[string, (tls: TlsPaths) => Promise<unknown>, RegExp]>([
@@ -117,7 +120,7 @@ describe('files that change', () => {
     expect(lines.every(([level]) => level === 'info')).toBe(true);
   });
 
-  test('behind a link that is swapped, as mounted secrets are', async () => {
+  test('are read again if a symbolic link is replaced, as with mounted secrets', async () => {
     const link = join(folder, 'current');
     await symlink(await write('a', 'the first of secrets'), link);
     const credentials = await open({ secret: link });
@@ -126,7 +129,7 @@ describe('files that change', () => {
     await expect.poll(() => text(credentials.secret?.())).toBe('the second of secrets');
   });
 
-  test('and cannot be used leave the earlier ones in use, with one line in the log, until they can', async () => {
+  test('leave the earlier contents in use, with one log line, until they can be used', async () => {
     const tls = await writeTls();
     const credentials = await open({ tls });
     const before = credentials.tls?.material();
@@ -143,7 +146,7 @@ describe('files that change', () => {
     expect(lines.map(([level]) => level)).toEqual(['error', 'info']);
   });
 
-  test('and vanish stay in use until they are back', async () => {
+  test('stay in use while they are missing', async () => {
     const secret = await write('secret', 'the first of secrets');
     const credentials = await open({ secret });
     await rm(secret);

@@ -7,7 +7,7 @@ function streamOf(payloads: readonly Uint8Array[]): Uint8Array {
   return Buffer.concat(payloads.map((payload) => framed(payload)));
 }
 
-test('frames come out as they went in, however the stream is cut', () => {
+test('the splitter returns the frames that were written, however the stream is cut', () => {
   const payload = fc.uint8Array({ minLength: 1, maxLength: 60 });
   fc.assert(
     fc.property(
@@ -29,7 +29,7 @@ test('frames come out as they went in, however the stream is cut', () => {
   );
 });
 
-test('a frame that lies whole in one chunk is a view of it', () => {
+test('a frame within one chunk is a view of the chunk', () => {
   const stream = streamOf([new Uint8Array([1, 2, 3])]);
   const [frame] = new FrameSplitter().push(stream);
   expect(frame?.buffer).toBe(stream.buffer);
@@ -46,6 +46,6 @@ test('an empty frame is refused', () => {
   expect(() => new FrameSplitter().push(new Uint8Array(4))).toThrow('announces 0 bytes');
 });
 
-test('sent frames have the same limit', () => {
+test('a payload over the limit is refused when it is sent', () => {
   expect(() => framed(new Uint8Array(101), 100)).toThrow('a frame of 101 bytes exceeds the limit of 100');
 });

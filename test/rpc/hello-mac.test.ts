@@ -39,7 +39,7 @@ function connectionTo(gate: HelloGate, channel: Uint8Array = noChannel) {
 }
 const soon = { deadlineMs: 60_000 };
 
-test('the code is the documented HMAC', () => {
+test('the code is the HMAC that protocol.md defines', () => {
   const message = Buffer.concat([
     Buffer.from('expertgrid hello 1 caller\0'),
     handshake.callerNonce,
@@ -52,7 +52,7 @@ test('the code is the documented HMAC', () => {
   expect(macOf(secret, 'caller', handshake).toString('hex')).toBe(expected);
 });
 
-test.each(['caller', 'server'] as const)('the documented proof of the %s is the computed one', (side) => {
+test.each(['caller', 'server'] as const)('the proof of the %s in protocol.md is the computed one', (side) => {
   const doc = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8');
   const block = new RegExp(`\`\`\`hex ${side}-proof\n([^\`]*)\`\`\``).exec(doc)?.[1];
   expect(block?.replace(/\s/g, '')).toBe(macOf(secret, side, handshake).toString('hex'));
@@ -89,20 +89,20 @@ test.each([[undefined], [null], ['proof'], [new Uint8Array(31)], [new Uint8Array
   },
 );
 
-test('malformed fields of a hello count as 0 and empty, and never throw', () => {
+test('malformed fields of a hello count as 0 or empty and cause no error', () => {
   for (const protocol of [-1, 0.5, 2 ** 32, Number.NaN, 'x', null]) {
     expect(macFields({ protocol, role: 7 })).toEqual({ protocol: 0, role: '' });
   }
 });
 
 describe('a hello between two ends', () => {
-  test('with the same secret authenticates both', async () => {
+  test('authenticates both sides with the same secret', async () => {
     expect(await greet(connectionTo(new HelloGate({ secret })), hello, { ...soon, secret })).toMatchObject({
       instance: 'a',
     });
   });
 
-  test('without a secret on either side is plain', async () => {
+  test('needs no proof if neither side has a secret', async () => {
     expect(await greet(connectionTo(new HelloGate()), hello, soon)).toEqual({ instance: 'a' });
   });
 
@@ -138,7 +138,7 @@ describe('a hello between two ends', () => {
     });
   });
 
-  test('is refused in another role than the authenticated one', async () => {
+  test('is refused if its role differs from the authenticated one', async () => {
     const gate = new HelloGate({ secret });
     const honest = connectionTo(gate);
     const relay = {
@@ -150,7 +150,7 @@ describe('a hello between two ends', () => {
   });
 });
 
-test('a gate hands out one nonce, a fresh one on each connection, for 32 bytes only', () => {
+test('a gate answers one challenge of 32 bytes, with a new nonce for each connection', () => {
   const gate = new HelloGate({ secret });
   const first = gate.challenge({ nonce: freshNonce() });
   expect(() => gate.challenge({ nonce: freshNonce() })).toThrow('once, before hello');

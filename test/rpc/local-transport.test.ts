@@ -23,7 +23,7 @@ describeTransport('within one process', {
   },
 });
 
-test('a thread blocked past the deadline gives no false timeout in one process', async () => {
+test('a call in one process gets no timeout if its thread was blocked past the deadline', async () => {
   const late = async () => {
     await nextTurn();
     return 'in time';

@@ -4,12 +4,12 @@ import { certificateNames, isNameAllowed, mayTakeRole } from '../../rpc/security
 
 const subject = { C: '', ST: '', L: '', O: '', OU: '', CN: 'Gateway-1' };
 
-test('a certificate names its common name and its DNS names, in lower case, each once', () => {
+test('the names of a certificate are its common name and its DNS names, in lower case, each once', () => {
   const subjectaltname = 'DNS:gateway-1, DNS:B.example, IP Address:127.0.0.1, email:x@y, URI:http://gateway';
   expect(certificateNames({ subject, subjectaltname })).toEqual(['gateway-1', 'b.example']);
 });
 
-test('a DNS name that could be taken for several counts as none', () => {
+test('a DNS name that could be mistaken for several names is ignored', () => {
   const subjectaltname = 'DNS:"a, DNS:gateway, b"';
   expect(certificateNames({ subject, subjectaltname })).toEqual(['gateway-1']);
 });
@@ -31,7 +31,7 @@ test.each([
   expect(isNameAllowed(name, [pattern])).toBe(allowed);
 });
 
-test('no list allows nobody', () => {
+test('an empty list allows no name', () => {
   fc.assert(
     fc.property(fc.string(), (name) => !isNameAllowed(name, [])),
     { seed: 1 },

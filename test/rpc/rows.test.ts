@@ -15,15 +15,15 @@ test('aligned bytes become a view, others a copy with the same values', () => {
   expect(bytesToRows(odd.subarray(1), 2, 2)).toEqual(rows);
 });
 
-test('a part of a larger array keeps to its part', () => {
+test('a view of a part of an array has only the bytes of that part', () => {
   expect(bytesToRows(rowsToBytes(rows.subarray(1, 3)), 1, 2)).toEqual(Float32Array.of(-2.5, 3e-20));
 });
 
-test('another length than announced is refused', () => {
+test('a wrong number of bytes is refused', () => {
   expect(() => bytesToRows(new Uint8Array(15), 2, 2)).toThrow('15 bytes; 2 rows of 2 floats need 16');
 });
 
-test('16-bit numbers survive at an odd offset', () => {
+test('16-bit numbers are read correctly at an odd offset', () => {
   const odd = new Uint8Array(5);
   odd.set(uint16ToBytes(Uint16Array.of(1, 0xfffe)), 1);
   expect(bytesToUint16(odd.subarray(1))).toEqual(Uint16Array.of(1, 0xfffe));

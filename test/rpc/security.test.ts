@@ -83,7 +83,7 @@ for (const [way, ofServer, ofCaller] of ways) {
   });
 }
 
-describe('refused with a reason, on both sides if the server finds it, and the server keeps running', () => {
+describe('a connection is refused with a reason, which the server reports too if it refuses, and the server keeps running', () => {
   const issuedByStranger = { issuer: stranger };
   const trustsStranger = { ca: stranger.ca };
   const cases: [string, Security, Security | undefined, string][] = [
@@ -200,7 +200,7 @@ test("a gateway's certificate is not valid for an admin", async () => {
   });
 });
 
-test('a caller without TLS gets what may be missing, and the server reports it', async () => {
+test('a caller without TLS gets a hint about TLS, and the server reports it', async () => {
   const server = await serve({ security: { tls: shardTls } });
   await expect(open(server)).rejects.toMatchObject({
     code: 'unavailable',
@@ -215,7 +215,7 @@ test('a server without TLS reports a caller with TLS', async () => {
   await expect.poll(() => refused[0]?.message).toContain('the other side speaks TLS, this side does not');
 });
 
-test('a shard may carry a name in the list instead of its host', async () => {
+test('a server certificate may have an allowed name instead of the host', async () => {
   const server = await serve({ security: { tls: tls({ commonName: 'shard-9' }, ['gateway-1']) } });
   const transport = await open(server, { tls: tls({ commonName: 'gateway-1' }, ['shard-*']) });
   expect(await transport.call('ping', {}, { deadlineMs: 60_000 })).toEqual({});
@@ -248,7 +248,7 @@ test('a recorded hello is refused when it is sent again', async () => {
   ]);
 });
 
-describe('new certificates and secrets count for new connections', () => {
+describe('new connections use new credentials', () => {
   test('certificates of another authority', async () => {
     const later = createAuthority('the next authority');
     let ofServer = shardTls.material();
@@ -271,7 +271,7 @@ describe('new certificates and secrets count for new connections', () => {
   });
 });
 
-describe('what a stranger may cost', () => {
+describe('the cost of a stranger is limited', () => {
   const large = { bytes: new Uint8Array(100_000) };
 
   test('a large frame is refused when it is announced, until hello is answered', async () => {
@@ -284,7 +284,7 @@ describe('what a stranger may cost', () => {
     expect(await peer.rest()).toMatchObject([{ params: { message: expect.stringMatching(announced) } }]);
   });
 
-  test('an authenticated caller may send large ones', async () => {
+  test('an authenticated caller may send large frames', async () => {
     const transport = await open(await serve({ security: { secret } }), { secret });
     expect(await transport.call('echo', large, { deadlineMs: 60_000 })).toMatchObject({
       bytes: expect.objectContaining({ length: 100_000 }),
@@ -308,7 +308,7 @@ describe('what a stranger may cost', () => {
     await expect(call).rejects.toMatchObject({ code: 'unknown_method' });
   });
 
-  test('one connection beyond the limit is refused at its hello, and reported', async () => {
+  test('a connection beyond the limit is refused at its hello, and reported', async () => {
     const server = await serve({ maxConnections: 2 });
     await open(server);
     const busy = { code: 'busy', message: '2 connections are open, which is the limit' };
@@ -333,14 +333,14 @@ describe('what a stranger may cost', () => {
     },
   );
 
-  test('a refused caller counts as a stranger until it is gone, and frees its place then', async () => {
+  test('a refused caller counts as a stranger until its connection is closed', async () => {
     const server = await serve({ security: { secret }, maxStrangers: 2 });
     for (let i = 0; i < 6; i++) await expect(open(server)).rejects.toMatchObject({ code: 'unproven' });
     await open(server, { secret });
     expect(server.callers().length).toBe(2);
   });
 
-  test('a handshake that never ends is cut, and does not keep a server from closing', async () => {
+  test('a handshake that never ends is cut, and does not prevent a server from closing', async () => {
     const server = await listen({ handlers: { hello }, security: { tls: shardTls }, helloMs: 200 });
     await openRawPeer(server.address).then((peer) => peer.rest());
     await server.close({ graceMs: 10 });

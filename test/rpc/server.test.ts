@@ -86,7 +86,7 @@ describe('a connection that breaks the protocol gets the reason and is closed; t
     expect(last).toMatchObject({ method: 'error' });
   });
 
-  test('a second request under an id in use', async () => {
+  test('a second request with an id in use', async () => {
     const stuck = new Stuck();
     const { address } = await serve({ handlers: { hello, stuck: stuck.handler } });
     const peer = await greeted(address);
@@ -108,7 +108,7 @@ test('a connection without a byte for too long is cut', async () => {
   await expect.poll(() => server.callers().length).toBe(0);
 });
 
-test('a caller that vanishes has its calls aborted', async () => {
+test('the calls of a caller that disconnects are aborted', async () => {
   const stuck = new Stuck();
   const { address } = await serve({ handlers: { hello, stuck: stuck.handler } });
   const peer = await greeted(address);
@@ -118,7 +118,7 @@ test('a caller that vanishes has its calls aborted', async () => {
   expect(await stuck.aborted).toMatchObject({ code: 'unavailable' });
 });
 
-test('an answer too large for a frame becomes an error of that call alone', async () => {
+test('an answer that is too large for a frame fails only its call', async () => {
   const huge = async () => new Uint8Array(2_000);
   const { address } = await serve({ handlers: { hello, echo, huge }, maxFrameBytes: 1_000 });
   const transport = await openSocketTransport(address, { hello: {} });
@@ -167,7 +167,7 @@ describe('draining', () => {
     await expect(openConnection(server.address)).rejects.toMatchObject({ code: 'unavailable' });
   });
 
-  test('does not wait longer than its grace', async () => {
+  test('does not wait longer than graceMs', async () => {
     const stuck = new Stuck();
     const server = await listen({ handlers: { hello, stuck: stuck.handler } });
     const transport = await openSocketTransport(server.address, { hello: {} });
@@ -181,7 +181,7 @@ describe('draining', () => {
   });
 });
 
-test('a port in use is refused with a line that says so', async () => {
+test('listening on a port in use fails with a message that says so', async () => {
   const { address } = await serve();
   await expect(serve(address)).rejects.toThrow(
     `cannot listen on 127.0.0.1:${address.port}: the port is in use`,
@@ -189,7 +189,7 @@ test('a port in use is refused with a line that says so', async () => {
 });
 
 describe('the calling end', () => {
-  test('gets no false timeout when its thread was blocked while the answer lay in the socket', async () => {
+  test('gets no timeout if its thread was blocked while the answer was in the socket', async () => {
     const { address, answered } = await worker();
     const transport = await openSocketTransport(address, { hello: {} });
     closers.push(() => transport.close());
@@ -202,7 +202,7 @@ describe('the calling end', () => {
     }
   });
 
-  test('learns at once that its peer was killed in the middle of a call', async () => {
+  test('fails a call at once if its peer is killed', async () => {
     const { address, terminate } = await worker();
     const closes: RpcError[] = [];
     const transport = await openSocketTransport(address, {
@@ -214,7 +214,7 @@ describe('the calling end', () => {
     expect(closes).toHaveLength(1);
   });
 
-  test('notices a peer that has gone silent although no call is pending', async () => {
+  test('detects a silent peer even if no call is pending', async () => {
     const { address } = await serve();
     const peer = await frozenAfterHello();
     const lost = new Promise<RpcError>((onClose) => {
@@ -252,7 +252,7 @@ describe('the calling end', () => {
     });
   });
 
-  test('refuses an address at which two processes answer in turn', async () => {
+  test('refuses an address at which two processes answer by turns', async () => {
     let count = 0;
     const { address } = await serve({ handlers: { hello: async () => ({ instance: `${count++}` }) } });
     await expect(openSocketTransport(address, { hello: {} })).rejects.toMatchObject({
@@ -261,7 +261,7 @@ describe('the calling end', () => {
     });
   });
 
-  test('gives up connecting when told to', async () => {
+  test('stops connecting when its signal aborts', async () => {
     const { address } = await serve();
     const options = { hello: {}, signal: AbortSignal.abort() };
     await expect(openSocketTransport(address, options)).rejects.toMatchObject({ code: 'cancelled' });

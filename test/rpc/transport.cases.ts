@@ -49,7 +49,7 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
   describe(`a transport ${name}`, () => {
     afterEach(close);
 
-    test('gives the answer to hello, and the peer saw its parameters', async () => {
+    test('has the answer to hello, and the handler of hello gets the parameters', async () => {
       const seen: Params[] = [];
       const hello = async (params: Params) => {
         seen.push(params);
@@ -60,7 +60,7 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
       expect(seen[0]).toMatchObject({ protocol: 1 });
     });
 
-    test('rejects to open with the error that refused hello', async () => {
+    test('fails to open with the error that refused hello', async () => {
       const hello = async () => {
         throw new RpcError('incompatible', 'protocol 1, not 2');
       };
@@ -70,7 +70,7 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
       });
     });
 
-    test('brings values there and back, bytes included', async () => {
+    test('sends and returns values, including bytes', async () => {
       const transport = await open({ hello, echo });
       const params = { text: 'ä', list: [1, null, true], bytes: new Uint8Array([0, 255, 7]) };
       const answer = await transport.call('echo', params, soon);
@@ -78,13 +78,13 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
       expect(answer).toMatchObject({ bytes: expect.objectContaining({ length: 3, 1: 255 }) });
     });
 
-    test('works on both of its connections', async () => {
+    test('calls over both connections', async () => {
       const transport = await open({ hello, echo });
       const answers = [true, false].map((bulk) => transport.call('echo', { bulk }, { ...soon, bulk }));
       expect(await Promise.all(answers)).toMatchObject([{ bulk: true }, { bulk: false }]);
     });
 
-    test('brings each answer to its own call, whatever the order they come in', async () => {
+    test('gives each call its own answer, in whatever order the answers come', async () => {
       const late = async (params: Params) => {
         for (let turn = 0; turn < Number(params.turns); turn++) await nextTurn();
         return params.call ?? null;
@@ -99,7 +99,7 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
       );
     });
 
-    test('brings an error with its code and retry-after', async () => {
+    test('returns an error with its code and retryAfterMs', async () => {
       const transport = await open({
         hello,
         async full() {
@@ -114,7 +114,7 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
       });
     });
 
-    test('turns an unexpected error of a handler into internal and reports it on the answering side', async () => {
+    test('turns an unexpected error of a handler into internal, and reports it on the answering side', async () => {
       const told: string[] = [];
       const transport = await open(
         {
@@ -137,7 +137,7 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
       await expect(transport.call(method, {}, soon)).rejects.toMatchObject({ code: 'unknown_method' });
     });
 
-    test('answers ping by itself', async () => {
+    test('answers ping without a handler', async () => {
       const transport = await open({ hello });
       expect(await transport.call('ping', {}, soon)).toEqual({});
     });
@@ -150,7 +150,7 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
       expect(left).toBeLessThanOrEqual(5_000);
     });
 
-    test('rejects at the deadline and aborts the work', async () => {
+    test('rejects a call at its deadline and aborts the handler', async () => {
       const stuck = new Stuck();
       const transport = await open({ hello, stuck: stuck.handler });
       await expect(transport.call('stuck', {}, { deadlineMs: 20 })).rejects.toMatchObject({
@@ -170,7 +170,7 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
       expect(order).toEqual([20, 400]);
     });
 
-    test('does not even start a call without time left', async () => {
+    test('does not send a call without time left', async () => {
       let started = 0;
       const transport = await open({
         hello,
@@ -184,7 +184,7 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
       expect(await transport.call('count', {}, soon)).toBe(1);
     });
 
-    test('rejects at once when the caller gives up, and aborts the work', async () => {
+    test('rejects a call at once if its signal aborts, and aborts the handler', async () => {
       const stuck = new Stuck();
       const transport = await open({ hello, stuck: stuck.handler });
       const controller = new AbortController();
@@ -195,13 +195,13 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
       expect(await stuck.aborted).toMatchObject({ code: 'cancelled' });
     });
 
-    test('does not start a call that was given up before', async () => {
+    test('does not send a call whose signal has aborted', async () => {
       const transport = await open({ hello, echo });
       const call = transport.call('echo', {}, { ...soon, signal: AbortSignal.abort() });
       await expect(call).rejects.toMatchObject({ code: 'cancelled' });
     });
 
-    test('leaves no listener on the signal of a call that ended', async () => {
+    test('leaves no listener on the signal of a call that has ended', async () => {
       const transport = await open({ hello, echo });
       const { signal } = new AbortController();
       let listeners = 0;
@@ -213,7 +213,7 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
       expect(listeners).toBe(0);
     });
 
-    test('answers busy beyond the limit of unanswered calls, and still answers the others', async () => {
+    test('answers busy beyond the limit of unanswered calls, and still answers the calls within the limit', async () => {
       const stuck = new Stuck();
       const transport = await open({ hello, echo, stuck: stuck.handler }, { maxRunning: 1 });
       const controller = new AbortController();
@@ -229,7 +229,7 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
       expect(await transport.call('echo', { a: 1 }, soon)).toMatchObject({ a: 1 });
     });
 
-    test('when closed, rejects what is pending and what comes after, aborts the work, and is silent about it', async () => {
+    test('rejects pending and later calls, aborts the handlers and does not call onClose, if it is closed', async () => {
       const closes: RpcError[] = [];
       const stuck = new Stuck();
       const transport = await open(
@@ -271,7 +271,7 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
       return { server, open, a, b, heard, closes, names };
     }
 
-    test('knows its callers by what they said in hello, until they leave', async () => {
+    test('lists its callers with the parameters of their hello until they disconnect', async () => {
       const { server, a, names } = await withTwo({});
       expect(names()).toEqual(new Set(['a', 'b']));
       const ofA = server.callers().filter((caller) => caller.hello.name === 'a');
@@ -292,7 +292,7 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
       expect(server.callers().map(({ connection }) => connection)).toContain(seen[0]?.connection);
     });
 
-    test('notifies every caller once, or one of them', async () => {
+    test('notifies every caller once, or a single caller', async () => {
       const { server, heard } = await withTwo({});
       server.broadcast('news', { text: 'all' });
       for (const caller of server.callers())
@@ -300,7 +300,7 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
       await expect.poll(() => heard).toEqual({ a: ['news all', 'news a'], b: ['news all'] });
     });
 
-    test('when closed, says that it drains, takes no call, lets running ones end, and ends every connection', async () => {
+    test('announces that it drains, refuses calls, lets running calls end and ends every connection, if it is closed', async () => {
       let release = () => {};
       const gate = new Promise<void>((resolve) => {
         release = resolve;
@@ -325,7 +325,7 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
       expect(server.callers()).toEqual([]);
     });
 
-    test('aborts what outlasts the grace', async () => {
+    test('aborts calls that take longer than graceMs', async () => {
       const stuck = new Stuck();
       const { server, a } = await withTwo({ stuck: stuck.handler });
       const call = a.call('stuck', {}, soon);

@@ -44,7 +44,7 @@ test.each([
   expect([found?.sampler, warnings]).toEqual([expected, []]);
 });
 
-test('batches and propagators are taken as given', () => {
+test('settings of batches and propagators are used', () => {
   const env = { OTEL_BSP_SCHEDULE_DELAY: '0', OTEL_BSP_MAX_QUEUE_SIZE: '9', OTEL_PROPAGATORS: 'b3, baggage' };
   expect(settings({ ...endpoint, ...env }).found).toEqual({
     ...always,
@@ -75,7 +75,7 @@ const hex = (length: number) =>
     .filter((bytes) => bytes.some((byte) => byte > 0))
     .map((bytes) => Buffer.from(bytes).toString('hex'));
 
-test('a traceparent that is written is read as it was', () => {
+test('a written traceparent is read back unchanged', () => {
   const parent = fc.record({ traceId: hex(32), spanId: hex(16), traceFlags: fc.nat(255) });
   fc.assert(
     fc.property(parent, (given) => {
@@ -98,7 +98,7 @@ test.each([
   expect(readTraceParent(header)).toBeUndefined();
 });
 
-test('a later version may have more fields', () => {
+test('a traceparent of a later version may have more fields', () => {
   const header = `01-${'1'.repeat(32)}-${'2'.repeat(16)}-01-more`;
   expect(readTraceParent(header)).toEqual({ traceId: '1'.repeat(32), spanId: '2'.repeat(16), traceFlags: 1 });
 });
@@ -123,7 +123,7 @@ const story: RequestStory = {
   generations: [],
 };
 
-test('attributes are those of the conventions and our own', () => {
+test('the attributes of a request have the names of the conventions, and our own names for the rest', () => {
   expect(spanName(story)).toBe('POST /v1/chat/completions');
   expect(requestAttributes(story)).toEqual({
     'http.request.method': 'POST',
@@ -146,7 +146,7 @@ test('attributes are those of the conventions and our own', () => {
   });
 });
 
-test('an unknown path is no route and no generation', () => {
+test('a request for an unknown path has no route and no attributes of a generation', () => {
   const lost = { ...story, endpoint: 'unmatched', status: 404, error: undefined };
   expect(spanName(lost)).toBe('POST');
   const attributes = requestAttributes(lost);
@@ -154,13 +154,13 @@ test('an unknown path is no route and no generation', () => {
   expect(Object.keys(attributes).filter((name) => /gen_ai|route/.test(name))).toEqual([]);
 });
 
-test('the server has failed only if the fault is its own', () => {
+test('a span has failed only if the server is at fault', () => {
   expect([200, 404, 429, 499, 500, 503].filter((status) => hasFailed({ ...story, status }))).toEqual([
     500, 503,
   ]);
 });
 
-test('phases follow one another; a generation that did not begin has none', () => {
+test('the phases of a generation follow one another, and a generation that did not begin has none', () => {
   const began = { queuedMs: 10, prefillMs: 20 };
   const generations = [
     { index: 0, askedAtMs: 5, began, endedAtMs: 90 },

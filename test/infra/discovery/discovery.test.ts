@@ -48,7 +48,7 @@ function nameService(zone: { addresses?: string[]; services?: { name: string; po
 }
 
 describe('a DNS name', () => {
-  it('gives every address with the port, in the same order however the answers are ordered', async () => {
+  it('gives every address with the port, in the same order for any order of the answers', async () => {
     const zone = { addresses: ['10.0.0.2', 'fd00::1', '10.0.0.1'] };
     const { names, asked } = nameService(zone);
     const { discovery, answers } = await open({ dns: 'shards.internal:7001' }, { names });
@@ -71,7 +71,7 @@ describe('a DNS name', () => {
     expect(logged).toEqual(['shards have changed: +10.0.0.2:7', 'shards have changed: -10.0.0.1:7']);
   });
 
-  it('that cannot be looked up, or has no address, leaves the last answer and is logged once', async () => {
+  it('keeps its last answer, and logs the error once, if the lookup fails or gives no address', async () => {
     const zone: { addresses?: string[] } = { addresses: ['10.0.0.1'] };
     const { names, asked } = nameService(zone);
     const { discovery, answers, logged } = await open({ dns: 'n:7' }, { names });
@@ -88,7 +88,7 @@ describe('a DNS name', () => {
     expect(answers).toEqual([['10.0.0.9:7']]);
   });
 
-  it('that does not exist yet is waited for', async () => {
+  it('is looked up again until it exists', async () => {
     const zone: { addresses?: string[] } = {};
     const { names, asked } = nameService(zone);
     const { discovery, answers, logged } = await open({ dns: 'n:7' }, { names });
@@ -100,7 +100,7 @@ describe('a DNS name', () => {
     expect(answers).toEqual([['10.0.0.1:7']]);
   });
 
-  it('that begins with _ is queried for SRV records, which include the port', async () => {
+  it('is queried for SRV records, which include the port, if it begins with _', async () => {
     const services = [
       { name: 'b.shards', port: 7002 },
       { name: 'a.shards', port: 7001 },
@@ -111,7 +111,7 @@ describe('a DNS name', () => {
     expect(asked[0]).toBe('_shards._tcp.internal');
   });
 
-  it('whose answer has addresses that cannot be called is used without them, which is logged once', async () => {
+  it('is used without unusable addresses, which are logged once', async () => {
     const zone = { services: [{ name: 'a.shards', port: 0 }] };
     const { names, asked } = nameService(zone);
     const { discovery, logged } = await open({ dns: '_shards._tcp.internal' }, { names });
@@ -127,12 +127,12 @@ describe('a DNS name', () => {
     ]);
   });
 
-  it('is really looked up: localhost', async () => {
+  it('is looked up by the system’s resolver if it is localhost', async () => {
     const { discovery } = await open({ dns: 'localhost:7001' });
     expect(discovery.addresses).toContain('127.0.0.1:7001');
   });
 
-  it('is looked up no more once stopped', async () => {
+  it('is not looked up after stop', async () => {
     const { names, asked } = nameService({ addresses: ['10.0.0.1'] });
     const { discovery } = await open({ dns: 'n:7' }, { names });
     await eventually(() => asked.length > 2);
@@ -151,7 +151,7 @@ describe('a file', () => {
     return path;
   }
 
-  it('is followed as it is written', async () => {
+  it('is polled, and changes are used when the file is written completely', async () => {
     const path = await file('a:1\n');
     const { discovery, answers } = await open({ file: path });
     expect(discovery.addresses).toEqual(['a:1']);
@@ -162,7 +162,7 @@ describe('a file', () => {
     expect(answers).toEqual([['a:1', 'b:1'], ['b:1']]);
   });
 
-  it('that is malformed, emptied or removed leaves the last answer, and the line is logged once', async () => {
+  it('keeps its last answer, and logs the error once, if it is malformed, emptied or removed', async () => {
     const path = await file('a:1\n');
     const { discovery, answers, logged } = await open({ file: path });
     await writeFile(path, 'a:1\nnonsense\n');
@@ -182,13 +182,13 @@ describe('a file', () => {
     expect(answers).toEqual([['c:1']]);
   });
 
-  it('that is malformed or missing at the start is refused', async () => {
+  it('is refused if it is malformed or missing at the start', async () => {
     const path = await file('a:1\n:\n');
     await expect(open({ file: path })).rejects.toThrow(`${path}: line 2:`);
     await expect(open({ file: `${path}.none` })).rejects.toThrow('ENOENT');
   });
 
-  it('that is too large, or no file at all, is refused and never waited for', async () => {
+  it('is refused at once if it is too large or no regular file', async () => {
     const path = await file(`${'#'.repeat(2 ** 20)}\n`);
     await expect(open({ file: path })).rejects.toThrow('has more than 1048576 bytes; is it the right one?');
     const pipe = `${path}.pipe`;
@@ -199,7 +199,7 @@ describe('a file', () => {
   });
 });
 
-it('fixed addresses stay as they are', async () => {
+it('fixed addresses never change', async () => {
   const { discovery } = await open({ addresses: ['a:1', 'b:1'] });
   expect(discovery.addresses).toEqual(['a:1', 'b:1']);
 });

@@ -36,7 +36,7 @@ function many(count: number): string {
 }
 
 describe('a file of shards', () => {
-  it('has one address on each line, with comments and blank lines; each counts once', () => {
+  it('has one address on each line, may have comments and blank lines, and counts each address once', () => {
     const text = '# ours\nb:7001 # the new one\r\n\n  a:7001\n[::1]:7002\nb:7001\n';
     expect(parseShardsFile(text, 'f')).toEqual(['[::1]:7002', 'a:7001', 'b:7001']);
   });
@@ -58,7 +58,7 @@ describe('a file of shards', () => {
 });
 
 describe('the answer of a lookup', () => {
-  it('is used without addresses that cannot be called or exceed the limit, and says which', () => {
+  it('is used without unusable addresses and those beyond the limit, which a log line names', () => {
     expect(callable(['b:1', 'a:0', 'a:1', 'b:1', '\u0007:1'], 'n')).toEqual({
       addresses: ['a:1', 'b:1'],
       left: 'looking up n gave addresses that are left out: 2 that cannot be called, such as "a:0"',
@@ -70,8 +70,8 @@ describe('the answer of a lookup', () => {
   });
 });
 
-describe('changes', () => {
-  it('lead from one set to the next', () => {
+describe('the changes between two lists of addresses', () => {
+  it('lead from the first list to the second', () => {
     const addresses = fc.array(fc.constantFrom('a:1', 'b:1', 'c:1', 'd:1')).map(distinct);
     fc.assert(
       fc.property(addresses, addresses, (before, after) => {

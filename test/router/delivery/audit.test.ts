@@ -55,7 +55,7 @@ function states(fleet: Fleet): string[] {
   return fleet.status().map(({ state }) => state);
 }
 
-test('equal answers are used, and each call is asked of two shards', async () => {
+test('each call goes to two shards, and equal answers are used', async () => {
   const fleet = await audited([undefined, undefined]);
   const asked = step(12, 3);
   await expectRight(asked, await dispatch({ fleet, ...asked }));
@@ -64,14 +64,14 @@ test('equal answers are used, and each call is asked of two shards', async () =>
   expect(states(fleet)).toEqual(['available', 'available']);
 });
 
-test('of three replicas, two are asked', async () => {
+test('an audited call goes to two of three replicas', async () => {
   const fleet = await audited([undefined, undefined, undefined]);
   await dispatch({ fleet, ...step(12, 3) });
   expect(fleet.counters.calls).toBe(2);
   expect(fleet.calls.audited).toBe(1);
 });
 
-test('a share of the calls is audited', async () => {
+test('the share of audited calls is that of the policy', async () => {
   const draws = [0.5, 0.9, 0.2, 0, 0, 0.01];
   let drawn = 0;
   const [a, b] = [await createTestShard(), await createTestShard()];
@@ -91,7 +91,7 @@ describe('a shard that flips one bit is cordoned, and the other answer is used',
   test.each([
     ['which was asked first', [always, undefined, undefined], 0],
     ['which was asked second', [undefined, always, undefined], 1],
-  ] as const)('by a third replica: %s', async (_name, changes, wrongShard) => {
+  ] as const)('found by a third replica: %s', async (_name, changes, wrongShard) => {
     const log: string[] = [];
     const fleet = await audited([...changes], { log });
     const asked = step(12, 3);
@@ -114,7 +114,7 @@ describe('a shard that flips one bit is cordoned, and the other answer is used',
     ['which was asked first', [at([0]), undefined], 'a'],
     ['which was asked second', [undefined, at([0])], 'b'],
   ] as const)(
-    'because it does not repeat itself, if there is no third: %s',
+    'found because it does not repeat its answer, if there is no third replica: %s',
     async (_name, changes, wrongShard) => {
       const fleet = await audited([...changes]);
       await expectRight(rowFor(2), await dispatch({ fleet, ...rowFor(2) }));
@@ -126,7 +126,7 @@ describe('a shard that flips one bit is cordoned, and the other answer is used',
   test.each([
     ['which was asked first', 'a'],
     ['which was asked second', 'b'],
-  ])('by the golden rows, if it repeats itself: %s', async (_name, wrongShard) => {
+  ])('found by golden rows, if it repeats its answer: %s', async (_name, wrongShard) => {
     const goldens = await testGoldens();
     // It gives wrong answers once it has passed its golden checks.
     let lies = false;
@@ -141,7 +141,7 @@ describe('a shard that flips one bit is cordoned, and the other answer is used',
   });
 });
 
-test('if nothing shows who is wrong, no shard is cordoned and the log says so', async () => {
+test('no shard is cordoned, and the log says so, if nothing shows which shard is wrong', async () => {
   const log: string[] = [];
   const fleet = await audited([undefined, always], { log });
   const { failed } = await dispatch({ fleet, ...rowFor(2) });
@@ -152,7 +152,7 @@ test('if nothing shows who is wrong, no shard is cordoned and the log says so', 
   );
 });
 
-test('-0 and 0 are different answers', async () => {
+test('the answers -0 and 0 differ', async () => {
   const zero = (value: number) => lying((rows) => rows.fill(value));
   const fleet = await audited([zero(0), zero(-0), zero(0)]);
   const { answers } = await dispatch({ fleet, ...rowFor(2) });
@@ -178,13 +178,13 @@ describe('an audited call is answered whatever the second replica does', () => {
     }
   });
 
-  test('a number that is not finite is blamed on its shard there too', async () => {
+  test('and the second replica is cordoned after a number that is not finite', async () => {
     const fleet = await audited([lying((rows) => rows.fill(Number.POSITIVE_INFINITY)), undefined]);
     await expectRight(rowFor(2), await dispatch({ fleet, ...rowFor(2) }));
     expect(states(fleet)).toEqual(['cordoned', 'available']);
   });
 
-  test('answers of lower rungs are not compared', async () => {
+  test('and answers of lower rungs are not compared', async () => {
     const worse = await createTestShard({ model: { ...model, standby: true } });
     const members = [
       memberOf('a', await createTestShard(), slow(20)),
@@ -228,7 +228,7 @@ test('a caller that gives up does not wait for the judgement', async () => {
 describe('a third replica that does not answer', () => {
   const sample = { policy: { auditShare: 0.5 } };
 
-  test('delays the caller no longer than a lost call does; the wrong shard is found all the same', async () => {
+  test('delays the caller no longer than a lost call, and the wrong shard is still found', async () => {
     const fleet = await audited([at([0]), undefined, hanging()], sample);
     const startedAt = performance.now();
     const { failed } = await dispatch({ fleet, ...rowFor(2) });
@@ -238,7 +238,7 @@ describe('a third replica that does not answer', () => {
     expect(states(fleet).slice(1)).toEqual(['available', 'available']);
   });
 
-  test('does not end the judgement if every answer is to be confirmed', async () => {
+  test('does not end the judgement if every call is audited', async () => {
     const fleet = await audited([at([0]), undefined, hanging()]);
     const startedAt = performance.now();
     await expectRight(rowFor(2), await dispatch({ fleet, ...rowFor(2) }));
@@ -246,7 +246,7 @@ describe('a third replica that does not answer', () => {
     expect(stateOf(fleet, 'a')).toBe('cordoned');
   });
 
-  test('is followed by another, which is asked for the row as it was although the step has gone on', async () => {
+  test('is followed by another third replica, which gets the row as it was although the step has gone on', async () => {
     const fleet = await audited([always, undefined, hanging(), slow(30)], sample);
     const asked = rowFor(2);
     await dispatch({ fleet, ...asked });
@@ -260,7 +260,7 @@ describe('a frame that no single other shard could answer', () => {
   const left = () => createTestShard({ units: unitsOf([0, 1, 2]) });
   const right = () => createTestShard({ units: unitsOf([3, 4, 5]) });
 
-  test('is compared with all shards that hold parts of it if every answer is to be confirmed', async () => {
+  test('is compared with all shards that hold parts of it if every call is audited', async () => {
     const members = [
       memberOf('whole', await createTestShard()),
       memberOf('left', await left()),
@@ -272,7 +272,7 @@ describe('a frame that no single other shard could answer', () => {
     expect(states(fleet)).toEqual(['available', 'available', 'cordoned']);
   });
 
-  test('is compared with one of them, drawn at random, if it belongs to a sample', async () => {
+  test('is compared with one of these shards, drawn at random, if a share of the calls is audited', async () => {
     const members = [
       memberOf('whole', await createTestShard()),
       memberOf('left', await left()),
@@ -287,17 +287,20 @@ describe('a frame that no single other shard could answer', () => {
     await expectRight(asked, await dispatch({ fleet, ...asked }));
   });
 
-  test.each([1, 0.5])('is audited too if some of its rows have no second replica: %f', async (auditShare) => {
-    const members = [memberOf('whole', await createTestShard()), memberOf('left', await left())];
-    const fleet = await fleetOf(members, { policy: { auditShare } });
-    const asked = step(30, 2);
-    await expectRight(asked, await dispatch({ fleet, ...asked }));
-    expect(fleet.calls).toMatchObject({ audited: 1, mismatches: 0 });
-    const inLeft = [...asked.assignment.experts].filter((expert) => expert < 3).length;
-    expect(fleet.status().map(({ counters }) => counters.rows)).toEqual([60, inLeft]);
-  });
+  test.each([1, 0.5])(
+    'is audited even if some of its rows have no second replica, with a share of %f',
+    async (auditShare) => {
+      const members = [memberOf('whole', await createTestShard()), memberOf('left', await left())];
+      const fleet = await fleetOf(members, { policy: { auditShare } });
+      const asked = step(30, 2);
+      await expectRight(asked, await dispatch({ fleet, ...asked }));
+      expect(fleet.calls).toMatchObject({ audited: 1, mismatches: 0 });
+      const inLeft = [...asked.assignment.experts].filter((expert) => expert < 3).length;
+      expect(fleet.status().map(({ counters }) => counters.rows)).toEqual([60, inLeft]);
+    },
+  );
 
-  test('is answered by other shards altogether once the part that was compared shows that its shard is wrong', async () => {
+  test('is answered by other shards only, if the compared part shows that its shard is wrong', async () => {
     const members = [
       memberOf('whole', await createTestShard(), always),
       memberOf('left', await left()),
@@ -313,7 +316,7 @@ describe('a frame that no single other shard could answer', () => {
   });
 });
 
-test('while a shard is away, the share of audited calls is still what the policy asks for', async () => {
+test('the share of audited calls is that of the policy even while a shard is away', async () => {
   const random = uniform(4);
   const members = [
     memberOf('a', await createTestShard({ units: unitsOf([0, 1, 2]) })),

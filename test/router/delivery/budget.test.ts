@@ -5,7 +5,7 @@ import { Budget } from '../../../router/delivery/budget.ts';
 /** What may be saved. */
 const saved = 20;
 
-test('of any run of calls no more than the share is spent, and what was saved', () => {
+test('any run of calls spends at most its share and the saved extra calls', () => {
   const shares = fc.constantFrom(0.001, 0.05, 0.3, 1);
   const attempts = fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 600 });
   fc.assert(
@@ -28,7 +28,7 @@ test('of any run of calls no more than the share is spent, and what was saved', 
   );
 });
 
-test('a share that is asked for all the time is given', () => {
+test('the whole share is spent if every call requests an extra call', () => {
   const budget = new Budget(0.05);
   let spent = 0;
   for (let i = 0; i < 10_000; i++) {
@@ -39,11 +39,11 @@ test('a share that is asked for all the time is given', () => {
   expect(spent).toBeLessThanOrEqual(502);
 });
 
-test('the first late call of all can be hedged', () => {
+test('the very first call can be hedged', () => {
   expect(new Budget(0.05).spend()).toBe(true);
 });
 
-test('a share of 0 allows none', () => {
+test('a share of 0 allows no extra call', () => {
   const budget = new Budget(0);
   for (let i = 0; i < 1_000; i++) budget.earn();
   expect(budget.spend()).toBe(false);

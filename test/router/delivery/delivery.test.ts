@@ -49,7 +49,7 @@ describe('if one replica fails, another answers with the same bits', () => {
     'invalid',
     'incompatible',
   ];
-  test.each(codes)('by %s', async (code) => {
+  test.each(codes)('after the error %s', async (code) => {
     const [a, b] = await twoShards();
     const fleet = await fleetOf([memberOf('a', a, failing(code)), memberOf('b', b)]);
     const asked = step(20, 3);
@@ -59,7 +59,7 @@ describe('if one replica fails, another answers with the same bits', () => {
     expect(stateOf(fleet, 'a')).toBe(code === 'internal' ? 'cordoned' : 'available');
   });
 
-  test('by a number that is not finite: it is cordoned and not asked again', async () => {
+  test('after a number that is not finite, and the shard is cordoned and not called again', async () => {
     const [a, b] = await twoShards();
     const log: string[] = [];
     const nan = lying((rows) => rows.fill(Number.NaN, 5, 6));
@@ -76,7 +76,7 @@ describe('if one replica fails, another answers with the same bits', () => {
     );
   });
 
-  test('by an answer of the wrong size, which counts as wrong', async () => {
+  test('after an answer of the wrong size, and the shard is cordoned', async () => {
     const [a, b] = await twoShards();
     const short = () => async () => ({ rows: new Uint8Array(4), runMs: 0, queueMs: 0 });
     const fleet = await fleetOf([memberOf('a', a, short), memberOf('b', b)]);
@@ -84,7 +84,7 @@ describe('if one replica fails, another answers with the same bits', () => {
     expect(stateOf(fleet, 'a')).toBe('cordoned');
   });
 
-  test('by a connection that breaks during the call', async () => {
+  test('after the connection breaks during the call', async () => {
     const [a, b] = await twoShards();
     const seen: HandlerContext[] = [];
     const relay = await startRelay({ to: (await serve(a, hanging(seen))).address });
@@ -98,7 +98,7 @@ describe('if one replica fails, another answers with the same bits', () => {
     expect(fleet.calls).toMatchObject({ retried: 1, hedged: 0 });
   });
 
-  test('by a shard that leaves service during the call', async () => {
+  test('after the shard leaves service during the call', async () => {
     const [a, b] = await twoShards();
     const seen: HandlerContext[] = [];
     const leaving = await serve(a, hanging(seen));
@@ -109,7 +109,7 @@ describe('if one replica fails, another answers with the same bits', () => {
     await expectRight(rowFor(1), await pending);
   });
 
-  test('a frame is split among shards that together hold its experts', async () => {
+  test('and a frame is split among several shards if no other shard holds all its experts', async () => {
     const whole = await createTestShard();
     const left = await createTestShard({ units: unitsOf([0, 1, 2]) });
     const right = await createTestShard({ units: unitsOf([2, 3, 4, 5]) });
@@ -123,7 +123,7 @@ describe('if one replica fails, another answers with the same bits', () => {
     expect(callsOf(fleet)).toEqual({ whole: 1, left: 1, right: 1 });
   });
 
-  test('after two replicas have failed, the third is asked', async () => {
+  test('and the third replica is called if two have failed', async () => {
     const [a, b] = await twoShards();
     const c = await createTestShard();
     const fleet = await fleetOf([
@@ -137,7 +137,7 @@ describe('if one replica fails, another answers with the same bits', () => {
 });
 
 describe('busy shards', () => {
-  test('are waited for as long as they say if all replicas are busy', async () => {
+  test('are called again after their retryAfterMs if all replicas are busy', async () => {
     const [a, b] = await twoShards();
     const busy = () => failing('busy', { times: 1, retryAfterMs: 30 });
     const fleet = await fleetOf([memberOf('a', a, busy()), memberOf('b', b, busy())]);
@@ -147,7 +147,7 @@ describe('busy shards', () => {
     expect(fleet.counters.calls).toBe(3);
   });
 
-  test('fail the row with their hint if the deadline comes first', async () => {
+  test('fail the row with their retryAfterMs if the deadline comes first', async () => {
     const [a, b] = await twoShards();
     const busy = failing('busy', { retryAfterMs: 50 });
     const fleet = await fleetOf([memberOf('a', a, busy), memberOf('b', b, busy)]);
@@ -156,7 +156,7 @@ describe('busy shards', () => {
     expect(answers).toEqual(new Float32Array(hidden));
   });
 
-  test('do not keep a row from a replica that answers again', async () => {
+  test('do not delay a row that another replica can answer again', async () => {
     const [a, b] = await twoShards();
     const fleet = await fleetOf([
       memberOf('a', a, failing('unavailable', { times: 1 })),
@@ -165,7 +165,7 @@ describe('busy shards', () => {
     await expectRight(rowFor(0), await dispatch({ fleet, ...rowFor(0), deadlineMs: 60_000 }));
   });
 
-  test('a row that no shard can answer fails alone, and both shards stay in service', async () => {
+  test('and a row that no shard can answer: the row fails alone, and both shards stay in service', async () => {
     const [a, b] = await twoShards();
     const poisoned: Change = (real) => async (params, context) => {
       const { rows } = params;
@@ -193,7 +193,7 @@ describe('busy shards', () => {
 });
 
 describe('a late call', () => {
-  test('is sent to another replica once; the first answer counts and the other call is cancelled', async () => {
+  test('is sent to one other replica; the first answer is used and the other call is cancelled', async () => {
     const [a, b] = await twoShards();
     const seen: HandlerContext[] = [];
     const fleet = await fleetOf([socketOf(await serve(a, hanging(seen))), socketOf(await serve(b))], {
@@ -207,7 +207,7 @@ describe('a late call', () => {
     expect(fleet.status().map(({ inFlight }) => inFlight)).toEqual([0, 0]);
   });
 
-  test('may still answer first; then the hedge is cancelled', async () => {
+  test('may still be answered first, and then the hedge is cancelled', async () => {
     const [a, b] = await twoShards();
     const seen: HandlerContext[] = [];
     const fleet = await fleetOf(
@@ -227,7 +227,7 @@ describe('a late call', () => {
     await expect.poll(() => seen[0]?.aborted).toBe(true);
   });
 
-  test('without a budget is sent again only once it counts as lost', async () => {
+  test('is sent again only when it counts as lost, if there is no hedge budget', async () => {
     const [a, b] = await twoShards();
     const fleet = await fleetOf([memberOf('a', a, hanging()), memberOf('b', b)]);
     const startedAt = performance.now();
@@ -236,7 +236,7 @@ describe('a late call', () => {
     expect(fleet.calls).toMatchObject({ hedged: 0, hedgeWins: 0, retried: 1 });
   });
 
-  test('is never sent elsewhere if there is no other replica', async () => {
+  test('is sent to no other shard if there is no other replica', async () => {
     const only = await createTestShard({ units: unitsOf([0, 1, 2]) });
     const rest = await createTestShard({ units: unitsOf([2, 3, 4, 5]) });
     const seen: HandlerContext[] = [];
@@ -248,7 +248,7 @@ describe('a late call', () => {
     expect(seen).toEqual([]);
   });
 
-  test('that is answered in time causes no other call', async () => {
+  test('causes no other call if it is answered in time', async () => {
     const [a, b] = await twoShards();
     const fleet = await fleetOf([memberOf('a', a), memberOf('b', b)], { policy: hedging });
     for (let i = 0; i < 100; i++) fleet.latencies.decode.late.learn(1_000);
@@ -257,7 +257,7 @@ describe('a late call', () => {
     expect(fleet.calls).toMatchObject({ hedged: 0, retried: 0 });
   });
 
-  test('causes no more hedges than the budget allows, although one replica is always late', async () => {
+  test('causes no more hedges than the budget allows, even if one replica is always late', async () => {
     const [a, b] = await twoShards();
     const fleet = await fleetOf([memberOf('a', a, slow(8)), memberOf('b', b, slow(8))], { policy: hedging });
     for (let i = 0; i < 3_000; i++) fleet.latencies.decode.late.learn(1);
@@ -266,7 +266,7 @@ describe('a late call', () => {
     expect(fleet.calls.hedged).toBeLessThanOrEqual(1 + 0.05 * 27);
   });
 
-  test('whose number is not finite is blamed on its shard although it was hedged', async () => {
+  test('that returns a number that is not finite cordons its shard although the call was hedged', async () => {
     const [a, b] = await twoShards();
     const nan = lying((rows) => rows.fill(Number.NaN));
     let isSent = false;
@@ -285,7 +285,7 @@ describe('a late call', () => {
     expect(stateOf(fleet, 'a')).toBe('cordoned');
   });
 
-  test('is sent again to another replica that was busy', async () => {
+  test('is sent again to another replica that was busy at first', async () => {
     const [a, b] = await twoShards();
     const fleet = await fleetOf(
       [memberOf('a', a, hanging()), memberOf('b', b, failing('busy', { times: 1, retryAfterMs: 10 }))],
@@ -294,7 +294,7 @@ describe('a late call', () => {
     await expectRight(rowFor(0), await dispatch({ fleet, ...rowFor(0), deadlineMs: 60_000 }));
   });
 
-  test('is answered even if both replicas fail but come back', async () => {
+  test('is answered if both replicas fail and come back', async () => {
     const [a, b] = await twoShards();
     const lateAndLost = failing('unavailable', { times: 1 });
     const fleet = await fleetOf(
@@ -313,7 +313,7 @@ describe('a late call', () => {
     await expectRight(rowFor(0), await dispatch({ fleet, ...rowFor(0), deadlineMs: 60_000 }));
   });
 
-  test('that no replica answers is not counted as a win of the hedge', async () => {
+  test('counts as no hedge win if no replica answers it', async () => {
     const [a, b] = await twoShards();
     const fleet = await fleetOf([memberOf('a', a, hanging()), memberOf('b', b, hanging())], {
       policy: hedging,
@@ -323,7 +323,7 @@ describe('a late call', () => {
     expect(fleet.calls).toMatchObject({ hedged: 1, hedgeWins: 0 });
   });
 
-  test('is waited for and not replaced by a lower rung while its hedge fails', async () => {
+  test('is not replaced by a lower rung if its hedge fails', async () => {
     const [a, b] = await twoShards();
     let [turn, sent] = [0, 0];
     const late = heldUntil(() => sent >= turn);
@@ -347,7 +347,7 @@ describe('a late call', () => {
 });
 
 describe('a shard that alone holds an expert', () => {
-  test('answers when it comes back in time, at another port too', async () => {
+  test('answers if it comes back in time, also at another port', async () => {
     const only = await createTestShard();
     const seen: HandlerContext[] = [];
     const first = await serve(only, hanging(seen));
@@ -361,7 +361,7 @@ describe('a shard that alone holds an expert', () => {
     await expectRight(rowFor(3), await pending);
   });
 
-  test('fails the row if it is not back when patience ends, naming expert and layer', async () => {
+  test('fails the row with an error that names expert and layer if it is not back when patience ends', async () => {
     const only = await createTestShard();
     const seen: HandlerContext[] = [];
     const server = await listen({
@@ -384,7 +384,7 @@ describe('a shard that alone holds an expert', () => {
     expect(performance.now() - startedAt).toBeLessThan(9_000); // its deadline is 10 s
   });
 
-  test('answers when it is back although another shard stays away', async () => {
+  test('answers when it is back, even if another shard stays away', async () => {
     const back = await createTestShard({ units: unitsOf([0, 1, 2]) });
     const gone = await createTestShard({ units: unitsOf([3, 4, 5]) });
     const [behindBack, behindGone] = [await serve(back), await serve(gone)];
@@ -415,7 +415,7 @@ describe('a shard that alone holds an expert', () => {
     expect(failed.get(0)?.message).toContain('expert 2 of layer 1 gave a number that is not finite');
   });
 
-  test('is not asked again after the deadline', async () => {
+  test('is not called again after the deadline', async () => {
     const fleet = await fleetOf([memberOf('a', await createTestShard(), hanging())]);
     const { failed } = await dispatch({ fleet, ...rowFor(2), deadlineMs: 30 });
     expect(failed.get(0)).toMatchObject({ code: 'deadline' });
@@ -448,7 +448,7 @@ describe('a caller that gives up ends everything', () => {
     return process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
   }
 
-  test('while a call and its hedge are under way', async () => {
+  test('if a call and its hedge are under way', async () => {
     const [a, b] = await twoShards();
     const seen: HandlerContext[] = [];
     const members = [memberOf('a', a, hanging(seen)), memberOf('b', b, hanging(seen))];
@@ -458,13 +458,13 @@ describe('a caller that gives up ends everything', () => {
     expect(fleet.counters.failures).toBe(0);
   });
 
-  test('while a busy shard is waited for', async () => {
+  test('if the row waits for a busy shard', async () => {
     const busy = failing('busy', { retryAfterMs: 20_000 });
     const fleet = await fleetOf([memberOf('a', await createTestShard(), busy)]);
     expect(await abortWhen(fleet, () => fleet.counters.failures === 1)).toBeLessThan(10_000);
   });
 
-  test('while a lost shard is waited for', async () => {
+  test('if the row waits for a lost shard', async () => {
     const server = await serve(await createTestShard());
     const fleet = await fleetOf([socketOf(server)], { policy: { patienceMs: 20_000 } });
     await server.close({ graceMs: 0 });

@@ -36,7 +36,7 @@ test.each([
   expect(alternative(held, Uint8Array.of(4, level))).toBe(expected);
 });
 
-test('what is allowed to a row is no alternative while another call for it is under way', () => {
+test('a lower rung is no alternative while another call for the row is under way', () => {
   const ledger = ledgerOf({ held: { 0: { exact: [b] } }, rows: [[0]] });
   const call = { ...firstAttempt, type: 'call', shard: b, frame, slots: [0], attempt: firstAttempt } as const;
   const watch = { sentAt: 0, wake: 'lost', wakeAt: 0, lostAt: 0, isHedged: false } as const;
@@ -45,13 +45,13 @@ test('what is allowed to a row is no alternative while another call for it is un
   expect(alternativeTo(ledger, frame, a, { ...firstAttempt, beside: [{ ...call, ...watch }] })).toBe('none');
 });
 
-test('a call is looked at when it is late; if only a lower rung could serve it, much later', () => {
+test('a call is looked at when it is late, or three times as late as lost if only a lower rung could serve it', () => {
   const times = { lateMs: 10, lostMs: 80 };
   expect(watchOf('replica', times, 5)).toEqual({ wake: 'late', wakeAt: 15, lostAt: 85 });
   expect(watchOf('lower_rung', times, 5)).toEqual({ wake: 'silent', wakeAt: 245, lostAt: 245 });
 });
 
-test('a late call costs the budget a hedge, a lost one is retried without asking the budget', () => {
+test('a late call spends a hedge of the budget, and a lost call is retried without the budget', () => {
   expect(secondCall('late', () => true)).toBe('hedge');
   expect(secondCall('late', () => false)).toBe('not_yet');
   const never = () => {

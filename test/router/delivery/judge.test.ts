@@ -19,7 +19,7 @@ function after(evidence: Partial<Evidence>, thirds = [c, d]) {
   return nextStep(difference, thirds, { ...noEvidence(), ...evidence });
 }
 
-test('third replicas are asked one after another, and the first that agrees with one of the two decides', () => {
+test('third replicas are called one after another until one agrees with one of the two shards, and the other shard is wrong', () => {
   expect(after({})).toEqual({ type: 'ask_third', shard: c });
   expect(after({ thirds: [one] })).toEqual({ type: 'verdict', wrongShard: b });
   expect(after({ thirds: [two] })).toEqual({ type: 'verdict', wrongShard: a });
@@ -28,7 +28,7 @@ test('third replicas are asked one after another, and the first that agrees with
   expect(after({ thirds: [three, undefined] })).toEqual({ type: 'ask_again' });
 });
 
-test('then the shard that does not repeat its own answer is wrong; no answer is not a wrong one', () => {
+test('if no third replica decides, the shard that does not repeat its answer is wrong; a missing answer does not count', () => {
   const repeated = (...repeats: [Float32Array | undefined, Float32Array | undefined]) =>
     after({ repeats }, []);
   expect(repeated(three, two)).toEqual({ type: 'verdict', wrongShard: a });
@@ -38,7 +38,7 @@ test('then the shard that does not repeat its own answer is wrong; no answer is 
   }
 });
 
-test('then the one that fails a golden row; if neither does, nothing shows who is wrong', () => {
+test('if both repeat their answers, the shard that fails a golden row is wrong; without such a shard there is no verdict', () => {
   const golden = (...failedGolden: boolean[]) => after({ repeats: [one, two], failedGolden }, []);
   expect(golden(true)).toEqual({ type: 'verdict', wrongShard: a });
   expect(golden(false)).toEqual({ type: 'ask_golden', shard: b });
@@ -46,7 +46,7 @@ test('then the one that fails a golden row; if neither does, nothing shows who i
   expect(golden(false, false)).toEqual(atOdds);
 });
 
-test('answers differ by their bits, at slots that two shards have answered exactly', () => {
+test('two answers differ if their bits differ at a slot that two shards have answered exactly', () => {
   const piece = (of: Piece['shard'], slots: number[], ...values: number[]): Piece => {
     return { shard: of, slots, rows: Float32Array.from(values) };
   };
@@ -59,7 +59,7 @@ test('answers differ by their bits, at slots that two shards have answered exact
   expect(differ(piece(a, [0], 1), piece(b, [0], 2), false)).toBeUndefined();
 });
 
-test('everything that a wrong shard has answered is doubtful', () => {
+test('all answers of a wrong shard are dropped, and slots that only it has answered are returned', () => {
   const mine = { shard: a, slots: [0, 1], rows: Float32Array.of(1, 1) };
   const retried = { shard: c, slots: [2], rows: three };
   const opinion = { shard: b, slots: [0], rows: two };
@@ -67,7 +67,7 @@ test('everything that a wrong shard has answered is doubtful', () => {
   expect(without(b, [mine, retried], [opinion])).toEqual({ believed: [mine, retried], rest: [] });
 });
 
-test('all slots with another replica are doubted if every call is audited, else those of one of its holders', () => {
+test('the doubted slots are all slots with another replica if every call is audited, else those that one drawn replica holds', () => {
   const others = [[], [b], [b, c], [c]];
   const doubted = (auditShare: number, draw: number) =>
     doubtedSlots([0, 1, 2, 3], (slot) => others[slot]!, { auditShare, random: () => draw });

@@ -12,7 +12,7 @@ test.each([0, 5, 1.5])('there is no rung %d', (level) => {
   expect(() => rungAt(level)).toThrow(RangeError);
 });
 
-test('the best replicas are usable, of the best kind there is, and no worse than the level allows', () => {
+test('bestReplicas returns the usable replicas of the best kind that the level allows', () => {
   const shards = fc.array(fc.nat(20), { maxLength: 4 });
   fc.assert(
     fc.property(

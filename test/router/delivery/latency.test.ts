@@ -4,18 +4,18 @@ import { MeanLatency, Quantile } from '../../../router/delivery/latency.ts';
 import { uniform } from '../../support/random.ts';
 
 describe('a shard’s mean', () => {
-  test('is what is typical until something is learnt', () => {
+  test('is the typical value before the first call', () => {
     expect(new MeanLatency().at(5, 3)).toBe(3);
   });
 
-  test('follows its calls, the newest at a tenth', () => {
+  test('moves by a tenth of the difference towards each call', () => {
     const mean = new MeanLatency();
     mean.learn(10, 0, 1);
     mean.learn(20, 0, 1);
     expect(mean.at(0, 1)).toBeCloseTo(11, 9);
   });
 
-  test('lies between the least and the most that was learnt or typical, whatever comes when', () => {
+  test('lies between the smallest and the largest of all calls and typical values', () => {
     const call = fc.record({ ms: fc.double({ min: 0.01, max: 1e4, noNaN: true }), after: fc.nat(5_000) });
     fc.assert(
       fc.property(
@@ -37,7 +37,7 @@ describe('a shard’s mean', () => {
     );
   });
 
-  test('of a shard that was slow fades to what is typical by half in two seconds', () => {
+  test('of a slow shard fades towards the typical value by half in two seconds', () => {
     const mean = new MeanLatency();
     mean.learn(101, 0, 1);
     expect(mean.at(2_000, 1)).toBeCloseTo(51, 6);
@@ -45,7 +45,7 @@ describe('a shard’s mean', () => {
     expect(mean.at(60_000, 1)).toBeCloseTo(1, 3);
   });
 
-  test('goes on from where it has faded to: one good call does not bring an old delay back', () => {
+  test('continues from the faded value, so that a fast call does not bring an old delay back', () => {
     const mean = new MeanLatency();
     mean.learn(1_000, 0, 1);
     mean.learn(1, 60_000, 1);
@@ -58,7 +58,7 @@ describe('a shard’s mean', () => {
     expect(mean.at(60_000, 10)).toBe(1);
   });
 
-  test('is raised by a call that was given up, never lowered', () => {
+  test('is raised and never lowered by a call that was given up', () => {
     const mean = new MeanLatency();
     mean.learn(10, 0, 1);
     mean.learnAtLeast(4, 0, 1);
@@ -78,7 +78,7 @@ describe('a running quantile', () => {
       (q) => (q < 0.9 ? 1 + q / 0.9 : 50 + 100 * (q - 0.9)),
     ],
   ];
-  test.each(draws)('of a distribution that is %s converges', (_name, draw, exact) => {
+  test.each(draws)('of a distribution that is %s converges to the exact quantile', (_name, draw, exact) => {
     for (const [seed, q] of [0.5, 0.95].entries()) {
       const quantile = new Quantile(q);
       const next = uniform(seed + 1);
@@ -92,7 +92,7 @@ describe('a running quantile', () => {
     }
   });
 
-  test('is not known before a hundred calls, and finite and positive from then on', () => {
+  test('is undefined before a hundred calls, and finite and positive from then on', () => {
     const values = fc.array(fc.double({ min: 0, max: 1e9, noNaN: true }), { minLength: 100, maxLength: 300 });
     fc.assert(
       fc.property(values, (learnt) => {

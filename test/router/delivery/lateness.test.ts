@@ -11,21 +11,21 @@ function lateAfter(ms: number): Quantile {
   return late;
 }
 
-test('before calls were timed, a call is late after 50 ms and lost after 400', () => {
+test('a call is late after 50 ms and lost after 400 ms until calls were timed', () => {
   expect(lateness({ late: new Quantile(0.95) })).toEqual({ lateMs: 50, lostMs: 400 });
 });
 
-test('late is what few calls take, lost is eight times as long', () => {
+test('a call is late after the time that few calls take, and lost after eight times as long', () => {
   const { lateMs, lostMs } = lateness({ late: lateAfter(10) });
   expect(lateMs).toBeCloseTo(10, 0);
   expect(lostMs / 80).toBeCloseTo(1, 1);
 });
 
-test('of very fast calls none is late before 1.5 ms, nor lost before 40', () => {
+test('a call is late after at least 1.5 ms and lost after at least 40 ms, however fast calls are', () => {
   expect(lateness({ late: lateAfter(0.1) })).toEqual({ lateMs: 1.5, lostMs: 40 });
 });
 
-test('a call is never lost before it is late, and late no sooner where calls take longer', () => {
+test('a call is never lost before it is late, and is late no sooner if calls take longer', () => {
   fc.assert(
     fc.property(fc.double({ min: 0.01, max: 1e5, noNaN: true }), (ms) => {
       const { lateMs, lostMs } = lateness({ late: lateAfter(ms) });
@@ -37,7 +37,7 @@ test('a call is never lost before it is late, and late no sooner where calls tak
   );
 });
 
-test('a wait ends after its time', async () => {
+test('a wait for a call resolves when its time has passed', async () => {
   const startedAt = performance.now();
   expect(await wait(15, new Promise(() => {}))).toBeUndefined();
   expect(performance.now() - startedAt).toBeGreaterThan(14);
@@ -51,7 +51,7 @@ test.each([
       throw new Error('failed');
     },
   ],
-])('a wait for a call that has %s never ends', async (_name, call) => {
+])('a wait for a call that has %s never resolves', async (_name, call) => {
   let ended = false;
   void wait(5, call()).then(() => {
     ended = true;
@@ -60,7 +60,7 @@ test.each([
   expect(ended).toBe(false);
 });
 
-test('an answer that lies in the socket when a blocked thread wakes is not late', async () => {
+test('an answer that is in the socket when a blocked thread continues is not late', async () => {
   const { port1, port2 } = new MessageChannel();
   const answer = new Promise<unknown>((resolve) => {
     port2.once('message', resolve);

@@ -1,5 +1,5 @@
 // Ledgers over shards that are plain data, for tests of the rules of delivery: no timers, no sockets, no promises.
-import { Budget } from '../../../router/delivery/budget.ts';
+import { Budget, Sample } from '../../../router/delivery/budget.ts';
 import type { Replicas } from '../../../router/delivery/ladder.ts';
 import { Quantile } from '../../../router/delivery/latency.ts';
 import {
@@ -12,7 +12,6 @@ import {
   openLedger,
 } from '../../../router/delivery/ledger.ts';
 import { next } from '../../../router/delivery/next.ts';
-import { Sample } from '../../../router/delivery/sample.ts';
 import type { Fleet } from '../../../router/fleet.ts';
 import type { Shard } from '../../../router/shards/shard.ts';
 
@@ -50,7 +49,7 @@ export function ledgerOf({
     replicated: Object.values(held).some(({ exact = [] }) => exact.length > 1),
     random: () => 0,
     hedges: Object.assign(budget, { spend: () => hedges-- > 0 }),
-    audits: new Sample({ share: auditShare, random: () => 0.5 }),
+    audits: new Sample(auditShare, () => 0.5),
     latencies: { decode: quantiles(), prefill: quantiles() },
     policy: { hedgeBudget: 0, auditShare, patienceMs },
     calls: { retried: 0, hedged: 0, hedgeWins: 0, audited: 0, mismatches: 0 },

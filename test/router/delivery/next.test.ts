@@ -16,7 +16,7 @@ function waitOf({ open }: Ledger): Wait {
   return wait;
 }
 
-test('if every shard answers in time, each frame is one send and one answer', () => {
+test('each frame is one send and one answer if every shard answers in time', () => {
   const ledger = ledgerOf({
     held: { 0: { exact: [a] }, 1: { exact: [b] } },
     rows: [
@@ -33,7 +33,7 @@ test('if every shard answers in time, each frame is one send and one answer', ()
 });
 
 describe('a call that fails', () => {
-  test('is retried at another replica, and fails for good if there is none and no patience', () => {
+  test('is retried at another replica, and fails for good if no replica is left and the patience is 0', () => {
     const ledger = ledgerOf({ held: { 0: both }, rows: [[0]], patienceMs: 0 });
     begin(ledger);
     expect(told(next(ledger, { type: 'failed', call: callAt(ledger, 'a'), error: lost }))).toEqual([
@@ -45,7 +45,7 @@ describe('a call that fails', () => {
     expect(ledger.step.fleet.calls.retried).toBe(2);
   });
 
-  test('by `internal` is blamed on the first shard; after the second, each slot travels alone', () => {
+  test('by `internal` is blamed on the first shard, and each slot is sent alone after the second shard', () => {
     const ledger = ledgerOf({ held: { 0: both }, rows: [[0], [0]] });
     begin(ledger);
     const fail = (address: string) =>
@@ -58,7 +58,7 @@ describe('a call that fails', () => {
     expect(isDone(ledger)).toBe(true);
   });
 
-  test('after the caller has given up is not retried', () => {
+  test('is not retried if the caller has given up', () => {
     const ledger = ledgerOf({ held: { 0: both }, rows: [[0]] });
     begin(ledger);
     ledger.isAborted = true;
@@ -68,7 +68,7 @@ describe('a call that fails', () => {
 });
 
 describe('a call that is late', () => {
-  test('is hedged if the budget allows; the first answer wins and the other call is cancelled', () => {
+  test('is hedged if the budget allows, and the first answer cancels the other call', () => {
     const ledger = ledgerOf({ held: { 0: both }, rows: [[0]], hedges: 1 });
     begin(ledger);
     const first = callAt(ledger, 'a');
@@ -81,7 +81,7 @@ describe('a call that is late', () => {
     expect(ledger.pieces).toHaveLength(1);
   });
 
-  test('may still win, and then the hedge is cancelled', () => {
+  test('may still be answered first, and then the hedge is cancelled', () => {
     const ledger = ledgerOf({ held: { 0: both }, rows: [[0]], hedges: 1 });
     begin(ledger);
     at(ledger, 50, { type: 'overdue', call: callAt(ledger, 'a') });
@@ -89,7 +89,7 @@ describe('a call that is late', () => {
     expect(ledger.step.fleet.calls).toMatchObject({ hedged: 1, hedgeWins: 0 });
   });
 
-  test('without a budget is retried when it counts as lost', () => {
+  test('is retried when it counts as lost, if there is no hedge budget', () => {
     const ledger = ledgerOf({ held: { 0: both }, rows: [[0]] });
     begin(ledger);
     const first = callAt(ledger, 'a');
@@ -99,7 +99,7 @@ describe('a call that is late', () => {
     expect(ledger.step.fleet.calls).toMatchObject({ hedged: 0, retried: 1 });
   });
 
-  test('is cancelled once several shards have answered all its slots between them, and not before', () => {
+  test('is cancelled only when several shards together have answered all its slots', () => {
     const held = { 0: { exact: [a, b] }, 1: { exact: [a, c] } };
     const ledger = ledgerOf({ held, rows: [[0], [1]], hedges: 1 });
     begin(ledger);
@@ -111,7 +111,7 @@ describe('a call that is late', () => {
     expect(told(next(ledger, answer(callAt(ledger, 'c'))))).toEqual(['cancel a beaten']);
   });
 
-  test('and then fails keeps what its hedge has answered, and asks anew for the rest', () => {
+  test('and then fails keeps the slots that its hedge has answered, and its other slots are sent again', () => {
     const held = { 0: { exact: [a, b] }, 1: { exact: [a, c] } };
     const ledger = ledgerOf({ held, rows: [[0], [1]], hedges: 1 });
     begin(ledger);
@@ -121,7 +121,7 @@ describe('a call that is late', () => {
     expect(told(failed)).toEqual(['cancel c', 'send c 1']);
   });
 
-  test('and whose hedge is late too is cancelled with it by the third answer', () => {
+  test('is cancelled together with its late hedge by the answer of a third shard', () => {
     const ledger = ledgerOf({ held: { 0: { exact: [a, b, c] } }, rows: [[0]], hedges: 2 });
     begin(ledger);
     at(ledger, 50, { type: 'overdue', call: callAt(ledger, 'a') });
@@ -131,7 +131,7 @@ describe('a call that is late', () => {
     expect(isDone(ledger)).toBe(true);
   });
 
-  test('is waited for if its hedge fails for good', () => {
+  test('goes on if its hedge fails for good', () => {
     const ledger = ledgerOf({ held: { 0: both }, rows: [[0]], hedges: 1 });
     begin(ledger);
     at(ledger, 50, { type: 'overdue', call: callAt(ledger, 'a') });
@@ -140,7 +140,7 @@ describe('a call that is late', () => {
     expect(ledger).toMatchObject({ failed: undefined, open: [{ shard: a }] });
   });
 
-  test('gives way to a lower rung after three times as long as a lost call, if there is no other exact replica', () => {
+  test('gives way to a lower rung after three times the time of a lost call, if there is no other exact replica', () => {
     const ledger = ledgerOf({
       held: { 0: { exact: [a], standby: [c] } },
       rows: [[0]],
@@ -156,7 +156,7 @@ describe('a call that is late', () => {
   });
 });
 
-test('slots without a replica wait for one to come back, once for all, and are asked for again', () => {
+test('slots without a replica wait until one is back, and are then sent again', () => {
   const held: Parameters<typeof ledgerOf>[0]['held'] = {};
   const ledger = ledgerOf({ held, rows: [[0]] });
   expect(told(begin(ledger))).toEqual(['wait 10 0']);
@@ -183,7 +183,7 @@ describe('an audited call', () => {
     return { ledger, audit, judged: told(next(ledger, answer(callAt(ledger, 'a')))) };
   }
 
-  test('is done when both answers agree', () => {
+  test('is done if both answers agree', () => {
     const ledger = ledgerOf({ ...setting, auditShare: 1 });
     begin(ledger);
     const audit = ledger.audits[0]!;
@@ -195,7 +195,7 @@ describe('an audited call', () => {
     expect(isDone(ledger)).toBe(true);
   });
 
-  test('is judged when they differ, and then the other answer is used', () => {
+  test('is judged if both answers differ, and the answer of the other shard is used', () => {
     const { ledger, audit, judged } = differing(1);
     expect(judged).toEqual(['judge a']);
     expect(told(next(ledger, { type: 'judged', audit, wrongShard: a }))).toEqual(['close a']);
@@ -203,7 +203,7 @@ describe('an audited call', () => {
     expect(ledger.step.fleet.calls).toMatchObject({ audited: 1, mismatches: 1, retried: 0 });
   });
 
-  test('of a sample is used as it is once a lost call would be given up', () => {
+  test('is used without an opinion after the time of a lost call, if only a share of the calls is audited', () => {
     const { ledger, audit } = differing(0.9);
     expect(audit.wakeAt).toBe(400);
     expect(told(at(ledger, 400, { type: 'unjudged', audit }))).toEqual(['close a']);
@@ -211,7 +211,7 @@ describe('an audited call', () => {
     expect(ledger.pieces).toMatchObject([{ shard: a }]);
   });
 
-  test('that was answered wrongly altogether is asked for again without that shard', () => {
+  test('is sent again without the wrong shard if only that shard has answered it', () => {
     const ledger = ledgerOf({
       held: { 0: { exact: [a, b] }, 1: { exact: [a] } },
       rows: [[0], [1]],
@@ -227,7 +227,7 @@ describe('an audited call', () => {
   });
 });
 
-test('whatever happens in whatever order, every slot is answered once or has failed, and then nothing is under way', () => {
+test('every slot is answered once or has failed, and nothing is under way then, after any events in any order', () => {
   const happening = fc.record({ pick: fc.nat(9), what: fc.nat(5), after: fc.nat(60) });
   const codes = ['unavailable', 'busy', 'internal', 'cancelled'] as const;
   fc.assert(

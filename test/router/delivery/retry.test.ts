@@ -20,13 +20,13 @@ test.each(rpcErrorCodes)(
   },
 );
 
-test('the second shard that fails a frame by `internal` is not blamed, and the slots travel alone', () => {
+test('the second shard that fails a frame by `internal` is not blamed, and each slot is then sent alone', () => {
   expect(isBlamed(wrong, second)).toBe(false);
   expect(afterFailure({ error: wrong, attempt: second, slots: 3, isOver: false })).toBe('each_alone');
   expect(afterFailure({ error: wrong, attempt: second, slots: 3, isOver: true })).toBe('each_alone');
 });
 
-test('a slot that is alone is asked of the next replica after any error but `internal`', () => {
+test('a slot that was sent alone is retried after any error except `internal`', () => {
   expect(afterFailure({ error: wrong, attempt: second, slots: 1, isOver: false })).toBe('retry');
   expect(afterFailure({ error: wrong, attempt: alone, slots: 1, isOver: false })).toBe('give_up');
   expect(isBlamed(wrong, alone)).toBe(false);

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { Sample } from '../../../router/delivery/sample.ts';
+import { Sample } from '../../../router/delivery/budget.ts';
 import { uniform } from '../../support/random.ts';
 
-test.each([1, 0.3])('the share that is asked for is taken, where %f of the calls can be', (able) => {
+test.each([1, 0.3])('the whole share of calls is taken if %f of the calls can be used', (able) => {
   const random = uniform(3);
-  const sample = new Sample({ share: 0.01, random });
+  const sample = new Sample(0.01, random);
   let taken = 0;
   for (let call = 0; call < 100_000; call++) {
     if (!sample.draw() || random() >= able) continue;
@@ -15,8 +15,8 @@ test.each([1, 0.3])('the share that is asked for is taken, where %f of the calls
   expect(taken).toBeLessThan(1_100);
 });
 
-test('what could not be taken for long is made up for once, not by a row of calls', () => {
-  const sample = new Sample({ share: 0.5, random: () => draws.shift() ?? 1 });
+test('only one call is made up for after a long time in which no call could be used', () => {
+  const sample = new Sample(0.5, () => draws.shift() ?? 1);
   const draws = [0, 0, 0, 0];
   for (let call = 0; call < 4; call++) expect(sample.draw()).toBe(true);
   expect(sample.draw()).toBe(true);

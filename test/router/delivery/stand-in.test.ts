@@ -31,7 +31,7 @@ describe('a slot whose expert has no replica', () => {
     expect(placed(2, [3, 1])).toMatchObject({ served: [], waiting: [0, 1], experts: [3, 2], degraded: [] });
   });
 
-  test('gets the best expert that has one and that the row does not have yet, with its weight', () => {
+  test('gets the best other expert with a replica that the row does not have yet, with the weight of that expert', () => {
     const weights = [1, Math.fround(0.1)];
     expect(placed(3, [3, 1, 0])).toEqual({
       served: [0, 1],
@@ -43,7 +43,7 @@ describe('a slot whose expert has no replica', () => {
     expect(placed(3, [1, 0])).toMatchObject({ served: [0, 1], experts: [1, 0] });
   });
 
-  test('waits if no expert is left, or goes without one if its row allows that', () => {
+  test('waits if no other expert is left, or does without an expert if its row allows that', () => {
     expect(placed(3, [3])).toMatchObject({ served: [0], waiting: [1], experts: [3, 2] });
     expect(placed(4, [3])).toMatchObject({ served: [0], waiting: [], experts: [3, 2], degraded: [[1, 4]] });
   });
@@ -52,14 +52,14 @@ describe('a slot whose expert has no replica', () => {
 describe('patience', () => {
   const ledger = () => ledgerOf({ held: {}, rows: [[0]] });
 
-  test('for busy shards lasts as long as the shortest hint, 100 ms without one and 5 ms at least', () => {
+  test('for busy shards is the shortest retryAfterMs, at least 5 ms, and 100 ms if there is none', () => {
     expect(patienceFor(ledger(), failedBy(busy(40), busy(30)))).toEqual({ ms: 30, until: undefined });
     expect(patienceFor(ledger(), failedBy(busy()))).toEqual({ ms: 100, until: undefined });
     expect(patienceFor(ledger(), failedBy(busy(0)))).toEqual({ ms: 5, until: undefined });
     expect(patienceFor(ledger(), failedBy(busy(1_000)))).toBeUndefined(); // the deadline comes first
   });
 
-  test('for shards that are away begins once, and ends before the deadline', () => {
+  test('for shards that are away begins once for the layer, and ends at the deadline at the latest', () => {
     const waiting = ledger();
     waiting.now = 50;
     expect(patienceFor(waiting, firstAttempt)).toEqual({ ms: 10, until: 250 });
@@ -80,13 +80,13 @@ describe('patience', () => {
     expect(patienceFor(waiting, firstAttempt)).toBeUndefined();
   });
 
-  test('is none after an error that no other replica can mend, or once the caller has given up', () => {
+  test('is undefined after an error that no other replica can mend, or if the caller has given up', () => {
     expect(patienceFor(ledger(), failedBy(busy(30), new RpcError('invalid', 'malformed')))).toBeUndefined();
     expect(patienceFor({ ...ledger(), isAborted: true }, failedBy(busy(30)))).toBeUndefined();
   });
 });
 
-test('slots fail by the error that no replica can mend, else by `busy`, else because nobody holds the expert', () => {
+test('slots fail with the error that no replica can mend, else with `busy`, else because no shard holds the expert', () => {
   const lost = new RpcError('unavailable', 'lost');
   const invalid = new RpcError('invalid', 'malformed');
   const errorAfter = (...errors: RpcError[]) => {
@@ -100,7 +100,7 @@ test('slots fail by the error that no replica can mend, else by `busy`, else bec
   expect(errorAfter(lost)).toMatchObject({ code: 'unavailable', message, cause: lost });
 });
 
-test('a row is back when all its experts have a replica that its ladder allows', () => {
+test('isBack is true if all experts of a row have a replica that its ladder allows', () => {
   const wait = { type: 'wait', slots: [0, 1], attempt: firstAttempt, ms: 10, until: 200 } as const;
   const back = (held: Parameters<typeof ledgerOf>[0]['held'], level = 0) =>
     isBack(ledgerOf({ held, rows: [[0, 1]], step: { ladder: Uint8Array.of(level) } }), wait);

@@ -32,7 +32,7 @@ function deadMembers(count: number) {
   return { members, attempts, most: () => most };
 }
 
-test('with hundreds of dead addresses, a shard that is there is dialled between them and serves', async () => {
+test('a shard that is up is dialled soon and serves although hundreds of other addresses are dead', async () => {
   const dead = deadMembers(300);
   const fleet = new Fleet({ members: dead.members, model, policy: strict });
   onTestFinished(() => fleet.close());
@@ -45,7 +45,7 @@ test('with hundreds of dead addresses, a shard that is there is dialled between 
   await expectRight(rowFor(0), await dispatch({ fleet, ...rowFor(0) }));
 });
 
-test('fewer shards that failed before are dialled at a time, and the one with the fewest failures is next', async () => {
+test('fewer shards with failed attempts are dialled at a time, and those with the fewest failures come first', async () => {
   const dials = new Dials();
   const leave = await Promise.all(Array.from({ length: 32 }, () => dials.enter(1)));
   const order: string[] = [];
@@ -66,7 +66,7 @@ test('fewer shards that failed before are dialled at a time, and the one with th
   expect(order).toEqual(['new', 'dead', 'long dead']);
 });
 
-test('the more shards are not reached, the less often each is tried', () => {
+test('each shard is tried less often, the more shards are down', () => {
   const dials = new Dials();
   const shards = Array.from({ length: 500 }, () => ({}));
   for (const shard of shards) dials.note(shard, false);

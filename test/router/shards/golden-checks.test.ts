@@ -54,7 +54,7 @@ describe('units', () => {
     .map(([layer, first, more]): HoldingRange => [layer, first, first + more]);
   const apart = fc.uniqueArray(range, { selector: ([layer]) => layer, maxLength: 5 });
 
-  test('are counted one after another through all that are held, and then again', () => {
+  test('are counted through all held units, and then from the start again', () => {
     fc.assert(
       fc.property(apart, (holdings) => {
         const count = unitsIn(holdings);
@@ -70,7 +70,7 @@ describe('units', () => {
     );
   });
 
-  test('a sample has as many different units as are asked for, or all', () => {
+  test('make a sample of the wanted number of different units, or of all units', () => {
     fc.assert(
       fc.property(
         apart,
@@ -87,14 +87,14 @@ describe('units', () => {
     );
   });
 
-  test('a unit that is not held is recognized', () => {
+  test('are recognized as held or not held', () => {
     expect(holds([[1, 2, 4]], { layer: 1, expert: 5 })).toBe(false);
     expect(holds([[1, 2, 4]], { layer: 0, expert: 3 })).toBe(false);
   });
 });
 
 describe('a shard enters service', () => {
-  test('once it has answered its golden rows correctly, and gets no rows before', async () => {
+  test('when it has answered its golden rows correctly, and gets no rows before', async () => {
     let release = () => {};
     const gate = new Promise<void>((resolve) => {
       release = resolve;
@@ -156,7 +156,7 @@ describe('a shard enters service', () => {
     expect(await fleet.whenReady(5_000)).toBe(true);
   });
 
-  test('a little later if it is too busy to be asked', async () => {
+  test('a little later if it was too busy to answer golden rows', async () => {
     const goldens = await testGoldens();
     const fleet = open([memberOf('a', await createTestShard(), failing('busy', { times: 1 }))], { goldens });
     expect(await fleet.whenReady(5_000)).toBe(true);
@@ -254,13 +254,13 @@ describe('a shard that answers a golden row wrongly', () => {
     expect(times).toEqual(['0.01', '0.04', '0.16']);
   });
 
-  test('because its device fails is cordoned too', async () => {
+  test('is cordoned too if its device fails', async () => {
     const goldens = await testGoldens();
     const fleet = open([memberOf('a', await createTestShard(), failing('internal'))], { goldens, pace: {} });
     await expect.poll(() => stateOf(fleet, 'a')).toBe('cordoned');
   });
 
-  test('is found in time even if only one unit is damaged and it passed at first', async () => {
+  test('is found in time even if only one unit is damaged and the first check was passed', async () => {
     const goldens = await testGoldens();
     let damaged = false;
     const change = wrongAt((layer, expert) => damaged && layer === 1 && expert === 4);
@@ -276,7 +276,7 @@ describe('a shard that answers a golden row wrongly', () => {
 });
 
 describe('checks in the background', () => {
-  test('go through all units', async () => {
+  test('cover all units', async () => {
     const goldens = await testGoldens();
     const fleet = open([memberOf('a', await createTestShard())], { goldens });
     await fleet.whenReady(5_000);
@@ -286,7 +286,7 @@ describe('checks in the background', () => {
     expect(new Set(asked).size).toBe(12);
   });
 
-  test('of a shard that was cordoned in between belong to its new validation alone', async () => {
+  test('end with the validation of a shard that is cordoned, and begin again with its next validation', async () => {
     const goldens = await testGoldens();
     // The loop of the first validation sleeps longer than the cordon lasts.
     const slowly = { roundMs: 12 * 150, leastPauseMs: 150, firstCordonMs: 20 };
@@ -314,7 +314,7 @@ describe('checks in the background', () => {
     expect(asked).toBe(from + 13); // the suspect, and a sample of all 12
   });
 
-  test('trust a shard if the golden rows cannot be read here, and log that', async () => {
+  test('trust a shard, and log it, if the gateway cannot read the golden rows', async () => {
     const log: string[] = [];
     const goldens = await testGoldens();
     const fault: typeof goldens.fault = async () => {

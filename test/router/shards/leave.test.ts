@@ -71,7 +71,7 @@ const left = expect.objectContaining({ safeToDelete: true });
 const needed = (message: string) => expect.objectContaining({ code: 'needed', message });
 
 describe('a shard that is asked to drain', () => {
-  test('stays if no other shard serves some of its units, and names them', async () => {
+  test('stays if no other shard serves some of its units, and the error names these units', async () => {
     const [a, b] = [await shardWith(all), await shardWith([0, 4, 5])];
     const gateway = await gatewayOver(a, b);
     await expect(a.drain()).rejects.toEqual(needed('no other shard serves layers 0-1: experts 1-3'));
@@ -86,7 +86,7 @@ describe('a shard that is asked to drain', () => {
     expect(gateway.ready).toBe(false);
   });
 
-  test('leaves if no gateway is connected, or only one whose release cannot be asked', async () => {
+  test('leaves if no gateway is connected, or only a gateway of a release without this feature', async () => {
     const [a, b] = [await shardWith(all), await shardWith(all)];
     expect(await a.drain()).toEqual(left);
     const old = helloParams({ protocol: 1, role: 'gateway', version: '0.0.1' });
@@ -95,7 +95,7 @@ describe('a shard that is asked to drain', () => {
     transport.close();
   });
 
-  test('leaves alone if it and its only replica ask at the same time', async () => {
+  test('is the only one to leave if it and its only replica are drained at the same time', async () => {
     const [a, b] = [await shardWith(all), await shardWith(all)];
     const gateway = await gatewayOver(a, b);
     const outcomes = await Promise.allSettled([a.drain(), b.drain()]);
@@ -110,7 +110,7 @@ describe('a shard that is asked to drain', () => {
     expect(gateway.ready).toBe(true);
   });
 
-  test('counts as a holder again once it is told to stay', async () => {
+  test('counts as a holder again if it stays', async () => {
     const [a, b] = [await shardWith(all), await shardWith(all)];
     await gatewayOver(a, b);
     await gatewayOver(a); // sees no other
@@ -120,7 +120,7 @@ describe('a shard that is asked to drain', () => {
     expect(await b.drain()).toEqual(left);
   });
 
-  test('stays if a gateway does not answer in time, and says so', async () => {
+  test('stays if a gateway does not answer in time, and the error says so', async () => {
     const a = await shardWith(all, { waitMs: 30 });
     const hello = helloParams({ protocol: 1, role: 'gateway', version: 'mute', features: ['leave'] });
     const mute = await openSocketTransport(a.server.address, { hello });
@@ -149,7 +149,7 @@ describe('a shard that is asked to drain', () => {
   });
 });
 
-test('however many are drained at once, over several gateways, every unit keeps a holder', async () => {
+test('every unit keeps a holder, however many shards of several gateways are drained at once', async () => {
   for (let seed = 1; seed <= 5; seed++) {
     const draw = uniform(seed);
     const held = Array.from({ length: 4 }, () => all.filter(() => draw() < 0.6)).map((experts) =>
@@ -175,7 +175,7 @@ test('however many are drained at once, over several gateways, every unit keeps 
   }
 });
 
-describe('a replica does not count', () => {
+describe('a replica does not count as a holder', () => {
   test('while it is away', async () => {
     const [a, b] = [await shardWith(all), await shardWith(all)];
     const gateway = await gatewayOver(a, b);
@@ -210,7 +210,7 @@ describe('a replica does not count', () => {
     await expect(a.drain()).rejects.toMatchObject({ code: 'needed' });
   });
 
-  test('on a standby, and a standby may always leave', async () => {
+  test('if it is a standby, and a standby may always leave', async () => {
     const a = await shardWith(all);
     const { service } = await createTestShard({ model: { ...model, standby: true } });
     const standby = await shardWith(all, { change: { hello: service.handlers.hello! } });
@@ -220,7 +220,7 @@ describe('a replica does not count', () => {
   });
 });
 
-test('units are named layer by layer, equal layers together', () => {
+test('units are listed by layer, and layers with equal units are joined', () => {
   expect(
     formatUnits([
       [0, 24, 47],

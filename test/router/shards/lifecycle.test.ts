@@ -59,7 +59,7 @@ function holdsFor(steps: (steps: Step[]) => void): void {
   );
 }
 
-test('whatever happens leads to a known state, and never back to the same one', () => {
+test('every move leads to a known state that is not the same as before', () => {
   holdsFor((steps) => {
     for (const { from, to } of steps) {
       expect(states).toContain(to);
@@ -68,7 +68,7 @@ test('whatever happens leads to a known state, and never back to the same one', 
   });
 });
 
-test('only a passed check while validating makes a shard available', () => {
+test('only a passed check in the state validating makes a shard available', () => {
   holdsFor((steps) => {
     for (const { from, move, to } of steps) {
       if (to === 'available') expect({ from, move }).toEqual({ from: 'validating', move: 'passed' });
@@ -77,7 +77,7 @@ test('only a passed check while validating makes a shard available', () => {
   });
 });
 
-test('after a cordon a shard is validated before it is available again', () => {
+test('a shard is validated after a cordon before it is available again', () => {
   holdsFor((steps) => {
     const visited = steps.map(({ to }) => to);
     for (const [at, state] of visited.entries()) {
@@ -88,12 +88,12 @@ test('after a cordon a shard is validated before it is available again', () => {
   });
 });
 
-test('nothing happens to a retired shard, and any other can be retired', () => {
+test('a retired shard changes its state no more, and any other shard can be retired', () => {
   for (const move of moves) expect(transition('retired', move)).toBeUndefined();
   for (const state of states.slice(0, -1)) expect(transition(state, 'removed')).toBe('retired');
 });
 
-test('a wrong answer takes a shard out of service, a lost connection every connected one', () => {
+test('a wrong answer takes a shard out of service, and so does a lost connection in every connected state', () => {
   expect(transition('available', 'wrong')).toBe('cordoned');
   expect(transition('validating', 'wrong')).toBe('cordoned');
   for (const state of ['validating', 'available', 'draining', 'cordoned', 'unresponsive'] as const) {
@@ -101,7 +101,7 @@ test('a wrong answer takes a shard out of service, a lost connection every conne
   }
 });
 
-test('a shard that leaves gets no calls until it has connected anew', () => {
+test('a shard that leaves gets no calls until it is connected again', () => {
   holdsFor((steps) => {
     for (const [at, { to }] of steps.entries()) {
       if (to === 'draining' && at + 1 < steps.length)
@@ -262,7 +262,7 @@ describe('a shard that is left alone', () => {
     expect(told(lifecycle(later, time, 60_001))).toEqual(['away', 'dial after 50']);
   });
 
-  test('is validated by 64 units and its suspects after a cordon, which outlasts a connection to the same process', () => {
+  test('is validated by 64 units and its suspects after a cordon, which goes on after a new connection to the same process', () => {
     const cordoned = lifeAfter(newLife(pace), ways.cordoned);
     expect(told(lifecycle(cordoned, time, 5_000))).toEqual([
       'validating',
@@ -283,7 +283,7 @@ describe('a shard that is left alone', () => {
     expect(lifeAfter(cordoned, [time, passed], 5_000).suspects).toEqual([]);
   });
 
-  test('is cordoned for longer each time that it is wrong, also while it is out of service', () => {
+  test('is cordoned for longer after each wrong answer, even while it is out of service', () => {
     const once = lifeAfter(newLife(pace), ways.cordoned);
     const twice = lifeAfter(lifeAfter(once, [time, passed], 5_000), [wrong], 6_000);
     expect(twice.cordon).toEqual({ untilMs: 26_000, instance: 'p1', accused: true });
@@ -291,7 +291,7 @@ describe('a shard that is left alone', () => {
     expect(lifeAfter(unseen, [time, time, passed, wrong], 5_000).cordon.untilMs).toBe(25_000);
   });
 
-  test('an accusation prolongs the cordon of a suspected shard, another suspicion does not', () => {
+  test('gets a longer cordon by a wrong answer while it is suspected, but not by another suspicion', () => {
     const suspicious = lifeAfter(newLife(pace), [connected, passed, suspected]);
     expect(told(lifecycle(suspicious, suspected, 10))).toEqual(['cordoned']);
     expect(lifeAfter(suspicious, [wrong], 10).cordon).toEqual({
@@ -301,7 +301,7 @@ describe('a shard that is left alone', () => {
     });
   });
 
-  test('is suspected for twice as long each time if no golden rows can decide, up to 5 s', () => {
+  test('is cordoned on suspicion for twice as long each time, up to 5 s, if no golden rows can decide', () => {
     let life = lifeAfter(newLife(pace), [{ ...connected, peer: { ...peer, check: 'any' } }]);
     const cordons = [0, 10_000, 20_000, 30_000, 40_000, 50_000].map((nowMs) => {
       life = lifeAfter(life, [suspected], nowMs);
@@ -312,7 +312,7 @@ describe('a shard that is left alone', () => {
     expect(cordons).toEqual([250, 500, 1_000, 2_000, 4_000, 5_000]);
   });
 
-  test('tells of its rest once it is known whether it is needed, and then rests for 5 s at most', () => {
+  test('logs its rest when it is known whether it is needed, and rests for at most 5 s if it is', () => {
     const silent = lifeAfter(newLife({ ...pace, firstRestMs: 60_000 }), [connected, passed, unanswered]);
     const line = (s: number) => `warn: is unresponsive and gets no calls for ${s} s: no answers`;
     expect(told(lifecycle(silent, time, 0))).toEqual(['unresponsive', line(60), 'wake after 50']);
@@ -333,7 +333,7 @@ describe('without golden rows', () => {
   const stranger: ShardEvent = { ...connected, peer: { ...peer, check: 'any' } };
   const here: ShardEvent = { ...connected, peer: { ...peer, check: 'none' } };
 
-  test('a shard is available at once, and asked for units only if it may be silent', () => {
+  test('a shard is available at once, and is checked unless it is in this thread', () => {
     expect(told(lifecycle(newLife(pace), stranger, 0)).slice(-2)).toEqual([
       'tell',
       'check any: 0 suspects and 0',
@@ -347,7 +347,7 @@ describe('without golden rows', () => {
     ]);
   });
 
-  test('one that did not answer must answer something before it is used', () => {
+  test('a shard that did not answer calls must answer something before it is used', () => {
     const resting = lifeAfter(newLife(pace), [stranger, unanswered, time]);
     expect(told(lifecycle(resting, time, 1_000))).toEqual([
       'validating',
@@ -368,7 +368,7 @@ test.each([
   expect(told(lifecycle(life, event, 0))).toEqual(['away', line, dial]);
 });
 
-describe('whatever happens', () => {
+describe('after any events in any order', () => {
   const some = fc.tuple(
     fc.oneof(
       fc.constantFrom<ShardEvent>(...Object.values(events)),
@@ -412,7 +412,7 @@ describe('whatever happens', () => {
     expect(bans).toBeGreaterThan(0);
   });
 
-  test('a shard that is out of service is told of before anything else is asked, and dialled again when it is away', () => {
+  test('a shard out of service is reported to the fleet first, and is dialled again when it is away', () => {
     holds((before, _, actions, next) => {
       const lines = actions.map(lineOf);
       const isIn = ({ state }: Life) => state === 'available';
@@ -424,7 +424,7 @@ describe('whatever happens', () => {
     });
   });
 
-  test('only a shard with a connection is in a connected state, and nothing happens to a retired one', () => {
+  test('only a shard with a connection is in a connected state, and a retired shard stays retired', () => {
     holds((before, _, actions, next) => {
       if (['away', 'banned'].includes(next.state)) expect(next.peer).toBeUndefined();
       else if (next.state !== 'retired') expect(next.peer).toBeDefined();

@@ -20,7 +20,7 @@ describe('a shard is unresponsive', () => {
     },
   );
 
-  test('after calls with short deadlines only once their waits add up', () => {
+  test('after calls with short deadlines, only when their waits add up to the silent time', () => {
     const responses = new Responses();
     expect(timeOut(responses, 'decode', 0, 500)).toBeUndefined();
     expect(timeOut(responses, 'decode', 1_000, 500)).toBeUndefined();
@@ -29,7 +29,7 @@ describe('a shard is unresponsive', () => {
     );
   });
 
-  test('while a call still waits, once no call of its kind was answered for eight seconds', () => {
+  test('while a call still waits, if no call of its kind was answered for eight seconds', () => {
     const responses = new Responses();
     const ended = responses.begin('decode', 0);
     responses.begin('bulk', 6_000);
@@ -42,7 +42,7 @@ describe('a shard is unresponsive', () => {
     expect(responses.overdue(18_900)).toBe('no calls of prompt rows were answered for 8 s');
   });
 
-  test('but not because of calls that were sent before it was back', () => {
+  test('but not because of calls that were sent before it was connected again', () => {
     const responses = new Responses();
     responses.begin('decode', 0);
     responses.reset(20_000);
@@ -70,7 +70,7 @@ describe('a shard is unresponsive', () => {
   });
 });
 
-test('a shard that answers stays available, however many of its calls others answered first or it refused now and then', () => {
+test('a shard that answers stays available, even if other shards answer first or it refuses a call now and then', () => {
   const event = fc.record({ busy: fc.boolean(), beaten: fc.boolean(), ms: fc.nat(900) });
   fc.assert(
     fc.property(fc.array(event, { maxLength: 200 }), (events) => {
@@ -90,7 +90,7 @@ test('a shard that answers stays available, however many of its calls others ans
   );
 });
 
-test('lost connections and cancelled calls do not count', () => {
+test('lost connections and cancelled calls do not count as unanswered', () => {
   const responses = new Responses();
   for (const code of ['unavailable', 'cancelled', 'draining', 'internal'] as const) {
     for (let at = 0; at < 60_000; at += 1_000) {
@@ -99,7 +99,7 @@ test('lost connections and cancelled calls do not count', () => {
   }
 });
 
-test('of calls that others answer first, the second in a row is left running, one at a time', () => {
+test('the second call in a row that another shard answers first runs on as a probe, if there is no other probe', () => {
   const responses = new Responses();
   expect([1, 2, 3].map(() => responses.startProbe('decode'))).toEqual([false, true, false]);
   responses.endProbe('decode');

@@ -25,7 +25,7 @@ async function watch(siblings: string[], log: string[]): Promise<(handlers: 'our
   };
 }
 
-test('it is logged once, as information, and used within 5 s after it gets our model too', async () => {
+test('a shard that serves only sibling models is logged once as info, and is used within 5 s after it gets our model', async () => {
   const log: string[] = [];
   const serve = await watch(['sibling'], log);
   expect(log).toEqual(["info shard a is not used: it serves only other models of this gateway's"]);
@@ -34,7 +34,7 @@ test('it is logged once, as information, and used within 5 s after it gets our m
   expect(log[1]).toMatch(/^info shard a is connected/);
 });
 
-test('a shard with unknown models is logged as a warning', async () => {
+test('a shard that serves only unknown models is logged as a warning', async () => {
   const log: string[] = [];
   await watch(['another'], log);
   expect(log[0]).toMatch(/^warn shard a is not used: it serves sibling/);

@@ -66,7 +66,7 @@ async function member(name: string, fault: Fault): Promise<Member> {
   return memberOf(name, await createTestShard(), swallowing(fault));
 }
 
-test('the only holder that swallows calls is taken out while the first call still waits, logged once, and back when it answers', async () => {
+test('the only holder of an expert, if it answers no calls, is taken out of service while the first call waits, logged once, and back when it answers', async () => {
   const fault: Fault = { swallows: nothing };
   const server = await serve(await createTestShard(), swallowing(fault));
   const { fleet, told } = open([socketOf(server)], { goldens: await testGoldens() });
@@ -88,7 +88,7 @@ test('the only holder that swallows calls is taken out while the first call stil
   expect(told('is unresponsive')).toHaveLength(fleet.counters.silences);
 });
 
-test('beside a replica it is taken out although its calls are cancelled in time, and the lost redundancy is logged', async () => {
+test('a shard with a replica that answers no calls is taken out of service although hedges cancel its calls, and lost redundancy is logged', async () => {
   const fault: Fault = { swallows: nothing };
   const { fleet, told } = open([await member('a', fault), await member('b', { swallows: nothing })], {
     policy: { ...strict, hedgeBudget: 1 },
@@ -114,7 +114,7 @@ test('beside a replica it is taken out although its calls are cancelled in time,
   await expect.poll(() => told('redundancy is back'), { timeout: 5_000 }).toHaveLength(1);
 });
 
-test('one that answers only after the deadline is taken out', async () => {
+test('a shard that answers only after the deadline is taken out of service', async () => {
   const late: Change = (real) => async (params, context) => {
     await new Promise((resolve) => setTimeout(resolve, isGolden(params) ? 0 : 180));
     return real(params, context);
@@ -125,7 +125,7 @@ test('one that answers only after the deadline is taken out', async () => {
   expect(fleet.counters.silences).toBe(1);
 });
 
-test('one that answers decode rows and no prefill rows is taken out, and the reverse', async () => {
+test('a shard that answers only decode rows, or only prefill rows, is taken out of service', async () => {
   for (const swallowed of [0, 1]) {
     const fault: Fault = { swallows: (params) => params.priority === swallowed && !isGolden(params) };
     const { fleet, told } = open([await member('a', fault)]);
@@ -137,7 +137,7 @@ test('one that answers decode rows and no prefill rows is taken out, and the rev
   }
 });
 
-test('one that answers golden rows and no others is left alone for longer each time', async () => {
+test('a shard that answers only golden rows rests for longer each time', async () => {
   const { fleet, told } = open([await member('a', { swallows: (params) => !isGolden(params) })], {
     goldens: await testGoldens(),
   });
@@ -149,7 +149,7 @@ test('one that answers golden rows and no others is left alone for longer each t
   expect(fleet.counters.silences).toBe(3);
 });
 
-test('one that swallows golden rows never enters service, and the log says why', async () => {
+test('a shard that answers no golden rows never enters service, and the log says why', async () => {
   const fault: Fault = { swallows: isGolden };
   const { fleet, told } = open([await member('a', fault)], { goldens: await testGoldens() });
   await expect.poll(() => told('no golden rows were answered')).not.toEqual([]);
@@ -158,7 +158,7 @@ test('one that swallows golden rows never enters service, and the log says why',
   expect(await fleet.whenReady(5_000)).toBe(true);
 });
 
-test('without golden rows it is back once it answers something', async () => {
+test('a shard without golden rows is back in service when it answers something', async () => {
   const fault: Fault = { swallows: nothing };
   const { fleet } = open([await member('a', fault)]);
   expect(await fleet.whenReady(5_000)).toBe(true);
