@@ -27,7 +27,7 @@ function startPinned() {
   const child = spawn(pinnedNode(), [main, ...process.argv.slice(2)], { stdio: 'inherit' });
   // The terminal sends Ctrl-C to both processes, so `forward` leaves it to the child.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => forward(child, signal));
-  // npx sends a signal to its shell, and the shell ends without a signal to this process. Our parent process id then changes.
+  // npx sends a signal only to its shell, which ends without a signal to this process. Then the id of the parent process changes.
   const parent = process.ppid;
   setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), 500).unref();
   child.on('error', (error) => fail(`cannot start the pinned Node: ${error.message}`));

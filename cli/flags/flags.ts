@@ -55,10 +55,10 @@ export function several(text: string, before: readonly string[] = []): string[] 
   return [...before, ...lines.filter((line) => line !== '')];
 }
 
-/** Flags contradict each other or the model, so the user must change the command line. */
+/** An error of the command line: flags contradict each other or the model. */
 export class UsageError extends Error {}
 
-/** Returns what `read` returns. If `read` throws, the process ends as for a wrong command line. */
+/** Returns what `read` returns. An error that `read` throws is reported as a wrong command line. */
 export async function asUsage<T>(command: Command, read: () => T | Promise<T>): Promise<T> {
   try {
     return await read();
@@ -72,7 +72,7 @@ const OFF = ['', '0', 'false', 'no', 'off'];
 
 /**
  * Deletes from `env` the variables that turn a switch off, because Commander takes any value for on. A value that means neither on
- * nor off ends the process as a wrong command line.
+ * nor off is reported as a wrong command line.
  */
 export function readSwitches(command: Command, env: NodeJS.ProcessEnv): void {
   for (const { envVar, required, optional } of command.options) {

@@ -17,14 +17,14 @@ export function machineMemory(): number {
   return Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
 }
 
-/** Bytes for the KV cache without --kv-memory: at most half of the machine's memory, which is also given in bytes. */
+/** Bytes for the KV cache without --kv-memory: at most half of `machine`, the machine's memory in bytes. */
 export function defaultKvMemory(machine: number): number {
   return Math.min(engineDefaults.kvMemory, Math.floor(machine / 2));
 }
 
 /**
- * `kvMemory`: bytes, in the flags and in the result, where all models share them. `machine`: memory of the machine in bytes. `warnings`
- * are problems that do not prevent serving. Throws a UsageError for problems that do.
+ * Returns the KV memory that all models share, and warnings about problems that do not prevent serving. Throws a UsageError for other
+ * problems. `kvMemory` and `machine`, the machine's memory, are in bytes.
  */
 export function fitModels(
   models: readonly FittedModel[],
@@ -36,7 +36,7 @@ export function fitModels(
     const needed = formatBinary(models.length * Math.max(...models.map((each) => fullBytes(each, context))));
     throw new UsageError(
       `--kv-memory ${formatBinary(given)}: this machine has ${formatBinary(machine, Math.floor)} of memory. Give less; ` +
-        `${needed} hold one request of full length`,
+        `one request of full length needs ${needed}`,
     );
   }
   const kvMemory = given ?? defaultKvMemory(machine);
@@ -48,16 +48,15 @@ export function fitModels(
     const { id, kv } = model;
     const tokens = Math.floor(share / kv.blockBytes) * kv.blockSize;
     const wanted = context ?? model.context;
-    const full = `${formatBinary(models.length * fullBytes(model, context))} hold its context of ${wanted} tokens`;
+    const full = `Its context of ${wanted} tokens needs ${formatBinary(models.length * fullBytes(model, context))}`;
     if (tokens === 0) {
       throw new UsageError(
-        `${flag}${split}: ${id} needs at least ${formatBinary(models.length * kv.blockBytes)}, which hold ${kv.blockSize} ` +
-          `tokens; ${full}`,
+        `${flag}${split}: ${id} needs at least ${formatBinary(models.length * kv.blockBytes)}, for ${kv.blockSize} tokens. ${full}`,
       );
     }
     if (tokens >= wanted) continue;
     warnings.push(
-      `${flag}${split} holds ${tokens} tokens of ${id}: longer requests are refused. ${full}; give that, or --context ${tokens}`,
+      `${flag}${split} holds ${tokens} tokens of ${id}: longer requests are refused. ${full}; give that much, or --context ${tokens}`,
     );
   }
   return { kvMemory, warnings };

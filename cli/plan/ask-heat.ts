@@ -18,7 +18,7 @@ export function apiKeyFlag(): Option {
 }
 
 export interface AskHeatOptions {
-  /** Also asks which experts of the next layer take the rows of an expert. */
+  /** Also reads which experts of the next layer get the rows of an expert. */
   transitions?: boolean;
   apiKey?: string | undefined;
 }
@@ -56,5 +56,5 @@ async function get(from: string, { transitions = false, apiKey }: AskHeatOptions
   if (response.ok) return await response.text();
   const isRefused = response.status === 401 || response.status === 403;
   const advice = isRefused ? '; give the key of an admin as --api-key or EXPERTGRID_API_KEY' : '';
-  throw new Error(`answers ${response.status} to ${url.pathname}${advice}`);
+  throw new Error(`the gateway answered ${response.status} to ${url.pathname}${advice}`);
 }

@@ -62,7 +62,7 @@ function legend(perCell: number, colour: boolean): string {
   const ramp = Array.from({ length: steps }, (_, step) => {
     return cell(2 ** (((step + 0.5) / steps) * 2 * SPAN - SPAN), colour);
   }).join('');
-  const shared = perCell === 1 ? '' : `; a cell is the hottest of ${perCell} experts`;
+  const shared = perCell === 1 ? '' : `; a cell shows the hottest of ${perCell} experts`;
   return `[${ramp}${colour ? '\x1b[0m' : ''}] 1/${2 ** SPAN} to ${2 ** SPAN} times the layer's mean${shared}`;
 }
 

@@ -1,5 +1,5 @@
 // Formats --help of every verb: flags in groups, each with its choices, its default and its environment variable if the name of the
-// variable is unusual. After an error of the command line, the user is referred to --help.
+// variable is unusual. An error of the command line refers to --help.
 import type { Command, Option } from 'commander';
 import { variableOf } from '../flags/flags.ts';
 
@@ -29,7 +29,7 @@ ${flags} can also be set by an environment variable. A flag on the command line 
 For example, ${example.envVar} sets ${example.long}.`;
 }
 
-/** `Port to listen on (default: 8080)` */
+/** Formats a flag's help, such as `Port to listen on (default: 8080)`. */
 export function describeFlag(option: Option): string {
   const { argChoices, defaultValue, defaultValueDescription, envVar, mandatory, flags } = option;
   const shown = typeof defaultValue === 'boolean' ? undefined : (defaultValue as unknown);

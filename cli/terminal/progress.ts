@@ -29,13 +29,13 @@ export function formatSeconds(seconds: number): string {
   return hours > 0 ? `${hours}:${pad(minutes)}:${pad(whole % 60)}` : `${minutes}:${pad(whole % 60)}`;
 }
 
-/** `3.10 GB of 12.00 GB`, `173 of 576 parts` */
+/** Formats bytes as `3.10 GB of 12.00 GB`, and other amounts as `173 of 576 parts`. */
 export function amountsOf(done: number, total: number, unit?: string): string {
   if (unit === undefined) return `${formatBytes(done)} of ${formatBytes(total)}`;
   return `${Math.round(done)} of ${Math.round(total)} ${unit}`;
 }
 
-/** One line of at most `columns` characters. */
+/** Formats the bar as one line of at most `columns` characters. */
 export function progressLine(state: ProgressState, columns: number, unit?: string): string {
   const { label, done, total, rate } = state;
   const share = total > 0 ? Math.min(1, done / total) : 1;

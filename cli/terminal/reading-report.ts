@@ -15,7 +15,7 @@ export function readingReport({
   let startedAt: number | undefined;
   let quarters = 0;
   return {
-    /** In bytes. */
+    /** Both in bytes. */
     update(done: number, total: number) {
       startedAt ??= now();
       if (now() - startedAt < QUIET_MS) return;

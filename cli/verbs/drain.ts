@@ -29,7 +29,7 @@ export function drainCommand(): Command {
         .default(60),
     )
     .addOption(
-      // Has no environment variable, so that each command that skips the safeguard says so.
+      // A variable could switch the safeguard off for later commands too, so this flag has none.
       new Option('--force', 'Drain the shard even if no other shard serves some of its experts').default(
         false,
       ),

@@ -110,7 +110,7 @@ async function runPlan(flags: PlanFlags): Promise<void> {
   if (addresses !== undefined) return await applyPlan(addresses, flags);
   const { shards, epoch = 1 } = flags;
   if (shards === undefined) {
-    throw new UsageError('give --shards to plan for a number of shards, or --apply to move running ones');
+    throw new UsageError('give --shards to make a plan, or --apply to move experts between running shards');
   }
   if (!shards.counted) await requireCallable(shards.list);
   await makePlan({ ...flags, shards: shards.list, epoch });

@@ -1,4 +1,4 @@
-// `expertgrid shard`: one process that holds experts and runs rows on them until it is asked to leave.
+// `expertgrid shard`: runs a process that holds experts and computes rows with them, until the shard is drained.
 import { Command, CommanderError } from 'commander';
 import { UsageError } from '../flags/flags.ts';
 import { addShardFlags, type ShardFlags } from '../flags/shard-flags.ts';
@@ -14,7 +14,7 @@ export function shardCommand(): Command {
     try {
       await runShard(flags, command);
     } catch (error) {
-      // A wrong command line is reported as such, even to a parent.
+      // A wrong command line exits with 2, even if a parent process has started this shard.
       if (!hasParent() || error instanceof CommanderError || error instanceof UsageError) throw error;
       await failBefore(explain(error, command));
     }

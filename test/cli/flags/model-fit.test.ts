@@ -20,25 +20,25 @@ test('a --context longer than that of a model is refused with the length of the 
 
 test('a --kv-memory that holds no block of a model is refused with the least memory', () => {
   expect(() => fitted([nano], { kvMemory: 1024 })).toThrow(
-    '--kv-memory 1KiB: nano needs at least 48KiB, which hold 32 tokens; 3MiB hold its context of 2048 tokens',
+    '--kv-memory 1KiB: nano needs at least 48KiB, for 32 tokens. Its context of 2048 tokens needs 3MiB',
   );
   expect(() => fitted([large, nano], { kvMemory: bytes('5MiB') })).toThrow(
-    '--kv-memory 5MiB (2.5MiB for each of 2 models): large needs at least 6MiB, which hold 32 tokens; ' +
-      '7.5GiB hold its context of 40960 tokens',
+    '--kv-memory 5MiB (2.5MiB for each of 2 models): large needs at least 6MiB, for 32 tokens. ' +
+      'Its context of 40960 tokens needs 7.5GiB',
   );
   expect(() => fitted([nano], { kvMemory: bytes('48KiB') })).not.toThrow();
 });
 
 test('a --kv-memory above the memory of the machine is refused with the memory of the machine', () => {
   expect(() => fitted([nano], { kvMemory: 900 * GiB })).toThrow(
-    '--kv-memory 900GiB: this machine has 16GiB of memory. Give less; 3MiB hold one request of full length',
+    '--kv-memory 900GiB: this machine has 16GiB of memory. Give less; one request of full length needs 3MiB',
   );
 });
 
 test('a --kv-memory below the context gives a warning with values that fit', () => {
   expect(fitted([large], {}).warnings).toEqual([
-    '--kv-memory 2GiB holds 21824 tokens of large: longer requests are refused. 3.8GiB hold its context of 40960 tokens; ' +
-      'give that, or --context 21824',
+    '--kv-memory 2GiB holds 21824 tokens of large: longer requests are refused. Its context of 40960 tokens needs 3.8GiB; ' +
+      'give that much, or --context 21824',
   ]);
   expect(fitted([large], { context: 21_824 }).warnings).toEqual([]);
   expect(fitted([large], { kvMemory: bytes('3.8GiB') }).warnings).toEqual([]);

@@ -25,7 +25,7 @@ test('the hottest and the coldest experts are listed with their rows', () => {
 test('experts share a cell on a narrow terminal, and the cell shows the hottest of them', () => {
   const lines = heatMap(heat, { columns: 10 }).split('\n');
   expect(lines[1]).toBe(' 0 @     ');
-  expect(lines.find((line) => line.startsWith('['))).toMatch(/a cell is the hottest of 2 experts$/);
+  expect(lines.find((line) => line.startsWith('['))).toMatch(/a cell shows the hottest of 2 experts$/);
 });
 
 test('colours are used only if they are asked for, and are reset at the end of each line', () => {

@@ -140,7 +140,7 @@ describe('a gateway with keys', () => {
     const without = startCli(['heat', gateway.url]);
     expect((await without.exit).code).toBe(1);
     expect(without.stderr).toContain(
-      'answers 401 to /v1/experts/heat; give the key of an admin as --api-key',
+      'the gateway answered 401 to /v1/experts/heat; give the key of an admin as --api-key',
     );
     expect(run('heat', gateway.url, '--api-key', key.root!)).toContain('rows per layer');
   });
