@@ -1,4 +1,4 @@
-// What an admin may ask of a shard, and that a gateway may not.
+// The admin calls of a shard: `shard.status` and `shard.drain`.
 import { afterEach, expect, test } from 'vitest';
 import { adminHandlers, type DrainAnswer, parseDrainAnswer } from '../../experts/admin.ts';
 import { runRequestToParams } from '../../experts/wire/run.ts';
@@ -40,7 +40,7 @@ const request = runRequestToParams({
 });
 
 test.each(['shard.status', 'shard.drain'])(
-  '%s is refused to a gateway, and changes nothing',
+  '%s is refused with unproven and changes nothing if a gateway calls it',
   async (method) => {
     const shard = await createTestShard();
     const gateway = await connect(shard, 'gateway');
@@ -53,7 +53,7 @@ test.each(['shard.status', 'shard.drain'])(
   },
 );
 
-test('an admin is told how the shard fares', async () => {
+test('shard.status answers the state, counts, memory and models of the shard', async () => {
   const shard = await createTestShard();
   const [gateway, admin] = [await connect(shard, 'gateway'), await connect(shard, 'admin')];
   await gateway.call('expert.run', request, soon);
@@ -68,7 +68,7 @@ test('an admin is told how the shard fares', async () => {
   });
 });
 
-test('a drain answers after the calls in flight have, and refuses those that come after it', async () => {
+test('shard.drain answers after the calls in flight, and later calls are refused', async () => {
   const shard = await createTestShard();
   const [gateway, admin] = [await connect(shard, 'gateway'), await connect(shard, 'admin')];
   const order: string[] = [];
@@ -88,7 +88,7 @@ test('a drain answers after the calls in flight have, and refuses those that com
   expect(await admin.call('shard.status', {}, soon)).toMatchObject({ state: 'draining', inFlight: 0 });
 });
 
-test('what is no answer to a drain is refused by name', () => {
+test('parseDrainAnswer refuses a malformed answer and names the wrong field', () => {
   expect(() => parseDrainAnswer({ safeToDelete: 1 })).toThrow('must hold safeToDelete');
   expect(() => parseDrainAnswer(null)).toThrow('must be a map');
   expect(() => parseDrainAnswer({ safeToDelete: true, answered: 1e308, inFlight: 0 })).toThrow(

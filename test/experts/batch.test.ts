@@ -4,7 +4,7 @@ import { joinAsks, splitAnswers } from '../../experts/batch.ts';
 
 const hidden = 2;
 
-/** Jobs of rows whose floats are all different, asking any experts for any of their rows. */
+/** Jobs whose floats are all different. Each job asks random experts for some of its rows. */
 const jobs = fc
   .array(
     fc.tuple(
@@ -20,7 +20,7 @@ const jobs = fc
     })),
   );
 
-/** What a device would give: each ask's row, marked by its expert. */
+/** The answers of a device: the row of each ask, marked by its expert. */
 function answersOf({ rows, asks }: { rows: Float32Array; asks: Uint16Array }): number[] {
   return Array.from({ length: asks.length / 2 }, (_, ask) => {
     const [row = 0, expert = 0] = asks.subarray(2 * ask);
@@ -28,7 +28,7 @@ function answersOf({ rows, asks }: { rows: Float32Array; asks: Uint16Array }): n
   }).flat();
 }
 
-test('each ask gets the answer of its own expert and row, whatever it was joined with', () => {
+test('each ask gets the answer of its own expert and row in any batch', () => {
   fc.assert(
     fc.property(jobs, (asked) => {
       const answers = splitAnswers(asked, Float32Array.from(answersOf(joinAsks(asked, hidden))), hidden);
@@ -38,12 +38,12 @@ test('each ask gets the answer of its own expert and row, whatever it was joined
   );
 });
 
-test('a job alone is not copied', () => {
+test('joinAsks does not copy a single job', () => {
   const job = { rows: new Float32Array(hidden), asks: Uint16Array.of(0, 4) };
   expect(joinAsks([job], hidden)).toBe(job);
 });
 
-test('a device that answers with another number of rows is caught', () => {
+test('splitAnswers throws if the device returns another number of rows', () => {
   const asked = [{ asks: Uint16Array.of(0, 4) }];
   expect(() => splitAnswers(asked, new Float32Array(1), hidden)).toThrow(
     'the device returned 1 floats instead of 2',

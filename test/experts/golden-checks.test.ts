@@ -17,7 +17,7 @@ async function soundDevice(): Promise<ExpertDevice> {
   return device;
 }
 
-/** Of the plain device; the answer for `wrong` is another expert's. */
+/** Golden rows of the plain device. The golden answer of the unit `wrong` is the answer of another expert. */
 async function goldensBut(wrong?: Unit): Promise<Goldens> {
   const device = await soundDevice();
   const input = (layer: number) => Float32Array.from({ length: model.hidden }, (_, i) => Math.sin(i + layer));
@@ -32,12 +32,12 @@ async function goldensBut(wrong?: Unit): Promise<Goldens> {
   };
 }
 
-test('a device that gives the golden answers has no fault', async () => {
+test('findFault returns undefined if the device gives every golden answer', async () => {
   const checked = { device: await soundDevice(), goldens: await goldensBut(), bits: 32 } as const;
   expect(await findFault(checked, allUnits())).toBeUndefined();
 });
 
-test('the first expert that gives another answer is named, in its class and in another', async () => {
+test('findFault names the first expert with another answer, in the same and in another numerics class', async () => {
   const goldens = await goldensBut({ layer: 1, expert: 4 });
   for (const numericsClass of ['plain-f32', 'other']) {
     const device = createPlainExpertDevice({ ...shape, numericsClass });
@@ -47,7 +47,7 @@ test('the first expert that gives another answer is named, in its class and in a
   }
 });
 
-test('a sample has a few units of every layer, all different, all held', () => {
+test('a sample has at most `perLayer` different held units of every layer', () => {
   const units = fc.uniqueArray(fc.record({ layer: fc.nat(5), expert: fc.nat(95) }), {
     selector: ({ layer, expert }) => 96 * layer + expert,
     maxLength: 80,
@@ -66,7 +66,7 @@ test('a sample has a few units of every layer, all different, all held', () => {
   );
 });
 
-test('rounds reach every unit again and again, one at a time, and end where one is wrong', async () => {
+test('rounds check one unit after another, start again at the end, and stop at a wrong unit', async () => {
   const device = createPlainExpertDevice(shape);
   await device.load(allUnits());
   const faults: string[] = [];
@@ -87,7 +87,7 @@ test('rounds reach every unit again and again, one at a time, and end where one 
   expect(device.runs.length).toBe(stopped + 3);
 });
 
-test('a device that goes on failing is a fault too', async () => {
+test('rounds report a fault if every run of the device fails', async () => {
   const device = createPlainExpertDevice(shape); // has loaded nothing
   const faults: string[] = [];
   const goldens = await goldensBut();

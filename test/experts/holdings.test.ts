@@ -4,13 +4,13 @@ import { formatHoldings, Holdings, parseHoldings } from '../../experts/holdings.
 
 const shape = { layers: 3, experts: 8 };
 
-test('experts alone are of every layer', () => {
+test('an item without a layer names experts of every layer', () => {
   expect(parseHoldings('0-1,7', shape)).toEqual(
     [0, 1, 2].flatMap((layer) => [0, 1, 7].map((expert) => ({ layer, expert }))),
   );
 });
 
-test('a layer before a colon bounds its item alone', () => {
+test('a layer before a colon applies only to its own item', () => {
   expect(parseHoldings('2:5, 0:0-1', shape)).toEqual([
     { layer: 0, expert: 0 },
     { layer: 0, expert: 1 },
@@ -19,11 +19,11 @@ test('a layer before a colon bounds its item alone', () => {
   expect(parseHoldings('0-1:3', shape)).toHaveLength(2);
 });
 
-test('a unit named twice is held once', () => {
+test('a unit that is named twice is returned once', () => {
   expect(parseHoldings('0-3,2-5,1:3', shape)).toHaveLength(18);
 });
 
-describe('what cannot be meant is refused by name', () => {
+describe('parseHoldings refuses a wrong item and quotes it', () => {
   test.each([
     ['8', '"8" names expert 8; the last is 7'],
     ['3:0', '"3:0" names layer 3; the last is 2'],
@@ -38,12 +38,12 @@ describe('what cannot be meant is refused by name', () => {
   });
 });
 
-test('holdings of every layer are written as briefly as they were meant', () => {
+test('formatHoldings writes no layers if every layer has the same experts', () => {
   expect(formatHoldings(parseHoldings('0-3,5', shape), shape)).toBe('0-3,5');
   expect(formatHoldings(parseHoldings('1:3,2:0-4', shape), shape)).toBe('1:3,2:0-4');
 });
 
-test('writing, reading and crossing the wire keep any set of units, and lookup agrees with it', () => {
+test('any set of units is the same after formatting and parsing, as ranges in a message, and in lookups', () => {
   const unit = fc.record({ layer: fc.nat(shape.layers - 1), expert: fc.nat(shape.experts - 1) });
   fc.assert(
     fc.property(

@@ -1,4 +1,4 @@
-// Whatever a peer says is refused, or is finite, within bounds and fit for a log.
+// Parsers of peers' messages refuse each field, or return numbers within bounds and texts that are safe in a log.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isPrintable } from '../../base/text.ts';
@@ -45,7 +45,7 @@ const greeting = helloAnswerToValue({
 const report = { model: 'm', epoch: 1, holdings: '0-3', missing: 0, surplus: 0 };
 const rows = new Uint8Array(8);
 
-/** Each parser, with an honest message that it takes. */
+/** Each parser, with a valid message for it. */
 const parsers: [name: string, honest: Value, parse: (value: Value) => unknown][] = [
   ['hello', { protocol: 1, role: 'gateway', version: '1', features: ['leave'] }, of(parseHelloParams)],
   ['the answer to hello', greeting, parseHelloAnswer],
@@ -108,7 +108,7 @@ const odd = fc.oneof(
   fc.string(),
 );
 
-/** `honest` with the values at some places, however deep, replaced, left out or added. */
+/** `honest` with values at some places replaced, removed or added, at any depth. */
 function spoilt(honest: Value): fc.Arbitrary<Value> {
   return fc.array(fc.tuple(fc.nat(), odd, fc.boolean()), { minLength: 1, maxLength: 3 }).map((changes) => {
     let value = structuredClone(honest);
@@ -128,7 +128,7 @@ function placesIn(value: Value): { of: Params | Value[]; key: string }[] {
   return Object.entries(value).flatMap(([key, part]) => [{ of: value, key }, ...placesIn(part)]);
 }
 
-/** Every number is finite and every text printable and short, however deep. */
+/** Expects that every number is finite and every text is printable and short, at any depth. */
 function expectTame(value: unknown): void {
   if (typeof value === 'number') expect(Math.abs(value)).toBeLessThanOrEqual(Number.MAX_SAFE_INTEGER);
   if (typeof value === 'string') {
@@ -144,11 +144,11 @@ function expectTame(value: unknown): void {
 }
 
 describe.each(parsers)('%s', (_name, honest, parse) => {
-  test('is taken as it should be', () => {
+  test('is parsed if it is valid', () => {
     expectTame(parse(honest));
   });
 
-  test('is refused by name, or within bounds, whatever stands in it', () => {
+  test('is refused with an error that names a field, or is within bounds, if fields are changed at random', () => {
     fc.assert(
       fc.property(spoilt(honest), (value) => {
         try {
@@ -165,7 +165,7 @@ describe.each(parsers)('%s', (_name, honest, parse) => {
   });
 });
 
-test('a hint to wait is a whole number of milliseconds, a minute at most', () => {
+test('retryAfterMs of a peer becomes an integer of at most one minute', () => {
   const hint = (retryAfterMs: Value) =>
     parseError({ code: 'busy', message: 'm', retryable: true, retryAfterMs }).retryAfterMs;
   expect([0, 2.5, 60_000, 1e308, null].map(hint)).toEqual([0, 3, 60_000, 60_000, undefined]);
@@ -174,7 +174,7 @@ test('a hint to wait is a whole number of milliseconds, a minute at most', () =>
   }
 });
 
-test('an error of a peer is cut and has no control characters', () => {
+test("the message of a peer's error is shortened and has no control characters", () => {
   const message = `\u001b[2Jgone\n${'x'.repeat(2_000)}`;
   const known = parseError({ code: 'invalid', message, retryable: false });
   const unknown = parseError({ code: `new\u0007${'y'.repeat(200)}`, message, retryable: false });
@@ -184,7 +184,7 @@ test('an error of a peer is cut and has no control characters', () => {
   expect(unknown.message).toMatch(/^new\ufffdy{59}…: \ufffd\[2Jgone/);
 });
 
-test('holdings that repeat themselves are refused before anyone counts them out', () => {
+test('holdings that name more units than the model has are refused before they are expanded', () => {
   const holdings = Array.from({ length: 9 }, () => [0, 0, 0]);
   expect(() => parseHoldingRanges({ holdings }, shape)).toThrow('holdings has 9 entries; 8 are allowed');
   expect(() => parseHoldingRanges({ holdings: Array(3).fill([1, 0, 3]) }, shape)).toThrow(

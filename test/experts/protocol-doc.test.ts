@@ -72,13 +72,16 @@ const examples: [string, Message][] = [
   ['cancel', { type: 'notification', method: 'cancel', params: { id: 2 } }],
 ];
 
-test.each(examples)('the documented bytes of %s are those that the code sends', (name, message) => {
-  const payload = encodeMessage(message);
-  const bytes = framed(payload);
-  expect(documented(name).toString('hex')).toBe(bytes.toString('hex'));
-});
+test.each(examples)(
+  'the bytes of %s in docs/protocol.md are the bytes that the code sends',
+  (name, message) => {
+    const payload = encodeMessage(message);
+    const bytes = framed(payload);
+    expect(documented(name).toString('hex')).toBe(bytes.toString('hex'));
+  },
+);
 
-test('the documented bytes are understood as the document says', () => {
+test('the code parses the bytes in docs/protocol.md as the document says', () => {
   const request = decoded('hello-request');
   if (request.type !== 'request') throw new Error('not a request');
   expect(parseHelloParams(request.params)).toEqual(hello);
@@ -95,7 +98,7 @@ test('the documented bytes are understood as the document says', () => {
   expect(decoded('run-error')).toMatchObject({ error: { code: 'not_held', message: notHeld.message } });
 });
 
-test('the table of errors has every code, with whether it may be tried again', () => {
+test('the table of errors in docs/protocol.md has every code, and says which ones may be retried', () => {
   const [, table = ''] = /### Errors\n([\s\S]*?)\n### /.exec(doc) ?? [];
   const rows = [...table.matchAll(/^\| `(\w+)` +\| (yes|no) /gm)].map(([, code, again]) => [code, again]);
   const codes = rpcErrorCodes.map((code) => [code, new RpcError(code, '').retryable ? 'yes' : 'no']);

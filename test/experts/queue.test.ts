@@ -28,21 +28,21 @@ function namesOf(jobs: readonly Named[] | undefined): string[] {
   return (jobs ?? []).map(({ name }) => name);
 }
 
-describe('what is taken next', () => {
-  test('is the layer of the oldest call, with all that waits for that layer', () => {
+describe('the next batch', () => {
+  test('has the oldest call and all calls that wait for its layer', () => {
     const queue = queueOf(job('a', 5), job('b', 2), job('c', 5));
     expect(queue.take(100)).toMatchObject({ layer: 5, jobs: [{ name: 'a' }, { name: 'c' }] });
     expect(queue.take(100)).toMatchObject({ layer: 2, jobs: [{ name: 'b' }] });
     expect(queue.take(100)).toBeUndefined();
   });
 
-  test('leaves the same layer of another model for later', () => {
+  test('has no calls for the same layer of another model', () => {
     const queue = queueOf(job('a', 5), job('b', 5, { model: 'b' }), job('c', 5));
     expect(queue.take(100)).toMatchObject({ model: 'a', layer: 5, jobs: [{ name: 'a' }, { name: 'c' }] });
     expect(queue.take(100)).toMatchObject({ model: 'b', layer: 5, jobs: [{ name: 'b' }] });
   });
 
-  test('prefers generated tokens, and takes bulk rows of the same layer after them', () => {
+  test('begins with decode rows, followed by prefill rows of the same layer', () => {
     const queue = queueOf(
       job('bulk 1', 1, { priority: 1 }),
       job('bulk 2', 2, { priority: 1 }),
@@ -52,7 +52,7 @@ describe('what is taken next', () => {
     expect(namesOf(queue.take(100)?.jobs)).toEqual(['bulk 1']);
   });
 
-  test('stops before the limit of pairs, but takes a single call however large', () => {
+  test('stays within the limit of pairs, but a single call may exceed it', () => {
     const three = { asks: new Uint16Array(6) };
     const queue = queueOf(job('a', 1, three), job('b', 1, three), job('c', 1, three));
     expect(namesOf(queue.take(6)?.jobs)).toEqual(['a', 'b']);
@@ -61,8 +61,8 @@ describe('what is taken next', () => {
   });
 });
 
-describe('nobody starves', () => {
-  test('bulk rows get a turn now and then where generated ones never cease', () => {
+describe('starvation', () => {
+  test('prefill rows get a turn if decode rows arrive without end', () => {
     const queue = queueOf(job('bulk', 3, { priority: 1 }));
     const names: string[] = [];
     for (let turn = 0; turn < 20; turn++) {
@@ -72,7 +72,7 @@ describe('nobody starves', () => {
     expect(names.indexOf('bulk')).toBe(16);
   });
 
-  test('a call whose turn it is does not give way to others of its layer', () => {
+  test('a call that is due runs before other calls of its layer', () => {
     const queue = queueOf(job('bulk', 1, { priority: 1, asks: new Uint16Array(8) }));
     for (let turn = 0; turn < 17; turn++) {
       queue.push(job('decode', 1, { asks: new Uint16Array(8) }));
@@ -81,7 +81,7 @@ describe('nobody starves', () => {
     }
   });
 
-  test('a call with n before it is taken within 17 (n + 1) turns, whatever comes', () => {
+  test('a call behind n calls is taken within 17 (n + 1) turns for any arrivals', () => {
     const arrival = fc.record({
       layer: fc.nat(3),
       priority: fc.constantFrom<0 | 1>(0, 0, 0, 1),
@@ -109,7 +109,7 @@ describe('nobody starves', () => {
   });
 });
 
-test('calls cancelled or past their deadline are dead, and nothing else', () => {
+test('takeDead returns exactly the calls that are cancelled or past their deadline', () => {
   const until = (deadlineAt: number, aborted = false) => ({ call: { aborted, deadlineAt } });
   const queue = queueOf(job('a', 1, until(1_000, true)), job('b', 1, until(50)), job('c', 1, until(51)));
   expect(namesOf(queue.takeDead(50))).toEqual(['a', 'b']);

@@ -42,7 +42,7 @@ async function run(
   return parseRunAnswer(value, asked.asks.length / 2, model.hidden).rows;
 }
 
-test('hello tells all that a gateway must know', async () => {
+test('hello answers every field of the protocol', async () => {
   const shard = await createTestShard({
     units: [
       { layer: 0, expert: 2 },
@@ -72,7 +72,7 @@ test('hello tells all that a gateway must know', async () => {
   });
 });
 
-test('hello of another protocol version is refused', async () => {
+test('hello is refused with incompatible if the protocol version differs', async () => {
   const { service } = await createTestShard();
   const opening = openLocalTransport(service.handlers, { hello: { ...hello, protocol: 2 } });
   await expect(opening).rejects.toMatchObject({
@@ -81,21 +81,21 @@ test('hello of another protocol version is refused', async () => {
   });
 });
 
-test('a draining shard says so in hello', async () => {
+test('hello answers the state draining during a drain', async () => {
   const shard = await createTestShard();
   shard.service.drain();
   const { greeting } = await connect(shard);
   expect(greeting).toMatchObject({ state: 'draining' });
 });
 
-test('limits shrink to what a frame can carry', async () => {
-  // Frames of 32 MiB hold ten rows of such a width.
+test('limits are reduced to the rows that fit into a frame', async () => {
+  // Ten rows of this width fit into a frame of 32 MiB.
   const wide = { ...model, hidden: Math.floor((2 ** 25 - 4_096) / 4 / 10) };
   const { greeting } = await connect(await createTestShard({ model: wide, units: [] }));
   expect(parseHelloAnswer(greeting).limits).toMatchObject({ rows: 10, asks: 10 });
 });
 
-test('answers one row for each ask, in the order of the asks, as the device computes it alone', async () => {
+test('expert.run answers one row for each ask, in the order of the asks, with the bits of a separate run', async () => {
   const shard = await createTestShard();
   const asked = request([1, 3, 0, 2, 0, 3]);
   const rows = await run(await connect(shard), asked);
@@ -108,7 +108,7 @@ test('answers one row for each ask, in the order of the asks, as the device comp
   expect([...rows]).toEqual(alone.flatMap((answer) => [...answer]));
 });
 
-test('joins two callers: each expert of a layer runs once, and the answers are those of running alone', async () => {
+test('the calls of two callers are joined: each expert runs once, and the bits are those of separate runs', async () => {
   const alone = await createTestShard();
   const expected = [
     await run(await connect(alone), request([0, 1, 1, 2])),
@@ -128,7 +128,7 @@ test('joins two callers: each expert of a layer runs once, and the answers are t
   expect(await counted(shard.metrics, 'expertgrid_shard_calls_total', { outcome: 'ok' })).toBe(2);
 });
 
-test('generated tokens run before bulk rows that came first', async () => {
+test('decode rows run before prefill rows that arrived earlier', async () => {
   const shard = await createTestShard();
   const transport = await connect(shard);
   await Promise.all([
@@ -139,7 +139,7 @@ test('generated tokens run before bulk rows that came first', async () => {
   expect(await counted(shard.metrics, 'expertgrid_shard_rows_total', { priority: 'bulk' })).toBe(1);
 });
 
-test('work cancelled while it waits is never run', async () => {
+test('a call that is cancelled in the queue is never run', async () => {
   const shard = await createTestShard();
   const transport = await connect(shard);
   const controller = new AbortController();
@@ -154,7 +154,7 @@ test('work cancelled while it waits is never run', async () => {
   expect(shard.device.runs.map(({ layer }) => layer)).toEqual([0]);
 });
 
-test('work whose deadline passed while it waited is never run', async () => {
+test('a call whose deadline passes in the queue is never run', async () => {
   const shard = await createTestShard();
   const deadlineAt = performance.now() - 1;
   const call = shard.service.handlers['expert.run']?.(runRequestToParams(request([0, 1])), {
@@ -167,7 +167,7 @@ test('work whose deadline passed while it waited is never run', async () => {
   expect(await counted(shard.metrics, 'expertgrid_shard_calls_total', { outcome: 'deadline' })).toBe(1);
 });
 
-test('a full queue answers busy with a time to try again', async () => {
+test('expert.run answers busy with retryAfterMs if the queue is full', async () => {
   const transport = await connect(await createTestShard());
   const most = Array.from({ length: 512 }, () => [0, 1]).flat();
   const calls = Array.from({ length: 33 }, () => run(transport, request(most)));
@@ -176,7 +176,7 @@ test('a full queue answers busy with a time to try again', async () => {
   expect(answers.at(-1)).toMatchObject({ reason: { code: 'busy', retryAfterMs: 100 } });
 });
 
-test('a number that is not finite is an error of the one call, naming the expert, and never a row', async () => {
+test('an answer that is not finite fails only its own call, with an error that names the expert', async () => {
   const shard = await createTestShard();
   const broken = { ...shard.device };
   broken.run = async (layer, x, asks) => {
@@ -196,7 +196,7 @@ test('a number that is not finite is an error of the one call, naming the expert
   });
 });
 
-test('without a message the answer is the same, and so are its errors', async () => {
+test('run gives the same answers and errors as expert.run', async () => {
   const { service } = await createTestShard({ units: [1, 2, 3].map((expert) => ({ layer: 1, expert })) });
   const asked = request([1, 3, 0, 2, 0, 3]);
   const whole = await createTestShard();
@@ -214,7 +214,7 @@ test('without a message the answer is the same, and so are its errors', async ()
   });
 });
 
-test('a device that fails fails the calls of that run, and the shard goes on', async () => {
+test('a run that fails on the device fails its calls, and the shard serves later calls', async () => {
   const shard = await createTestShard();
   let failures = 1;
   const failing = { ...shard.device };
@@ -230,7 +230,7 @@ test('a device that fails fails the calls of that run, and the shard goes on', a
   expect(await run(transport, request([0, 1]))).toHaveLength(model.hidden);
 });
 
-describe('a request that cannot be meant is refused and says why', () => {
+describe('expert.run refuses an invalid request and says why', () => {
   const nan = new Float32Array(2 * model.hidden);
   nan[model.hidden] = Number.NaN;
   const good = runRequestToParams(request([0, 1]));
@@ -282,7 +282,7 @@ describe('a request that cannot be meant is refused and says why', () => {
   });
 });
 
-test('metrics and health are served over HTTP', async () => {
+test('the metrics server answers GET /metrics and GET /health', async () => {
   const shard = await createTestShard();
   await run(await connect(shard), request([0, 1]));
   const state = () => shard.service.state;

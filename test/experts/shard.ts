@@ -1,4 +1,4 @@
-// A shard for tests: the real service over the plain device, and a model small enough to compute by hand.
+// A shard for tests: the real service over the plain device, with a model that is small enough to compute by hand.
 
 import type { HeldModelOptions } from '../../experts/held-model.ts';
 import { ShardMetrics } from '../../experts/metrics.ts';
@@ -30,7 +30,7 @@ export function allUnits(): Unit[] {
 }
 
 export interface TestShardOptions extends Partial<Omit<ShardServiceOptions, 'models'> & HeldModelOptions> {
-  /** Besides the test's own. */
+  /** Handlers in addition to those of the service. */
   others?: readonly HeldModelOptions[];
 }
 
@@ -49,7 +49,7 @@ export async function createTestShard({
   return { service, device, metrics };
 }
 
-/** The value of a counter (or of a histogram's count), summed over its labels unless some are named. */
+/** The value of a counter, or of a histogram's count. It is summed over all label values that are not given. */
 export async function counted(
   { registry }: ShardMetrics,
   name: string,

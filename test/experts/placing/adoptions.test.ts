@@ -5,10 +5,10 @@ import { noPlacement, type PlacementId } from '../../../experts/placing/placemen
 const [one, other] = [{}, {}];
 
 const id = (epoch: number, letter = 'a'): PlacementId => ({ epoch, hash: `sha256:${letter.repeat(64)}` });
-/** As a gateway of an older release tells it. */
+/** The statement of a gateway of an older release: an epoch without a hash. */
 const bare = (epoch: number): PlacementId => ({ epoch, hash: '' });
 
-test('what is followed is reached when somebody has said so and nobody connected says an earlier epoch', () => {
+test('a placement is reached if a gateway has adopted it and no connected gateway acts on an earlier one', () => {
   const adoptions = new Adoptions();
   adoptions.follow(id(3));
   expect(adoptions.reached(0)).toBe(false);
@@ -22,7 +22,7 @@ test('what is followed is reached when somebody has said so and nobody connected
   expect(adoptions.reached(0)).toBe(false);
 });
 
-test('an earlier placement holds back as long as somebody goes on saying it', () => {
+test('an earlier placement blocks unloading while a gateway repeats its statement', () => {
   const adoptions = new Adoptions();
   adoptions.follow(id(3));
   adoptions.say(one, id(3), 0);
@@ -31,7 +31,7 @@ test('an earlier placement holds back as long as somebody goes on saying it', ()
   expect(adoptions.reached(9_000)).toBe(true);
 });
 
-test('a later placement holds back from when it was said first, however often it is said', () => {
+test('a later placement blocks unloading for 5 s after its first statement, even if it is repeated', () => {
   const adoptions = new Adoptions();
   adoptions.follow(id(3));
   adoptions.say(one, id(3), 0);
@@ -40,7 +40,7 @@ test('a later placement holds back from when it was said first, however often it
   expect(adoptions.reached(5_000)).toBe(true);
 });
 
-test('a later epoch holds back as long as its placement may be on its way, and not for ever', () => {
+test('a later epoch blocks unloading for a limited time, in which its placement may arrive', () => {
   const adoptions = new Adoptions();
   adoptions.follow(id(3));
   adoptions.say(one, id(3), 0);
@@ -49,7 +49,7 @@ test('a later epoch holds back as long as its placement may be on its way, and n
   expect(adoptions.reached(5_100)).toBe(true);
 });
 
-test('a later epoch counts in full once it is followed', () => {
+test('a later epoch that was stated earlier counts when the shard follows its placement', () => {
   const adoptions = new Adoptions();
   adoptions.follow(id(3));
   adoptions.say(one, id(4), 0);
@@ -58,7 +58,7 @@ test('a later epoch counts in full once it is followed', () => {
   expect(adoptions.reached(60_000)).toBe(true);
 });
 
-test('another placement of the same epoch is no word that this one is served, and the greater hash takes its place', () => {
+test('a statement of another placement with the same epoch does not count, and the greater hash is the later one', () => {
   const adoptions = new Adoptions();
   adoptions.follow(id(3, 'b'));
   adoptions.say(one, id(3, 'a'), 0);
@@ -72,7 +72,7 @@ test('another placement of the same epoch is no word that this one is served, an
   expect(adoptions.reached(65_000)).toBe(true);
 });
 
-test('an epoch without a hash holds back if it is earlier, and is never the word that a placement is served', () => {
+test('an epoch without a hash blocks unloading if it is earlier, and never confirms a placement', () => {
   const adoptions = new Adoptions();
   adoptions.follow(id(3));
   adoptions.say(one, bare(3), 0);

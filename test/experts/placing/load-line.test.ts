@@ -3,7 +3,7 @@ import { LoadLine } from '../../../experts/placing/load-line.ts';
 
 const units = Array.from({ length: 4 }, (_, expert) => ({ layer: 0, expert }));
 
-test('each is tried once, in order, before any is tried again; then those that failed, longest waiting first', () => {
+test('every unit is tried once before a unit is tried again; then the failed unit that waits longest is next', () => {
   const line = new LoadLine(units);
   const tried: number[] = [];
   let now = 0;
@@ -17,7 +17,7 @@ test('each is tried once, in order, before any is tried again; then those that f
   expect(tried).toEqual([0, 1, 2, 3, 0, 1, 0]);
 });
 
-test('a unit waits twice as long after each failure, at most five seconds', () => {
+test('the wait of a unit doubles after each failure, up to 5 s', () => {
   const line = new LoadLine(units.slice(0, 1));
   let now = 0;
   const waits = Array.from({ length: 7 }, () => {
@@ -28,7 +28,7 @@ test('a unit waits twice as long after each failure, at most five seconds', () =
   expect(waits).toEqual([200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
 });
 
-test('where all fail, at most one a second is tried in the end; one that is loaded ends the pauses', () => {
+test('if every unit fails, at most one unit a second is tried; a unit that is loaded ends the pause', () => {
   const line = new LoadLine(Array.from({ length: 100 }, (_, expert) => ({ layer: 0, expert })));
   const pauses: number[] = [];
   let now = 1;

@@ -1,4 +1,4 @@
-// A shard on its way to a placement: real service and device; the disk, the gateways and their words are the test's.
+// A shard that moves to a placement. The service and the device are real; the test provides the disk and the gateways.
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseHoldings } from '../../../experts/holdings.ts';
@@ -33,9 +33,9 @@ const secret = Buffer.from('a secret of 30 bytes for tests');
 
 interface Start {
   held: string;
-  /** Waited for before a unit is loaded. */
+  /** A unit is loaded when this promise resolves. */
   load?: (unit: Unit) => Promise<void>;
-  /** Waited for before a state counts as saved. */
+  /** A state is saved when this promise resolves. */
   save?: (state: PlacedState) => Promise<void>;
   placement?: Placement;
   secret?: Buffer;
@@ -86,7 +86,7 @@ async function start({
     onTestFinished(() => transport.close());
     return transport;
   };
-  /** By a number: as a gateway of an older release tells it. */
+  /** A number is the statement of a gateway of an older release: an epoch without a hash. */
   const adopt = (transport: Transport, of: number | Placement) => {
     const id = typeof of === 'number' ? { epoch: of, hash: '' } : idOf(of);
     return transport.call('shard.adopted', adoptionParams({ model: model.identity, placement: id }), soon);
@@ -120,7 +120,7 @@ function row(expert: number, layer = 1) {
   });
 }
 
-test('what is missing is loaded, told and served; the rest goes once the gateway acts on the placement', async () => {
+test('missing units are loaded, announced and served; surplus units are unloaded when the gateway adopts the placement', async () => {
   const shard = await start({ held: '0-2' });
   const gateway = await shard.connect();
   await shard.adopt(gateway, 0);
@@ -145,7 +145,7 @@ test('what is missing is loaded, told and served; the rest goes once the gateway
   ]);
 });
 
-test('every connected gateway has a say, one that has left none, and one that never spoke none', async () => {
+test('connected gateways with a statement can block unloading; others cannot', async () => {
   const shard = await start({ held: '0' });
   const [one, other, silent] = [await shard.connect(), await shard.connect(), await shard.connect()];
   await silent.call('expert.run', row(0), soon);
@@ -160,7 +160,7 @@ test('every connected gateway has a say, one that has left none, and one that ne
   await eventually(() => shard.holdings() === '1');
 });
 
-test('without a gateway nothing goes until somebody has seen that all is there', async () => {
+test('without a gateway, nothing is unloaded until an admin has adopted the placement', async () => {
   const shard = await start({ held: '0' });
   const admin = await shard.connect('admin');
   await place(admin, placementOf(1, '1', { b: '0,2-5' }));
@@ -172,7 +172,7 @@ test('without a gateway nothing goes until somebody has seen that all is there',
   await eventually(() => shard.holdings() === '1');
 });
 
-test('a call that is under way keeps its expert until it is answered', async () => {
+test('an expert is unloaded only after its calls in flight are answered', async () => {
   const shard = await start({ held: '0' });
   const real = shard.device.run.bind(shard.device);
   const { promise: held, resolve: release } = Promise.withResolvers<void>();
@@ -192,7 +192,7 @@ test('a call that is under way keeps its expert until it is answered', async () 
   await eventually(() => shard.unloaded.length === 2);
 });
 
-test('a newer placement takes the place of one under way; older ones are refused', async () => {
+test('a later placement replaces a placement in progress; earlier placements are refused', async () => {
   let loads = 0;
   const shard = await start({ held: '0', load: async () => void (await delay(loads++ < 2 ? 1 : 5)) });
   const gateway = await shard.connect();
@@ -220,7 +220,7 @@ test('a newer placement takes the place of one under way; older ones are refused
   expect(shard.saved.at(-1)).toMatchObject({ held: '0,5', placement: { epoch: 5 } });
 });
 
-test('of two placements with one epoch the shard follows the greater hash, whichever comes first', async () => {
+test('of two placements with the same epoch, the shard follows the greater hash in any order of arrival', async () => {
   const two = [placementOf(1, '0-2', { b: '3-5' }), placementOf(1, '0,3-5', { b: '1-2' })];
   const [less, greater] = two.sort((x, y) => compareIds(idOf(x), idOf(y)));
   for (const [first, second] of [
@@ -232,7 +232,7 @@ test('of two placements with one epoch the shard follows the greater hash, which
     await place(gateway, first!);
     await place(gateway, second!).catch((error) => expect(error).toMatchObject({ code: 'invalid' }));
     expect(shard.placed.report.hash).toBe(idOf(greater).hash);
-    // The word that the other one is served lets nothing go here.
+    // The statement that the other placement is served must not unload units here.
     await eventually(() => shard.placed.report.missing === 0);
     const before = shard.holdings();
     await shard.adopt(gateway, less!);
@@ -241,14 +241,14 @@ test('of two placements with one epoch the shard follows the greater hash, which
   }
 });
 
-test('a placement that was planned from an earlier one than is followed is refused, and its planner told who was first', async () => {
+test('a placement that was planned from an outdated one is refused with conflict, and the error names the operator', async () => {
   const shard = await start({ held: '0' });
   const admin = await shard.connect('admin');
   const applied = { by: 'alice@ops1', at: '2026-11-30T04:00:00Z' };
   const first = { ...placementOf(1, '0-2', { b: '3-5' }), applied };
   const second = placementOf(1, '0-3', { b: '3-5' });
   await place(admin, first, noPlacement);
-  await place(admin, first, noPlacement); // who brings the same again is no other operator
+  await place(admin, first, noPlacement); // the same placement again is not a conflict
   const told = `placement ${formatId(idOf(first))}, applied by alice@ops1 at 2026-11-30T04:00:00Z, is followed`;
   await expect(place(admin, second, noPlacement)).rejects.toMatchObject({
     code: 'conflict',
@@ -258,7 +258,7 @@ test('a placement that was planned from an earlier one than is followed is refus
   expect(shard.placed.report.epoch).toBe(2);
 });
 
-test('an epoch that would use up all others is refused by a shard that has none yet, and forgotten if it was kept', async () => {
+test('a shard without a placement refuses an epoch above the limit, and ignores a saved one', async () => {
   const far = (epoch: number) => placementOf(epoch, '0', { b: '1-5' });
   const fresh = await start({ held: '0' });
   const admin = await fresh.connect('admin');
@@ -280,7 +280,7 @@ test('an epoch that would use up all others is refused by a shard that has none 
   expect(poisoned.placed.report.epoch).toBe(1);
 });
 
-test('what is loaded is kept before it is told, whatever is kept meanwhile', async () => {
+test('loaded units are saved before they are announced, also if another save is in progress', async () => {
   const keeping = Promise.withResolvers<void>();
   const { promise: kept, resolve: release } = Promise.withResolvers<void>();
   const shard = await start({
@@ -308,7 +308,7 @@ test('what is loaded is kept before it is told, whatever is kept meanwhile', asy
   expect(shard.saved.at(-1)).toMatchObject({ held: '0-2' });
 });
 
-test('a unit that cannot be loaded is tried again, and the rest is not held up for good', async () => {
+test('a unit that cannot be loaded is tried again, and the other units are loaded', async () => {
   const failures = new Map<number, number>();
   const shard = await start({
     held: '',
@@ -322,7 +322,7 @@ test('a unit that cannot be loaded is tried again, and the rest is not held up f
   expect(failures.get(2)).toBe(2);
 });
 
-test('a unit that cannot be loaded waits behind all others, which are served meanwhile', async () => {
+test('a unit that cannot be loaded waits behind all other units, which are already served', async () => {
   let damaged = true;
   const tried: number[] = [];
   const shard = await start({
@@ -343,7 +343,7 @@ test('a unit that cannot be loaded waits behind all others, which are served mea
   await eventually(() => shard.placed.report.missing === 0);
 });
 
-test('a placement that comes while a unit cannot be loaded is not kept waiting', async () => {
+test('a placement that arrives while a unit cannot be loaded starts its move at once', async () => {
   const shard = await start({ held: '0', load: ({ expert }) => failFor(expert === 1) });
   const gateway = await shard.connect();
   await place(gateway, placementOf(1, '0-1', { b: '2-5' }));
@@ -351,11 +351,11 @@ test('a placement that comes while a unit cannot be loaded is not kept waiting',
   const failures = shard.log.filter((line) => line.includes('trying again')).length;
   await place(gateway, placementOf(2, '0,2', { b: '1,3-5' }));
   await eventually(() => shard.placed.report.missing === 0);
-  // The unit would have been tried once more if its turn had been waited for.
+  // If the move had waited for the unit's turn, the unit would have been tried once more.
   expect(shard.log.filter((line) => line.includes('trying again')).length).toBe(failures);
 });
 
-test('a state that cannot be saved is saved later: the move goes on, and no byte goes before', async () => {
+test('if a state cannot be saved, loaded units are served, and nothing is unloaded before a later save', async () => {
   let full = false;
   const shard = await start({ held: '0-2', save: () => failFor(full) });
   const gateway = await shard.connect();
@@ -372,7 +372,7 @@ test('a state that cannot be saved is saved later: the move goes on, and no byte
   expect(shard.saved.at(-1)).toMatchObject({ held: '2-4', placement: { epoch: 1 } });
 });
 
-test('what is told to go while nothing can be saved keeps its bytes until that is saved', async () => {
+test('units that were removed while no state could be saved stay loaded until the state is saved', async () => {
   const shard = await start({ held: '0-1', save: ({ held }) => failFor(held === '1' && full) });
   let full = true;
   const gateway = await shard.connect();
@@ -388,7 +388,7 @@ test('what is told to go while nothing can be saved keeps its bytes until that i
   expect(shard.saved.at(-1)).toMatchObject({ held: '1' });
 });
 
-test('an epoch that no placement has keeps nothing here once who said it has left', async () => {
+test('a statement of an unknown epoch no longer blocks unloading after its gateway has disconnected', async () => {
   const shard = await start({ held: '0' });
   const [gateway, fool] = [await shard.connect(), await shard.connect()];
   await shard.adopt(fool, Number.MAX_SAFE_INTEGER);
@@ -402,7 +402,7 @@ test('an epoch that no placement has keeps nothing here once who said it has lef
   await eventually(() => shard.holdings() === '1');
 });
 
-test('a gateway may say an epoch before the shard follows it: it counts from then on', async () => {
+test('a gateway may adopt a placement before the shard follows it', async () => {
   const shard = await start({ held: '0' });
   const gateway = await shard.connect();
   await shard.adopt(gateway, placementOf(2, '1', { b: '0,2-5' }));
@@ -410,7 +410,7 @@ test('a gateway may say an epoch before the shard follows it: it counts from the
   await eventually(() => shard.holdings() === '1');
 });
 
-test('a shard that begins again goes on from what it held', async () => {
+test('a shard that restarts continues the move from its saved state', async () => {
   const shard = await start({ held: '0-1', placement: placementOf(3, '1-2', { b: '0,3-5' }) });
   const gateway = await shard.connect();
   expect(gateway.greeting).toMatchObject({ epoch: 3 });
@@ -420,7 +420,7 @@ test('a shard that begins again goes on from what it held', async () => {
   await eventually(() => shard.holdings() === '1-2');
 });
 
-test('with a secret only the signature counts; without one, and not on loopback alone, only an admin', async () => {
+test('shard.place needs a valid signature with a secret, and an admin without one unless the shard is open', async () => {
   const placement = placementOf(1, '0', { b: '1-5' });
   const closed = await start({ held: '0', secret, open: false });
   const [gateway, admin] = [await closed.connect(), await closed.connect('admin')];
@@ -437,7 +437,7 @@ test('with a secret only the signature counts; without one, and not on loopback 
   await place(await named.connect('admin'), placement);
 });
 
-test('another model is refused', async () => {
+test('shard.place is refused with incompatible if the shard does not hold the model', async () => {
   const shard = await start({ held: '0' });
   const other = { ...placementOf(1, '0'), model: 'another' };
   await expect(place(await shard.connect(), other)).rejects.toMatchObject({ code: 'incompatible' });

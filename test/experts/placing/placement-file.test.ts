@@ -1,4 +1,4 @@
-// The placement file: what is signed, what is read, and what is refused.
+// The placement file: its signature, its parser and its errors.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -20,7 +20,7 @@ const placement: Placement = {
 const shape = { layers: 2, experts: 3 };
 
 describe('a signed placement', () => {
-  it('is the same text however it was written down, and is read back with its signature', () => {
+  it('has the same canonical text for any order of fields, and is read back with its signature', () => {
     const signed = signPlacement(placement, secret);
     const { a, b, spare } = placement.shards;
     const turned = {
@@ -34,7 +34,7 @@ describe('a signed placement', () => {
     expect(isSignedBy(signed, secret)).toBe(true);
   });
 
-  it('is not believed with another secret, without a signature, or with anything changed', () => {
+  it('is not valid with another secret, without a signature, or after a change', () => {
     const signed = signPlacement(placement, secret);
     expect(isSignedBy(signed, Buffer.from('another secret of enough bytes'))).toBe(false);
     expect(isSignedBy(placement, secret)).toBe(false);
@@ -47,7 +47,7 @@ describe('a signed placement', () => {
     for (const change of changes) expect(isSignedBy({ ...signed, ...change }, secret)).toBe(false);
   });
 
-  it('is signed over its text behind a label, as docs/placement.md says', () => {
+  it('is signed over the label and its text, as docs/placement.md says', () => {
     // printf 'expertgrid placement 1\0{"epoch":3,…}' | openssl dgst -sha256 -hmac 'a secret of 30 bytes for tests'
     expect(placementText(placement)).toBe(
       '{"epoch":3,"model":"sha256:m","shards":{"a":"0-2","b":"1:0-1,0:2","spare":""},"version":1}',
@@ -58,7 +58,7 @@ describe('a signed placement', () => {
   });
 });
 
-it('names what each shard is to hold, nothing for some, and does not speak of others', () => {
+it('unitsOf returns the units of a named shard, no units for an empty text, and undefined for other shards', () => {
   expect(unitsOf(placement, 'b', shape)).toEqual([
     { layer: 0, expert: 2 },
     { layer: 1, expert: 0 },
@@ -70,7 +70,7 @@ it('names what each shard is to hold, nothing for some, and does not speak of ot
   expect(() => unitsOf({ shards: { a: '0-3' } }, 'a', shape)).toThrow('placement: shards.a: experts: "0-3"');
 });
 
-it('refuses what is none', () => {
+it('readPlacement refuses malformed text and says why', () => {
   expect(() => readPlacement('{')).toThrow('placement: is not JSON');
   const text = (change: object) => JSON.stringify({ ...placement, ...change });
   expect(() => readPlacement(text({ signature: 'ab' }))).toThrow('signature must be 64 hex digits');

@@ -1,6 +1,5 @@
-// A fleet in which every step is an event of its own: operators, gateways and shards that decide by the same rules as the
-// real ones, over connections that carry words in order, late or not at all. Knows no clock, no sockets and no disk.
-
+// A simulated fleet of operators, gateways and shards, which decide by the rules of the real ones. Each step is an event that a test
+// chooses. Connections deliver messages in order, late or not at all.
 import { Adoptions } from '../../../experts/placing/adoptions.ts';
 import type { PlacedReport } from '../../../experts/placing/placed-model.ts';
 import { type Placement, unitsOf } from '../../../experts/placing/placement-file.ts';
@@ -14,11 +13,11 @@ import { Epochs, type SpeakingShard } from '../../../router/epochs.ts';
 export const shape: ModelShape = { identity: 'm', layers: 1, experts: 4, hidden: 4 };
 export const names = ['a', 'b', 'c', 'd'];
 const everything = 0b1111;
-/** Sets of units are bits. */
+/** A set of units; bit n is unit n. */
 type Units = number;
 
-/** Longer than any rule waits. Milliseconds. */
-const LONG = 10_000;
+/** Longer than the wait of any rule. */
+const LONG_MS = 10_000;
 
 interface Disk {
   placement: Placement | undefined;
@@ -34,18 +33,23 @@ interface Shard {
   adoptions: Adoptions;
 }
 
-type Word = { type: 'placement'; placement: Placement | undefined } | { type: 'holdings'; held: Units };
-type Order = { type: 'adopted'; id: PlacementId } | { type: 'place'; placement: Placement };
+/** A message from a shard to a gateway. */
+type ShardMessage =
+  | { type: 'placement'; placement: Placement | undefined }
+  | { type: 'holdings'; held: Units };
+/** A message from a gateway to a shard. */
+type GatewayMessage = { type: 'adopted'; id: PlacementId } | { type: 'place'; placement: Placement };
 
-/** Of one gateway to one shard. */
+/** The connection of one gateway to one shard. */
 interface Connection {
-  toGateway: Word[];
-  toShard: Order[];
-  /** What the gateway knows of the shard. */
+  toGateway: ShardMessage[];
+  toShard: GatewayMessage[];
+  /** The placement and the units that the gateway knows of the shard. */
   placement: Placement | undefined;
   held: Units;
-  /** What the gateway told last, by hash. */
+  /** Hash of the placement that the gateway stated last. */
   acted: string | undefined;
+  /** Hash of the placement that the gateway brought last. */
   brought: string | undefined;
 }
 
@@ -56,7 +60,7 @@ interface Gateway {
 
 interface Operator {
   step: 'reading' | 'first' | 'others' | 'watching';
-  /** Shards that were read, or have been asked to take the placement, by number. */
+  /** Numbers of the shards that this step has already asked. */
   asked: Set<number>;
   read: (Placement | undefined)[];
   reports: (PlacedReport | undefined)[];
@@ -65,44 +69,46 @@ interface Operator {
   connection: object;
 }
 
-/** `hear`, `heed`, `fill` and `run` are several of the finer events at once, as when nothing is late for a while. */
+/** An event whose name ends in `All` or `Steps` is several events at once, as if no message were late for a while. */
 export type EventKind =
-  | 'operate'
-  | 'run'
-  | 'strew'
-  | 'die'
-  | 'answer'
-  | 'hear'
-  | 'obey'
-  | 'heed'
-  | 'load'
-  | 'fill'
-  | 'go'
-  | 'flush'
-  | 'cut'
+  | 'operatorStep'
+  | 'operatorSteps'
+  | 'oldCommand'
+  | 'operatorDies'
+  | 'gatewayHears'
+  | 'gatewayHearsAll'
+  | 'shardHears'
+  | 'shardHearsAll'
+  | 'shardLoads'
+  | 'shardLoadsAll'
+  | 'shardUnloads'
+  | 'shardSaves'
+  | 'disconnect'
   | 'connect'
   | 'kill'
   | 'restart'
-  | 'forget'
-  | 'stall'
-  | 'flow';
+  | 'gatewayRestarts'
+  | 'pauseShard'
+  | 'resumeShard';
 
 export class PlacementFleet {
   readonly shards: Shard[];
   readonly gateways: Gateway[];
   readonly operators: Operator[];
-  /** How often anything was let go, an operator was refused, and a shard turned to another placement of one epoch. */
-  letGo = 0;
+  /** Number of times a shard unloaded units. */
+  unloads = 0;
+  /** Number of times an operator was refused. */
   conflicts = 0;
+  /** Number of times a shard replaced its placement by another one of the same epoch. */
   ties = 0;
   readonly #placements = new Map<string, Placement>();
   readonly #wanted: readonly (readonly Units[])[];
-  /** Words and placements for this shard wait, while all others go on. */
-  #stalled: number | undefined;
+  /** Messages for this shard wait, while messages for other shards arrive. */
+  #paused: number | undefined;
   #now = 0;
   #planned = 0;
 
-  /** `first[unit]`, who holds it at the start; `wanted[n][unit]`, who is to hold it by the nth plan. By number. */
+  /** `first[unit]`: numbers of the shards that hold the unit at the start. `wanted[n][unit]`: the shards of the unit in plan n. */
   constructor(first: readonly (readonly number[])[], wanted: readonly (readonly (readonly number[])[])[]) {
     const unitsPerShard = (holders: readonly (readonly number[])[]) =>
       names.map((_, shard) =>
@@ -120,34 +126,35 @@ export class PlacementFleet {
     });
   }
 
-  /** One event; what it is about is chosen by two numbers. An event that cannot happen now does nothing. */
+  /** Simulates one event. Two numbers choose its gateway or operator and its shard. An event that is impossible now does nothing. */
   happen(kind: EventKind, one: number, other: number): void {
     const shard = other % this.shards.length;
     const gateway = one % this.gateways.length;
     const operator = one % this.operators.length;
     const events: Record<EventKind, () => void> = {
-      operate: () => this.#operate(operator, shard),
-      run: () => this.#each('shards', (i) => this.#operate(operator, (shard + i) % this.shards.length)),
-      strew: () => this.#strew(shard, one),
-      die: () => this.#end(operator),
-      answer: () => this.#answer(gateway, shard),
-      hear: () => this.#each('shards', (i) => this.#answerAll(gateway, i)),
-      obey: () => this.#obey(gateway, shard),
-      heed: () => this.#each('gateways', (i) => this.#obeyAll(i, shard)),
-      load: () => this.#load(shard),
-      fill: () => this.#fill(shard),
-      go: () => this.#go(shard),
-      flush: () => this.#flush(shard),
-      cut: () => this.#cut(gateway, shard),
+      operatorStep: () => this.#operatorStep(operator, shard),
+      operatorSteps: () =>
+        this.#each('shards', (i) => this.#operatorStep(operator, (shard + i) % this.shards.length)),
+      oldCommand: () => this.#oldCommand(shard, one),
+      operatorDies: () => this.#endOperator(operator),
+      gatewayHears: () => this.#gatewayHears(gateway, shard),
+      gatewayHearsAll: () => this.#each('shards', (i) => this.#gatewayHearsAll(gateway, i)),
+      shardHears: () => this.#shardHears(gateway, shard),
+      shardHearsAll: () => this.#each('gateways', (i) => this.#shardHearsAll(i, shard)),
+      shardLoads: () => this.#loadOne(shard),
+      shardLoadsAll: () => this.#loadAll(shard),
+      shardUnloads: () => this.#unload(shard),
+      shardSaves: () => this.#save(shard),
+      disconnect: () => this.#disconnect(gateway, shard),
       connect: () => this.#connect(gateway, shard),
       kill: () => this.#kill(shard),
       restart: () => this.#restart(shard),
-      forget: () => this.#forget(gateway),
-      stall: () => {
-        this.#stalled = shard;
+      gatewayRestarts: () => this.#restartGateway(gateway),
+      pauseShard: () => {
+        this.#paused = shard;
       },
-      flow: () => {
-        this.#stalled = undefined;
+      resumeShard: () => {
+        this.#paused = undefined;
       },
     };
     events[kind]();
@@ -161,7 +168,7 @@ export class PlacementFleet {
     }
   }
 
-  /** Throws if no shard holds some unit, or if none would hold it were all killed now and started again. */
+  /** Throws if some unit has no holder, or would have none after a restart of all shards. */
   #check(): void {
     let safe = 0;
     for (const { alive, held, disk } of this.shards) safe |= alive ? held & disk.held : disk.held;
@@ -169,46 +176,46 @@ export class PlacementFleet {
       throw new Error(`of ${everything.toString(2)} only ${safe.toString(2)} are held`);
   }
 
-  /** Everybody is there, and all that is under way arrives. Returns after how many rounds nothing changed any more. */
+  /** Ends all operators, starts all shards and delivers all messages. Returns the number of rounds until nothing changes. */
   settle(): number {
-    for (const operator of this.operators.keys()) this.#end(operator);
-    this.#stalled = undefined;
+    for (const operator of this.operators.keys()) this.#endOperator(operator);
+    this.#paused = undefined;
     for (let round = 0; ; round++) {
-      const before = this.#picture();
-      this.#now += LONG;
+      const before = this.#summary();
+      this.#now += LONG_MS;
       for (const shard of this.shards.keys()) this.#restart(shard);
       this.#deliverAll();
       for (const shard of this.shards.keys()) {
-        this.#fill(shard);
-        this.#go(shard);
-        this.#flush(shard);
+        this.#loadAll(shard);
+        this.#unload(shard);
+        this.#save(shard);
       }
-      if (this.#picture() === before) return round;
-      if (round > 50) throw new Error('the fleet does not come to rest');
+      if (this.#summary() === before) return round;
+      if (round > 50) throw new Error('the fleet has not settled after 50 rounds');
     }
   }
 
   #deliverAll(): void {
-    for (let words = 1; words > 0; ) {
-      words = 0;
+    for (let messages = 1; messages > 0; ) {
+      messages = 0;
       for (const gateway of this.gateways.keys()) {
         for (const shard of this.shards.keys()) {
           this.#connect(gateway, shard);
           const { toGateway, toShard } = this.gateways[gateway]!.connections[shard]!;
-          words += toGateway.length + toShard.length;
-          this.#answer(gateway, shard);
-          this.#obey(gateway, shard);
+          messages += toGateway.length + toShard.length;
+          this.#gatewayHears(gateway, shard);
+          this.#shardHears(gateway, shard);
         }
       }
     }
   }
 
-  #picture(): string {
+  #summary(): string {
     const shards = this.shards.map(({ placement, held }) => `${idOf(placement).hash} ${held}`);
     return [...shards, ...this.gateways.map(({ epochs }) => epochs.id.hash)].join('\n');
   }
 
-  // A shard.
+  // The rules of a shard.
 
   #take(shard: number, placement: Placement, from?: PlacementId): 'new' | 'known' | 'refused' {
     const self = this.shards[shard]!;
@@ -218,7 +225,7 @@ export class PlacementFleet {
     self.disk = { placement, held: self.held };
     self.placement = placement;
     self.adoptions.follow(idOf(placement));
-    this.#tell(shard, { type: 'placement', placement });
+    this.#notify(shard, { type: 'placement', placement });
     return kind;
   }
 
@@ -230,39 +237,39 @@ export class PlacementFleet {
     return this.#wants(shard) & ~shard.held;
   }
 
-  #load(shard: number): void {
+  #loadOne(shard: number): void {
     const self = this.shards[shard]!;
     const missing = this.#missing(self);
     if (!self.alive || missing === 0) return;
     const held = self.held | (missing & -missing);
-    self.disk = { placement: self.placement, held }; // kept before it is told
+    self.disk = { placement: self.placement, held }; // saved before it is announced
     self.held = held;
-    this.#tell(shard, { type: 'holdings', held });
+    this.#notify(shard, { type: 'holdings', held });
   }
 
-  #fill(shard: number): void {
+  #loadAll(shard: number): void {
     const self = this.shards[shard]!;
-    while (self.alive && this.#missing(self) !== 0) this.#load(shard);
+    while (self.alive && this.#missing(self) !== 0) this.#loadOne(shard);
   }
 
-  #go(shard: number): void {
+  #unload(shard: number): void {
     const self = this.shards[shard]!;
     const surplus = self.held & ~this.#wants(self);
     if (!self.alive || surplus === 0 || this.#missing(self) !== 0) return;
     if (!self.adoptions.reached(this.#now)) return;
     self.held &= ~surplus;
-    this.letGo++;
-    this.#tell(shard, { type: 'holdings', held: self.held });
+    this.unloads++;
+    this.#notify(shard, { type: 'holdings', held: self.held });
   }
 
-  #flush(shard: number): void {
+  #save(shard: number): void {
     const self = this.shards[shard]!;
     if (self.alive) self.disk = { placement: self.placement, held: self.held };
   }
 
   #kill(shard: number): void {
     this.shards[shard]!.alive = false;
-    for (const gateway of this.gateways.keys()) this.#cut(gateway, shard);
+    for (const gateway of this.gateways.keys()) this.#disconnect(gateway, shard);
   }
 
   #restart(shard: number): void {
@@ -275,17 +282,17 @@ export class PlacementFleet {
     self.adoptions.follow(idOf(self.placement));
   }
 
-  #tell(shard: number, word: Word): void {
-    for (const { connections } of this.gateways) connections[shard]?.toGateway.push(word);
+  #notify(shard: number, message: ShardMessage): void {
+    for (const { connections } of this.gateways) connections[shard]?.toGateway.push(message);
   }
 
-  // A gateway.
+  // The rules of a gateway.
 
   #connect(gateway: number, shard: number): void {
     const { connections } = this.gateways[gateway]!;
     const { alive, placement, held } = this.shards[shard]!;
     if (!alive || connections[shard] !== undefined) return;
-    const hello: Word[] = [
+    const hello: ShardMessage[] = [
       { type: 'placement', placement },
       { type: 'holdings', held },
     ];
@@ -293,7 +300,7 @@ export class PlacementFleet {
     connections[shard] = { toGateway: hello, toShard: [], placement: undefined, held: 0, ...untold };
   }
 
-  #cut(gateway: number, shard: number): void {
+  #disconnect(gateway: number, shard: number): void {
     const { connections } = this.gateways[gateway]!;
     const connection = connections[shard];
     if (connection === undefined) return;
@@ -301,19 +308,19 @@ export class PlacementFleet {
     this.shards[shard]!.adoptions.leave(connection);
   }
 
-  #forget(gateway: number): void {
-    for (const shard of this.shards.keys()) this.#cut(gateway, shard);
+  #restartGateway(gateway: number): void {
+    for (const shard of this.shards.keys()) this.#disconnect(gateway, shard);
     this.gateways[gateway] = newGateway();
   }
 
-  /** The gateway hears a word, looks at all shards anew, and tells them. */
-  #answer(gateway: number, shard: number): void {
+  /** The gateway receives one message, applies its rule to all shards, and sends its messages to them. */
+  #gatewayHears(gateway: number, shard: number): void {
     const { epochs, connections } = this.gateways[gateway]!;
     const heard = connections[shard];
-    const word = heard?.toGateway.shift();
-    if (heard === undefined || word === undefined) return;
-    if (word.type === 'placement') heard.placement = word.placement;
-    else heard.held = word.held;
+    const message = heard?.toGateway.shift();
+    if (heard === undefined || message === undefined) return;
+    if (message.type === 'placement') heard.placement = message.placement;
+    else heard.held = message.held;
     const speaking = connections.flatMap((connection, i): SpeakingShard[] => {
       if (connection === undefined) return [];
       const { placement, held } = connection;
@@ -335,47 +342,47 @@ export class PlacementFleet {
     });
   }
 
-  #answerAll(gateway: number, shard: number): void {
+  #gatewayHearsAll(gateway: number, shard: number): void {
     const { connections } = this.gateways[gateway]!;
-    while ((connections[shard]?.toGateway.length ?? 0) > 0) this.#answer(gateway, shard);
+    while ((connections[shard]?.toGateway.length ?? 0) > 0) this.#gatewayHears(gateway, shard);
   }
 
-  #obeyAll(gateway: number, shard: number): void {
+  #shardHearsAll(gateway: number, shard: number): void {
     const connection = this.gateways[gateway]!.connections[shard];
-    for (let orders = connection?.toShard.length ?? 0; orders > 0; orders--) this.#obey(gateway, shard);
+    for (let left = connection?.toShard.length ?? 0; left > 0; left--) this.#shardHears(gateway, shard);
   }
 
-  #obey(gateway: number, shard: number): void {
+  #shardHears(gateway: number, shard: number): void {
     const connection = this.gateways[gateway]!.connections[shard];
-    const order = shard === this.#stalled ? undefined : connection?.toShard.shift();
-    if (connection === undefined || order === undefined) return;
-    if (order.type === 'adopted') this.shards[shard]!.adoptions.say(connection, order.id, this.#now);
-    else this.#take(shard, order.placement);
+    const message = shard === this.#paused ? undefined : connection?.toShard.shift();
+    if (connection === undefined || message === undefined) return;
+    if (message.type === 'adopted') this.shards[shard]!.adoptions.say(connection, message.id, this.#now);
+    else this.#take(shard, message.placement);
   }
 
-  // An operator's command. A word to a shard and its answer are one event; that the answer is lost is another.
+  // The rules of an operator's command. A call to a shard and its answer are one event.
 
-  #operate(operator: number, shard: number): void {
+  #operatorStep(operator: number, shard: number): void {
     const self = this.operators[operator]!;
-    const steps: Record<Operator['step'], () => 'goes on' | 'ends'> = {
+    const steps: Record<Operator['step'], () => 'continues' | 'ends'> = {
       reading: () => this.#read(self, shard),
       first: () => this.#askFirst(self),
       others: () => this.#askOther(self, shard),
       watching: () => this.#watch(self, shard),
     };
-    if (steps[self.step]() === 'ends') this.#end(operator);
+    if (steps[self.step]() === 'ends') this.#endOperator(operator);
   }
 
-  #read(self: Operator, shard: number): 'goes on' | 'ends' {
+  #read(self: Operator, shard: number): 'continues' | 'ends' {
     const { alive, placement } = this.shards[shard]!;
     if (!alive) return 'ends'; // with an error
     self.asked.add(shard);
     self.read[shard] = placement;
     if (self.asked.size === this.shards.length) this.#plan(self);
-    return 'goes on';
+    return 'continues';
   }
 
-  #askFirst(self: Operator): 'goes on' | 'ends' {
+  #askFirst(self: Operator): 'continues' | 'ends' {
     const { first } = askedInTurn([...this.shards.keys()], (i) => names[i]!);
     if (!this.shards[first]!.alive) return 'ends';
     if (this.#take(first, self.placement!, self.from) === 'refused') {
@@ -384,25 +391,25 @@ export class PlacementFleet {
     }
     self.asked = new Set([first]);
     self.step = 'others';
-    return 'goes on';
+    return 'continues';
   }
 
-  #askOther(self: Operator, shard: number): 'goes on' | 'ends' {
-    if (shard === this.#stalled) return 'goes on';
+  #askOther(self: Operator, shard: number): 'continues' | 'ends' {
+    if (shard === this.#paused) return 'continues';
     const isNew = !self.asked.has(shard) && this.shards[shard]!.alive;
     if (isNew && this.#take(shard, self.placement!, self.from) === 'refused') return 'ends';
     self.asked.add(shard);
-    if (self.asked.size === this.shards.length) this.#watchAnew(self);
-    return 'goes on';
+    if (self.asked.size === this.shards.length) this.#watchAgain(self);
+    return 'continues';
   }
 
-  #watch(self: Operator, shard: number): 'goes on' | 'ends' {
+  #watch(self: Operator, shard: number): 'continues' | 'ends' {
     const id = idOf(self.placement);
-    const report = this.#look(self.placement!, shard);
+    const report = this.#reportOf(self.placement!, shard);
     self.asked.add(shard);
     self.reports[shard] = report;
     if (report !== undefined && standingOf(report, id) === 'replaced') return 'ends';
-    if (self.asked.size < this.shards.length) return 'goes on';
+    if (self.asked.size < this.shards.length) return 'continues';
     const progress = progressOf(self.reports);
     if (progress === 'whole') return 'ends';
     if (progress === 'loaded') {
@@ -410,24 +417,24 @@ export class PlacementFleet {
         if (alive) adoptions.say(self.connection, id, this.#now);
       }
     }
-    this.#watchAnew(self);
-    return 'goes on';
+    this.#watchAgain(self);
+    return 'continues';
   }
 
   /**
-   * A command of an older release, which says nothing of what it has planned from, reaches some of the shards and is killed.
-   * It may have known of the latest placement or not.
+   * A command of an older release does not state the placement from which it planned. It reaches some of the shards and is then
+   * killed. It may or may not have known the latest placement.
    */
-  #strew(known: number, reached: number): void {
+  #oldCommand(known: number, reached: number): void {
     const placement = this.#newPlacement(idOf(this.shards[known]!.placement).epoch + 1);
     this.#planned++;
     for (const shard of this.shards.keys()) {
       const { alive } = this.shards[shard]!;
-      if (alive && shard !== this.#stalled && reached & (1 << shard)) this.#take(shard, placement);
+      if (alive && shard !== this.#paused && reached & (1 << shard)) this.#take(shard, placement);
     }
   }
 
-  #end(operator: number): void {
+  #endOperator(operator: number): void {
     const { connection } = this.operators[operator]!;
     for (const { adoptions } of this.shards) adoptions.leave(connection);
     this.operators[operator] = newOperator();
@@ -451,7 +458,7 @@ export class PlacementFleet {
     this.#planned++;
   }
 
-  /** One object for one placement, so that each is hashed once. */
+  /** Returns the same object for the same placement, so that each placement is hashed once. */
   #newPlacement(epoch: number): Placement {
     const wanted = this.#planned % this.#wanted.length;
     const key = `${epoch} ${wanted}`;
@@ -463,13 +470,13 @@ export class PlacementFleet {
     return placement;
   }
 
-  #watchAnew(self: Operator): void {
+  #watchAgain(self: Operator): void {
     self.step = 'watching';
     self.asked = new Set();
     self.reports = [];
   }
 
-  #look(placement: Placement, shard: number): PlacedReport | undefined {
+  #reportOf(placement: Placement, shard: number): PlacedReport | undefined {
     if (!this.shards[shard]!.alive) return undefined;
     const report = this.#report(shard);
     if (standingOf(report, idOf(placement)) !== 'again') return report;

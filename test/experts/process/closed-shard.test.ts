@@ -1,4 +1,4 @@
-// The real `expertgrid shard` process, closed to strangers: whom it serves, whom it refuses, and that it will not start open.
+// The `expertgrid shard` process with credentials: the callers that it serves and refuses, and the flags that it needs.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -59,7 +59,7 @@ async function open(address: Address, security?: Security): Promise<Transport> {
   return transport;
 }
 
-/** Rows that a run of expert 2 of layer 1 gives. */
+/** The rows that a run of expert 2 of layer 1 answers. */
 async function run(transport: Transport): Promise<Float32Array> {
   const [model] = parseHelloAnswer(transport.greeting).models;
   if (model === undefined) throw new Error('the shard offers no model');
@@ -72,16 +72,16 @@ async function run(transport: Transport): Promise<Float32Array> {
 
 describe('a shard', () => {
   test.each([
-    ['an address that others could reach', ['--host', '0.0.0.0'], /--host 0\.0\.0\.0: .*--secret-file/],
-    ['every address', ['--host', '::'], /--host ::: .*--secret-file/],
-    ['half of what TLS needs', ['--tls-cert', import.meta.filename], /--tls-key and --tls-ca are missing/],
-  ])('does not start with %s: bad usage, exit code 2', async (_name, flags, reason) => {
+    ['an address that others can reach', ['--host', '0.0.0.0'], /--host 0\.0\.0\.0: .*--secret-file/],
+    ['all addresses', ['--host', '::'], /--host ::: .*--secret-file/],
+    ['a certificate', ['--tls-cert', import.meta.filename], /--tls-key and --tls-ca are missing/],
+  ])('exits with 2 and names the missing flags if it is given %s and no other credentials', async (_name, flags, reason) => {
     const shard = start(...flags);
     expect(await shard.exit).toEqual({ code: 2, signal: null });
     expect(shard.stderr).toMatch(reason);
   });
 
-  test('does not start with a secret that is none: one line, exit code 1', async () => {
+  test('prints one line and exits with 1 if the secret file is malformed', async () => {
     const path = join(folder, 'short');
     await writeFile(path, 'short\n', { mode: 0o600 });
     const shard = start('--host', '0.0.0.0', '--secret-file', path);
@@ -89,7 +89,7 @@ describe('a shard', () => {
     expect(shard.stderr).toMatch(/^expertgrid: .*short holds a secret of 5 bytes; at least 16 are needed/);
   });
 
-  test('with a secret serves who proves it, as an open one would, and no one else', async () => {
+  test('with a secret serves callers that prove the secret, and refuses others', async () => {
     const [closed, plain] = [start('--secret-file', join(folder, 'secret')), start()];
     const address = await addressOf(closed);
     await expect(open(address)).rejects.toMatchObject({ code: 'unproven' });
@@ -99,7 +99,7 @@ describe('a shard', () => {
     await closed.says(/"code":"unproven".*a caller was refused/);
   });
 
-  test('with certificates serves whom its authority names a gateway, and follows the files', async () => {
+  test('with certificates serves callers whose certificate names a gateway, and reads changed files again', async () => {
     const shard = start(...(await writeTls(authority)));
     const address = await addressOf(shard);
     const rows = await run(await open(address, certified(authority, 'gateway-1')));
@@ -124,7 +124,7 @@ describe('a shard', () => {
   });
 });
 
-test('a gateway answers over shards that are closed by certificates and a secret', async () => {
+test('a gateway serves requests over shards with certificates and a secret', async () => {
   const files = [...(await writeTls(authority)), '--secret-file', join(folder, 'secret')];
   const args = ['--model', bundle, '--port', '0', ...files];
   const shard = startCli(['shard', '--experts', '0-95', '--tls-peers', 'shard-1', ...args]);
@@ -141,7 +141,7 @@ test('a gateway answers over shards that are closed by certificates and a secret
   expect(response.status).toBe(200);
 });
 
-test('up starts its shards with the secret that it was given', async () => {
+test('up passes its secret on to the shards that it starts', async () => {
   const up = startCli([
     'up',
     '--model',

@@ -1,4 +1,4 @@
-// A million broken frames against a real shard process that is closed by a secret: from proven callers and from strangers.
+// A million broken frames against a real shard process with a secret, from callers with and without the secret.
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,11 +15,11 @@ import { answerOf, frameBreaker, hello, honestMessages, honestRun, Victim } from
 const main = join(import.meta.dirname, '..', '..', '..', 'cli', 'main.ts');
 const frames = 1_000_000;
 const lanes = 16;
-/** A connection is left after so many frames even if it lives: strangers get their share. */
+/** Most frames on one connection. Then the next connection begins, so that callers without the secret also send enough frames. */
 const framesEach = 500;
 const secret = Buffer.from('a secret of the tests');
 
-test(`a shard lives through ${frames} broken frames, its memory flat, and answers honest calls right all along`, async () => {
+test(`a shard survives ${frames} broken frames with constant memory, and answers valid calls correctly meanwhile`, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'fuzz-'));
   const secretFile = join(folder, 'secret');
   await writeFile(secretFile, secret, { mode: 0o600 });
@@ -88,13 +88,13 @@ test(`a shard lives through ${frames} broken frames, its memory flat, and answer
 }, 600_000);
 
 interface Memory {
-  /** Megabytes that are reachable: objects and buffers. */
+  /** Reachable objects and buffers, in MB. */
   live: number;
-  /** Megabytes of the process, with what the allocators keep for later. */
+  /** Memory of the process in MB, including free memory that the allocators keep. */
   resident: number;
 }
 
-/** Asks a process for its memory right after a full collection: before one, its garbage comes and goes by tens of MB. */
+/** Asks a process for its memory after a full garbage collection. Before a collection, garbage varies by tens of MB. */
 async function memoryProbe(url: string): Promise<{ measure: () => Promise<Memory>; close: () => void }> {
   const socket = new WebSocket(url);
   await once(socket, 'open');

@@ -11,7 +11,7 @@ const frameBytes = 100_000;
 const run = honestRun(model);
 const honest = honestMessages(run);
 
-test(`a shard lives through ${frames} broken frames and answers honest calls right all along`, async () => {
+test(`a shard survives ${frames} broken frames, and answers valid calls correctly meanwhile`, async () => {
   const { service } = await createTestShard();
   const server = await listen({ handlers: service.handlers, maxFrameBytes: frameBytes });
   const { address } = server;

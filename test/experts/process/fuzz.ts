@@ -1,4 +1,4 @@
-// Broken frames and the connections that bear them: mostly honest messages with some bytes changed. Knows no service.
+// Makes broken frames, mostly valid messages with some changed bytes, and sends them over connections that may break.
 import { connect, type Socket } from 'node:net';
 import { runRequestToParams } from '../../../experts/wire/run.ts';
 import type { Address } from '../../../rpc/address.ts';
@@ -12,7 +12,7 @@ import { framed } from '../../rpc/framed.ts';
 export const deadlineMs = 20_000;
 export const hello = { protocol: 1, role: 'gateway', version: 'fuzz', deadlineMs };
 
-/** An honest `expert.run` of a model: 3 rows for experts 1, 5 and 1 of layer 1. */
+/** A valid `expert.run` of a model: 3 rows for experts 1, 5 and 1 of layer 1. */
 export function honestRun({ identity, hidden }: { identity: string; hidden: number }): Params {
   return runRequestToParams({
     model: identity,
@@ -37,20 +37,20 @@ export function honestMessages(run: Params): Message[] {
   ];
 }
 
-/** Bytes of the rows that an honest call is answered with. */
+/** The bytes of the rows in the answer to a valid call. */
 export async function answerOf(transport: Transport, run: Params): Promise<Value | undefined> {
   const answer = await transport.call('expert.run', { ...run }, { deadlineMs });
   const rows = typeof answer === 'object' && answer !== null && 'rows' in answer ? answer.rows : undefined;
   return rows instanceof Uint8Array ? [...rows] : undefined;
 }
 
-/** Makes broken frames out of honest messages; `next` draws from [0, 1). */
+/** Makes broken frames from valid messages. `next` draws a random number from [0, 1). */
 export function frameBreaker(messages: readonly Message[], next: () => number): () => Buffer {
   const payloads = messages.map((message) => Uint8Array.from(encodeMessage(message)));
   const calls = messages.filter((message) => message.type === 'request');
   const below = (limit: number) => Math.floor(next() * limit);
 
-  /** Well-formed to the last byte, with fields that are missing, new, of another type or out of bounds. */
+  /** A well-formed frame with fields that are missing, new, of another type or out of bounds. */
   function wrongFields(): Buffer {
     const { method, params } = calls[below(calls.length)]!;
     const changed: Params = { ...params };
@@ -64,7 +64,7 @@ export function frameBreaker(messages: readonly Message[], next: () => number): 
     return framed(encodeMessage({ type: 'request', id: below(pingId), method, params: changed }));
   }
 
-  /** Some bytes changed, cut or added; now and then a length that lies. */
+  /** A frame with some bytes changed, removed or added, and sometimes with a wrong length. */
   function wrongBytes(kind: number): Buffer {
     let payload = Uint8Array.from(payloads[below(payloads.length)]!);
     if (kind < 0.3) payload = payload.subarray(0, 1 + below(payload.length));
@@ -108,7 +108,7 @@ const oddValues: Value[] = [
 
 export interface VictimOptions {
   address: Address;
-  /** Frames the shard takes, in bytes. */
+  /** Largest frame that the shard accepts, in bytes. */
   frameBytes: number;
   secret?: Uint8Array;
 }
@@ -116,7 +116,7 @@ export interface VictimOptions {
 const pingId = 4_000_000_000;
 const ping = framed(encodeMessage({ type: 'request', id: pingId, method: 'ping', params: {} }));
 
-/** A connection that may be broken, and tells whether it was. */
+/** A connection that the shard may end, and that reports whether it has ended. */
 export class Victim {
   readonly #socket: Socket;
   readonly #frameBytes: number;
@@ -136,7 +136,7 @@ export class Victim {
     socket.on('close', () => this.#settle(undefined));
   }
 
-  /** A stranger to the shard: nothing was said yet. */
+  /** A connection that has sent no hello. */
   static async connect({ address: { host, port }, frameBytes }: VictimOptions): Promise<Victim> {
     const socket = connect({ host, port, noDelay: true });
     await new Promise<void>((resolve, reject) => {
@@ -146,7 +146,7 @@ export class Victim {
     return new Victim(socket, frameBytes);
   }
 
-  /** One that has said hello. */
+  /** A connection whose hello has been answered. */
   static async open(options: VictimOptions): Promise<Victim> {
     const victim = await Victim.connect(options);
     const params: Params = { ...hello };
@@ -157,9 +157,9 @@ export class Victim {
     return victim;
   }
 
-  /** Whether a ping right behind `bytes` is answered on this connection. */
+  /** Sends `bytes` and a ping. Resolves with whether the ping is answered on this connection. */
   async survives(bytes: Buffer): Promise<boolean> {
-    // A length that lies makes the shard wait for more bytes: what it waits for never comes.
+    // With a wrong length, the shard waits for more bytes, which never arrive.
     const announced = bytes.readUInt32BE();
     if (announced > bytes.length - 4 && announced <= this.#frameBytes) {
       this.#socket.end(bytes);
@@ -187,7 +187,7 @@ export class Victim {
     return this.#answer(framed(encodeMessage({ type: 'request', id: pingId, method, params })));
   }
 
-  /** What a request under `pingId` in these bytes is answered; undefined if it is refused or the connection ends. */
+  /** The answer to the request with `pingId` in these bytes. Undefined if it is refused or the connection ends. */
   #answer(bytes: Buffer): Promise<Value | undefined> {
     return new Promise((resolve) => {
       this.#settle = resolve;

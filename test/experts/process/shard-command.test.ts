@@ -47,9 +47,9 @@ afterAll(() => rm(folder, { recursive: true }));
 
 interface Started {
   child: ChildProcess;
-  /** Resolves to the address that it serves on. */
+  /** Resolves with the address on which the shard serves. */
   ready: Promise<string>;
-  /** Resolves to its exit code, and what it wrote to standard error or told its parent as the reason. */
+  /** Resolves with the exit code, and with the text on standard error or the reason that the parent received. */
   ended: Promise<{ code: number | null; errors: string }>;
 }
 
@@ -66,7 +66,7 @@ function start(...flags: string[]): Started {
   child.on('message', (message: ShardMessage) => {
     if (message.type === 'failed') errors += message.message;
   });
-  // Not 'close': it never comes where the parent's side of the channel was closed first.
+  // The event 'close' is not used, because it never comes if the parent has closed its side of the channel first.
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
   const read = new Promise((resolve) => child.stderr?.once('close', resolve));
   return {
@@ -78,7 +78,7 @@ function start(...flags: string[]): Started {
   };
 }
 
-test('a shard serves what it was told to hold, and on SIGTERM drains and exits with 0', async () => {
+test('a shard serves the experts of --experts, and drains and exits with 0 on SIGTERM', async () => {
   const { child, ready, ended } = start('--experts', '0-1,1:7');
   let told = '';
   const params = { protocol: 1, role: 'gateway', version: 'test' };
@@ -107,14 +107,14 @@ test('a shard serves what it was told to hold, and on SIGTERM drains and exits w
   expect(told).toBe('draining');
 });
 
-test('a shard whose parent has died ends too', async () => {
+test('a shard ends if its parent has died', async () => {
   const { child, ready, ended } = start('--experts', '0-7');
   await ready;
   child.disconnect();
   expect((await ended).code).toBe(0);
 });
 
-test('a port in use ends it, and its parent is told which flag names it', async () => {
+test('a shard ends if its port is in use, and its parent receives an error that names the flag', async () => {
   const server = await listen({ handlers: { hello } });
   const { port } = server.address;
   const { code, errors } = await start('--experts', '0', '--port', `${port}`).ended;
@@ -123,7 +123,7 @@ test('a port in use ends it, and its parent is told which flag names it', async 
   expect(errors).toMatch(new RegExp(`^--port ${port}: another process already listens on 127.0.0.1:${port}`));
 });
 
-test('two bundles of one checkpoint are refused', async () => {
+test('a shard refuses two bundles of one checkpoint', async () => {
   const copy = join(folder, 'copy');
   await cp(bundle, copy, { recursive: true });
   const { code, errors } = await start('--experts', '0-3', '--model', copy, '--experts', '4-7').ended;
@@ -144,13 +144,13 @@ test.each([
     ['--experts', '0-7', '--model', 'another'],
     'give one --experts for each --model, in the same order, not 2 models and 1 list',
   ],
-])('%s: bad usage, exit code 2', async (_name, flags, reason) => {
+])('a shard exits with 2 and prints the reason: %s', async (_name, flags, reason) => {
   const { code, errors } = await start(...flags).ended;
   expect(code).toBe(2);
   expect(errors).toContain(reason);
 });
 
-test('a state directory is for one process alone, and free again when that one was killed', async () => {
+test('a state directory is locked for one process, and free again after that process was killed', async () => {
   const state = join(folder, 'state');
   const lock = new URL('../../../cli/shard/shard-state.ts', import.meta.url).pathname;
   const script = `import(${JSON.stringify(lock)}).then(({ lockState }) => {

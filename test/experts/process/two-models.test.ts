@@ -1,4 +1,4 @@
-// One shard that holds experts of two models: offered apart, run apart, left together.
+// One shard that holds experts of two models. It offers and runs them separately, and drains them together.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ShardService } from '../../../experts/service.ts';
 import { parseHelloAnswer } from '../../../experts/wire/hello.ts';
@@ -42,7 +42,7 @@ async function run(model: { identity: string; hidden: number }, layer: number, e
   return parseRunAnswer(await transport.call('expert.run', params, { deadlineMs: 60_000 }), 1, model.hidden);
 }
 
-test('hello offers both, each with its own shape, class and holdings', () => {
+test('hello offers both models, each with its own shape, numerics class and holdings', () => {
   const { models } = parseHelloAnswer(transport.greeting);
   expect(models).toHaveLength(2);
   expect(models[0]).toMatchObject({ ...first, numericsClass: 'plain-f32' });
@@ -74,7 +74,7 @@ test('calls for one layer of two models are not joined', async () => {
   expect(device.runs).toEqual([{ layer: 1, experts: [2], rows: [1] }]);
 });
 
-test('what one model holds says nothing of the other', async () => {
+test('an expert is not_held if only the other model holds it', async () => {
   await expect(run(second, 1, 1)).rejects.toMatchObject({ code: 'not_held' });
   await expect(run(first, 1, 1)).resolves.toBeDefined();
   const stranger = run({ identity: 'third', hidden: 8 }, 0, 0);
@@ -84,7 +84,7 @@ test('what one model holds says nothing of the other', async () => {
   });
 });
 
-test('units are counted over both, and both are left at once', async () => {
+test('units are counted over both models, and a drain ends both', async () => {
   expect(await counted(shard.metrics, 'expertgrid_shard_units')).toBe(12 + 4);
   await shard.service.drain();
   for (const model of [first, second]) {
@@ -92,8 +92,8 @@ test('units are counted over both, and both are left at once', async () => {
   }
 });
 
-test('the rows of a frame are bounded by the wider model', async () => {
-  // Frames of 32 MiB hold ten rows of such a width.
+test('the wider model limits the rows of a frame', async () => {
+  // Ten rows of this width fit into a frame of 32 MiB.
   const wide = { ...second, hidden: Math.floor((2 ** 25 - 4_096) / 4 / 10) };
   const narrow = await createTestShard({ others: [{ device, model: wide, units: [] }] });
   const hello = { protocol: 1, role: 'gateway', version: 'test' };
@@ -102,7 +102,7 @@ test('the rows of a frame are bounded by the wider model', async () => {
   close();
 });
 
-test('two of one identity, and none at all, are refused', () => {
+test('the service refuses two models of one identity, and an empty list of models', () => {
   const twin = { device, model: second, units };
   const service = (models: (typeof twin)[]) => () => new ShardService({ models, version: 'test' });
   expect(service([twin, twin])).toThrow('models of different identities, not second-model');
