@@ -1,4 +1,4 @@
-// What `expertgrid chat` says of a gateway that refuses its key, or wants one.
+// The errors of `expertgrid chat` if a gateway needs an API key or refuses it.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -18,7 +18,7 @@ async function refusing(): Promise<string> {
 test.each([
   [undefined, /^the gateway at http:\S+ needs an API key: give yours as EXPERTGRID_API_KEY or --api-key$/],
   ['eg-wrong', /^the gateway at http:\S+ does not know this API key: .* Give another as EXPERTGRID_API_KEY/],
-])('with the key %s', async (apiKey, told) => {
+])('a 401 answer to the API key %s becomes an error with advice', async (apiKey, told) => {
   const client = new ChatClient({ url: await refusing(), apiKey });
   await expect(client.models()).rejects.toThrow(told);
 });

@@ -1,4 +1,4 @@
-// A conversation and its commands, without a gateway: what is asked next, after answers, failures and retries.
+// A conversation and its commands, without a gateway.
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ const talk = (settings: ChatSettings = {}, system?: string) =>
   new Conversation({ model: 'nano', system, settings });
 const client = { models: async () => ['nano', 'other'] };
 
-test('each question comes with all that was said before', () => {
+test('a request contains the system message and all earlier messages', () => {
   const conversation = talk({ temperature: 0.5 }, 'Be brief.');
   conversation.ask('one');
   conversation.answered('1');
@@ -34,7 +34,7 @@ test('each question comes with all that was said before', () => {
   });
 });
 
-test('a question that got no answer is not part of what was said, but can be asked again', () => {
+test('a question without an answer is not in the messages, but can be asked again', () => {
   const conversation = talk();
   conversation.ask('lost');
   expect(conversation.messages).toEqual([]);
@@ -42,7 +42,7 @@ test('a question that got no answer is not part of what was said, but can be ask
   expect(conversation.ask('next').messages).toEqual([{ role: 'user', content: 'next' }]);
 });
 
-test('asking again replaces the last answer, by the next seed', () => {
+test('askAgain replaces the last answer and increases the seed', () => {
   const conversation = talk({ seed: 7 });
   expect(conversation.askAgain()).toBeUndefined();
   expect(conversation.ask('why?').seed).toBe(7);
@@ -55,7 +55,7 @@ test('asking again replaces the last answer, by the next seed', () => {
   expect(conversation.ask('how?').seed).toBe(7);
 });
 
-test('clear forgets what was said, and keeps who is told what', async () => {
+test('/clear removes the messages and keeps the system message', async () => {
   const conversation = talk({}, 'Be brief.');
   conversation.ask('one');
   conversation.answered('1');
@@ -63,7 +63,7 @@ test('clear forgets what was said, and keeps who is told what', async () => {
   expect(conversation.messages).toEqual([{ role: 'system', content: 'Be brief.' }]);
 });
 
-test('system tells, sets and takes away', async () => {
+test('/system shows, sets and removes the system message', async () => {
   const conversation = talk();
   const says = async (rest: string) => (await runCommand('system', rest, { conversation, client })).says;
   expect(await says('')).toBe('no system message');
@@ -72,7 +72,7 @@ test('system tells, sets and takes away', async () => {
   expect(await says('-')).toBe('no system message');
 });
 
-test('model takes one that there is', async () => {
+test('/model switches to a model of the gateway, and refuses other ids', async () => {
   const conversation = talk();
   const context = { conversation, client };
   await expect(runCommand('model', 'none', context)).rejects.toThrow(
@@ -82,7 +82,7 @@ test('model takes one that there is', async () => {
   expect(conversation.ask('x').model).toBe('other');
 });
 
-test('save writes a request that can be sent, and never over a file', async () => {
+test('/save writes a valid request body, and refuses to overwrite a file', async () => {
   const conversation = talk();
   conversation.ask('one');
   conversation.answered('1');
@@ -97,7 +97,7 @@ test('save writes a request that can be sent, and never over a file', async () =
   await expect(runCommand('save', '', { conversation, client })).rejects.toThrow('give the name of a file');
 });
 
-test('help tells every command, and what is none is refused', async () => {
+test('/help lists every command, and an unknown command is refused', async () => {
   const context = { conversation: talk(), client };
   const { says } = await runCommand('help', '', context);
   for (const name of ['help', 'clear', 'system', 'model', 'retry', 'save', 'exit']) {
@@ -108,7 +108,7 @@ test('help tells every command, and what is none is refused', async () => {
   }
 });
 
-test('the line behind an answer tells tokens, their rate, and what ended it', () => {
+test('summaryLine has the number of tokens, their rate, and the reason of the end', () => {
   const summary = { text: '', tokens: 11, degradedHops: 0, reason: 'stop', firstMs: 100, lastMs: 600 };
   expect(summaryLine(summary)).toBe('11 tokens, 20.0 tokens/s, first after 100 ms');
   expect(summaryLine({ ...summary, tokens: 1, lastMs: 100 })).toBe('1 token, first after 100 ms');
@@ -120,7 +120,7 @@ test('the line behind an answer tells tokens, their rate, and what ended it', ()
   );
 });
 
-test('the history is a private file of the newest lines', async () => {
+test('the history file has the newest 1,000 lines and is readable only by the user', async () => {
   const path = historyPath({ XDG_STATE_HOME: folder });
   expect(path).toBe(join(folder, 'expertgrid', 'chat-history'));
   expect(historyPath({ XDG_STATE_HOME: 'relative' })).not.toContain('relative');

@@ -1,4 +1,4 @@
-// Server-sent events as they arrive, cut anywhere.
+// The parser of server-sent events, whose bytes arrive in arbitrary pieces.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EventReader } from '../../../cli/chat/events.ts';
@@ -9,21 +9,21 @@ const read = (...pieces: Uint8Array[]) => {
   return pieces.flatMap((piece) => reader.push(piece));
 };
 
-test('events are given whole, comments and names are not', () => {
+test('push returns the whole data of each event, without comments and event names', () => {
   const text =
     ': keep-alive\n\ndata: {"a":1}\n\nevent: x\ndata:two\ndata: lines\n\nid: 7\n\ndata: [DONE]\n\n';
   expect(read(bytes(text))).toEqual(['{"a":1}', 'two\nlines', '[DONE]']);
 });
 
-test('an event without its empty line is not given', () => {
+test('push does not return an event before its empty line', () => {
   expect(read(bytes('data: one\n\ndata: two\n'))).toEqual(['one']);
 });
 
-test('all line ends are line ends', () => {
+test('CR, LF and CRLF each end a line', () => {
   expect(read(bytes('data: one\r\n\r\ndata: two\r\rdata: three\n\n'))).toEqual(['one', 'two', 'three']);
 });
 
-test('where the bytes are cut makes no difference', () => {
+test('the events are the same for any division of the bytes into pieces', () => {
   const line = fc.constantFrom('data: Zoë', 'data:', ': x', 'data: 日本', '', '', 'event: e', 'data');
   const end = fc.constantFrom('\n', '\r\n');
   const text = fc.array(fc.tuple(line, end).map(([words, ending]) => words + ending));

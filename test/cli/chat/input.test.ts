@@ -1,9 +1,9 @@
-// What lines become in a chat: messages, commands, or a part of something.
+// How typed and pasted lines become messages and commands.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Input, InputLines } from '../../../cli/chat/input.ts';
 
-/** What all lines but the last leave unfinished, and the last completes. */
+/** The input that the last line completes. Expects that all earlier lines leave it unfinished. */
 function entered(...lines: string[]): Input | undefined {
   const input = new InputLines();
   for (const line of lines.slice(0, -1)) {
@@ -16,26 +16,26 @@ function entered(...lines: string[]): Input | undefined {
 }
 const message = (text: string) => ({ type: 'message', text });
 
-test('a line is a message, without the spaces about it', () => {
+test('a line is a message, without spaces at its start and end', () => {
   expect(entered('  Good morning. ')).toEqual(message('Good morning.'));
 });
 
-test('nothing typed is nothing said', () => {
+test('an empty line is no message', () => {
   expect(entered('   ')).toBeUndefined();
   expect(entered('"""', '"""')).toBeUndefined();
 });
 
-test('a line that ends in a backslash goes on', () => {
+test('a line that ends in a backslash continues on the next line', () => {
   expect(entered('one\\', 'two\\', 'three')).toEqual(message('one\ntwo\nthree'));
 });
 
-test('all between fences is one message, as it stands', () => {
+test('the lines between fences are one unchanged message', () => {
   expect(entered('"""', '  /help', 'a \\', '', '"""')).toEqual(message('  /help\na \\\n'));
   expect(entered('"""first', 'last"""')).toEqual(message('first\nlast'));
   expect(entered('"""one line"""')).toEqual(message('one line'));
 });
 
-test('a slash begins a command, with the rest of its line', () => {
+test('a slash begins a command, and the rest of the line is its argument', () => {
   expect(entered('/system  You are a poet. ')).toEqual({
     type: 'command',
     name: 'system',
@@ -44,22 +44,22 @@ test('a slash begins a command, with the rest of its line', () => {
   expect(entered('/exit')).toEqual({ type: 'command', name: 'exit', rest: '' });
 });
 
-test('two slashes begin a message with one', () => {
+test('two slashes begin a message that starts with one slash', () => {
   expect(entered('//etc/hosts is a file')).toEqual(message('/etc/hosts is a file'));
 });
 
-test('a second line of a message is no command', () => {
+test('a later line of a message is never a command', () => {
   expect(entered('what does this do?\\', '/exit')).toEqual(message('what does this do?\n/exit'));
 });
 
-test('what is pasted is one message with what is typed behind it, backslashes and all', () => {
+test('pasted lines and the text typed after them are one message, with backslashes unchanged', () => {
   const input = new InputLines();
   expect(input.push('/clear \\', { inPaste: true })).toBeUndefined();
   expect(input.push('second', { inPaste: true })).toBeUndefined();
   expect(input.push('third, and typed')).toEqual(message('/clear \\\nsecond\nthird, and typed'));
 });
 
-test('what was begun can be dropped', () => {
+test('drop removes an unfinished message', () => {
   const input = new InputLines();
   input.push('"""');
   input.push('forget me');
@@ -68,7 +68,7 @@ test('what was begun can be dropped', () => {
   expect(input.push('new')).toEqual(message('new'));
 });
 
-test('any text survives fences', () => {
+test('any text between fences is unchanged', () => {
   const line = fc.string().filter((text) => !/[\r\n]/.test(text) && !text.includes('"'));
   fc.assert(
     fc.property(fc.array(line, { minLength: 1 }), (lines) => {

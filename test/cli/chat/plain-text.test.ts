@@ -1,4 +1,4 @@
-// What is left of a model's text for the terminal.
+// The removal of control characters and escape sequences from a model's text.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { PlainText } from '../../../cli/chat/plain-text.ts';
@@ -8,23 +8,23 @@ const plain = (...pieces: string[]) => {
   return pieces.map((piece) => text.push(piece)).join('');
 };
 
-test('ordinary text stays, in any script, with line ends and tabs', () => {
+test('printable text in any script, line ends and tabs stay', () => {
   const text = 'a\tb\nZoë 日本 🙂 [31m ]0;x';
   expect(plain(text)).toBe(text);
 });
 
 test.each([
-  ['colours', 'a\x1b[31;1mred\x1b[0m', 'ared'],
-  ['the cursor', 'a\x1b[2J\x1b[H\x1b[?25lb', 'ab'],
+  ['colour sequences', 'a\x1b[31;1mred\x1b[0m', 'ared'],
+  ['cursor sequences', 'a\x1b[2J\x1b[H\x1b[?25lb', 'ab'],
   ['a title, ended by a bell', 'a\x1b]0;owned\x07b', 'ab'],
   ['a link, ended by a string terminator', 'a\x1b]8;;http://x\x1b\\b', 'ab'],
   ['a device control string', 'a\x1bP$q"p\x1b\\b', 'ab'],
   ['two-character escapes', 'a\x1bc\x1b7b', 'ab'],
-  ['their one-byte forms', 'a\x9b31mb\x9d0;t\x9cc', 'abc'],
+  ['one-byte forms of sequences', 'a\x9b31mb\x9d0;t\x9cc', 'abc'],
   ['carriage returns, backspaces, bells', 'safe\r\x08\x07evil', 'safeevil'],
-  ['a string that never ends, to the end of its line', 'a\x1b]0;x\nb', 'a\nb'],
-  ['a sequence that is none', 'a\x1b[3\nb', 'a\nb'],
-])('%s are taken out', (_, text, left) => {
+  ['the rest of a line with an unfinished string', 'a\x1b]0;x\nb', 'a\nb'],
+  ['the start of an invalid sequence', 'a\x1b[3\nb', 'a\nb'],
+])('removes %s', (_, text, left) => {
   expect(plain(text)).toBe(left);
 });
 
@@ -35,7 +35,7 @@ const pieces = fc.array(
   ),
 );
 
-test('whatever comes, nothing that drives a terminal is left', () => {
+test('no control character except line ends and tabs is left of any text', () => {
   fc.assert(
     fc.property(pieces, (all) => {
       expect(plain(all.join(''))).not.toMatch(/[^\P{Cc}\n\t]/u);
@@ -44,7 +44,7 @@ test('whatever comes, nothing that drives a terminal is left', () => {
   );
 });
 
-test('where the pieces are cut makes no difference', () => {
+test('the result is the same for any division of the text into pieces', () => {
   fc.assert(
     fc.property(pieces, (all) => {
       expect(plain(...all)).toBe(plain(all.join('')));

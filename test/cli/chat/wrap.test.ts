@@ -1,4 +1,4 @@
-// Text that comes in pieces is broken between words, whatever the pieces, the characters and the size of the terminal.
+// Wrapping of text that arrives in pieces, for any pieces, characters and sizes of the terminal.
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { cellsOf, WordWrap, wrapWords } from '../../../cli/chat/wrap.ts';
@@ -17,25 +17,25 @@ const cellsOfLine = (line: string) =>
 describe('a line', () => {
   it.each([
     ['ends between words', 'the quick brown fox jumps', 'the quick\nbrown fox\njumps'],
-    ['may be full to the last cell', 'brown foxes jump', 'brown\nfoxes jump'],
-    ['keeps its own end and its indent', 'a\n\n  b c\n', 'a\n\n  b c\n'],
-    ['drops the spaces at which it was broken', 'quick     brown', 'quick\nbrown'],
+    ['may use its last cell', 'brown foxes jump', 'brown\nfoxes jump'],
+    ['keeps its line end and its indentation', 'a\n\n  b c\n', 'a\n\n  b c\n'],
+    ['loses the spaces at which it is wrapped', 'quick     brown', 'quick\nbrown'],
     [
-      'leaves a word that is longer to the terminal',
+      'with a word that is longer than the terminal is broken by the terminal',
       'x https://example.com/a y',
       'x\nhttps://example.com/a y',
     ],
     ['may end between wide characters', '中文字符测试一二', '中文字符测\n试一二'],
     ['does not begin with closing punctuation', '中文字符测。试', '中文字符\n测。试'],
     ['may end between a wide and a narrow character', '中文字abcdefg', '中文字\nabcdefg'],
-    ['counts combining marks as nothing', 'cafe\u0301s cafe\u0301s', 'cafe\u0301s\ncafe\u0301s'],
-    ['counts a picture as two, however it is composed', '👩‍👩‍👧 🇩🇪 ❤️ 1️⃣ x', '👩‍👩‍👧 🇩🇪 ❤️\n1️⃣ x'],
+    ['counts combining marks as 0 cells', 'cafe\u0301s cafe\u0301s', 'cafe\u0301s\ncafe\u0301s'],
+    ['counts an emoji as 2 cells, also if it has several code points', '👩‍👩‍👧 🇩🇪 ❤️ 1️⃣ x', '👩‍👩‍👧 🇩🇪 ❤️\n1️⃣ x'],
   ])('%s', (_what, text, broken) => {
     expect(wrapWords(text, 10)).toBe(broken);
   });
 });
 
-test('a word comes as soon as its end is known, and its line is the same in any pieces', () => {
+test('push returns a word when its end is known, and the lines are the same for any pieces', () => {
   const wrap = new WordWrap(() => 80);
   expect(wrap.push('The old')).toBe('The');
   expect(wrap.push(' man')).toBe(' old');
@@ -44,7 +44,7 @@ test('a word comes as soon as its end is known, and its line is the same in any 
   expect(wrap.end()).toBe('');
 });
 
-test('no line is wider than the terminal, no word is broken, nothing is lost, in any pieces', () => {
+test('no line exceeds the terminal, no word is broken and no text is lost, for any pieces', () => {
   const word = fc.oneof(
     fc.stringMatching(/^[a-z]{1,9}[.,]?$/),
     fc.constantFrom('中', '文字', '日本語。', '한국', 'né', 'e\u0301te\u0301', '👍🏽', '🇩🇪', 'ﾊﾝｶｸ'),
@@ -73,7 +73,7 @@ test('no line is wider than the terminal, no word is broken, nothing is lost, in
   );
 });
 
-test('a terminal that changes its size gets lines of the new one', () => {
+test('lines have the new width after the terminal has changed its size', () => {
   let columns = 20;
   const wrap = new WordWrap(() => columns);
   const first = wrap.push('one two three four five six ');

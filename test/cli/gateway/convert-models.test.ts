@@ -1,4 +1,4 @@
-// A path that is given for a model: what the user is told if it is the wrong kind of thing, and how `up` converts a checkpoint.
+// Paths of models: the errors for paths that are not a bundle or a checkpoint, and the conversion of checkpoints by `up`.
 import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,7 +42,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-describe('a path that is no bundle', () => {
+describe('bundleDirectory', () => {
   it.each([
     [
       'llama',
@@ -66,42 +66,42 @@ describe('a path that is no bundle', () => {
       'notes',
       'this directory is neither a bundle, because it has no bundle.json, nor a checkpoint, because it has no config.json',
     ],
-  ])('%s is told as what it is', async (name, told) => {
+  ])('rejects the path %s with an error that says what it is', async (name, told) => {
     const path = join(folder, name);
     await expect(bundleDirectory(path)).rejects.toThrow(told);
     await expect(bundleDirectory(path)).rejects.toThrow(`--model ${path}: `);
   });
 
-  it('a checkpoint comes with the command that converts it, for a shell', async () => {
+  it('rejects a checkpoint with the shell command that converts it', async () => {
     const command = `expertgrid convert --from '${checkpoint}' --to 'Tiny MoE-4bit' --bits 4; then give --model 'Tiny MoE-4bit'`;
     await expect(bundleDirectory(checkpoint)).rejects.toThrow(command);
   });
 
-  it('a name on Hugging Face comes with the command that downloads it', async () => {
+  it('rejects a repository name of Hugging Face with the command that downloads it', async () => {
     await expect(bundleDirectory('Qwen/Qwen3-30B-A3B')).rejects.toThrow(
       'download it first: hf download Qwen/Qwen3-30B-A3B --local-dir Qwen3-30B-A3B',
     );
   });
 
-  it('the only model below a directory is proposed', async () => {
+  it('proposes the only model below a directory', async () => {
     await expect(bundleDirectory(join(nano, '..'))).rejects.toThrow(/did you mean \S+nano\?$/);
   });
 });
 
-describe('what convert is given', () => {
+describe('requireCheckpoint', () => {
   it.each([
     [nano, /^--from \S+: this is already a bundle at 8 bits; convert reads a Hugging Face checkpoint$/],
     ['nothing', /^--from nothing: there is no such directory/],
-  ])('%s is refused as what it is', async (path, told) => {
+  ])('rejects %s with an error that says what it is', async (path, told) => {
     await expect(requireCheckpoint(path)).rejects.toThrow(told);
   });
 
-  it('a checkpoint is taken', async () => {
+  it('accepts a checkpoint', async () => {
     await requireCheckpoint(checkpoint);
   });
 });
 
-describe('a checkpoint for up', () => {
+describe('convertModels', () => {
   const given = () => [{ id: 'tiny', dir: checkpoint }];
   const inCache = async () => await readdir(cacheDirectory(process.env));
   let before: string | undefined;
@@ -114,7 +114,7 @@ describe('a checkpoint for up', () => {
     else process.env.XDG_CACHE_HOME = before;
   });
 
-  it('is refused with the command without a terminal, converted with --bits, and found again', async () => {
+  it('refuses a checkpoint without a terminal and --bits, converts it with --bits, and finds its bundle later', async () => {
     await expect(convertModels(given(), undefined)).rejects.toThrow(
       /^--model .*convert --from .* --bits 4; then give --model .*\. Or add --bits 4, which converts it into a cache/,
     );
@@ -129,7 +129,7 @@ describe('a checkpoint for up', () => {
     expect(await inCache()).toHaveLength(1);
   });
 
-  it('is known by its files wherever they lie, and is another one once they have changed', async () => {
+  it('finds the bundle of a checkpoint that was moved, and makes another bundle if a file has changed', async () => {
     const moved = join(folder, 'elsewhere', 'Tiny MoE');
     const [first] = (await convertModels(given(), 8)) ?? [];
     await mkdir(join(moved, '..'));
@@ -140,7 +140,7 @@ describe('a checkpoint for up', () => {
     expect(changed?.dir).not.toBe(first?.dir);
   });
 
-  it('and a bundle beside it stays; other bits than its own are refused', async () => {
+  it('returns a bundle unchanged, and refuses --bits that differ from the bits of the bundle', async () => {
     const bundle = [{ id: 'nano', dir: nano }];
     expect(await convertModels(bundle, undefined)).toEqual(bundle);
     expect(await convertModels(bundle, 8)).toEqual(bundle);
@@ -148,18 +148,18 @@ describe('a checkpoint for up', () => {
   });
 });
 
-test('the answer at the terminal: enter, a number of bits, or no', () => {
+test('parseAnswer accepts Enter, yes, a number of bits or no, and returns undefined for other text', () => {
   expect(['', ' y ', 'YES', '8', '16 bits', 'n', 'No', '5', 'maybe'].map(parseAnswer)).toEqual([
     ...[4, 4, 4, 8, 16, 'no', 'no', undefined, undefined],
   ]);
 });
 
-test('a checkpoint in the cache of Hugging Face is called by its repository', () => {
+test('a checkpoint in the cache of Hugging Face gets the name of its repository', () => {
   expect(checkpointName('/c/models--Qwen--Qwen3-30B-A3B/snapshots/0123abc')).toBe('Qwen3-30B-A3B');
   expect(checkpointName('/models/Mixtral-8x7B/')).toBe('Mixtral-8x7B');
 });
 
-test('commands are given as the program was called', () => {
+test('commands in messages start as the user has started the program', () => {
   expect(ownCommand({ npm_command: 'run-script' })).toBe('npm run -s expertgrid --');
   expect(ownCommand({ npm_command: 'exec' })).toBe('npx expertgrid');
   expect(ownCommand({})).toBe('expertgrid');

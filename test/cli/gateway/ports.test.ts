@@ -1,4 +1,4 @@
-// Ports and addresses that cannot be had, told by the flags that named them.
+// Errors of ports and addresses on which a server cannot listen, and ports that are kept for a server.
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
 import { keepPort, portError } from '../../../cli/gateway/ports.ts';
@@ -8,7 +8,7 @@ import { listen } from '../../../rpc/socket/server.ts';
 const app = { fetch: () => new Response() };
 const host = '127.0.0.1';
 
-test('a kept port is taken for others, closes who connects, and is its server’s once it is given up', async () => {
+test('a kept port is in use for other servers, closes connections, and is free for its server after release', async () => {
   const kept = await keepPort({ host, port: 0 });
   const { port } = kept;
   const taken = `--port ${port}: another process already listens on 127.0.0.1:${port}. Stop it, or give another --port (0 takes a free one)`;
@@ -28,7 +28,7 @@ test('a kept port is taken for others, closes who connects, and is its server’
   await server.close(0);
 });
 
-test('an address that is not this machine’s is told by the flag that named it', async () => {
+test('portError names the flag of an address that this machine does not have', async () => {
   const flags = { port: '--metrics-port', host: '--metrics-host' };
   const place = { host: '192.0.2.1', port: 0 };
   const error = await keepPort(place).catch((cause: unknown) => portError(cause, place, flags));
@@ -37,7 +37,7 @@ test('an address that is not this machine’s is told by the flag that named it'
   });
 });
 
-test('any other error is left as it is', () => {
+test('portError returns any other error unchanged', () => {
   const error = new Error('something else');
   expect(portError(error, { host, port: 80 })).toBe(error);
 });

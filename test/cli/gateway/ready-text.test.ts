@@ -1,4 +1,4 @@
-// What a gateway prints once it serves.
+// The text that a gateway prints when it is ready.
 import { expect, test } from 'vitest';
 import { type ReadyFacts, readyText } from '../../../cli/gateway/ready-text.ts';
 
@@ -13,7 +13,7 @@ const facts: ReadyFacts = {
   keyed: false,
 };
 
-test('the address, the pages, and a request to try', () => {
+test('the text has the models, the address, the pages and an example request', () => {
   expect(readyText(facts)).toBe(`ready in 2.8 s: nano, other at http://127.0.0.1:8080, 2 of 2 shards connected
 
   console  http://127.0.0.1:8080/console
@@ -25,7 +25,7 @@ test('the address, the pages, and a request to try', () => {
 `);
 });
 
-test('a key for the request, brackets around IPv6, and which experts are missing', () => {
+test('the text has a key if one is needed, brackets around an IPv6 address, and a hint if experts are missing', () => {
   const engines = [{ ready: false, shards: [shard('a:1'), shard('b:1', false)] }];
   const text = readyText({ ...facts, host: '::1', engines, keyed: true });
   expect(text).toMatch(

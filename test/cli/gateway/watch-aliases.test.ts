@@ -1,4 +1,4 @@
-// Aliases in a file that changes while they are in use.
+// Aliases from flags and from a file that changes while the gateway serves.
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,14 +30,14 @@ async function watch(options: { alias?: string[]; aliases?: string } = {}) {
   return watched;
 }
 
-/** At once: a busy disk may leave a file empty for longer than two looks. */
+/** Writes and renames, because a busy disk may leave a file empty for longer than two reads. */
 async function write(weights: unknown): Promise<void> {
   await writeFile(`${aliases}.new`, JSON.stringify({ chat: weights }));
   await rename(`${aliases}.new`, aliases);
 }
 const now = ({ current }: WatchedAliases) => Object.fromEntries(current().get('chat') ?? []);
 
-test('the file is followed, and each change is told once', async () => {
+test('a changed file is used, and each change is logged once', async () => {
   await write({ nano: 1 });
   const watched = await watch({ aliases });
   expect(now(watched)).toEqual({ nano: 1 });
@@ -51,7 +51,7 @@ test('the file is followed, and each change is told once', async () => {
   ]);
 });
 
-test('a broken file and a missing one keep the last, are told once, and mended are used', async () => {
+test('a broken or missing file is logged once and leaves the aliases unchanged, and a repaired file is used', async () => {
   await write({ nano: 1 });
   const watched = await watch({ aliases });
   await writeFile(aliases, '{"chat": ');
@@ -67,7 +67,7 @@ test('a broken file and a missing one keep the last, are told once, and mended a
   await expect.poll(() => now(watched)).toEqual({ 'nano-v2': 1 });
 });
 
-test('flags stay beside the file, and what is wrong at the start is refused', async () => {
+test('aliases of flags and file are merged, and errors at the start are refused', async () => {
   await write({ nano: 1 });
   const both = await watch({ alias: ['stable=nano'], aliases });
   expect([...both.current().keys()]).toEqual(['stable', 'chat']);
@@ -81,7 +81,7 @@ test('flags stay beside the file, and what is wrong at the start is refused', as
   expect([...(await watch()).current()]).toEqual([]);
 });
 
-test('a file that is emptied is taken for a mistake, and says that it is not used until it is mended', async () => {
+test('an empty file is not used, and failing() is true until the file is repaired', async () => {
   await write({ nano: 1 });
   const watched = await watch({ aliases });
   expect(watched.failing()).toBe(false);

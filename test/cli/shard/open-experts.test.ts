@@ -1,12 +1,12 @@
-// Which experts a shard starts with: those that it kept, else those of its flags, else all or none.
+// The experts with which a shard starts: those of its saved state, otherwise those of its flags, otherwise all or none.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openExperts, wantedExperts } from '../../../cli/shard/open-experts.ts';
 import { isPeer } from '../../../cli/shard/peer-files.ts';
 import { shardState } from '../../../cli/shard/shard-state.ts';
 import { tinyBundle } from '../../support/models/tiny-bundle.ts';
 
-describe('the flags', () => {
-  it('pair each model with its experts, in order', () => {
+describe('wantedExperts', () => {
+  it('pairs each model with its experts in the order of the flags', () => {
     expect(wantedExperts({ model: ['a', 'b'], experts: ['0-3', '4'], standby: false })).toEqual([
       { model: 'a', experts: '0-3' },
       { model: 'b', experts: '4' },
@@ -14,23 +14,23 @@ describe('the flags', () => {
   });
 
   it.each([[{ standby: true }], [{ standby: false, state: 'dir' }]])(
-    'may leave the experts open with %o',
+    'needs no --experts with %o',
     (flags) => {
       expect(wantedExperts({ model: ['a'], ...flags })).toEqual([{ model: 'a', experts: undefined }]);
     },
   );
 
-  it('must say which experts otherwise', () => {
+  it('throws without --experts, --standby and --state', () => {
     expect(() => wantedExperts({ model: ['a'], standby: false })).toThrow(/--experts.*--state/s);
   });
 
-  it('must have as many lists as models', () => {
+  it('throws if the numbers of lists and models differ', () => {
     const flags = { model: ['a', 'b'], experts: ['0'], standby: false };
     expect(() => wantedExperts(flags)).toThrow('2 models and 1 list');
   });
 });
 
-describe('the experts to start with', () => {
+describe('the experts with which a shard starts', () => {
   let model: string;
   beforeAll(async () => {
     model = await tinyBundle();
@@ -51,17 +51,17 @@ describe('the experts to start with', () => {
   }
 
   it.each([
-    ['those that were kept, even against the flags', { experts: '0-3', kept: '5' }, '5'],
-    ['none, if none were kept', { experts: '0-3', kept: '' }, ''],
-    ['those of the flags', { experts: '0-3' }, '0-3'],
-    ['those of the flags, for a standby too', { experts: '0-3', standby: true }, '0-3'],
-    ['all, for a standby without flags', { standby: true }, '0-95'],
-    ['none, for a shard that is placed later', {}, ''],
+    ['those of the saved state, if the flags name others', { experts: '0-3', kept: '5' }, '5'],
+    ['none, if the saved state has none', { experts: '0-3', kept: '' }, ''],
+    ['those of the flags, without a saved state', { experts: '0-3' }, '0-3'],
+    ['those of the flags, also for a standby shard', { experts: '0-3', standby: true }, '0-3'],
+    ['all, for a standby shard without --experts', { standby: true }, '0-95'],
+    ['none, for another shard without --experts', {}, ''],
   ])('are %s', async (_, flags, list) => {
     expect(await listOf(flags)).toBe(list);
   });
 
-  it('are fetched only if there is a directory for them', async () => {
+  it('cannot be fetched without --state', async () => {
     const fetched = { model: 'shard://10.0.0.1:7001/', experts: '0', standby: false };
     const state = shardState(undefined);
     const { signal } = new AbortController();

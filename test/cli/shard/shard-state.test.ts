@@ -1,4 +1,4 @@
-// What a shard keeps in its state directory, across restarts and crashes.
+// The state directory of a shard, after restarts and crashes.
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,18 +15,18 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true }));
 
-it('reads what was saved, in another process too', async () => {
+it('reads the saved state, also with a new object as after a restart', async () => {
   await shardState(join(dir, 'new')).save(identity, { placement, held: '0-3' });
   expect(await shardState(join(dir, 'new')).read(identity)).toEqual({ placement, held: '0-3' });
 });
 
-it('knows nothing of a model that it never saved', async () => {
+it('returns undefined for a model that was never saved', async () => {
   await shardState(dir).save(identity, { placement: undefined, held: '' });
   expect(await shardState(dir).read(`sha256:${'b'.repeat(64)}`)).toBeUndefined();
   expect(await shardState(dir).read(identity)).toEqual({ placement: undefined, held: '' });
 });
 
-it('saves in the order of the calls, and leaves no other file behind', async () => {
+it('saves in the order of the calls, and leaves no temporary file', async () => {
   const state = shardState(dir);
   const held = Array.from({ length: 20 }, (_, expert) => String(expert));
   await Promise.all(held.map((each) => state.save(identity, { placement, held: each })));
@@ -34,7 +34,7 @@ it('saves in the order of the calls, and leaves no other file behind', async () 
   expect(await readdir(dir)).toEqual([file]);
 });
 
-it('saves again after a save has failed', async () => {
+it('can save after an earlier save has failed', async () => {
   await writeFile(join(dir, 'taken'), 'a file where the directory should be');
   const state = shardState(join(dir, 'taken'));
   await expect(state.save(identity, { placement, held: '0' })).rejects.toThrow('EEXIST');
@@ -47,16 +47,19 @@ it.each([
   ['{', /Expected property name/],
   ['{"placement": {}}', /held must be text such as 0-23/],
   ['{"held": "0", "placement": {"version": 2}}', /version must be 1, not 2/],
-])('names the file that it cannot read, and says what to do: %s', async (text, reason) => {
-  await writeFile(join(dir, file), text);
-  const reading = shardState(dir).read(identity);
-  await expect(reading).rejects.toThrow(reason);
-  await expect(reading).rejects.toThrow(join(dir, file));
-  await expect(reading).rejects.toThrow(/--experts$/);
-  expect(await readFile(join(dir, file), 'utf8')).toBe(text);
-});
+])(
+  'rejects a malformed file with an error that names the file and gives advice: %s',
+  async (text, reason) => {
+    await writeFile(join(dir, file), text);
+    const reading = shardState(dir).read(identity);
+    await expect(reading).rejects.toThrow(reason);
+    await expect(reading).rejects.toThrow(join(dir, file));
+    await expect(reading).rejects.toThrow(/--experts$/);
+    expect(await readFile(join(dir, file), 'utf8')).toBe(text);
+  },
+);
 
-it('keeps nothing without a directory', async () => {
+it('saves nothing without a directory', async () => {
   const state = shardState(undefined);
   await state.save(identity, { placement, held: '0' });
   expect(await state.read(identity)).toBeUndefined();

@@ -75,7 +75,7 @@ describe('a shard', () => {
     ['an address that others can reach', ['--host', '0.0.0.0'], /--host 0\.0\.0\.0: .*--secret-file/],
     ['all addresses', ['--host', '::'], /--host ::: .*--secret-file/],
     ['a certificate', ['--tls-cert', import.meta.filename], /--tls-key and --tls-ca are missing/],
-  ])('exits with 2 and names the missing flags if it is given %s and no other credentials', async (_name, flags, reason) => {
+  ])('exits with 2 and names the missing flags if %s is given alone', async (_name, flags, reason) => {
     const shard = start(...flags);
     expect(await shard.exit).toEqual({ code: 2, signal: null });
     expect(shard.stderr).toMatch(reason);
