@@ -1,4 +1,4 @@
-# A byte-level BPE tokenizer: learns its merges, encodes, decodes, and writes Hugging Face's tokenizer.json: bpe.py WORKDIR
+# A byte-level BPE tokenizer: learns merges, encodes, decodes, and writes Hugging Face's tokenizer.json: bpe.py WORKDIR
 import json
 import sys
 from collections import Counter, defaultdict
@@ -8,7 +8,7 @@ import regex
 
 VOCABULARY = 4096
 SPECIALS = ["<|endoftext|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"]
-WORDS = regex.compile(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")  # GPT-2's
+WORDS = regex.compile(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")  # GPT-2's word pattern
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% if tools %}{{ '<|system|>' }}{% if messages[0]['role'] == 'system' %}"
     "{{ messages[0]['content'] + '\\n\\n' }}{% endif %}{{ '# Tools\\n\\nYou may call these functions:\\n<tools>' }}"
@@ -28,7 +28,7 @@ CHAT_TEMPLATE = (
 
 
 def byte_symbols():
-    """GPT-2's printable stand-in for each of the 256 bytes."""
+    """The printable character by which GPT-2 represents each of the 256 bytes."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     hidden = [b for b in range(256) if b not in printable]
     return {**{b: chr(b) for b in printable}, **{b: chr(256 + i) for i, b in enumerate(hidden)}}
@@ -39,7 +39,7 @@ BYTES = {symbol: byte for byte, symbol in SYMBOLS.items()}
 
 
 def merge_pair(word, pair):
-    """The word's symbols with every occurrence of the pair joined, left to right."""
+    """The word's symbols, in which every occurrence of the pair is one symbol. Occurrences are found from left to right."""
     out, i = [], 0
     while i < len(word):
         if i + 1 < len(word) and (word[i], word[i + 1]) == pair:
@@ -52,7 +52,7 @@ def merge_pair(word, pair):
 
 
 def learn(counts, merges_wanted):
-    """Merges, most frequent pair first. Only the words that hold the chosen pair are looked at again."""
+    """The merges, most frequent pair first. After each merge, only the words that contain its pair are counted again."""
     words = [[SYMBOLS[b] for b in word.encode()] for word in counts]
     weights, totals, where, merges = list(counts.values()), Counter(), defaultdict(set), []
     for i, word in enumerate(words):
@@ -98,7 +98,7 @@ class Tokenizer:
         return self.cache[text]
 
     def encode(self, text):
-        """Ids of the text; the special tokens' names count as special tokens."""
+        """Ids of the text. The name of a special token in the text becomes that token."""
         ids = []
         for part in regex.split("(" + "|".join(map(regex.escape, SPECIALS)) + ")", text):
             if part in self.specials:

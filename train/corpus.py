@@ -1,4 +1,4 @@
-# Turns the unpacked packages into documents, holding every 33rd back from training: corpus.py WORKDIR -> WORKDIR/corpus.json
+# Turns the unpacked packages into documents, of which every 33rd is held out from training: corpus.py WORKDIR -> WORKDIR/corpus.json
 import json
 import re
 import sys
@@ -10,25 +10,25 @@ QUOTES = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "‑": "
 
 
 def clean(text):
-    """Straight quotes, one kind of dash, single spaces, one blank line between paragraphs."""
+    """The text with straight quotes, one kind of dash, single spaces, and one blank line between paragraphs."""
     text = text.translate(QUOTES).replace("--", "—")
     paragraphs = (" ".join(p.split()) for p in re.split(r"\n\s*\n", text))
     return "\n\n".join(p for p in paragraphs if p)
 
 
 def sotu(src):
-    """One document an address, 1790 to 2021."""
+    """One document for each address, 1790 to 2021."""
     return [clean(p.read_text()) for p in sorted((src / "sotu/data").glob("[12]*.txt"))]
 
 
 def moby_dick(src):
-    """One document a chapter, the title its first line."""
+    """One document for each chapter. Its first line is the title."""
     chapters = (src / "moby-dick/data").glob("chapter_*.txt")
     return [clean(p.read_text()) for p in sorted(chapters, key=lambda p: int(p.stem.split("_")[1]))]
 
 
 def austen(src):
-    """One document a chapter of the six novels."""
+    """One document for each chapter of the six novels."""
     documents = []
     for path in sorted(src.glob("austen-*.txt")):
         parts = re.split(r"(?im)^\s*(?:volume [ivx]+\s*)?chapter [ivxl\d]+\.?\s*$", path.read_text())
@@ -37,7 +37,7 @@ def austen(src):
 
 
 def web_bible(src):
-    """One document a chapter: verses joined, notes, titles and markup dropped."""
+    """One document for each chapter: its verses without notes, titles and markup."""
     documents, verses, current = [], [], None
     for entry in (src / "web.imp").read_text().split("$$$")[1:]:
         head, _, body = entry.partition("\n")
@@ -56,7 +56,7 @@ def web_bible(src):
 
 
 def definitions():
-    """[noun, gloss] of the first sense of every single-word noun that WordNet's tagged texts use."""
+    """[noun, gloss] for every single-word noun in WordNet's tagged texts, with the gloss of its first sense."""
     data, pairs = (WORDNET / "data.noun").read_bytes(), []
     for line in (WORDNET / "index.noun").read_text().splitlines():
         if line.startswith(" "):

@@ -1,4 +1,4 @@
-# Encodes the corpus, writes conversations made from it, and serves batches of windows: data.py WORKDIR -> WORKDIR/data/
+# Encodes the corpus and conversations that are made from it, and serves batches of windows: data.py WORKDIR -> WORKDIR/data/
 import json
 import random
 import re
@@ -10,7 +10,7 @@ import numpy as np
 from bpe import Tokenizer
 
 PROSE = ("sotu", "austen", "web", "moby")
-SHARES = {"sotu": 0.38, "austen": 0.22, "web": 0.20, "moby": 0.08, "chat": 0.12}  # of the windows in a batch
+SHARES = {"sotu": 0.38, "austen": 0.22, "web": 0.20, "moby": 0.08, "chat": 0.12}  # average share of the windows in a batch
 CONVERSATIONS = 40000
 SYSTEM = ("You are a helpful assistant.", "You continue the user's text.", "Answer briefly.")
 CONTINUE = ("{}", "{}", "Continue: {}", "Please continue this text: {}", "What comes next? {}")
@@ -23,7 +23,7 @@ def with_article(noun):
 
 
 def conversation(rng, sentences, nouns, definitions):
-    """One chat: continue a passage (half), say something of a noun (a quarter), define a noun (a quarter)."""
+    """One random chat. The user asks to continue a passage (1/2), to say something about a noun (1/4) or to define a noun (1/4)."""
     kind = rng.random()
     if kind < 0.75:
         start = rng.randrange(len(sentences) - 8)
@@ -68,14 +68,14 @@ def main(work):
 
 
 class Batches:
-    """Windows drawn by SHARES. A step's batch depends on the step alone, so two models can be trained on the same tokens."""
+    """Batches of windows, drawn by SHARES. A batch depends only on the step's number, so two models can be trained on the same tokens."""
 
     def __init__(self, work, separator):
         self.tokens = {name: np.fromfile(work / "data" / f"{name}.train.bin", dtype=np.uint16) for name in SHARES}
-        self.chats = np.flatnonzero(self.tokens["chat"] == separator)  # where the conversations begin
+        self.chats = np.flatnonzero(self.tokens["chat"] == separator)  # indexes at which conversations begin
 
     def __call__(self, step, rows, length):
-        """int64 [rows, length + 1]: inputs are all but the last column, targets all but the first."""
+        """int64 [rows, length + 1]. The inputs are all columns but the last, and the targets all columns but the first."""
         rng, out = np.random.default_rng(step), np.empty((rows, length + 1), dtype=np.int64)
         for row, name in enumerate(rng.choice(list(SHARES), size=rows, p=list(SHARES.values()))):
             tokens = self.tokens[name]

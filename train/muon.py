@@ -1,9 +1,9 @@
-# Muon: momentum whose matrices are brought near to orthogonal before they are applied; a stack of matrices is one batch.
+# The optimizer Muon: momentum SGD in which each update matrix is made nearly orthogonal. A stack of matrices is one batch.
 import torch
 
 
 def orthogonal(g, steps=5):
-    """Newton-Schulz iteration on [..., m, n]: the singular values end near 1."""
+    """Newton-Schulz iteration on matrices [..., m, n]. It moves their singular values near to 1."""
     x = g.bfloat16()
     tall = x.shape[-2] > x.shape[-1]
     x = x.transpose(-2, -1) if tall else x
@@ -27,5 +27,5 @@ class Muon(torch.optim.Optimizer):
                     state["momentum"] = torch.zeros_like(p)
                 momentum = state["momentum"].lerp_(p.grad, 1 - group["momentum"])
                 update = orthogonal(p.grad.lerp(momentum, group["momentum"]))
-                scale = 0.2 * max(p.shape[-2:]) ** 0.5  # as large an update as AdamW's
+                scale = 0.2 * max(p.shape[-2:]) ** 0.5  # gives updates of about the size of AdamW's
                 p.mul_(1 - group["lr"] * group["weight_decay"]).add_(update.to(p.dtype), alpha=-group["lr"] * scale)

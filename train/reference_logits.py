@@ -1,4 +1,4 @@
-# An independent forward pass of the exported directory, numpy alone: reference_logits.py DIR --ids 1,2,3 | --golden OUT.json
+# An independent forward pass of an exported directory, in numpy: reference_logits.py DIR --ids 1,2,3 | --golden OUT.json
 import argparse
 import json
 from pathlib import Path
@@ -60,14 +60,14 @@ class Reference:
         return (gate / (1 + np.exp(-gate)) * up) @ self.weights[prefix + "down_proj.weight"].T
 
     def experts(self, x, prefix):
-        """The output of each row's one expert times its raw probability, and which expert that was."""
+        """The output of each row's chosen expert, times the expert's raw probability, and the number of that expert."""
         p = softmax(x @ self.weights[prefix + "gate.weight"].T)
         chosen = p.argmax(-1)
         rows = [p[i, e] * self.expert(x[i], f"{prefix}experts.{e}.") for i, e in enumerate(chosen)]
         return np.stack(rows), chosen
 
     def __call__(self, ids):
-        """Logits [T, vocab] and the experts taken [layers, T]."""
+        """Logits [T, vocab] and the chosen experts [layers, T]."""
         h, routes = self.weights["model.embed_tokens.weight"][ids], []
         for layer in range(self.config["num_hidden_layers"]):
             prefix = f"model.layers.{layer}."
@@ -85,7 +85,7 @@ def last_position(reference, ids):
 
 
 def compare(reference, folder, work, name):
-    """Largest difference among the ten best logits of the last position, over the golden prompts."""
+    """Prints, for each golden prompt, the largest difference from PyTorch among the ten best logits of the last position."""
     import torch
 
     from bpe import Tokenizer
@@ -101,12 +101,12 @@ def compare(reference, folder, work, name):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--ids", help="comma-separated token ids: prints every position's logits as JSON")
-    parser.add_argument("--golden", type=Path, help="writes the ten best of the last position for three prompts")
-    parser.add_argument("--compare", type=Path, metavar="WORKDIR", help="prints how far PyTorch's model, rounded to float16, is from this one")
-    parser.add_argument("--name", default="moe", help="the checkpoint to compare with")
-    parser.add_argument("--float32", action="store_true")
+    parser.add_argument("folder", type=Path, help="directory that export.py has written")
+    parser.add_argument("--ids", help="comma-separated token ids; prints the logits of every position as JSON")
+    parser.add_argument("--golden", type=Path, help="file to write: for three prompts, the ten best logits of the last position")
+    parser.add_argument("--compare", type=Path, metavar="WORKDIR", help="compare with the PyTorch checkpoint in WORKDIR, rounded to float16")
+    parser.add_argument("--name", default="moe", help="name of the checkpoint for --compare (default: moe)")
+    parser.add_argument("--float32", action="store_true", help="compute in float32 instead of float64")
     args = parser.parse_args()
     reference = Reference(args.folder, np.float32 if args.float32 else np.float64)
     if args.ids:

@@ -1,4 +1,4 @@
-# Writes awkward texts with the ids this folder's encoder gives them, for checking another implementation: tokenizer_check.py DIR OUT.json
+# Writes unusual texts and the ids that bpe.py gives for them, to check other implementations: tokenizer_check.py DIR OUT.json
 import json
 import sys
 from pathlib import Path

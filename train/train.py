@@ -1,4 +1,4 @@
-# Trains the mixture (until --minutes have passed) or the dense model (for as many --steps): train.py WORKDIR --name moe --minutes 40
+# Trains the mixture for --minutes, or the dense model for a number of --steps: train.py WORKDIR --name moe --minutes 40
 import argparse
 import json
 import time
@@ -12,14 +12,14 @@ from evaluate import bits_per_byte
 from model import IDLE, Config, Model
 from muon import Muon
 
-ROWS, LENGTH, LONG_EVERY = 24, 256, 16  # every 16th step takes the same number of tokens in windows of the full context
+ROWS, LENGTH, LONG_EVERY = 24, 256, 16  # windows in a step and tokens in each; every 16th step has longer, but fewer windows
 SAVE_SECONDS, EVAL_STEPS = 120, 250
-SPLIT_EVERY, SPLIT_UNTIL = 25, 0.6  # steps; share of the run
-BLOCK = 1024  # rows of the head's product at a time: 4096 float32 logits a row stay in the cache
+SPLIT_EVERY, SPLIT_UNTIL = 25, 0.6  # steps between two calls of split(); share of the run after which there are no more
+BLOCK = 1024  # rows of the head's product at a time, so that their logits (4096 float32 a row) stay in the cache
 
 
 class HeadLoss(torch.autograd.Function):
-    """Mean cross-entropy of hidden [N, d] against tied weights [vocab, d]; a block of rows at a time, its gradient at once."""
+    """Mean cross-entropy of hidden [N, d] with the tied weights [vocab, d]. Loss and gradient are computed block by block in forward()."""
 
     @staticmethod
     def forward(ctx, hidden, weight, targets):
@@ -43,12 +43,12 @@ class HeadLoss(torch.autograd.Function):
 
 
 def factor(progress):
-    """Learning rate over the run: a short rise, level, then down in a straight line from 45 % on."""
+    """Factor on the learning rate: a short rise, then constant, and from 45 % of the run a linear fall."""
     return min(0.02 + progress / 0.02, 1.0, (1 - progress) / 0.55 + 0.02)
 
 
 def optimizers(model, args):
-    """Muon for the matrices inside the layers; AdamW, at a lower rate, for embedding, routers and norms."""
+    """Muon for the matrices inside the layers, and AdamW for embedding, routers and norms."""
     hidden = [p for n, p in model.named_parameters() if p.dim() > 1 and not n.startswith("embed") and not n.endswith("router")]
     routers = [m.router for m in model.mixtures()]
     other = [p for p in model.parameters() if not any(p is q for q in hidden + routers)]
@@ -59,15 +59,15 @@ def optimizers(model, args):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("work", type=Path)
-    parser.add_argument("--name", default="moe")
-    parser.add_argument("--experts", type=int, default=96, help="1 makes it dense")
-    parser.add_argument("--minutes", type=float, default=40)
-    parser.add_argument("--steps", type=int, help="stop after so many steps instead of --minutes")
-    parser.add_argument("--lr", type=float, default=0.003, help="of Muon")
-    parser.add_argument("--adam", type=float, default=0.0015, help="of AdamW")
-    parser.add_argument("--router", type=float, default=0.005, help="of AdamW for the routers")
-    parser.add_argument("--balance", type=float, default=0.05, help="weight of the balancing loss")
+    parser.add_argument("work", type=Path, help="directory with data/ and tokenizer.json; NAME.pt is written to it")
+    parser.add_argument("--name", default="moe", help="name of the checkpoint; training resumes if NAME.pt exists (default: moe)")
+    parser.add_argument("--experts", type=int, default=96, help="experts in each layer; 1 makes the model dense (default: 96)")
+    parser.add_argument("--minutes", type=float, default=40, help="length of the training run (default: 40)")
+    parser.add_argument("--steps", type=int, help="number of steps, instead of --minutes")
+    parser.add_argument("--lr", type=float, default=0.003, help="learning rate of Muon (default: 0.003)")
+    parser.add_argument("--adam", type=float, default=0.0015, help="learning rate of AdamW, except for the routers (default: 0.0015)")
+    parser.add_argument("--router", type=float, default=0.005, help="learning rate of AdamW for the routers (default: 0.005)")
+    parser.add_argument("--balance", type=float, default=0.05, help="weight of the balancing loss (default: 0.05)")
     args = parser.parse_args()
 
     torch.set_num_threads(2)
