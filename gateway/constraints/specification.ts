@@ -1,5 +1,4 @@
-// Specifications of constraints: plain data that the API makes from a request and the engine compiles. It can be sent between
-// threads.
+// Specifications of constraints: plain data that the API makes from a request, the engine compiles, and threads can send.
 
 /** How a model writes a tool call: `begin`, a JSON object with the tool's name and its arguments, `end`. */
 export interface CallSyntax {

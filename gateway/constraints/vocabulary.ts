@@ -9,10 +9,7 @@ export interface VocabularyTree {
   depth: Uint16Array;
   /** `[nodes]` The first node after a node's descendants. */
   end: Int32Array;
-  /**
-   * `[nodes + 1]` Index in `ids` of the first id whose token ends at the node. The node's ids end where those of the next node
-   * begin.
-   */
+  /** `[nodes + 1]` Index in `ids` of the first id that ends at the node. The node's ids end where those of the next node begin. */
   first: Int32Array;
   ids: Int32Array;
   /** `[256]` The node of a token's first byte. -1 if no token begins with it. */

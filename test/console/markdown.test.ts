@@ -1,5 +1,5 @@
-// Markdown as the playground reads it: what becomes which block, that nothing is lost, that every piece of text knows its place
-// in the source, and that no text takes long or leads where it must not.
+// The playground's Markdown reader: the blocks of a text, that no text is lost, that every piece of text has its place in the
+// source, that no text takes long, and that no link leads to an unsafe address.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Block, type Inline, type Line, markdown } from './modules.ts';
@@ -49,7 +49,7 @@ describe('blocks', () => {
     ['a | b', ['p(a | b)']],
     ['a\n\n---\n\nb', ['p(a)', 'rule', 'p(b)']],
     ['<script>alert(1)</script>', ['p(<script>alert(1)</script>)']],
-  ])('%j', (source, wanted) => {
+  ])('of %j are as expected', (source, wanted) => {
     expect(shapes(source)).toEqual(wanted);
   });
 });
@@ -67,11 +67,11 @@ describe('inline', () => {
     ['![alt](https://x.example/p.png)', '<link https://x.example/p.png>alt</link>'],
     ['[x](javascript:alert(1)) [y](data:text/html,z)', '[x](javascript:alert(1)) [y](data:text/html,z)'],
     ['<https://x.example> <b>', '<link https://x.example/>https://x.example</link> <b>'],
-  ])('%j', (source, wanted) => {
+  ])('nodes of %j are as expected', (source, wanted) => {
     expect(inline([{ text: source, at: 0 }])).toBe(wanted);
   });
 
-  it('leads only to web pages and e-mail addresses', () => {
+  it('makes links only to web pages and e-mail addresses', () => {
     expect(safeLink('mailto:a@b.example')).toBe('mailto:a@b.example');
     for (const href of [
       'javascript:alert(1)',
@@ -128,7 +128,7 @@ const signs = [
 const hostile = fc.array(fc.constantFrom(...signs), { maxLength: 60 }).map((parts) => parts.join(''));
 
 describe('any text', () => {
-  it('keeps every word, each piece at its place in the source, in order', () => {
+  it('keeps every word, in order, and each piece has its place in the source', () => {
     fc.assert(
       fc.property(hostile, (source) => {
         const found = leaves(blocksOf(source));
@@ -167,14 +167,14 @@ describe('any text', () => {
     '\t|',
     'h',
     '*a `b` ',
-  ])('takes time in proportion to its length: %j', (part) => {
+  ])('is read in time proportional to its length: %j', (part) => {
     const source = part.repeat(5_000);
     const startedAt = process.threadCpuUsage().user;
     for (const each of [source, `a|b\n${source}`, `# a${source}b`]) leaves(blocksOf(each));
     expect(process.threadCpuUsage().user - startedAt).toBeLessThan(1_000_000);
   });
 
-  it('limits the depth of nesting', () => {
+  it('is nested at most to the limit of the depth', () => {
     for (const source of [
       `${'> '.repeat(5_000)}a`,
       `${'- '.repeat(5_000)}a`,

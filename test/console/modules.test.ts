@@ -1,4 +1,4 @@
-// What the console computes before it draws anything.
+// The console's pure modules, which compute values before anything is drawn.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -41,7 +41,7 @@ describe('the page', () => {
     );
   });
 
-  it('makes no element out of text', () => {
+  it('makes no element from HTML text', () => {
     for (const name of files)
       expect([name, readFileSync(join(folder, name), 'utf8')]).toEqual([
         name,
@@ -53,7 +53,7 @@ describe('the page', () => {
 });
 
 describe('samples', () => {
-  it('are read from what the gateway writes', async () => {
+  it('are read from the metrics that the gateway writes', async () => {
     const metrics = createMetrics();
     metrics.tokens(5, 7);
     const page = samples.parseSamples(await metrics.render([]));
@@ -61,7 +61,7 @@ describe('samples', () => {
     expect(samples.total(page, 'no_such_sample')).toBeUndefined();
   });
 
-  it('keep escaped labels, and skip other lines and unwanted samples', () => {
+  it('have unescaped labels, and leave out comments and unwanted samples', () => {
     const page = '# HELP a b\na{x="1\\"2\\n"} 3\n\nnonsense\nb 4 1700000000\nc{} +Inf\n';
     expect([...samples.parseSamples(page, (name) => name !== 'c').values()].flat()).toEqual([
       { name: 'a', labels: { x: '1"2\n' }, value: 3 },
@@ -70,7 +70,7 @@ describe('samples', () => {
   });
 });
 
-describe('the past', () => {
+describe('the history', () => {
   const stretch = (start: number, values: (number | null)[], step = 1) => ({
     step,
     start,
@@ -83,7 +83,7 @@ describe('the past', () => {
     minutes,
   });
 
-  it('is extended by newer values, and asks only for those', () => {
+  it('is extended by newer values, and asks the gateway only for newer values', () => {
     const kept = new past.Past();
     expect(kept.since).toBe(0);
     kept.add(answer(1, stretch(100, [1, 2, 3])));
@@ -94,7 +94,7 @@ describe('the past', () => {
     expect(kept.seconds).toEqual(stretch(100, [1, 2, 3, 4, null, null, 7]));
   });
 
-  it('replaces values that are sent again, and drops those that are too old', () => {
+  it('replaces values that are sent again, and drops values that are too old', () => {
     expect(past.joined(stretch(60, [1, 2], 60), stretch(120, [5, 6], 60), 10)).toEqual(
       stretch(60, [1, 5, 6], 60),
     );
@@ -102,7 +102,7 @@ describe('the past', () => {
     expect(past.joined(stretch(10, [1, 2]), stretch(9_000, [3]), 3)).toEqual(stretch(9_000, [3]));
   });
 
-  it('starts again if the gateway has restarted', () => {
+  it('begins anew if the gateway has restarted', () => {
     const kept = new past.Past();
     kept.add(answer(1, stretch(100, [1, 2, 3])));
     kept.add(answer(2, stretch(103, [9])));
@@ -134,7 +134,7 @@ describe('saved conversations', () => {
     messages: [{ role: 'user', content }],
   });
 
-  it('stand newest first, each once, and the oldest go', () => {
+  it('are listed once each, newest first, and the oldest are dropped above the limit', () => {
     const { MOST_CONVERSATIONS: most, MOST_CHARACTERS: characters } = conversations;
     let list: Conversation[] = [];
     for (let i = 0; i < most + 5; i++) list = conversations.withConversation(list, conversation(`${i}`));
@@ -146,7 +146,7 @@ describe('saved conversations', () => {
     expect(conversations.withoutConversation(list, 'long')).toEqual([]);
   });
 
-  it('have their first words as a title, and invalid ones are skipped', () => {
+  it('have the first words of the prompt as their title, and invalid ones are left out', () => {
     expect(
       conversations.titleOf([
         { role: 'system', content: 's' },
@@ -168,7 +168,7 @@ describe('saved conversations', () => {
 });
 
 describe('pieces of an answer', () => {
-  it('are found again in any stretch of its text', () => {
+  it('are found for any range of the text', () => {
     const texts = fc.array(fc.tuple(fc.string({ maxLength: 4 }), fc.nat(2)), { maxLength: 20 });
     fc.assert(
       fc.property(texts, fc.nat(40), fc.nat(40), (all, a, b) => {
@@ -193,7 +193,7 @@ describe('pieces of an answer', () => {
 });
 
 describe('the heat map', () => {
-  it('finds under each cell that cell, at any size and density', () => {
+  it('finds each cell at the middle of its box, at any size and density', () => {
     const sizes = fc.record({
       layers: fc.integer({ min: 1, max: 80 }),
       experts: fc.integer({ min: 1, max: 128 }),
@@ -213,7 +213,7 @@ describe('the heat map', () => {
     );
   });
 
-  it('is walked by the keys and never left', () => {
+  it('moves the cursor by keys, and never outside the map', () => {
     const size = { layers: 6, experts: 96 };
     const walk = (from: Cell, ...keys: string[]) =>
       keys.reduce((cell, key) => grid.moved(cell, key, size) ?? cell, from);
@@ -223,7 +223,7 @@ describe('the heat map', () => {
     expect(grid.moved({ layer: 0, expert: 0 }, 'a', size)).toBeUndefined();
   });
 
-  it('gets darker with every doubling, up to its end', () => {
+  it('has a higher shade for every doubling, up to the end of its scale', () => {
     const shades = [0, 0.5, 1, 2, 4, 8, 100].map((ratio) => colours.shadeOf(ratio));
     expect(shades).toEqual([...shades].sort((a, b) => a - b));
     expect(new Set(shades).size).toBe(shades.length - 1);
@@ -233,7 +233,7 @@ describe('the heat map', () => {
 });
 
 describe('events', () => {
-  it('are complete however the stream is cut, without comments', async () => {
+  it('are complete wherever the stream is cut, and leave out comments', async () => {
     const text = 'data: {"a":1}\n\n: keep-alive\n\ndata: x\ndata: y\n\ndata: [DONE]\n\n';
     for (let size = 1; size < text.length; size++) {
       async function* pieces() {
@@ -246,15 +246,15 @@ describe('events', () => {
   });
 });
 
-describe('what is written', () => {
-  it('has round tops, and lines that break where nothing is known', () => {
+describe('text and axes', () => {
+  it('have round numbers at the top, and lines with gaps for missing values', () => {
     expect([0, 0.03, 47, 61, 100, 101].map(scale.roundTop)).toEqual([1, 0.03, 50, 80, 100, 200]);
     expect(scale.pathOf([[0, 1], [1, 2], undefined, [3, 4], undefined, [5, 6], [6, 7]])).toBe(
       'M0 1L1 2M3 4h0.1M5 6L6 7',
     );
   });
 
-  it('is short, with its unit', () => {
+  it('have short numbers with their unit', () => {
     expect([0.0042, 0.0421, 1.25, 130].map(format.duration)).toEqual([
       { value: '4.2', unit: 'ms' },
       { value: '42', unit: 'ms' },

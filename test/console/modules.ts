@@ -1,4 +1,4 @@
-// The console's pure modules, as browsers load them: plain JavaScript, whose types stand here. Knows no page.
+// Loads the console's pure modules as browsers load them, and declares their types. None of these modules needs a page.
 const at = (name: string) => import(new URL(`../../console/${name}`, import.meta.url).href);
 
 export interface Sample {

@@ -19,7 +19,7 @@ const rotation = () => [spans, 0, f(160), f(80), f(80), f(20), f(20), 4, undefin
 const replaced = (values: unknown[], at: number, value: unknown) =>
   values.map((old, index) => (index === at ? value : old));
 
-describe('a wrong argument is refused by name', () => {
+describe('a wrong argument', () => {
   it.each<[string, unknown[], string]>([
     ['setPath', ['sse9'], 'name is "sse9"; paths() lists'],
     ['setPath', [], 'name must be a string'],
@@ -130,18 +130,18 @@ describe('a wrong argument is refused by name', () => {
     ['topk', [f(100), 1, 100, 10, new Int32Array(10), f(9)], 'values has 9 elements'],
     ['logsumexp', [f(100), 1, 100, 0, new Float64Array(1)], 'temperature is 0; it must be above 0'],
     ['logsumexp', [f(100), 1, 100, 1, f(1)], 'y must be a Float64Array'],
-  ])('%s %#', (name, values, message) => {
+  ])('gets an error that names it: %s %#', (name, values, message) => {
     expect(() => call(name, ...values)).toThrow(message);
   });
 
-  it('gives every entry without arguments an error, never a crash', () => {
+  it('gets an error and no crash if a function is called without arguments', () => {
     const quiet = new Set(['paths', 'path', 'threads']);
     for (const name of Object.keys(kernels)) {
       if (!quiet.has(name)) expect(() => call(name), name).toThrow(/must be/);
     }
   });
 
-  it('survives a list whose getter takes the buffers away', () => {
+  it('gets an error and no crash if a getter of a list detaches the buffers', () => {
     const x = f(40);
     const y = f(20);
     const matrices = [m.handle];
@@ -154,7 +154,7 @@ describe('a wrong argument is refused by name', () => {
     expect(() => kernels.product(x, 1, matrices, [y])).toThrow('x has 0 elements; 1 x 40 are needed');
   });
 
-  it('computes after all that', () => {
+  it('does not keep the kernels from computing afterwards', () => {
     const y = f(20);
     kernels.product(draw(5, 40), 1, [m.handle], [y]);
     expect(y.some((value) => value !== 0)).toBe(true);

@@ -189,7 +189,7 @@ describe('attention', () => {
     );
   });
 
-  it('agrees closely where no rounding to float16 is near', () => {
+  it('agrees closely with plain loops if no value is close to a rounding boundary of float16', () => {
     // Rotation by zero and keys, values that float16 holds exactly: only float32 sums remain.
     const m = model(1, 6, 2, 32, 'none');
     const s = sequence(5, 700, m, shuffled(5, pagesFor(700)));
@@ -200,7 +200,7 @@ describe('attention', () => {
     expect(relativeError(y!, attend(m, s, 32 ** -0.5))).toBeLessThan(2e-6);
   });
 
-  it('gives a query the same bits in any chunks, among any sequences, on any pages, with any threads', () => {
+  it('gives a query the same bits with any chunks, other sequences, pages and number of threads', () => {
     const m = model(2, 8, 2, 24, 'head');
     const lengths = [600, 1, 33, 550];
     const alone = lengths.map((length, i) => {
@@ -226,7 +226,7 @@ describe('attention', () => {
     }
   });
 
-  it('does not see positions after a query, whatever the page holds', () => {
+  it('ignores positions after a query, whatever values the page has there', () => {
     const m = model(3, 4, 2, 16, 'none');
     const cache = kernels.cache(1, 1, 2, 16);
     const all = kernels.spans(cache, Int32Array.of(0), Int32Array.of(0, 1, 0, 32));
@@ -241,7 +241,7 @@ describe('attention', () => {
     expect(relativeError(y, attend(m, s, 0.25).subarray(0, 7 * 64))).toBeLessThan(1e-3);
   });
 
-  it('reads a copied page as it reads the original', () => {
+  it('gives the same bits for a copied page as for the original', () => {
     const m = model(5, 4, 1, 8, 'none');
     const s = sequence(6, 40, m, [0, 1]);
     const cache = kernels.cache(4, 2, 1, 8);

@@ -50,7 +50,7 @@ function agrees(logits: Float32Array, chosen: Settings, u: number, id: number): 
 }
 
 describe('draw', () => {
-  it('is the sampler’s own definition, for all filters together, on every path', () => {
+  it('draws the id that the sampler in TypeScript draws, with all filters together, on every path', () => {
     // Logits that differ do so by more than float32 weights can lose.
     const logit = fc.integer({ min: -768, max: 768 }).map((value) => value / 64);
     const row = fc.array(logit, { minLength: 1, maxLength: 3000 });
@@ -68,7 +68,7 @@ describe('draw', () => {
     );
   });
 
-  it('keeps of equals the lower ids', () => {
+  it('keeps the lower ids if weights at the cut are equal', () => {
     const logits = new Float32Array(5000).fill(1);
     const kept = { temperature: 1, topP: 1, topK: 40, minP: 0 };
     for (const u of [0, 0.5, 0.999]) expect(everywhere(logits, kept, u)).toBe(Math.floor(u * 40));
@@ -76,7 +76,7 @@ describe('draw', () => {
     expect(everywhere(logits, half, 0.9999)).toBe(2499);
   });
 
-  it('draws from a whole vocabulary as the definition does', () => {
+  it('draws the id that the sampler in TypeScript draws from a whole vocabulary', () => {
     const logits = floats(3, 200_064);
     for (const chosen of [
       { temperature: 0.8, topP: 0.95, topK: 0, minP: 0 },
@@ -89,7 +89,7 @@ describe('draw', () => {
     }
   });
 
-  it('never draws what has no weight: -infinity, NaN, ids beyond a cut', () => {
+  it('never draws an id whose logit is -infinity or NaN, or that a filter has cut', () => {
     const logits = Float32Array.from([Number.NaN, 3, Number.NEGATIVE_INFINITY, 2, -200]);
     const all = { temperature: 1, topP: 1, topK: 0, minP: 0 };
     const drawn = new Set(Array.from({ length: 1000 }, (_, i) => native(logits, all, i / 1000)));

@@ -89,7 +89,7 @@ describe('experts', () => {
     }
   });
 
-  it('reads rows from and writes them to the places that it is told', () => {
+  it('reads and writes the rows that `places` names', () => {
     const [hidden, inner] = [70, 40];
     const list = [expert(1, hidden, inner, 4), expert(2, hidden, inner, 8)];
     const counts = [19, 3];
@@ -116,7 +116,7 @@ describe('experts', () => {
     }
   });
 
-  it('computes silu within rounding over its whole range', () => {
+  it('computes silu within rounding errors over the whole range of floats', () => {
     // One input, gate 1 and up 1: y = silu(x), then rounded by the down product, which has one block.
     const one = (rows: number, cols: number): TestMatrix => {
       const m = matrix(1, rows, cols, 8);

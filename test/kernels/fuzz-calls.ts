@@ -1,5 +1,5 @@
-// Calls the addon at random, well and badly: run by sanitize.slow.test.ts on a build with sanitizers, which end the
-// process at the first byte read or written outside. Arguments: addon file, seed, number of calls.
+// Calls the addon at random with valid and invalid arguments. sanitize.slow.test.ts runs this with a build with sanitizers, which
+// end the process at the first byte that is read or written out of bounds. Arguments: addon file, seed, number of calls.
 import { createRequire } from 'node:module';
 import type { ExpertMatrices, Kernels, QuantisedMatrix } from '../../kernels/kernels.ts';
 import { uniform } from '../support/random.ts';

@@ -31,7 +31,7 @@ function order(row: Float32Array): number[] {
 }
 
 describe('topk and argmax', () => {
-  it('equal a full sort with ties by id, on every path', () => {
+  it('equal a full sort, in which the lower id comes first among equals, on every path', () => {
     fc.assert(
       fc.property(rows, ({ n, width, k, values }) => {
         const logits = Float32Array.from(values);
@@ -56,7 +56,7 @@ describe('topk and argmax', () => {
     );
   });
 
-  it('find the best of a whole vocabulary', () => {
+  it('find the largest logits of a whole vocabulary', () => {
     const width = 200_064;
     const logits = draw(7, width);
     const expected = order(logits).slice(0, 4096);
@@ -73,7 +73,7 @@ describe('topk and argmax', () => {
 });
 
 describe('logsumexp', () => {
-  it('equals float64, with the same bits on every path', () => {
+  it('agrees with float64, with the same bits on every path', () => {
     for (const width of [1, 15, 16, 1024, 1025, 200_064]) {
       for (const temperature of [1, 0.3, 2.5]) {
         const logits = draw(width, width, 8);

@@ -19,7 +19,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('a mapped file', () => {
-  it('gives the same products as its bytes in memory, and lives as long as a matrix over it', () => {
+  it('gives the same products as its bytes in memory, and stays mapped as long as a matrix uses it', () => {
     let map: ReturnType<typeof kernels.map> | undefined = kernels.map(file);
     expect(map.bytes).toBe(offset + m.bytes.length);
     const mapped = kernels.matrix(map, offset, 50, 70, 4);
@@ -32,7 +32,7 @@ describe('a mapped file', () => {
     expect(firstDifference(b, a)).toBeUndefined();
   });
 
-  it('refuses a matrix that ends behind the file', () => {
+  it('refuses a matrix that would end behind the end of the file', () => {
     const map = kernels.map(file);
     expect(() => kernels.matrix(map, offset + 1, 50, 70, 4)).toThrow(
       `a 4-bit matrix [50, 70] at offset 5002 takes ${m.bytes.length} bytes, the file has ${map.bytes}`,
@@ -42,7 +42,7 @@ describe('a mapped file', () => {
     expect(() => kernels.matrix(map, -1, 1, 1, 4)).toThrow('offset is -1');
   });
 
-  it('takes advice about ranges inside it, and tells what is in memory', () => {
+  it('accepts advice about ranges, and reports how many bytes are in memory', () => {
     const map = kernels.map(file);
     for (const advice of ['willneed', 'random', 'normal', 'huge', 'populate'] as const) {
       kernels.advise(map, 100, map.bytes - 100, advice);
@@ -52,7 +52,7 @@ describe('a mapped file', () => {
     expect(() => Reflect.apply(kernels.advise, kernels, [map, 0, 1, 'gladly'])).toThrow('advice is "gladly"');
   });
 
-  it('is swept whole by any number of threads', () => {
+  it('is swept completely with any number of threads', () => {
     const map = kernels.map(file);
     const bytes = new Uint8Array(Math.floor(map.bytes / 8) * 8).fill(0xee);
     bytes.set(m.bytes.subarray(0, bytes.length - offset), offset);

@@ -1,4 +1,5 @@
-// One row's product reads the same weights as four rows' and must be bound by the same memory: prefetch hints can spoil that.
+// The product of one row reads the same weights as the product of four rows, so it must not take longer. Wrong prefetch hints slow
+// it down.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +16,7 @@ const ROUNDS = 7;
 const folder = mkdtempSync(join(tmpdir(), 'product-speed-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-it('takes at most 1.25 times as long for one row as for four, with weights from memory', () => {
+it('the product of one row takes at most 1.25 times as long as that of four rows, with weights from memory', () => {
   const file = join(folder, 'weights');
   const one = quantize(draw(1, WIDTH * WIDTH), WIDTH, WIDTH, 'q4').data;
   writeFileSync(file, Buffer.concat(new Array<Uint8Array>(MATRICES).fill(one)));

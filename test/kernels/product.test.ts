@@ -21,7 +21,7 @@ const shapes = fc.record({
 });
 
 describe('product', () => {
-  it('multiplies rows rounded to int8 as the reference rounds them, with the same bits on every path', () => {
+  it('multiplies rows that are rounded to int8 like the reference, with the same bits on every path', () => {
     fc.assert(
       fc.property(shapes, ({ seed, rows, cols, n, bits }) => {
         const m = matrix(seed, rows, cols, bits);
@@ -88,14 +88,14 @@ describe('product', () => {
     }
   });
 
-  it('leaves the rest of a longer output alone', () => {
+  it('leaves the rest of a longer output unchanged', () => {
     const m = matrix(8, 17, 40, 4);
     const y = new Float32Array(3 * 17).fill(7);
     kernels.product(draw(9, 3 * 40), 2, [m.handle], [y]);
     expect([...y.subarray(34)]).toEqual(new Array(17).fill(7));
   });
 
-  it('gives zeros for a zero row, NaN for a row with NaN or infinity, and is none the worse for it', () => {
+  it('gives zeros for a row of zeros and NaN for a row with NaN or infinity, and leaves other rows unaffected', () => {
     const m = matrix(10, 33, 70, 4);
     const x = draw(11, 4 * 70);
     x.fill(0, 0, 70);
@@ -107,7 +107,7 @@ describe('product', () => {
     expect(relativeError(y.subarray(99), multiply(m, x.subarray(210), 1))).toBeLessThan(3e-6);
   });
 
-  it('takes a block too small to be scaled for zeros', () => {
+  it('treats a block that is too small to be scaled as zeros', () => {
     const m = matrix(12, 16, 64, 4);
     const x = new Float32Array(64).fill(1e-38, 0, 32);
     x[40] = 1;
@@ -117,7 +117,7 @@ describe('product', () => {
 });
 
 describe('readRows', () => {
-  it('dequantises as the tiles say', () => {
+  it('dequantises rows exactly as model/tiles.ts does', () => {
     fc.assert(
       fc.property(shapes, ({ seed, rows, cols, n, bits }) => {
         const m = matrix(seed, rows, cols, bits);

@@ -40,7 +40,7 @@ describe('rmsnorm', () => {
     );
   });
 
-  it('adds first where asked, in place too, and a row does not see the others or the threads', () => {
+  it('addRmsnorm adds before it norms, also in place, and a row has the same bits with any other rows and threads', () => {
     const width = 130;
     const n = 60;
     const [h, o, weight] = [draw(1, n * width), draw(2, n * width), draw(3, width)];
@@ -68,7 +68,7 @@ describe('rmsnorm', () => {
 });
 
 describe('combine', () => {
-  it('gives the bits of the router’s own, on every path, with any number of threads', () => {
+  it('gives the same bits as router/combine.ts, on every path, with any number of threads', () => {
     fc.assert(
       fc.property(shapes, fc.integer({ min: 1, max: 3 }), fc.boolean(), ({ seed, width, n }, k, masked) => {
         const residual = draw(seed, n * width, 100);
@@ -91,7 +91,7 @@ describe('combine', () => {
 });
 
 describe('scores', () => {
-  it('equal plain loops, with the same bits on every path, alone and together', () => {
+  it('equal plain loops, with the same bits on every path, for one row and for many', () => {
     fc.assert(
       fc.property(shapes, fc.integer({ min: 1, max: 100 }), ({ seed, width, n }, outputs) => {
         const x = draw(seed, n * width);

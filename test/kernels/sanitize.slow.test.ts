@@ -45,7 +45,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-it.each([1, 2, 3])('random calls touch nothing outside their arguments (seed %i)', (seed) => {
+it.each([1, 2, 3])('random calls read and write nothing outside their arguments (seed %i)', (seed) => {
   const script = join(import.meta.dirname, 'fuzz-calls.ts');
   const { status, stdout, stderr } = spawnSync(process.execPath, [script, addon, String(seed), '20000'], {
     encoding: 'utf8',

@@ -1,4 +1,4 @@
-// What the kernels' tests share: the addon, matrices from a seed, and runs on every path.
+// Shared by the kernels' tests: the addon, matrices from a seed, and runs on every path.
 import {
   type Kernels,
   kernels as loaded,

@@ -1,4 +1,4 @@
-// Multiplies the same rows again and again beside other threads and reports whether a bit ever differs.
+// Multiplies the same rows repeatedly while other threads compute, and reports whether any bit differs.
 import { parentPort, workerData } from 'node:worker_threads';
 import { firstDifference, kernels, matrix } from './support.ts';
 

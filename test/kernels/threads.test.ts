@@ -12,7 +12,7 @@ afterEach(() => kernels.setThreads(1));
 const m = matrix(1, 200, 300, 4);
 
 describe('the pool', () => {
-  it('serves several JavaScript threads at once, resized meanwhile, with the same bits', async () => {
+  it('serves several JavaScript threads at once with the same bits, even if it is resized meanwhile', async () => {
     const x = draw(2, 20 * 300);
     const expected = new Float32Array(20 * 200);
     kernels.product(x, 20, [m.handle], [expected]);
@@ -26,7 +26,7 @@ describe('the pool', () => {
     await Promise.all(workers.map((worker) => worker.terminate()));
   });
 
-  it('wakes from sleep', async () => {
+  it('computes the same bits after its threads have gone to sleep', async () => {
     kernels.setThreads(3, 0);
     const x = draw(3, 300);
     const expected = new Float32Array(200);
@@ -39,7 +39,7 @@ describe('the pool', () => {
     }
   });
 
-  it('computes on memory that threads share', () => {
+  it('computes on a SharedArrayBuffer', () => {
     const x = new Float32Array(new SharedArrayBuffer(4 * 300));
     x.set(draw(4, 300));
     const [a, b] = [new Float32Array(new SharedArrayBuffer(800)), new Float32Array(200)];
@@ -48,7 +48,7 @@ describe('the pool', () => {
     expect(firstDifference(a, b)).toBeUndefined();
   });
 
-  it.each(['worker ends', 'worker is terminated', 'process exits'])('ends cleanly when a %s', (way) => {
+  it.each(['worker ends', 'worker is terminated', 'process exits'])('ends without a crash if a %s', (way) => {
     // Loaded by a worker alone: Node unmaps an addon with its last worker.
     const script = `
       import { Worker, isMainThread } from 'node:worker_threads';

@@ -41,10 +41,7 @@ export function ofText(characters: string): Ranges {
   );
 }
 
-/**
- * The UTF-8 encodings of a set. Each encoding has a range for each byte; any choice of bytes from its ranges is a character of the
- * set.
- */
+/** The UTF-8 encodings of a set: a range for each byte. Any bytes from the ranges of one encoding are a character of the set. */
 export function encodings(ranges: Ranges): Ranges[] {
   return union(ranges).flatMap(([low, high]) => byLength(low, high));
 }

@@ -40,10 +40,7 @@ export interface Grammar {
 
 export interface ReadGrammar {
   grammar: Grammar;
-  /**
-   * Paths of the keywords of relaxed schemas that were left out, such as `.properties.a.uniqueItems`. An empty path says that
-   * everything but the outline of the schema was left out.
-   */
+  /** Paths of the keywords of relaxed schemas that were left out, `.properties.a.not`. An empty path: all but the outline. */
   notes: readonly string[];
 }
 

@@ -119,10 +119,7 @@ export class Program {
     return known;
   }
 
-  /**
-   * The body is compiled when the rule is first entered, because rules may call one another and answers use little of a large
-   * schema.
-   */
+  /** Compiles the body when the rule is first entered, because rules may call one another and most rules are never entered. */
   #body(name: string): Node {
     const known = this.#bodies.get(name);
     if (known !== undefined) return known;

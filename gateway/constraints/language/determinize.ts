@@ -224,10 +224,7 @@ class Determinizer {
     return after;
   }
 
-  /**
-   * Adds the duty of a lookahead in a state of its automaton. Returns undefined if that duty cannot be met. A duty that is always
-   * met is left out.
-   */
+  /** Adds the duty of a lookahead, unless it is always met. Returns undefined if the duty cannot be met. */
   #withDuty(duties: readonly string[], index: number, state: number): string[] | undefined {
     const look = this.#looks[index] as Look;
     const { accepting, edges } = look.dfa[state] ?? { accepting: false, edges: [] };

@@ -1,5 +1,4 @@
-// The states of a grammar, which are made when a text reaches them, and the bytes that lead from one state to another. Knows no
-// tokens.
+// The states of a grammar, which are made when a text reaches them, and the bytes that lead from one to another. Knows no tokens.
 //
 // A state (state.ts) is the set of places that the text so far may have reached. A place is left out if another place allows
 // everything that it allows (frames.ts). Equal frames are one object, and so are equal states. So the transitions and the mask of a
@@ -37,10 +36,7 @@ export class Automaton {
   #bytes = 0;
   #work = 0;
 
-  /**
-   * `longestToken`: bytes of the longest token. Counts above this number need not be distinguished. Throws a ConstraintFault if the
-   * grammar is too large.
-   */
+  /** Counts above `longestToken` (in bytes) are not distinguished. Throws a ConstraintFault if the grammar is too large. */
   constructor(grammar: Grammar, { longestToken }: { longestToken: number }) {
     this.#frames = new Frames(longestToken + 1);
     this.#program = new Program(grammar);

@@ -54,10 +54,7 @@ export class Grammars {
     return bytes;
   }
 
-  /**
-   * Opens the grammar with this key, or the one that `make` returns. If `make` throws, this throws the same error and keeps
-   * nothing.
-   */
+  /** Opens the grammar with this key, which `make` makes if it is new. If `make` throws, the error is passed on. */
   open(key: string, tenant: string, make: () => CompiledGrammar): Opened {
     const entry = this.#entries.get(key) ?? { key, grammar: make(), users: 0, tenant };
     if (entry.users === 0) entry.tenant = tenant;

@@ -26,10 +26,7 @@ let unchecked = 0;
 /** The clock is read once for this much work, because reading it takes time. */
 const MOST_UNCHECKED = 16;
 
-/**
- * Returns the result of `make`. Throws a ConstraintFault if its automata together take more than `most` states, or more than an
- * outer limit leaves.
- */
+/** Returns the result of `make`. Throws a ConstraintFault if `make` needs more than `most` states, or than an outer limit leaves. */
 export function withinStates<Result>(most: number, make: () => Result): Result {
   const outer = statesLeft;
   const given = Math.min(most, outer);

@@ -1,5 +1,4 @@
-// Reads a specification into its grammar within bounds on work, time and memory, and returns the grammar as bytes that threads
-// share.
+// Reads a specification into its grammar within bounds on work, time and memory, and packs the grammar for other threads.
 
 import { ConstraintFault } from '../fault.ts';
 import type { ReadGrammar } from '../grammar/expression.ts';

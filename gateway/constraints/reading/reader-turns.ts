@@ -42,10 +42,7 @@ export class Turns<Job> {
     this.#waiting--;
   }
 
-  /**
-   * Removes and returns the next job. If all waiting tenants rest, returns the milliseconds until one is ready. Undefined if no job
-   * waits.
-   */
+  /** Takes the next job. Returns the milliseconds until one is ready if all waiting tenants rest, undefined if no job waits. */
   next(now: number): { tenant: string; job: Job } | { restMs: number } | undefined {
     let first: [tenant: string, Account<Job>] | undefined;
     let restMs = Number.POSITIVE_INFINITY;

@@ -28,10 +28,7 @@ export interface ReadOptions {
   tenant: string;
   /** Aborted when the caller no longer waits for the result. */
   signal?: AbortSignal;
-  /**
-   * Called with the milliseconds that the thread took. Of several callers with the same specification, only that of the first is
-   * called.
-   */
+  /** Called with the milliseconds that the thread took, if this caller was the first with the specification. */
   onTook?: (ms: number) => void;
 }
 

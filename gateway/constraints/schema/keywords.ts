@@ -259,10 +259,7 @@ function typesOf(type: unknown): Pick<Keywords, 'type'> {
   return { type: named.length === all.length ? named : undefined } as Pick<Keywords, 'type'>;
 }
 
-/**
- * Up to draft 2019-09, a list in `items` means what `prefixItems` means now, and `additionalItems` means
- * what `items` means now.
- */
+/** Up to draft 2019-09, a list in `items` means what `prefixItems` means now, and `additionalItems` what `items` means now. */
 function itemsOf({ items, additionalItems }: SchemaNode): Pick<Keywords, 'prefixItems' | 'items'> {
   if (!Array.isArray(items)) return {};
   return {

@@ -1,5 +1,4 @@
-// Sets of numbers as automata over their decimal texts without an exponent. All arithmetic is exact, because bounds are decimals
-// and not doubles.
+// Sets of numbers as automata over their decimal texts without exponents. Bounds are decimals, so all arithmetic is exact.
 
 import { ConstraintFault } from '../fault.ts';
 import { MOST_DIGITS } from '../grammar/json-text.ts';

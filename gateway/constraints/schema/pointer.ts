@@ -3,10 +3,7 @@
 /** A schema that is an object, as its author wrote it. The other schemas are true and false. */
 export type SchemaNode = Readonly<Record<string, unknown>>;
 
-/**
- * The target of a pointer such as `/$defs/address` in `root`. The pointer '' leads to the root. Undefined if there is no target, or
- * if the pointer is malformed.
- */
+/** The target of a pointer such as `/$defs/address` in `root`. Undefined if there is none, or if the pointer is malformed. */
 export function resolve(pointer: string, root: unknown): unknown {
   let found = root;
   for (const part of pointer.split('/').slice(1)) {

@@ -1,5 +1,5 @@
-// What must be true of whatever form is asked for (bench/hostile/shapes-grammar.ts): it is refused by a fault, or an answer can be
-// written that it allows; masks are found in pieces of the time that there is; memory stays within its bound.
+// Checks expensive specifications (bench/hostile/shapes-grammar.ts). Each is either refused with a fault, or an answer that it
+// allows can be written, masks are found in pieces of the given time, and memory stays within its bound.
 import { expect, it } from 'vitest';
 import { grammarShapes } from '../../../bench/hostile/shapes-grammar.ts';
 import { ConstraintFault } from '../../../gateway/constraints/fault.ts';
@@ -84,7 +84,9 @@ function write(constraint: Constraint, { seed, tokens }: { seed: number; tokens:
   }
 }
 
-it('expensive grammars are refused, or followed within bounds', { timeout: 900_000 }, () => {
+it('an expensive specification is refused with a fault, or followed within bounds on time and memory', {
+  timeout: 900_000,
+}, () => {
   const { refused, ended, written } = followShapes(3000, 3250, 40);
   expect(refused + ended + written).toBe(250);
   expect(refused).toBeGreaterThan(10);

@@ -13,7 +13,7 @@ function follow(constraint: Constraint, text: string): Constraint {
 }
 
 describe('a choice, a pattern, a grammar', () => {
-  it('allow exactly what they describe', () => {
+  it('allow exactly the texts that they describe', () => {
     const choice: ConstraintSpec = { type: 'choice', choices: ['yes', 'no', 'yesterday', 'é"'] };
     for (const text of ['yes', 'no', 'yesterday', 'é"'])
       expect([text, accepts(choice, text)]).toEqual([text, true]);
@@ -33,7 +33,7 @@ describe('a choice, a pattern, a grammar', () => {
     for (const text of ['', '1+', '1234', '((7)', '1 + 2']) expect(accepts(grammar, text)).toBe(false);
   });
 
-  it('agree with ECMAScript', () => {
+  it('allow a text exactly if the RegExp of JavaScript matches it', () => {
     const patterns = [
       '^(a|bc)*d?$',
       '^[^a-c]{2,3}$',
@@ -62,7 +62,7 @@ describe('a constraint', () => {
     required: ['name', 'n'],
   });
 
-  it('allows the same ids after a replay', () => {
+  it('allows the same ids if it is opened again with the ids so far as replay', () => {
     for (let seed = 0; seed < 10; seed++) {
       const { ids } = write(open(spec), { seed });
       const constraint = open(spec);
@@ -73,7 +73,7 @@ describe('a constraint', () => {
     }
   });
 
-  it('throws at a forbidden id, and does not change', () => {
+  it('throws if a forbidden id is advanced, and does not change', () => {
     const constraint = follow(open(spec), '{"name"');
     const before = allowed(constraint);
     const [wrong = 0] = idsOf('}');
@@ -82,7 +82,7 @@ describe('a constraint', () => {
     expect(allowed(constraint)).toEqual(before);
   });
 
-  it('lets the answer end exactly where it is complete', () => {
+  it('allows stop ids exactly when the answer is complete', () => {
     const word: ConstraintSpec = { type: 'regex', pattern: '[a-z]+' };
     expect(allowed(open(word))).not.toContain(END);
     const begun = follow(open(word), 'a');
@@ -110,12 +110,12 @@ describe('a constraint', () => {
     }
   });
 
-  it('refuses a grammar that is too ambiguous to follow, without a delay', () => {
+  it('throws a fault within a short time if a grammar is too ambiguous to follow', () => {
     const grammar = 'root ::= s\ns ::= [a-z] s? s? s? "."?';
     expect(() => follow(open({ type: 'grammar', grammar }), 'a'.repeat(60))).toThrow('ambiguous');
   });
 
-  it('follows counts within counts, however many ways there are to count', () => {
+  it('follows nested counts, even if a text can be counted in very many ways', () => {
     const nested = '((((a{1,90}b?){1,90}c?){1,90}d?){1,90}e?){1,90}';
     follow(open({ type: 'regex', pattern: `(${nested}|${nested}x)` }), 'a'.repeat(60));
   });
@@ -132,7 +132,7 @@ describe('thinking', () => {
   };
   const other = idsOf('a')[0] ?? 0;
 
-  it.each([0, 1, 5, 17])('of %i tokens ends there, and the answer follows', (budget) => {
+  it.each([0, 1, 5, 17])('is ended after a budget of %i tokens, and the answer follows', (budget) => {
     const constraint = open(thinking({ budget, open: true }, answer));
     for (let i = 0; i < budget; i++) {
       expect(allowed(constraint).length).toBeGreaterThan(4000);
@@ -145,7 +145,7 @@ describe('thinking', () => {
     expect(follow(constraint, 'yes').finished).toBe(true);
   });
 
-  it('that begins to end within its budget ends so', () => {
+  it('ends by the rest of its end ids if the first of them came within the budget', () => {
     const constraint = open(thinking({ budget: 2, open: true }, answer));
     constraint.advance(other);
     constraint.advance(end[0] ?? 0);
@@ -156,7 +156,7 @@ describe('thinking', () => {
     expect(allowed(constraint).length).toBeLessThan(10);
   });
 
-  it('may end by itself, and is free until then except for the end of the answer', () => {
+  it('may end by itself, and allows every id but the stop ids until then', () => {
     const constraint = open(thinking({ budget: undefined, open: true }, answer));
     for (let i = 0; i < 50; i++) constraint.advance(other);
     expect(allowed(constraint)).not.toContain(END);
@@ -166,7 +166,7 @@ describe('thinking', () => {
     expect(allowed(alone)).toContain(END);
   });
 
-  it('begins only if its tag comes first, after white space', () => {
+  it('begins only if its tag comes first or after white space', () => {
     const plain = open(thinking({ budget: 0, open: false }, answer));
     expect(follow(plain, 'no').finished).toBe(true);
     const thought = open(thinking({ budget: 1, open: false }, answer));
@@ -197,7 +197,7 @@ describe('calls of tools', () => {
     `<tool_call>\n{"name": "${name}", "arguments": ${of}}\n</tool_call>`;
   const bonn = call('weather', '{"city": "Bonn"}');
 
-  it('that are required are calls and nothing else', () => {
+  it('are the whole answer if mode is "required"', () => {
     for (const text of [bonn, call('time', '{}'), `${bonn}\n${call('time', '{"x": 1}')}`]) {
       expect([text, accepts(calls('required'), text)]).toEqual([text, true]);
     }
@@ -215,7 +215,7 @@ describe('calls of tools', () => {
     expect(follow(open(calls('required', false)), bonn).finished).toBe(true);
   });
 
-  it('that are optional are held to their syntax after their tag', () => {
+  it('follow their syntax after their tag if mode is "auto"', () => {
     for (const text of [
       '',
       'Well, <tool',
@@ -237,12 +237,12 @@ describe('calls of tools', () => {
     expect(accepts(calls('auto', false), `${bonn} Well.`)).toBe(false);
   });
 
-  it('free text may be anything, even part of a character', () => {
+  it('may come after any free text, even after part of a character', () => {
     const free = allowed(open(calls('auto')));
     expect(free).toHaveLength(4096);
   });
 
-  it('are an alternative to an answer with its own form', () => {
+  it('are allowed as an alternative to an answer that has a grammar of its own', () => {
     const spec = calls(
       'auto',
       true,
@@ -253,7 +253,7 @@ describe('calls of tools', () => {
       expect([text, accepts(spec, text)]).toEqual([text, false]);
   });
 
-  it('are complete whatever the logits', () => {
+  it('are complete and valid if the logits are random', () => {
     for (let seed = 0; seed < 20; seed++) {
       const { text, finished } = write(open(calls('required', false)), { seed, most: 300 });
       if (finished)

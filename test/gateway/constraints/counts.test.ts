@@ -1,4 +1,5 @@
-// Counts within counts, of which a text can be read in very many ways: the states stay few, and the texts are the same ones.
+// Nested counts, such as `(a{1,9}){1,9}`, by which a text can be read in very many ways. Places stay few, and the allowed texts
+// stay the same.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { multiplied, repeat, text } from '../../../gateway/constraints/grammar/expression.ts';
@@ -33,10 +34,10 @@ const nested = fc.letrec<{ pattern: string }>((tie) => ({
   ),
 })).pattern;
 
-describe('counts within counts', () => {
+describe('nested counts', () => {
   const all = texts(5);
 
-  it('accept the texts that a regular expression accepts', () => {
+  it('allow exactly the texts that the RegExp of JavaScript matches', () => {
     fc.assert(
       fc.property(nested, (pattern) => {
         const automaton = new Automaton(grammarOf({ type: 'regex', pattern }), { longestToken: 4 });
@@ -54,7 +55,7 @@ describe('counts within counts', () => {
     ['([a-z ]{1,40}x?){1,60}', 12],
     ['(([a-z]{1,9} ?){1,9}[.,]?){1,217}', 60],
     ['((([a-z][a-z ]?b?){11,20}){1,1808}[a-c]{0,40}){4,98}[a-z]{3}', 500],
-  ])('%s: at most so many places however long the text', (pattern, most) => {
+  ])('of %s keep at most %i places, however long the text is', (pattern, most) => {
     const automaton = new Automaton(grammarOf({ type: 'regex', pattern }), { longestToken: 16 });
     let state: State | undefined = automaton.start();
     let places = 0;
@@ -65,7 +66,7 @@ describe('counts within counts', () => {
     expect(places).toBeLessThanOrEqual(most);
   });
 
-  it('become one count if there is no gap', () => {
+  it('become one count if the possible numbers of repetitions have no gap', () => {
     const times = (least: number, most: number) => ({ least, most });
     expect(multiplied(times(1, 60), times(1, 60))).toEqual(times(1, 3600));
     expect(multiplied(times(0, 1), times(0, 1))).toEqual(times(0, 1));
@@ -81,7 +82,7 @@ describe('counts within counts', () => {
     expect(signs).toEqual(repeat(text('a'), 0, 1));
   });
 
-  it('are joined, for all small counts, exactly if the numbers have no gap', () => {
+  it('of all small sizes become one count exactly if the numbers of repetitions have no gap', () => {
     const count = fc.tuple(fc.nat(5), fc.nat(5)).map(([least, more]) => ({ least, most: least + more }));
     fc.assert(
       fc.property(count, count, (inner, outer) => {

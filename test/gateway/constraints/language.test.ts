@@ -1,4 +1,5 @@
-// The automata that schemas are made of, against what they stand for: JavaScript's own regular expressions, sets, arithmetic.
+// The automata that schemas are made of. They are compared with JavaScript's own regular expressions, with sets and with
+// arithmetic.
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -82,7 +83,7 @@ const patterns = [
 ];
 
 describe('the automaton of a pattern', () => {
-  it.each(patterns)("takes the texts that JavaScript's does: %s", (pattern) => {
+  it.each(patterns)('accepts exactly the texts that the RegExp of JavaScript matches: %s', (pattern) => {
     const own = new RegExp(pattern, 'u');
     const dfa = found(pattern);
     fc.assert(
@@ -93,7 +94,7 @@ describe('the automaton of a pattern', () => {
     );
   });
 
-  it('accepts the texts that JavaScript does, for random patterns', () => {
+  it('accepts exactly the texts that the RegExp of JavaScript matches, for random patterns', () => {
     const { pattern } = fc.letrec<{ pattern: string; atom: string; item: string }>((tie) => ({
       atom: fc.oneof(
         fc.constantFrom('a', 'b', '1', '_', '.', '\\w', '\\W', '[^a]', '[ab1]', ' ', 'é'),
@@ -126,7 +127,7 @@ describe('the automaton of a pattern', () => {
     );
   });
 
-  it('accepts the texts that JavaScript does, for patterns with lookahead', () => {
+  it('accepts exactly the texts that the RegExp of JavaScript matches, for patterns with lookahead', () => {
     const ahead = fc.constantFrom('a', 'ab', '.*1', '$', 'a*$', '[^b]{2}', '(?:a|b1)', '.{3}');
     const look = fc.tuple(fc.constantFrom('?=', '?!'), ahead).map(([kind, of]) => `(${kind}${of})`);
     const item = fc.oneof(look, fc.constantFrom('a', 'b?', '.', '\\w*', '[^1]', '(?:ab|1)*'));
@@ -141,7 +142,7 @@ describe('the automaton of a pattern', () => {
     );
   });
 
-  it('that is too large is refused with a reason, without a delay', () => {
+  it('is refused with a reason, within a short time, if it would be too large', () => {
     expect(() => found('a.{20}b.{20}a')).toThrow('more than 10000 states');
     expect(() => found('(((a{99}){99}){99})')).toThrow('too large');
     expect(() => withinStates(50, () => found('a{60}'))).toThrow('together are too large');
@@ -152,7 +153,7 @@ describe('sets of texts', () => {
   const few = fc.constantFrom(...patterns).map((pattern) => ({ pattern, dfa: found(pattern) }));
   const in_ = ({ pattern }: { pattern: string }, each: string) => new RegExp(pattern, 'u').test(each);
 
-  it('have unions, intersections and complements like sets', () => {
+  it('obey the laws of union, intersection and complement', () => {
     fc.assert(
       fc.property(few, few, fc.array(text, { minLength: 20, maxLength: 20 }), (a, b, texts) => {
         const both = intersection(a.dfa, b.dfa);
@@ -175,7 +176,7 @@ describe('sets of texts', () => {
     );
   });
 
-  it('of listed texts accept exactly these', () => {
+  it('made of listed texts accept exactly these texts', () => {
     fc.assert(
       fc.property(fc.array(text, { maxLength: 6 }), text, (all, each) => {
         const dfa = listed(all);
@@ -188,7 +189,7 @@ describe('sets of texts', () => {
     );
   });
 
-  it('may accept nothing, or everything', () => {
+  it('are recognised if they accept no text or every text', () => {
     expect(isEmpty(noText)).toBe(true);
     expect(isEmpty(everyText)).toBe(false);
     expect(isEmpty(opposite(everyText))).toBe(true);
@@ -200,7 +201,7 @@ describe('sets of texts', () => {
 });
 
 describe('lengths', () => {
-  it('are those of the texts that an automaton holds', () => {
+  it('are exactly those of the texts that an automaton accepts', () => {
     for (const pattern of ['^(ab|cde)*$', '^(aaaa|aaaaaaa)+$', '^a{3}$', '^(a{5})*b?$', '^$', 'x']) {
       const dfa = found(pattern);
       const lengths = lengthsOf(dfa);
@@ -238,19 +239,22 @@ describe('lengths', () => {
     ['^(?:[a-c]{5})*$', 13, 19],
     ['^(é😀|"")*$', 5, 6],
     ['^x?(yz|😀{4})+$', 30, 31],
-  ])('of %s never lead where the text cannot end (%i to %i)', (pattern, minLength, maxLength) => {
-    const schema = JSON.stringify({ type: 'string', pattern, minLength, maxLength });
-    for (let seed = 0; seed < 8; seed++) {
-      const written = write(open({ type: 'json_schema', schema }), { seed });
-      expect(written.finished, written.text).toBe(true);
-      const value: string = JSON.parse(written.text);
-      expect(value).toMatch(new RegExp(pattern, 'u'));
-      expect(Array.from(value).length).toBeGreaterThanOrEqual(minLength);
-      expect(Array.from(value).length).toBeLessThanOrEqual(maxLength);
-    }
-  });
+  ])(
+    'of texts of %s never lead to a state from which the text cannot end (%i to %i characters)',
+    (pattern, minLength, maxLength) => {
+      const schema = JSON.stringify({ type: 'string', pattern, minLength, maxLength });
+      for (let seed = 0; seed < 8; seed++) {
+        const written = write(open({ type: 'json_schema', schema }), { seed });
+        expect(written.finished, written.text).toBe(true);
+        const value: string = JSON.parse(written.text);
+        expect(value).toMatch(new RegExp(pattern, 'u'));
+        expect(Array.from(value).length).toBeGreaterThanOrEqual(minLength);
+        expect(Array.from(value).length).toBeLessThanOrEqual(maxLength);
+      }
+    },
+  );
 
-  it('that no text has are found before the first character', () => {
+  it('that no text has make a schema impossible before the first character', () => {
     const schema = JSON.stringify({ type: 'string', pattern: '^(aaa)*$', minLength: 4, maxLength: 5 });
     expect(() => open({ type: 'json_schema', schema })).toThrow('no value satisfies it');
   });
@@ -293,7 +297,7 @@ describe('numbers', () => {
       ]),
   );
 
-  it('agree with arithmetic', () => {
+  it('are accepted exactly if they pass the tests by arithmetic', () => {
     fc.assert(
       fc.property(
         fc.array(test, { maxLength: 3 }),
@@ -341,7 +345,7 @@ describe('numbers', () => {
     expect(matches(half, '333333333333333.333')).toBe(false);
   });
 
-  it('are never on the wrong side of a bound after they are read as a double', () => {
+  it('are on the right side of a bound after they are parsed as doubles', () => {
     const digits = fc.string({ unit: fc.constantFrom(...'0123456789'), minLength: 1, maxLength: 15 });
     const tests: NumberTest[] = [
       { test: 'minimum', value: 0.1, exclusive: true },

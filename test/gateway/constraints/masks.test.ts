@@ -1,4 +1,5 @@
-// Masks within strings are read from a table of plain tokens (vocabulary.ts): they must be those that are found by trying each token.
+// Masks within strings are read from a table of plain tokens (vocabulary.ts). They must equal the masks that are found by trying
+// each token.
 
 import { describe, expect, it } from 'vitest';
 import { grammarOf } from '../../../gateway/constraints/grammar/grammar-of.ts';
@@ -204,7 +205,7 @@ describe('a mask', () => {
     ['cut tokens', made],
     ["nano's vocabulary", real],
   ] as const) {
-    it.each(cases)(`is what trying each token says: %s, ${kind}`, (_, schema, all) => {
+    it.each(cases)(`equals the ids that are allowed when each is tried: %s, ${kind}`, (_, schema, all) => {
       const grammar = new CompiledGrammar(
         grammarOf({ type: 'json_schema', schema: JSON.stringify(schema) }),
         vocabulary,
@@ -222,7 +223,7 @@ describe('a mask', () => {
     });
   }
 
-  it('is the same for free text, in which a call may begin', () => {
+  it('equals the ids that are allowed when each is tried, in free text in which a call may begin', () => {
     const syntax = HERMES_CALLS;
     const grammar = new CompiledGrammar(
       grammarOf({ type: 'tool_calls', mode: 'auto', parallel: true, syntax, tools: [{ name: 'f' }] }),
@@ -240,7 +241,7 @@ describe('a mask', () => {
 });
 
 describe('plain tokens', () => {
-  it('are complete characters that stand for themselves, up to a number', () => {
+  it('have whole characters that need no escape, up to a number of characters', () => {
     const ids = (length: number) => {
       const bits = made.plain(length);
       return Array.from({ length: made.size }, (_, id) => id).filter(
@@ -265,7 +266,7 @@ describe('plain tokens', () => {
     expect(pieces(32)).toContain('€'.repeat(32));
   });
 
-  it('and the rest together are all tokens, each once', () => {
+  it('and the rest together are all tokens of text, each once', () => {
     const bits = made.plain(32);
     const rest = new Set(made.rest.ids);
     for (let id = 0; id < made.size; id++) {

@@ -12,7 +12,7 @@ import { nano } from './writer.ts';
 const point = fc.integer({ min: 0, max: 0x10ffff }).filter((each) => each < 0xd800 || each > 0xdfff);
 
 describe('characters', () => {
-  it('are spelled in UTF-8, exactly those of the set', () => {
+  it('have an encoding in UTF-8 exactly if they are in the set', () => {
     fc.assert(
       fc.property(point, point, point, (one, other, value) => {
         const [low, high] = [Math.min(one, other), Math.max(one, other)];
@@ -29,14 +29,14 @@ describe('characters', () => {
     );
   });
 
-  it('are one character if two escapes of a pattern spell its halves', () => {
+  it('are one character if two escapes of a pattern are a surrogate pair', () => {
     const grammar = (pattern: string) => grammarOf({ type: 'regex', pattern });
     expect(grammar('a\\ud83d\\uDE00b')).toEqual(grammar('a😀b'));
     expect(grammar('[\\ud83d\\ude00-\\ud83d\\ude02]')).toEqual(grammar('[😀-😂]'));
     expect(grammar('[\\ud800-\\udfffa]')).toEqual(grammar('[a]'));
   });
 
-  it('never are half of a surrogate pair', () => {
+  it('are never a lone surrogate', () => {
     expect(complement([])).toEqual([
       [0, 0xd7ff],
       [0xe000, 0x10ffff],
@@ -62,7 +62,7 @@ describe('a mask', () => {
     expect(Array.from(logits, (logit) => logit === 1)).toEqual(texts.map((text) => come.includes(text)));
   });
 
-  it('is the same in every representation, and equals trying every token', () => {
+  it('is the same as a list and as bits, and equals the ids that are allowed when each is tried', () => {
     const large = new Vocabulary(nano);
     const grammar = new CompiledGrammar(
       grammarOf({ type: 'regex', pattern: '[a-z]{3}( [A-Z]{1,2}\\d)*' }),
@@ -85,7 +85,7 @@ describe('a mask', () => {
 describe('the cache', () => {
   const value = (size: number) => ({ size });
 
-  it('forgets the least recently used values above a number', () => {
+  it('forgets the least recently used values if it has more than its number', () => {
     const cache = new Cache({ count: 2 });
     const one = value(1);
     cache.set('1', one);
@@ -97,7 +97,7 @@ describe('the cache', () => {
     expect(cache.get('2')).toBeUndefined();
   });
 
-  it('forgets above a number of bytes, and keeps the last one', () => {
+  it('forgets values if they take more than its bytes, but keeps the last value', () => {
     const cache = new Cache({ bytes: 1000 });
     cache.set('1', value(300));
     cache.set('2', value(300));

@@ -1,4 +1,5 @@
-// Reading specifications for a thread that must not stand still: what takes long is read elsewhere, within bounds, callers by turns.
+// Reading specifications for a thread that must not block. Those that take long are read in another thread, within bounds, by
+// turns.
 import { describe, expect, it } from 'vitest';
 import { unpackedGrammar } from '../../../gateway/constraints/grammar/packed.ts';
 import { read, readQuickly } from '../../../gateway/constraints/reading/read.ts';
@@ -14,7 +15,7 @@ const named = (count: number, held: (i: number) => unknown) => {
 const large = json({ type: 'string', pattern: '^[ab]*a[ab]{9}$', minLength: 40 });
 
 describe('reading', () => {
-  it('returns a grammar as bytes that another thread reads alike', () => {
+  it('returns a grammar as bytes that another thread unpacks to the same grammar', () => {
     const { packed, notes } = read({ type: 'grammar', grammar: 'root ::= "a" ("b" | [c-e]{2,3})' });
     expect(notes).toEqual([]);
     expect(unpackedGrammar(packed)).toEqual(unpackedGrammar(packed));
@@ -45,7 +46,7 @@ describe('reading', () => {
     expect(read({ type: 'grammar', grammar }).packed.byteLength).toBeLessThan(500);
   });
 
-  it('leaves specifications that take longer than a few milliseconds to another thread', () => {
+  it('returns nothing quickly if a specification takes longer than a few milliseconds', () => {
     const small = json({ type: 'object', properties: { a: { type: 'string', maxLength: 30 } } });
     expect(readQuickly(small, 100)?.notes).toEqual([]);
     expect(readQuickly(large, 100)).toBeUndefined();
@@ -54,7 +55,7 @@ describe('reading', () => {
 });
 
 describe('the reader', () => {
-  it('remembers results and refusals', async () => {
+  it('keeps grammars and faults, and returns the same result for the same specification', async () => {
     const reader = new GrammarReader();
     const [one, other] = await Promise.all([
       reader.read(large, { tenant: 'a' }),
@@ -71,14 +72,14 @@ describe('the reader', () => {
     expect(faults[1]).toBe(faults[0]);
   });
 
-  it('terminates a specification that takes too long, and reads the next', async () => {
+  it('refuses a specification that takes too long, and reads the next one', async () => {
     const reader = new GrammarReader({ deadlineMs: 1 });
     await expect(reader.read(large, { tenant: 'a' })).rejects.toThrow('takes more than 0.001 s');
     const small: GrammarSpec = { type: 'choice', choices: ['yes', 'no'] };
     expect((await reader.read(small, { tenant: 'a' })).notes).toEqual([]);
   });
 
-  it('drops specifications that nobody waits for', async () => {
+  it('drops a waiting specification if all its callers have aborted', async () => {
     const reader = new GrammarReader();
     const leaving = new AbortController();
     const left = reader.read(large, { tenant: 'a', signal: leaving.signal });
@@ -89,7 +90,7 @@ describe('the reader', () => {
 });
 
 describe('turns', () => {
-  it('go to the tenant that used least', () => {
+  it('go to the tenant that has used the thread least', () => {
     const turns = new Turns<string>();
     for (const job of ['a1', 'a2']) turns.add('a', job, 0);
     expect(turns.next(0)).toEqual({ tenant: 'a', job: 'a1' });
@@ -101,7 +102,7 @@ describe('turns', () => {
     expect(turns.next(505)).toBeUndefined();
   });
 
-  it('give no tenant more than half of the time for long', () => {
+  it('give a busy tenant at most half of the time', () => {
     const turns = new Turns<number>();
     let now = 0;
     let had = 0;
@@ -121,7 +122,7 @@ describe('turns', () => {
     expect(had / now).toBeGreaterThan(0.45);
   });
 
-  it('leave room for other tenants, and forget those that left', () => {
+  it('leave waiting places for other tenants, and forget tenants that have left', () => {
     const turns = new Turns<number>();
     let own = 0;
     while (turns.add('a', own, 0)) own++;

@@ -1,4 +1,4 @@
-// A model that writes anything at all, held to a constraint: nano's vocabulary and random logits. What the tests of this room share.
+// Shared by the tests of constraints: writes answers under a constraint, with nano's vocabulary and random logits.
 import { join } from 'node:path';
 import { loadTextSide } from '../../../gateway/api/text/text-side.ts';
 import type { Constraint } from '../../../gateway/constraints/masks/constraint.ts';

@@ -5,10 +5,7 @@ import type { TextTest } from '../texts.ts';
 import { type ArrayShape, anyArray, anyBoolean, anyObject, type ObjectShape, type Shape } from './shapes.ts';
 import { any, never, type Terms } from './terms.ts';
 
-/**
- * Calls `narrowed` if some values are left out. For example, strings that do not have a format are left out, because this server's
- * formats are narrower than their standards.
- */
+/** Calls `narrowed` if some values are left out, such as strings without a format, because formats are narrower here. */
 export function complement(shape: Shape, terms: Terms, narrowed: () => void): Shape[] {
   switch (shape.kind) {
     case 'null':

@@ -49,10 +49,7 @@ export class Normalizer {
     this.#document = document;
   }
 
-  /**
-   * The shapes of the values that satisfy the term; empty if there is none. Throws a ConstraintFault that names an unsupported
-   * keyword.
-   */
+  /** The shapes of all values of the term; empty if there is none. Throws a ConstraintFault that names an unsupported keyword. */
   shapesOf(term: Term): readonly Shape[] {
     const known = this.#shapes.get(term.id);
     if (known !== undefined) {

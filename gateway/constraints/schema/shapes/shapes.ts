@@ -1,5 +1,4 @@
-// Shapes: sets of values of one kind that pass tests of that kind. A term becomes a list of shapes; its values are those of all
-// shapes.
+// Shapes: sets of values of one kind that pass tests of that kind. The values of a term are those of a list of shapes.
 //
 // Worked example: {"type": "object", "required": ["a"], "properties": {"a": {"type": "null"}}} is one shape:
 //   { kind: 'object', implicit: false, properties: Map { 'a' => term }, required: Set { 'a' }, least: 0, most: Infinity, some: [],

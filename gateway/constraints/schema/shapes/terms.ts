@@ -1,5 +1,4 @@
-// Terms: requirements on a value, as a tree over the schemas of one document. Equal terms are one object, so each is evaluated
-// once.
+// Terms: requirements on a value, as a tree over the schemas of one document. Equal terms are one object.
 
 import type { Schema } from '../keywords.ts';
 import type { SchemaNode } from '../pointer.ts';

@@ -1,4 +1,4 @@
-// Small schemas that would take seconds, gigabytes or the whole stack: each is refused before, or held in time.
+// Small schemas that could take seconds, gigabytes or the whole stack. Each is refused or read within a bounded time.
 import { expect, it } from 'vitest';
 import { ConstraintFault } from '../../../../gateway/constraints/fault.ts';
 import { grammarOf, readGrammar } from '../../../../gateway/constraints/grammar/grammar-of.ts';
@@ -100,13 +100,13 @@ it.each<[string, unknown, RegExp, boolean]>([
     /pattern and its length together/,
     false,
   ],
-])('%s: refused in time', (_what, schema, message, costly) => {
+])('%s: the schema is refused within a bounded time', (_what, schema, message, costly) => {
   const fault = faultOf(schema);
   expect(fault?.message).toMatch(message);
   expect(fault?.costly).toBe(costly);
 });
 
-it('values of a long list, each stored once', () => {
+it('a long enum is read in time', () => {
   const words = list(80_000, (i) => `a${i}`);
   expect(faultOf({ enum: words })).toBeUndefined();
   expect(faultOf({ enum: list(100_000, (i) => i) })).toBeUndefined();
@@ -114,7 +114,7 @@ it('values of a long list, each stored once', () => {
   expect(accepts(spec({ enum: words }), '"a80000"')).toBe(false);
 });
 
-it('objects that references nest deeply', () => {
+it('objects that references nest deeply are read in time', () => {
   const chain = named(2000, (i) => ({ type: 'object', properties: { x: { $ref: `#/$defs/p${i + 1}` } } }));
   const schema = spec({ $defs: { ...chain, p2000: { type: 'null' } }, $ref: '#/$defs/p0' });
   const nested = (depth: number, held: string) => '{"x":'.repeat(depth) + held + '}'.repeat(depth);
@@ -122,7 +122,7 @@ it('objects that references nest deeply', () => {
   expect(accepts(schema, nested(50, 'null'))).toBe(false);
 });
 
-it('200 different values with a count', () => {
+it('an array of up to 200 different values is read in time', () => {
   const items = { enum: list(200, (i) => i) };
   const schema = spec({ type: 'array', items, uniqueItems: true, minItems: 2, maxItems: 3 });
   for (const text of ['[0,1]', '[3, 150, 199]']) expect(accepts(schema, text), text).toBe(true);
@@ -130,7 +130,7 @@ it('200 different values with a count', () => {
     expect(accepts(schema, text), text).toBe(false);
 });
 
-it('many scripts in one pattern', () => {
+it('a pattern with many Unicode scripts is read in time', () => {
   const scripts = 'Arabic Armenian Bengali Cyrillic Devanagari Greek Han Hebrew Latin Thai'.split(' ');
   const schema = spec({
     type: 'string',
@@ -141,7 +141,7 @@ it('many scripts in one pattern', () => {
   expect(accepts(schema, '"7"')).toBe(false);
 });
 
-it('patterns of a schema that is not strict: after a number of them, all are left out', () => {
+it('a schema that is not strict is used in outline if too many of its patterns must be left out', () => {
   const properties = named(24, (i) => ({ type: 'string', pattern: `^(?:a?){${1900 + i}}$` }));
   const schema = { ...spec({ type: 'object', properties }), relaxed: true as const };
   const { notes } = readGrammar(schema);
@@ -151,7 +151,7 @@ it('patterns of a schema that is not strict: after a number of them, all are lef
   expect(accepts(schema, '{"p0":1}')).toBe(false);
 });
 
-it('tools that each take long: the first are held exactly, the others in outline', () => {
+it('of tools that each take long, the first are followed exactly and the others in outline', () => {
   const branch = (i: number) => ({ type: 'object', properties: { [`a${i}`]: string }, required: [`a${i}`] });
   const tools = list(60, (j) => {
     return { name: `t${j}`, parameters: JSON.stringify({ oneOf: list(12, branch) }), relaxed: true as const };

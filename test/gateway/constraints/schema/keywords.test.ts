@@ -1,4 +1,4 @@
-// For each keyword that is claimed: what the mask lets through, and what it does not although it is nearly right.
+// For each supported keyword: values that the masks allow, and near misses that they must forbid.
 import Ajv from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import fc from 'fast-check';
@@ -754,8 +754,8 @@ function requireAgreement(
   for (const text of nearMiss) expect(told(text)).toEqual([text, false, false]);
 }
 
-describe('keywords that are claimed', () => {
-  it('all have a case', () => {
+describe('supported keywords', () => {
+  it('each have a case in this file', () => {
     expect(Object.keys(cases).sort()).toEqual(Object.keys(assertions).sort());
     expect(cases.format?.map(({ schema }) => schema.format)).toEqual(Object.keys(formats));
   });
@@ -957,26 +957,26 @@ describe('references', () => {
   });
 });
 
-describe('kinds of values that a schema does not speak of', () => {
+describe('kinds of values that a schema does not mention', () => {
   it.each([
     [{ contains: { type: 'string', pattern: '^a', format: 'date' } }, ['1', '{}', 'true'], ['[]', '["a"]']],
     [{ properties: { a: { $ref: '#' } }, required: ['a'] }, ['null', '"a"', '{"a":[]}'], ['{}', '{"a":{}}']],
     [{ minLength: 5, maxLength: 3 }, ['0', '[]'], ['"a"']],
-  ])('are written where nothing else satisfies it: %j', (schema, valid, nearMiss) => {
+  ])('are allowed if no other value satisfies the schema: %j', (schema, valid, nearMiss) => {
     const spec = { type: 'json_schema' as const, schema: JSON.stringify(schema) };
     for (const text of valid) expect([text, accepts(spec, text)]).toEqual([text, true]);
     for (const text of nearMiss) expect([text, accepts(spec, text)]).toEqual([text, false]);
   });
 
-  it('are not written otherwise', () => {
+  it('are not allowed otherwise', () => {
     const spec = { type: 'json_schema' as const, schema: JSON.stringify({ properties: { a: letter } }) };
     expect(accepts(spec, '{"a":"b"}')).toBe(true);
     expect(accepts(spec, '3')).toBe(false);
   });
 });
 
-describe('what asserts nothing', () => {
-  it("is passed over: annotations, formats that nobody knows, keywords that are nobody's", () => {
+describe('keywords that assert nothing', () => {
+  it('are ignored: annotations, unknown formats and unknown keywords', () => {
     const schema = {
       $schema: 'https://json-schema.org/draft/2020-12/schema',
       $comment: 'c',
@@ -1007,7 +1007,7 @@ describe('what asserts nothing', () => {
 describe('bounds of numbers', () => {
   const bound = fc.double({ min: -2000, max: 2000, noNaN: true }).map((value) => Number(value.toFixed(3)));
 
-  it('hold for every decimal', () => {
+  it('are observed for random decimals', () => {
     fc.assert(
       fc.property(bound, bound, fc.boolean(), bound, (one, other, exclusive, value) => {
         const [low, high] = [Math.min(one, other), Math.max(one, other) + 0.5];
@@ -1025,7 +1025,7 @@ describe('bounds of numbers', () => {
     );
   });
 
-  it('hold for every whole number and multiple', () => {
+  it('are observed for random whole numbers and multiples', () => {
     const whole = fc.integer({ min: -3000, max: 3000 });
     fc.assert(
       fc.property(whole, whole, fc.integer({ min: 1, max: 40 }), whole, (one, other, multipleOf, value) => {

@@ -28,7 +28,7 @@ describe('a schema that cannot be honoured', () => {
     '$recursiveRef',
     'extends',
     'disallow',
-  ])('is refused for %s, by name and place', (keyword) => {
+  ])('gets a fault that names the keyword %s and its path', (keyword) => {
     const { message, path } = schemaFault(inside({ [keyword]: false }));
     expect(message).toBe(`the keyword '${keyword}' is not supported`);
     expect(path).toBe(`.properties.a.items.${keyword}`);
@@ -92,13 +92,13 @@ describe('a schema that cannot be honoured', () => {
     [{ enum: [{ o: { a: 'x' } }], not: { properties: { o: inA(noEmail) } } }, notEmail],
     [false, ''],
     [7, ''],
-  ])('%j at %j', (schema, path) => {
+  ])('gets a fault: %j has the path %j', (schema, path) => {
     const told = schemaFault(schema);
     expect(told.message).not.toBe('it was taken');
     expect(told.path).toBe(path);
   });
 
-  it('may be too deep, too large, or not JSON', () => {
+  it('gets a fault if it is too deep, too large, or not JSON', () => {
     let deep: unknown = {};
     for (let depth = 0; depth < 120; depth++) deep = { items: deep };
     expect(schemaFault(deep).message).toMatch(/more than 100 deep/);
@@ -143,7 +143,7 @@ describe('other specifications that cannot be honoured', () => {
     [{ type: 'grammar', grammar: 'root ::= [z-a]' }, /out of order/],
     [{ type: 'grammar', grammar: 'root ::= ("a"' }, /without its \)/],
     [{ type: 'grammar', grammar: 'root := "a"' }, /expected a rule/],
-  ])('%j', (spec, message) => {
+  ])('get a fault with the reason: %j', (spec, message) => {
     expect(fault(spec).message).toMatch(message);
   });
 });

@@ -1,4 +1,4 @@
-// Schemas that are not strict: what can be held of them is held, what cannot is left out and told by its path.
+// Schemas that are not strict: supported keywords are enforced, others are left out and listed by their path.
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -126,7 +126,7 @@ describe('a schema that is not strict', () => {
     expect(() => grammarOf({ type: 'json_schema', schema: JSON.stringify(schema) })).toThrow(ConstraintFault);
   });
 
-  it('that is fully supported is held exactly, without notes', () => {
+  it('is followed exactly, without notes, if all its keywords are supported', () => {
     const schema = { type: 'object', properties: { a: { not: {} }, b: integer }, required: ['b'] };
     expect(readGrammar(relaxed(schema))).toEqual({
       grammar: grammarOf({ type: 'json_schema', schema: JSON.stringify(schema) }),
@@ -134,7 +134,7 @@ describe('a schema that is not strict', () => {
     });
   });
 
-  it('with too many unsupported keywords is held in outline', () => {
+  it('is followed in outline if it has too many unsupported keywords', () => {
     const sets = Array.from({ length: 60 }, (_, i) => [`p${i}`, { type: 'array', uniqueItems: true }]);
     const schema = { type: 'object', properties: Object.fromEntries(sets), required: ['p0'] };
     const notes = notesOf(schema);
@@ -151,12 +151,12 @@ describe('a schema that is not strict', () => {
     [{ anyOf: [] }, '.anyOf'],
     [{ minLength: -1 }, '.minLength'],
     [{ type: 'object', properties: [] }, '.properties'],
-  ])('that is no schema is refused all the same: %j', (schema, path) => {
+  ])('is refused if it is not a valid schema: %j', (schema, path) => {
     const fault = expect.objectContaining({ path, invalid: true });
     expect(() => readGrammar(relaxed(schema))).toThrow(fault);
   });
 
-  it('is accepted, whatever it contains', () => {
+  it('is accepted if it is valid, whatever keywords it contains', () => {
     const odd = fc.constantFrom(
       { unevaluatedProperties: false },
       { unevaluatedItems: { type: 'string' } },
@@ -201,7 +201,7 @@ describe('tools that are not strict', () => {
     required: ['ids'],
   };
 
-  it('are named by their place among the tools, and held as far as possible', () => {
+  it('have notes with their index, and are followed as far as possible', () => {
     const spec = calls([
       { name: 'plain' },
       { name: 'set', parameters: parameters(set), relaxed: true },
@@ -222,7 +222,7 @@ describe('tools that are not strict', () => {
       expect([text, accepts(spec, text)]).toEqual([text, false]);
   });
 
-  it('may be mixed with strict ones, and the first unsupported strict one is refused', () => {
+  it('may be mixed with strict tools, and the first unsupported strict tool gets a fault', () => {
     const spec = calls([
       { name: 'loose', parameters: parameters(set), relaxed: true },
       { name: 'strict', parameters: parameters(set) },
@@ -283,7 +283,7 @@ describe('tools that are not strict', () => {
         function: { parameters: { type: 'string' } },
       },
     ],
-  ])('resolve references in their own document: %s', (_, schema) => {
+  ])('resolve references within their own parameters: %s', (_, schema) => {
     const other = {
       $defs: { Address: { type: 'string' }, function: { type: 'null' } },
       definitions: { Args: { type: 'object' } },
@@ -300,7 +300,7 @@ describe('tools that are not strict', () => {
     }
   });
 
-  it('that refer to themselves are held at every depth', () => {
+  it('are followed at every depth if they refer to themselves', () => {
     const node = {
       type: 'object',
       properties: { v: integer, next: { anyOf: [{ $ref: '#' }, { type: 'null' }] } },

@@ -9,7 +9,7 @@ const ajv = new Ajv.default({ strict: false });
 addFormats.default(ajv);
 
 describe('200 schemas, written by random logits at temperature 1.5', () => {
-  it('are 200, and use every supported keyword', () => {
+  it('are 200 schemas that use every supported keyword', () => {
     expect(schemas).toHaveLength(200);
     const text = JSON.stringify(schemas);
     expect(Object.keys(assertions).filter((keyword) => !text.includes(`"${keyword}":`))).toEqual([]);

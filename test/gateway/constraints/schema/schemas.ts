@@ -1,4 +1,4 @@
-// 200 JSON Schemas over every keyword that is claimed: each of these alone, and most of them as a property beside others or as items.
+// 200 JSON Schemas that use every supported keyword: each keyword alone, and most also within a property or as items.
 
 type Document = Record<string, unknown>;
 

@@ -1,4 +1,4 @@
-// What zod 4 writes as JSON Schema, as clients and MCP servers send it: held to the letter, and zod itself takes what is written.
+// JSON Schemas that zod 4 writes, as clients and MCP servers send them. They are followed exactly, and zod accepts the answers.
 import { expect, it } from 'vitest';
 import { z } from 'zod';
 import { readGrammar } from '../../../../gateway/constraints/grammar/grammar-of.ts';
@@ -96,7 +96,7 @@ const types: Record<string, z.ZodType> = {
     .meta({ title: 'Count', examples: [1] }),
 };
 
-it.each(Object.entries(types))('zod takes what is written for it: %s', (_, type) => {
+it.each(Object.entries(types))('zod accepts the answers to its own JSON Schema: %s', (_, type) => {
   const schema = JSON.stringify(z.toJSONSchema(type));
   const spec: GrammarSpec = { type: 'json_schema', schema };
   expect(readGrammar({ ...spec, relaxed: true }).notes).toEqual([]);
@@ -107,7 +107,7 @@ it.each(Object.entries(types))('zod takes what is written for it: %s', (_, type)
   }
 });
 
-it('a host name is held by its format, because the pattern with its lookahead has too many states', () => {
+it('the pattern of a host name is left out, because its lookahead has too many states, and the format is enforced', () => {
   const schema = JSON.stringify(z.toJSONSchema(z.hostname()));
   const spec: GrammarSpec = { type: 'json_schema', schema, relaxed: true };
   expect(readGrammar(spec).notes).toEqual(['.pattern']);
