@@ -56,10 +56,7 @@ async function request(path, init, accept) {
   }
 }
 
-/**
- * @param {Response} response
- * @returns {Promise<ApiError>}
- */
+/** @type {(response: Response) => Promise<ApiError>} */
 async function errorOf(response) {
   const { status } = response;
   const text = await response.text();

@@ -26,10 +26,7 @@ export function figure(value) {
   return value < 10 ? value.toFixed(1) : count(value);
 }
 
-/**
- * @param {number} seconds
- * @returns {{ value: string, unit: string }}
- */
+/** @type {(seconds: number) => { value: string, unit: string }} */
 export function duration(seconds) {
   if (seconds >= 1) return { value: figure(seconds), unit: 's' };
   return { value: figure(seconds * 1000), unit: 'ms' };

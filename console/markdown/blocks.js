@@ -27,10 +27,7 @@ const QUOTE = /^ {0,3}> ?/;
 const ITEM = /^( {0,3})([-*+]|\d{1,9}[.)])(?:( +)|$)/;
 const DELIMITERS = /^[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$/;
 
-/**
- * @param {string} source
- * @returns {Block[]}
- */
+/** @type {(source: string) => Block[]} */
 export function blocksOf(source) {
   let at = 0;
   const lines = source.split('\n').map((text) => {
@@ -178,8 +175,7 @@ function table(lines, i) {
 
 /**
  * A bar after a backslash is text.
- * @param {Line} line
- * @returns {Line[]}
+ * @type {(line: Line) => Line[]}
  */
 function cellsOf({ text, at }) {
   const first = /^[ \t]*\|?/.exec(text)?.[0].length ?? 0;
@@ -230,10 +226,7 @@ function rest({ text, at }, from) {
   return { text: text.slice(from), at: at + Math.min(from, text.length) };
 }
 
-/**
- * @param {Line} line
- * @returns {Line}
- */
+/** @type {(line: Line) => Line} */
 function trimmed({ text, at }) {
   const start = text.length - text.trimStart().length;
   return { text: text.trim(), at: at + start };

@@ -23,10 +23,7 @@ const ANGLED = /^<(https?:\/\/[^\s<>]+|mailto:[^\s<>]+)>/;
 const LINK =
   /^!?\[((?:[^[\]\\`\n]|\\.){0,1000})\]\(\s*<?([^\s()<>]{1,2000}(?:\([^\s()<>]*\)[^\s()<>]*)?)>?(?:\s+"[^"\n]{0,1000}")?\s*\)/;
 
-/**
- * @param {readonly Line[]} lines
- * @returns {Inline[]}
- */
+/** @type {(lines: readonly Line[]) => Inline[]} */
 export function inlineOf(lines) {
   return lines.flatMap((line, i) => {
     const nodes = inlineOfText(line.text, line.at);
@@ -147,8 +144,7 @@ function inlineOfLabel(label, at) {
 
 /**
  * The place of the closing run of backticks, by the place of the opening run.
- * @param {string} text
- * @returns {Map<number, number>}
+ * @type {(text: string) => Map<number, number>}
  */
 function closingBackticks(text) {
   /** @type {Map<number, number>} */

@@ -48,8 +48,7 @@ export function titleOf(messages) {
 
 /**
  * The valid conversations in a stored value, which may be of another release or may have been edited.
- * @param {unknown} value
- * @returns {Conversation[]}
+ * @type {(value: unknown) => Conversation[]}
  */
 export function conversationsOf(value) {
   if (!Array.isArray(value)) return [];

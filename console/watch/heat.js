@@ -180,8 +180,7 @@ function nameOf({ layer, expert }, { counts, experts }) {
 
 /**
  * The unit with the largest share of its layer.
- * @param {HeatReport} heat
- * @returns {Cell | undefined}
+ * @type {(heat: HeatReport) => Cell | undefined}
  */
 function hottestOf({ counts }) {
   /** @type {Cell | undefined} */

@@ -6,8 +6,7 @@ const SHOWN_LAYERS = 6;
 
 /**
  * Counts the layers of each model separately.
- * @param {readonly Missing[]} missing
- * @returns {{ headline: string, items: string[] }}
+ * @type {(missing: readonly Missing[]) => { headline: string, items: string[] }}
  */
 export function missingText(missing) {
   /** @type {Map<string | undefined, Set<number>>} */

@@ -74,10 +74,7 @@ export function showShards(shards, { units, at }) {
   before = { at, calls: new Map(shards.map(({ address, calls }) => [address, calls])) };
 }
 
-/**
- * @param {string} address
- * @returns {Row}
- */
+/** @type {(address: string) => Row} */
 function createRow(address) {
   const kind = make('small');
   const head = make('th', { role: 'rowheader', scope: 'row' }, make('span', {}, address), kind);

@@ -112,30 +112,24 @@ export class Vocabulary {
   readonly longest: number;
   /** The ids that are not text. */
   readonly textless: readonly number[];
-  readonly tree: VocabularyTree;
-  readonly rest: VocabularyTree;
-  readonly tails: VocabularyTree;
-  readonly #data: VocabularyData;
+  readonly data: VocabularyData;
 
   constructor(data: VocabularyData) {
-    const { ends, tree, rest, tails } = data;
-    this.#data = data;
+    const { ends, tree } = data;
+    this.data = data;
     this.size = ends.length;
-    this.tree = tree;
-    this.rest = rest;
-    this.tails = tails;
     this.longest = tree.depth.reduce((most, depth) => Math.max(most, depth + 1), 1);
     this.textless = [...ends.keys()].filter((id) => ends[id] === (ends[id - 1] ?? 0));
   }
 
   bytes(id: number): Uint8Array {
-    const { bytes, ends } = this.#data;
+    const { bytes, ends } = this.data;
     return bytes.subarray(ends[id - 1] ?? 0, ends[id]);
   }
 
   /** `[ceil(vocab / 32)]` Bits of the plain ids of up to `length` characters; `length` is at least 1. */
   plain(length: number): Uint32Array {
-    const { plain } = this.#data;
+    const { plain } = this.data;
     return plain[Math.min(length, plain.length) - 1] ?? new Uint32Array(Math.ceil(this.size / 32));
   }
 

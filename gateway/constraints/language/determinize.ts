@@ -5,7 +5,7 @@ import { ConstraintFault } from '../fault.ts';
 import type { Ranges } from '../grammar/characters.ts';
 import { complement, everyCharacter } from '../grammar/characters.ts';
 import { spendStates } from '../reading/budget.ts';
-import { type Dfa, type Edge, explore } from './dfa.ts';
+import { type Dfa, type Edge, explore, stateAfter } from './dfa.ts';
 import { type Assertion, anything, hasPart, type Pattern, WORD } from './pattern.ts';
 
 /** Most nodes of one pattern, whose counts are written out: `a{3}` has three nodes. */
@@ -190,7 +190,7 @@ class Determinizer {
       const node = this.#nodes[thread.node] as Node;
       if (node.kind === 'split') open.push(...node.nexts.map((next) => ({ node: next, duties })));
       else if (node.kind === 'edge') {
-        if (holds(node.edge, before, behind)) open.push({ node: node.next, duties });
+        if (holds[node.edge](before, behind)) open.push({ node: node.next, duties });
       } else if (node.kind === 'look') {
         const all = this.#withDuty(duties, node.look, 0);
         if (all !== undefined) open.push({ node: node.next, duties: all });
@@ -217,8 +217,8 @@ class Determinizer {
     let after: string[] | undefined = [];
     for (const duty of duties) {
       const [look, state] = this.#duty(duty);
-      const edge = look.dfa[state]?.edges.find(([low, high]) => low <= point && point <= high);
-      if (edge !== undefined) after = after && this.#withDuty(after, this.#looks.indexOf(look), edge[2]);
+      const next = stateAfter(look.dfa, state, point);
+      if (next !== undefined) after = after && this.#withDuty(after, this.#looks.indexOf(look), next);
       else if (!look.negated) return undefined;
     }
     return after;
@@ -244,18 +244,13 @@ function isWhole(edges: readonly Edge[]): boolean {
   return complement(edges.map(([low, high]) => [low, high] as const)).length === 0;
 }
 
-function holds(edge: Assertion, before: Before, behind: Behind): boolean {
-  switch (edge) {
-    case 'start':
-      return before === 'start';
-    case 'end':
-      return behind === 'end';
-    case 'boundary':
-      return (before === 'word') !== (behind === 'word');
-    case 'inside':
-      return (before === 'word') === (behind === 'word');
-  }
-}
+/** Whether an assertion is true between two characters. */
+const holds: Readonly<Record<Assertion, (before: Before, behind: Behind) => boolean>> = {
+  start: (before) => before === 'start',
+  end: (_before, behind) => behind === 'end',
+  boundary: (before, behind) => (before === 'word') !== (behind === 'word'),
+  inside: (before, behind) => (before === 'word') === (behind === 'word'),
+};
 
 function keyOf({ node, duties }: Thread): string {
   return duties.length === 0 ? String(node) : `${node}/${duties.join('/')}`;

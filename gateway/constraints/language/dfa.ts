@@ -73,13 +73,16 @@ function takesEvery(edges: readonly Edge[]): boolean {
   return edges.reduce((sum, [low, high]) => sum + high - low + 1, 0) >= characterCount;
 }
 
+/** The state that a code point leads to. Undefined if the code point is refused. */
+export function stateAfter(dfa: Dfa, state: number, point: number): number | undefined {
+  return dfa[state]?.edges.find(([low, high]) => low <= point && point <= high)?.[2];
+}
+
 export function matches(dfa: Dfa, text: string): boolean {
-  let state = 0;
+  let state: number | undefined = 0;
   for (const character of text) {
-    const point = character.codePointAt(0) ?? 0;
-    const edge = dfa[state]?.edges.find(([low, high]) => low <= point && point <= high);
-    if (edge === undefined) return false;
-    state = edge[2];
+    state = stateAfter(dfa, state, character.codePointAt(0) ?? 0);
+    if (state === undefined) return false;
   }
   return dfa[state]?.accepting === true;
 }

@@ -35,7 +35,7 @@ export class MaskSearch {
     const inString = state.open > 0 && !(state.mixed && state.open < LONGEST_PLAIN);
     this.#automaton = automaton;
     this.#vocabulary = vocabulary;
-    this.#tree = inString ? treeInString(state, vocabulary) : vocabulary.tree;
+    this.#tree = inString ? treeInString(state, vocabulary) : vocabulary.data.tree;
     this.#bits = inString ? vocabulary.plain(state.open).slice() : new Uint32Array(Math.ceil(size / 32));
     this.#count = inString ? size : 0;
     this.#path = [state];
@@ -108,8 +108,8 @@ export function maskOf(automaton: Automaton, state: State, vocabulary: Vocabular
  * The tree of the ids that are not plain. If plain characters do not change the state, only the bytes behind them matter, and the
  * smaller tree of these bytes is enough.
  */
-function treeInString({ open, loop }: State, { rest, tails, longest }: Vocabulary): VocabularyTree {
-  return loop && open >= longest ? tails : rest;
+function treeInString({ open, loop }: State, { data, longest }: Vocabulary): VocabularyTree {
+  return loop && open >= longest ? data.tails : data.rest;
 }
 
 function listed(bits: Uint32Array, count: number): Int32Array {

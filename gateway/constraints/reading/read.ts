@@ -48,6 +48,20 @@ export function readQuickly(spec: GrammarSpec, characters: number): Read | undef
   }
 }
 
+/** A grammar, or a fault as plain data, because threads cannot exchange instances of ConstraintFault. */
+export type Answer = Read | { fault: Pick<ConstraintFault, 'message' | 'path' | 'invalid' | 'costly'> };
+
+/** The result of `make`, or the fault that it throws. */
+export function answerOf<Result>(make: () => Result): Result | Exclude<Answer, Read> {
+  try {
+    return make();
+  } catch (cause) {
+    if (!(cause instanceof ConstraintFault)) throw cause;
+    const { message, path, invalid, costly } = cause;
+    return { fault: { message, path, invalid, costly } };
+  }
+}
+
 function bounded(make: () => ReadGrammar): Read {
   const { grammar, notes } = withinStack(make);
   if (extentOf(grammar).bytes > MOST_BYTES) {

@@ -1,10 +1,9 @@
 // The thread that reads specifications that take long. The main thread terminates this one if it takes too long or too much memory.
 import { constants, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
-import { ConstraintFault } from '../fault.ts';
 import type { GrammarSpec } from '../specification.ts';
-import { read, threadMs } from './read.ts';
-import type { Answer, Answered } from './reader.ts';
+import { answerOf, read, threadMs } from './read.ts';
+import type { Answered } from './reader.ts';
 
 if (parentPort === null) throw new Error('this module is the entry of a worker thread');
 const parent = parentPort;
@@ -12,16 +11,6 @@ const parent = parentPort;
 if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 parent.on('message', (spec: GrammarSpec) => {
   const startedAt = threadMs();
-  const answer = answerTo(spec);
+  const answer = answerOf(() => read(spec));
   parent.postMessage({ answer, ms: threadMs() - startedAt } satisfies Answered);
 });
-
-function answerTo(spec: GrammarSpec): Answer {
-  try {
-    return read(spec);
-  } catch (cause) {
-    if (!(cause instanceof ConstraintFault)) throw cause;
-    const { message, path, invalid, costly } = cause;
-    return { fault: { message, path, invalid, costly } };
-  }
-}

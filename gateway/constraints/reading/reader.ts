@@ -7,10 +7,8 @@ import { moduleUrl } from '../../../base/module-url.ts';
 import { ConstraintFault } from '../fault.ts';
 import { Cache, type CacheOptions } from '../masks/cache.ts';
 import type { GrammarSpec, PackedGrammar } from '../specification.ts';
-import { type Read, readQuickly } from './read.ts';
+import { type Answer, answerOf, type Read, readQuickly } from './read.ts';
 import { Turns } from './reader-turns.ts';
-
-export type Answer = Read | { fault: Pick<ConstraintFault, 'message' | 'path' | 'invalid' | 'costly'> };
 
 export interface Answered {
   answer: Answer;
@@ -90,13 +88,7 @@ export class GrammarReader {
   }
 
   #quickly(spec: GrammarSpec, key: string, characters: number): Outcome | undefined {
-    let answer: Answer | undefined;
-    try {
-      answer = readQuickly(spec, characters);
-    } catch (cause) {
-      if (!(cause instanceof ConstraintFault)) throw cause;
-      answer = { fault: cause };
-    }
+    const answer = answerOf(() => readQuickly(spec, characters));
     return answer && this.#remember(key, answer);
   }
 

@@ -268,7 +268,7 @@ describe('plain tokens', () => {
 
   it('and the rest together are all tokens of text, each once', () => {
     const bits = made.plain(32);
-    const rest = new Set(made.rest.ids);
+    const rest = new Set(made.data.rest.ids);
     for (let id = 0; id < made.size; id++) {
       const isPlain = (((bits[id >> 5] ?? 0) >>> (id & 31)) & 1) === 1;
       const textless = made.bytes(id).length === 0;
