@@ -30,7 +30,11 @@ export function createApi(options: ApiOptions): Hono<RecordEnv> {
   if (corsOrigins.length > 0) app.use(allowOrigins(corsOrigins));
   if (access !== undefined) app.use(requireKey(access, { metrics: shared.metrics, isOpen }));
 
-  for (const route of routes) addRoute(app, route, shared);
+  for (const { method, path, auth, polled, handler } of routes) {
+    const own = handler(shared);
+    const named = { method, paths: bothPaths(path), endpoint: path.replace(':id{.+}', '{id}'), polled };
+    answer(app, named, auth === 'admin' ? forAdmins(own) : own);
+  }
   for (const { path, refuse } of refusedPaths) {
     for (const each of bothPaths(path)) {
       app.all(each, (c) => {
@@ -39,8 +43,8 @@ export function createApi(options: ApiOptions): Hono<RecordEnv> {
     }
   }
   for (const { path, files = false, send } of pages) {
-    const noted = named({ endpoint: path, polled: true }, send);
-    for (const each of files ? [path, `${path}/:file{.+}`] : [path]) answer(app, 'GET', each, noted);
+    const paths = files ? [path, `${path}/:file{.+}`] : [path];
+    answer(app, { method: 'GET', paths, endpoint: path, polled: true }, send);
   }
   app.get('/v1/docs', (c) => c.redirect('../docs', 308));
   app.notFound((c) => {
@@ -85,41 +89,33 @@ function recordRequest(
   };
 }
 
-function addRoute(app: Hono<RecordEnv>, { method, path, auth, polled, handler }: Route, shared: Shared) {
-  const own = handler(shared);
-  const guarded = auth === 'admin' ? forAdmins(own) : own;
-  const noted = named({ endpoint: path.replace(':id{.+}', '{id}'), polled }, guarded);
-  for (const each of bothPaths(path)) answer(app, method, each, noted);
-}
-
 function bothPaths(path: string): [string, string] {
   return [bareOf(path), `/v1${bareOf(path)}`];
 }
 
-/** Writes the route into the request's record, for logs and metrics. */
-function named(
-  { endpoint, polled }: Pick<RequestRecord, 'endpoint' | 'polled'>,
-  handler: Handler<RecordEnv>,
-): Handler<RecordEnv> {
-  return (c, next) => {
-    Object.assign(c.get('record'), { endpoint, polled });
-    return handler(c, next);
-  };
+/** The route that answers. `endpoint` and `polled` are for logs and metrics. */
+interface Answering extends Pick<RequestRecord, 'endpoint' | 'polled'> {
+  method: Route['method'];
+  paths: readonly string[];
 }
 
-/** Registers `handler` for one method of `path`. Every other method gets a 405. */
+/** Registers `handler` for one method of the paths. Every other method gets a 405. */
 function answer(
   app: Hono<RecordEnv>,
-  method: Route['method'],
-  path: string,
+  { method, paths, ...noted }: Answering,
   handler: Handler<RecordEnv>,
 ): void {
-  app.on(method, path, handler);
-  app.all(path, (c) => {
-    const allow = method === 'GET' ? 'GET, HEAD' : method;
-    const message = `Not allowed to ${c.req.method} on ${c.req.path}: it takes ${allow}.`;
-    throw new ApiError({ status: 405, message, code: 'method_not_allowed', headers: { allow } });
-  });
+  for (const path of paths) {
+    app.on(method, path, (c, next) => {
+      Object.assign(c.get('record'), noted);
+      return handler(c, next);
+    });
+    app.all(path, (c) => {
+      const allow = method === 'GET' ? 'GET, HEAD' : method;
+      const message = `Not allowed to ${c.req.method} on ${c.req.path}: it takes ${allow}.`;
+      throw new ApiError({ status: 405, message, code: 'method_not_allowed', headers: { allow } });
+    });
+  }
 }
 
 function refuse(c: Context<RecordEnv>, thrown: unknown): Response {

@@ -49,25 +49,17 @@ export class ApiError extends Error {
   readonly details: ErrorDetails | undefined;
   readonly headers: Record<string, string>;
 
-  constructor({
-    status,
-    message,
-    type = 'invalid_request_error',
-    param,
-    code,
-    details,
-    headers = {},
-    cause,
-  }: ErrorOptions) {
+  constructor(options: ErrorOptions) {
+    const { message, cause } = options;
     // The message may quote text of the client that was cut in the middle of a character.
     super(message.toWellFormed(), cause === undefined ? undefined : { cause });
     this.name = 'ApiError';
-    this.status = status;
-    this.type = type;
-    this.param = param?.toWellFormed();
-    this.code = code;
-    this.details = details;
-    this.headers = headers;
+    this.status = options.status;
+    this.type = options.type ?? 'invalid_request_error';
+    this.param = options.param?.toWellFormed();
+    this.code = options.code;
+    this.details = options.details;
+    this.headers = options.headers ?? {};
   }
 
   /** Always has OpenAI's four keys, because clients read them without a check. */

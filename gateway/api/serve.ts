@@ -53,13 +53,9 @@ export interface ApiServer {
 const KEEP_ALIVE_PROBE_MS = 30_000;
 
 /** Resolves when the port is bound. Rejects if the port cannot be bound. */
-export async function serve({
-  app,
-  port,
-  host = '127.0.0.1',
-  connections: given,
-}: ServeOptions): Promise<ApiServer> {
-  const limits = { ...defaultConnections, ...given };
+export async function serve(options: ServeOptions): Promise<ApiServer> {
+  const { app, port, host = '127.0.0.1' } = options;
+  const limits = { ...defaultConnections, ...options.connections };
   const connections = new Connections(limits.idle);
   const listener = getRequestListener((request) => app.fetch(request), {
     overrideGlobalObjects: false,

@@ -6,9 +6,8 @@ import type { Logger } from 'pino';
 import type { EngineClient, Rung } from '../engine/messages.ts';
 import type { HostRules } from './allowed-hosts.ts';
 import { createFingerprint } from './answers/fingerprint.ts';
-import { chargeNowAndThen } from './budget/charges.ts';
 import { MemoryLedger } from './budget/ledger.ts';
-import { Slices } from './budget/slices.ts';
+import { chargeNowAndThen, Slices } from './budget/slices.ts';
 import type { TextThreads } from './budget/text-threads.ts';
 import { createTextWork } from './budget/text-work.ts';
 import { type ApiContext, defaultLimits, type Limits, type ServedModel } from './context.ts';
@@ -120,8 +119,8 @@ export function createShared(options: ApiOptions): Shared {
   }
   const identities = models.map(({ model, engine }) => [model.id, engine.info.identity]);
   const card: PeerCard = { instance: randomUUID(), models: Object.fromEntries(identities) };
-  const log = (message: string) => logger.warn(message);
-  const peers = peerAddresses && new Peers({ card, addresses: peerAddresses, log });
+  const peers =
+    peerAddresses && new Peers({ card, addresses: peerAddresses, log: (message) => logger.warn(message) });
   return {
     ...{ served, limits, slices, ledger, metrics, history, card, peers },
     ...{ shutdown, warnings, version, drainShard, hosts },

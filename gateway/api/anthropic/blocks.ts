@@ -116,14 +116,11 @@ const thinking = z.strictObject({
   signature: z.string().nullish(),
 });
 
+const ignored = <Type extends string>(type: Type) => noEffect(z.looseObject({ type: z.literal(type) }), type);
 /** Encrypted thinking, which only the server that made it can read. */
-const redactedThinking = noEffect(
-  z.looseObject({ type: z.literal('redacted_thinking') }),
-  'redacted_thinking',
-);
-
+const redactedThinking = ignored('redacted_thinking');
 /** Marks the place in an answer at which another model continued it. */
-const fallback = noEffect(z.looseObject({ type: z.literal('fallback') }), 'fallback');
+const fallback = ignored('fallback');
 
 /** A summary in place of earlier turns. */
 const compaction = z.looseObject({ type: z.literal('compaction'), content: z.string().nullish() });

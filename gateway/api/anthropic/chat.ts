@@ -26,7 +26,8 @@ export function chatOfPrompt(request: CountRequest): TranslatedChat {
   const chat = {
     model,
     messages,
-    ...(prefills(request) && { continue_final_message: true }),
+    // As in Anthropic's API, an answer continues a conversation that ends with an assistant message.
+    ...(request.messages.at(-1)?.role === 'assistant' && { continue_final_message: true }),
     ...(tools.length > 0 && { tools: tools.map(chatTool) }),
     tool_choice: chatToolChoice(request, tools),
     ...(parallel && tool_choice.disable_parallel_tool_use === true && { parallel_tool_calls: false }),
@@ -56,11 +57,6 @@ export function chatOfMessage(request: MessagesRequest): TranslatedChat {
   const { stop_sequences, temperature, top_p, top_k, stream, metadata } = request;
   const own = { stop: stop_sequences, temperature, top_p, top_k, stream, user: metadata?.user_id };
   return { chat: { ...chat, ...own, ...extrasOf(request) }, names };
-}
-
-/** If a conversation ends with an assistant message, the answer continues that message. */
-function prefills({ messages }: CountRequest): boolean {
-  return messages.at(-1)?.role === 'assistant';
 }
 
 function formatOf({ output_config, output_format }: CountRequest) {

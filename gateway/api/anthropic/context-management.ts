@@ -134,19 +134,15 @@ async function toolUsesCleared(
   const cleared = messages.map((message): Message => {
     if (typeof message.content === 'string') return message;
     if (message.role === 'user') {
-      const content = message.content.map((block) => {
-        return block.type === 'tool_result' && ids.has(block.tool_use_id)
-          ? { ...block, content: CLEARED }
-          : block;
-      });
+      const content = message.content.map((block) =>
+        block.type === 'tool_result' && ids.has(block.tool_use_id) ? { ...block, content: CLEARED } : block,
+      );
       return { ...message, content };
     }
     if (message.role !== 'assistant') return message;
-    const content = message.content.map((block) => {
-      return block.type === 'tool_use' && ids.has(block.id) && clearsInput(block.name)
-        ? { ...block, input: {} }
-        : block;
-    });
+    const isCleared = (block: AssistantBlock) =>
+      block.type === 'tool_use' && ids.has(block.id) && clearsInput(block.name);
+    const content = message.content.map((block) => (isCleared(block) ? { ...block, input: {} } : block));
     return { ...message, content };
   });
   return { messages: cleared, counts: { cleared_tool_uses: ids.size } };

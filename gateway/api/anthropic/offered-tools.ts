@@ -1,6 +1,7 @@
 // Finds the tools that a request offers to the model: those in its list, with the additions and removals in its system messages.
 import type { Message } from './blocks.ts';
-import { type AnyTool, isOwn, type OwnTool } from './tools.ts';
+import type { CountRequest } from './schema.ts';
+import { isOwn, type OwnTool } from './tools.ts';
 
 export interface OfferedTool {
   tool: OwnTool;
@@ -9,13 +10,7 @@ export interface OfferedTool {
 }
 
 /** The tools after the last message, in the order of their definitions. */
-export function offeredTools({
-  tools,
-  messages,
-}: {
-  tools?: readonly AnyTool[] | null | undefined;
-  messages: readonly Message[];
-}): OfferedTool[] {
+export function offeredTools({ tools, messages }: Pick<CountRequest, 'tools' | 'messages'>): OfferedTool[] {
   const defined = (tools ?? []).map((tool, i) => ({ tool, outer: `tools[${i}]` }));
   const removed = new Set<string>();
   for (const { block, outer } of toolChanges(messages)) {

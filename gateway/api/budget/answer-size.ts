@@ -17,7 +17,10 @@ export function refuseLargeAnswer(
   info: EngineInfo,
   most: number,
 ): void {
-  const routes = request.expertgrid?.routes === true ? routeBytes(expertsOf(request, info)) : 0;
+  const routes =
+    request.expertgrid?.routes === true
+      ? routeBytes(expertsPerTokenOf(request, info) ?? info.expertsPerToken)
+      : 0;
   const ofToken = TOKEN + logprobBytes(logprobs) + routes;
   // Without `max_tokens`, most answers end long before the context is full. `holdingMemory` counts them while they grow.
   const counted = request.stream !== true && askedTokens(request) !== undefined;
@@ -30,11 +33,6 @@ export function refuseLargeAnswer(
   const param = routes > 0 ? 'expertgrid.routes' : ofToken > TOKEN ? 'logprobs' : 'max_tokens';
   const message = `Invalid '${param}': ${made * prompts.length} answers with up to ${ofToken} bytes for each token may reach ${bytes} bytes, and the limit of one request is ${most}. Ask for fewer answers, tokens or details of tokens, or stream.`;
   throw badRequest(message, { param, code: 'answer_too_large' });
-}
-
-/** The number of experts that a token goes through, for each layer. */
-function expertsOf(request: Generated['request'], info: EngineInfo): readonly number[] {
-  return expertsPerTokenOf(request, info) ?? info.expertsPerToken;
 }
 
 /**

@@ -14,6 +14,22 @@ export interface Tenant {
 /** Called with the time that a thread has worked for a tenant, in milliseconds. */
 export type Charge = (tenant: string | undefined, ms: number) => void;
 
+/** Milliseconds of one tenant that are passed on in one message to the threads of the engines. */
+const WORTH_MS = 4;
+
+/** Returns a function that adds up each tenant's time, and calls `charge` when the sum reaches WORTH_MS. */
+export function chargeNowAndThen(charge: Charge): Charge {
+  const spent = new Map<string | undefined, number>();
+  return (tenant, ms) => {
+    const sum = (spent.get(tenant) ?? 0) + ms;
+    if (sum < WORTH_MS) spent.set(tenant, sum);
+    else {
+      spent.delete(tenant);
+      charge(tenant, sum);
+    }
+  };
+}
+
 /** Milliseconds of long work in one turn of the event loop. */
 const SLICE_MS = 4;
 

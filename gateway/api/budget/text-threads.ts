@@ -2,7 +2,7 @@
 
 import { Worker } from 'node:worker_threads';
 import { moduleUrl } from '../../../base/module-url.ts';
-import { type ApiError, badRequest, ClientGone, tryAgain } from '../errors.ts';
+import { ApiError, ClientGone, tryAgain } from '../errors.ts';
 import type { Charge } from './slices.ts';
 import type { TextJob, TextResult } from './text-jobs.ts';
 import type { TextCall, TextReply } from './text-thread.ts';
@@ -170,11 +170,8 @@ function took({ running, begunAt }: Thread): void {
 }
 
 function aborted(why: string, cause?: unknown): ApiError {
-  const error = badRequest(`Tokenizing the text of your request was aborted: ${why}. Send a shorter text.`, {
-    code: 'text_too_costly',
-  });
-  error.cause = cause;
-  return error;
+  const message = `Tokenizing the text of your request was aborted: ${why}. Send a shorter text.`;
+  return new ApiError({ status: 400, message, code: 'text_too_costly', cause });
 }
 
 function tooMany(most: number): ApiError {

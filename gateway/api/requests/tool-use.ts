@@ -35,11 +35,13 @@ export function toolUseOf(
   const syntax = syntaxOf(template, specials, model);
   const parallel = one !== true && request.parallel_tool_calls !== false;
   const constraint = { type: 'tool_calls' as const, mode, tools: tools.map(callableTool), parallel, syntax };
-  const asked = { spec: constraint, param: 'tools' };
-  const offered = { tools: tools.map(templateTool), syntax, asked };
-  if (names === undefined) return { ...offered, constraint };
-  const callable = constraint.tools.filter(({ name }) => names.has(name));
-  return { ...offered, constraint: { ...constraint, tools: callable } };
+  const callable = constraint.tools.filter(({ name }) => names === undefined || names.has(name));
+  return {
+    tools: tools.map(templateTool),
+    syntax,
+    constraint: { ...constraint, tools: callable },
+    asked: { spec: constraint, param: 'tools' },
+  };
 }
 
 function syntaxOf({ source }: ChatTemplate, specials: readonly string[], model: string): CallSyntax {
@@ -76,10 +78,12 @@ function choiceOf({ tool_choice: choice }: ToolFields, tools: readonly Tool[]): 
     throw invalidValue(param, `there is no tool with the name '${name.slice(0, 200)}' in 'tools'`);
   };
   if (choice.type === 'function') {
-    const { name } = choice.function ?? missing('tool_choice.function');
+    if (choice.function === undefined) throw missingParameter('tool_choice.function');
+    const { name } = choice.function;
     return { mode: 'required', names: new Set([checked(name, 'tool_choice.function.name')]), one: true };
   }
-  const { mode, tools: allowed } = choice.allowed_tools ?? missing('tool_choice.allowed_tools');
+  if (choice.allowed_tools === undefined) throw missingParameter('tool_choice.allowed_tools');
+  const { mode, tools: allowed } = choice.allowed_tools;
   const names = allowed.map(({ function: { name } }, i) => {
     return checked(name, `tool_choice.allowed_tools.tools[${i}].function.name`);
   });
@@ -89,10 +93,6 @@ function choiceOf({ tool_choice: choice }: ToolFields, tools: readonly Tool[]): 
 function withoutTools() {
   const message = "The 'tool_choice' parameter is only allowed with 'tools'.";
   return badRequest(message, { param: 'tool_choice', code: 'invalid_parameter_combination' });
-}
-
-function missing(param: string): never {
-  throw missingParameter(param);
 }
 
 function refuseSameNames(tools: readonly Tool[]): void {

@@ -29,6 +29,8 @@ export function chatOfResponse(request: ResponsesRequest): TranslatedResponse {
   const offered = offeredTools(toolLists(request));
   const choice = chatToolChoice(request, offered);
   const { model, max_output_tokens, reasoning, text, include, top_logprobs } = request;
+  const { temperature, top_p, top_k, stop, stream, user, prompt_cache_key, parallel_tool_calls } = request;
+  const unchanged = { temperature, top_p, top_k, stop, stream, user, prompt_cache_key, parallel_tool_calls };
   const logprobs = include?.includes('message.output_text.logprobs') === true;
   if (!logprobs && (top_logprobs ?? 0) > 0) {
     const message =
@@ -42,16 +44,9 @@ export function chatOfResponse(request: ResponsesRequest): TranslatedResponse {
     reasoning_effort: reasoning?.effort,
     ...(offered.tools.length > 0 && { tools: offered.tools }),
     tool_choice: choice.chosen,
-    parallel_tool_calls: request.parallel_tool_calls,
     response_format: responseFormat(text?.format),
     ...(logprobs && { logprobs, top_logprobs: top_logprobs ?? 0 }),
-    temperature: request.temperature,
-    top_p: request.top_p,
-    top_k: request.top_k,
-    stop: request.stop,
-    stream: request.stream,
-    user: request.user,
-    prompt_cache_key: request.prompt_cache_key,
+    ...unchanged,
     ...extrasOf(request),
   };
   return { chat, names: [...fieldNames, ...offered.names, ...choice.names, ...names], offered };

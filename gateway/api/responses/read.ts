@@ -19,10 +19,11 @@ export function readResponse<Schema extends z.ZodType>(
 function withReferences(fields: Record<string, unknown>): Record<string, unknown> {
   const { input } = fields;
   if (!Array.isArray(input)) return fields;
-  return { ...fields, input: input.map((item) => (isReference(item) ? { ...item, type: REFERENCE } : item)) };
+  return {
+    ...fields,
+    input: input.map((item) => (isReference(item) ? { ...item, type: 'item_reference' } : item)),
+  };
 }
-
-const REFERENCE = 'item_reference';
 
 function isReference(item: unknown): item is { id: unknown } {
   if (!isObject(item)) return false;

@@ -16,7 +16,7 @@ export async function planTruncated(chat: ChatFields, context: RequestContext): 
   try {
     return await plan(chat.messages);
   } catch (error) {
-    if (!isTooLong(error)) throw error;
+    if (!(error instanceof ApiError) || error.code !== 'context_length_exceeded') throw error;
     const fitted = await longestThatFits(cuts(chat.messages), (messages) =>
       plan(messages).catch(unlessRefused),
     );
@@ -63,8 +63,4 @@ async function longestThatFits<Item, Made>(
 /** Any ApiError counts as not fitting, because a cut may also separate the result of a call from the call. */
 function unlessRefused(error: unknown): undefined {
   if (!(error instanceof ApiError)) throw error;
-}
-
-function isTooLong(error: unknown): boolean {
-  return error instanceof ApiError && error.code === 'context_length_exceeded';
 }

@@ -14,18 +14,12 @@ export interface Access {
   sharedPrefix?: boolean;
 }
 
-interface KeyOptions {
-  metrics: Metrics;
-  /** Whether a path needs no key. */
-  isOpen: (path: string) => boolean;
-  limits?: RateLimits;
-}
-
-/** Throws a 401 for requests without a valid key, except for open paths. The rate limits of a key count its POST requests. */
+/** Throws a 401 for requests without a valid key, unless their path is open. The rate limits of a key count its POST requests. */
 export function requireKey(
   { keys, sharedPrefix = false }: Access,
-  { metrics, isOpen, limits = new RateLimits() }: KeyOptions,
+  { metrics, isOpen }: { metrics: Metrics; isOpen: (path: string) => boolean },
 ): MiddlewareHandler<RecordEnv> {
+  const limits = new RateLimits();
   return async (c, next) => {
     if (isOpen(c.req.path)) return await next();
     const key = callerOf(c, keys());

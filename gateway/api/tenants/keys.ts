@@ -4,6 +4,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { errorText } from '../../../base/error-text.ts';
+import { LARGEST_INT32 } from '../requests/fields/numbers.ts';
 
 /** First characters of every key, by which people and scanners of published code recognize it. */
 export const KEY_PREFIX = 'eg-';
@@ -17,10 +18,7 @@ export const NO_KEYS = '# every key was revoked\n';
 /** Largest weight of a key. */
 export const MOST_WEIGHT = 1000;
 
-const most = z
-  .int()
-  .min(1)
-  .max(2 ** 31 - 1);
+const limit = z.int().min(1).max(LARGEST_INT32);
 
 const storedKey = z.strictObject({
   name: z.string().regex(KEY_NAME),
@@ -28,11 +26,11 @@ const storedKey = z.strictObject({
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   created: z.iso.datetime(),
   /** Requests a minute. */
-  rpm: most.optional(),
+  rpm: limit.optional(),
   /** Tokens a minute, of prompts and answers together. */
-  tpm: most.optional(),
+  tpm: limit.optional(),
   /** Largest number of concurrent requests. */
-  concurrency: most.optional(),
+  concurrency: limit.optional(),
   /** Relative share of the engine's time. Default 1. */
   weight: z.int().min(1).max(MOST_WEIGHT).optional(),
   /** May use the endpoints about all tenants: metrics, shards, heat. */

@@ -4,12 +4,10 @@ import type { CommonRequest } from './schema-fields.ts';
 
 /** Throws a 400 for options that need `stream` without `stream`. */
 export function refuseStreamOptions({ stream, stream_options: options }: CommonRequest): void {
-  const code = 'invalid_parameter_combination';
   const asks = options?.include_usage === true || options?.continuous_usage_stats === true;
-  if (stream !== true && asks) {
-    const message = "The 'stream_options' parameter is only allowed when 'stream' is enabled.";
-    throw badRequest(message, { param: 'stream_options', code });
-  }
+  if (stream === true || !asks) return;
+  const message = "The 'stream_options' parameter is only allowed when 'stream' is enabled.";
+  throw badRequest(message, { param: 'stream_options', code: 'invalid_parameter_combination' });
 }
 
 /** `includeUsage`: the stream ends with the usage. `continuous`: each chunk also has the usage so far. */

@@ -9,23 +9,21 @@ const nothingStored = (what: string) =>
 
 const code = 'unsupported_parameter';
 
-const field = (message: string) =>
+const field = (what: string) =>
   z
     .unknown()
     .superRefine((_, context) => {
-      context.addIssue({ code: 'custom', message, params: { code } });
+      context.addIssue({ code: 'custom', message: nothingStored(what), params: { code } });
     })
-    .optional();
+    .optional()
+    .describe('Refused: nothing is stored.');
 
 export const refusedFields = {
-  previous_response_id: field(
-    nothingStored("the response that 'previous_response_id' means is not found"),
-  ).describe('Refused: nothing is stored.'),
-  conversation: field(nothingStored("the conversation that 'conversation' means is not found")).describe(
-    'Refused: nothing is stored.',
-  ),
+  previous_response_id: field("the response that 'previous_response_id' means is not found"),
+  conversation: field("the conversation that 'conversation' means is not found"),
 };
 
+/** Largest number of characters of an id that a message quotes. */
 const LONGEST_ID = 100;
 
 /** Types of items that are refused, each with the error message for an item with this id. */

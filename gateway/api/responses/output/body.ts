@@ -54,29 +54,29 @@ export function responseBody(
 
 /** The request's settings, with defaults for those that it left out. */
 function settingsOf(request: ResponsesRequest): object {
-  const { instructions, max_output_tokens, metadata, reasoning, temperature, text, tool_choice } = request;
-  const { tools, top_logprobs, top_p, parallel_tool_calls } = request;
-  const { prompt_cache_key, safety_identifier, user, max_tool_calls, truncation } = request;
   return {
-    instructions: instructions ?? null,
-    max_output_tokens: max_output_tokens ?? null,
-    max_tool_calls: max_tool_calls ?? null,
-    metadata: metadata ?? {},
-    parallel_tool_calls: parallel_tool_calls ?? true,
+    instructions: request.instructions ?? null,
+    max_output_tokens: request.max_output_tokens ?? null,
+    max_tool_calls: request.max_tool_calls ?? null,
+    metadata: request.metadata ?? {},
+    parallel_tool_calls: request.parallel_tool_calls ?? true,
     previous_response_id: null,
-    prompt_cache_key: prompt_cache_key ?? null,
-    reasoning: { effort: reasoning?.effort ?? null, summary: null },
-    safety_identifier: safety_identifier ?? null,
+    prompt_cache_key: request.prompt_cache_key ?? null,
+    reasoning: { effort: request.reasoning?.effort ?? null, summary: null },
+    safety_identifier: request.safety_identifier ?? null,
     service_tier: 'default',
     store: false,
-    temperature: temperature ?? 1,
-    text: { format: text?.format ?? { type: 'text' }, verbosity: text?.verbosity ?? 'medium' },
-    tool_choice: tool_choice ?? 'auto',
-    tools: (tools ?? []).filter((tool) => !isBuiltIn(tool)).map(shownTool),
-    top_logprobs: top_logprobs ?? 0,
-    top_p: top_p ?? 1,
-    truncation: truncation ?? 'disabled',
-    user: user ?? null,
+    temperature: request.temperature ?? 1,
+    text: {
+      format: request.text?.format ?? { type: 'text' },
+      verbosity: request.text?.verbosity ?? 'medium',
+    },
+    tool_choice: request.tool_choice ?? 'auto',
+    tools: (request.tools ?? []).filter((tool) => !isBuiltIn(tool)).map(shownTool),
+    top_logprobs: request.top_logprobs ?? 0,
+    top_p: request.top_p ?? 1,
+    truncation: request.truncation ?? 'disabled',
+    user: request.user ?? null,
   };
 }
 

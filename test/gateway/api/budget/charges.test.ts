@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { chargeNowAndThen } from '../../../../gateway/api/budget/charges.ts';
+import { chargeNowAndThen } from '../../../../gateway/api/budget/slices.ts';
 
 test('small times of a tenant are charged together, and none of them is lost', () => {
   const charged: [string | undefined, number][] = [];
