@@ -12,10 +12,10 @@ export interface Run {
 
 /** Runs are added to the counters when this many have ended, or when the metrics are read, because adding takes long. */
 const MOST_SAMPLES = 64;
-const ROW_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
-const SECOND_BUCKETS = [
-  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
-];
+/** Buckets of histograms of rows or calls. */
+const ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+/** Buckets of histograms of times. */
+const SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
 export class ShardMetrics {
   /** Not the global registry, because several shards may run in one process. */
@@ -40,21 +40,13 @@ export class ShardMetrics {
     help: 'Runs of one expert, each over all rows of a batch for this expert',
     registers: this.#registers,
   });
-  readonly #batchCalls = this.#histogram('batch_calls', 'Calls joined in one run of a layer', ROW_BUCKETS);
-  readonly #batchRows = this.#histogram(
-    'batch_rows',
-    'Pairs of row and expert in one run of a layer',
-    ROW_BUCKETS,
-  );
-  readonly #runSeconds = this.#histogram(
-    'run_seconds',
-    'Time of one run of a layer on the device',
-    SECOND_BUCKETS,
-  );
+  readonly #batchCalls = this.#histogram('batch_calls', 'Calls joined in one run of a layer', ROWS);
+  readonly #batchRows = this.#histogram('batch_rows', 'Pairs of row and expert in one run of a layer', ROWS);
+  readonly #runSeconds = this.#histogram('run_seconds', 'Time of one run of a layer on the device', SECONDS);
   readonly #queueSeconds = this.#histogram(
     'queue_seconds',
-    'Time from the arrival of a call to the start of its run',
-    SECOND_BUCKETS,
+    'Time from the arrival of a call to its run',
+    SECONDS,
   );
   readonly queuedCalls = this.#gauge('expertgrid_shard_queued_calls', 'Calls that wait for a run');
   readonly unitsHeld = this.#gauge('expertgrid_shard_units', 'Units (layer, expert) held');

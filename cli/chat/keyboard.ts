@@ -7,13 +7,6 @@ export type Typed =
   /** `inPaste`: the next line was pasted together with this line. `unseen`: it was typed during `silence` and not echoed. */
   { type: 'line'; text: string; inPaste: boolean; unseen: boolean } | { type: 'interrupt' } | { type: 'end' };
 
-interface KeyboardOptions {
-  /** Earlier lines, newest first. */
-  history: string[];
-  /** Called with the whole history when a line is added. */
-  onHistory: (lines: readonly string[]) => void;
-}
-
 /** Makes the terminal mark the start and the end of pasted text. */
 const PASTE_ON = '\x1b[?2004h';
 const PASTE_OFF = '\x1b[?2004l';
@@ -26,7 +19,8 @@ export class Keyboard {
   #silent = false;
   #onInterrupt: (() => void) | undefined;
 
-  constructor({ history, onHistory }: KeyboardOptions) {
+  /** `history` has the newest line first. `onHistory` is called with the whole history when a line is added. */
+  constructor(history: readonly string[], onHistory: (lines: readonly string[]) => void) {
     const { stdin, stdout } = process;
     const echo = new Writable({
       decodeStrings: false,

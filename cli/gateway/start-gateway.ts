@@ -114,9 +114,7 @@ async function listen({ models, host, port, connections }: GatewayProcess) {
 function loadingProgress(log: Logger) {
   const bar = progressBar({ label: 'loading', unit: 'parts' });
   const reading = readingReport({ log });
-  const onLoading = (done: number, total: number) => bar.update(done, total);
-  const onReading = (done: number, total: number) => reading.update(done, total);
-  return { bar, reading, onLoading, onReading };
+  return { bar, reading, onLoading: bar.update, onReading: reading.update };
 }
 
 /** Starts the engines. `loaded` resolves when every engine serves. */

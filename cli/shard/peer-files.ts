@@ -30,18 +30,17 @@ export function peerFiles(model: string, security: Credentials | undefined): Rem
   const address = parseAddress(host);
   const place = (file: string) => `shard://${host}/${file}`;
   let transport: Promise<Transport> | undefined;
+  const forget = () => {
+    transport = undefined;
+  };
   const connect = () => {
     const hello = helloParams({ protocol: PROTOCOL_VERSION, role: 'gateway', version });
     const opening = openSocketTransport(address, {
       hello,
       ...(security && { security }),
-      onClose: () => {
-        transport = undefined;
-      },
+      onClose: forget,
     });
-    opening.catch(() => {
-      transport = undefined; // the caller receives the error
-    });
+    opening.catch(forget); // the caller receives the error
     return opening;
   };
 

@@ -76,11 +76,8 @@ async function interactive(
   history: boolean,
 ): Promise<number> {
   const path = history ? historyPath(process.env) : undefined;
-  const keyboard = new Keyboard({
-    history: path === undefined ? [] : readHistory(path),
-    onHistory: (lines) => {
-      if (path !== undefined) writeHistory(path, lines);
-    },
+  const keyboard = new Keyboard(path === undefined ? [] : readHistory(path), (lines) => {
+    if (path !== undefined) writeHistory(path, lines);
   });
   const colour = (process.env.NO_COLOR ?? '') === '';
   try {
