@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
 
-/** Room → rooms or single files that it may import, as the table under "Arrows" in ARCHITECTURE.md says. */
+/** Room → rooms or single files that it may import, from the table under "Arrows" in ARCHITECTURE.md. */
 const arrows = new Map(
   sectionOf(readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8'), 'Arrows')
     .split('\n')
@@ -16,7 +16,7 @@ const arrows = new Map(
     }),
 );
 const rooms = [...arrows.keys()];
-/** Rooms that run elsewhere, so that they import no other room at all. */
+/** Rooms that run outside Node and may import no other room. */
 const apart = new Set(['infra/edge', 'base']);
 
 function sectionOf(text: string, heading: string): string {
@@ -52,7 +52,7 @@ function importsOf(file: string): Import[] {
   return Array.from(found, ([, name = '']) => ({ file, target: targetOf(file, name) }));
 }
 
-/** A package's name, or the path of a file. */
+/** Name of a package, or path of a file. */
 function targetOf(file: string, name: string): string {
   if (!name.startsWith('.')) return name;
   return relative(root, normalize(join(root, dirname(file), name)))
@@ -60,7 +60,7 @@ function targetOf(file: string, name: string): string {
     .join('/');
 }
 
-/** Files under version control, or about to be. */
+/** Files under version control, and new files that git does not ignore. */
 const tracked = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], {
   cwd: root,
   encoding: 'utf8',
@@ -94,7 +94,7 @@ describe('the arrow table', () => {
     ).toEqual(named);
   });
 
-  it('is kept by every import between rooms', () => {
+  it('allows every import between rooms', () => {
     const broken = all.filter(({ file, target }) => {
       const from = roomOf(file);
       const to = roomOf(target);
@@ -105,7 +105,7 @@ describe('the arrow table', () => {
     expect(broken).toEqual([]);
   });
 
-  it('has no file of a room that imports from outside the rooms', () => {
+  it('allows no import from outside the rooms', () => {
     const strays = all.filter(({ target }) => /\.(ts|js|json)$/.test(target) && roomOf(target) === undefined);
     expect(strays.filter(({ target }) => target !== 'package.json')).toEqual([]);
   });
@@ -119,14 +119,14 @@ describe('the arrow table', () => {
 });
 
 describe('the shape of the tree', () => {
-  it('has at most 15 files beside each other in a folder', () => {
+  it('has at most 15 files in each folder', () => {
     const code = tracked.filter((file) => /\.(ts|js|c|h|py)$/.test(file) && file.includes('/'));
     const counts = Map.groupBy(code, (file) => dirname(file));
     const crowded = [...counts].filter(([, files]) => files.length > 15);
     expect(crowded.map(([folder, files]) => `${folder}: ${files.length} files`)).toEqual([]);
   });
 
-  it('has Markdown of 100 columns, tables, code and links apart', () => {
+  it('has Markdown lines of at most 100 columns, except for tables, code and links', () => {
     const long = tracked
       .filter((file) => file.endsWith('.md'))
       .flatMap((file) => longLines(readFileSync(join(root, file), 'utf8')).map((line) => `${file}:${line}`));
@@ -134,7 +134,7 @@ describe('the shape of the tree', () => {
   });
 });
 
-/** Numbers of the lines of running text that are longer than 100 columns. A link cannot be broken. */
+/** Numbers of the lines of prose with more than 100 columns. Links may be longer, because they cannot be broken. */
 function longLines(text: string): number[] {
   let isCode = false;
   return text.split('\n').flatMap((line, index) => {
@@ -144,7 +144,7 @@ function longLines(text: string): number[] {
   });
 }
 
-/** Files and packages that are loaded with `entry`, those that it imports only when it needs them (`import()`) left out. */
+/** Files and packages that are loaded with `entry`, without those that are imported later with `import()`. */
 function loadedWith(entry: string): Set<string> {
   const loaded = new Set([entry]);
   for (const file of loaded) {
@@ -159,33 +159,33 @@ function loadedWith(entry: string): Set<string> {
   return loaded;
 }
 
-/** `type { A } from`, or `{ type A, type B } from`: nothing of it is left at run time. */
+/** Whether an import has only types, such as `type { A } from` or `{ type A, type B } from`, and is erased at run time. */
 function isOfTypes(names: string): boolean {
   if (/^\s*type\b/.test(names)) return true;
   const braced = /^\s*\{([^}]*)\}/.exec(names)?.[1]?.split(',');
   return braced?.every((name) => /^\s*(type\b.*)?$/s.test(name)) ?? false;
 }
 
-describe('what a process loads', () => {
+describe('modules at the start', () => {
   const packagesOf = (loaded: ReadonlySet<string>) =>
     [...loaded].filter((target) => !target.includes('.') && !target.startsWith('node:')).sort();
   const roomsOf = (loaded: ReadonlySet<string>) =>
     new Set([...loaded].flatMap((target) => (target.endsWith('.ts') ? (roomOf(target) ?? []) : [])));
 
-  it('is of a shard nothing of the gateway, and no package but those of every call', () => {
+  it('a shard loads nothing of the gateway, and only packages that every call needs', () => {
     const loaded = loadedWith('cli/verbs/shard.ts');
     expect(loaded.size).toBeGreaterThan(80);
     expect(packagesOf(loaded)).toEqual(['commander', 'msgpackr', 'pino']);
     expect(roomsOf(loaded)).toEqual(new Set(['cli', 'experts', 'rpc', 'model', 'kernels', 'base']));
   });
 
-  it('is of the engine thread nothing that knows text or HTTP', () => {
+  it('the engine thread loads nothing that handles text or HTTP', () => {
     const loaded = loadedWith('cli/gateway/engine-thread.ts');
     expect(packagesOf(loaded)).toEqual(['commander', 'msgpackr']);
     expect(roomsOf(loaded)).not.toContain('gateway/api');
   });
 
-  it('is of no process ONNX Runtime or OpenTelemetry before something needs them', () => {
+  it('no process loads ONNX Runtime or OpenTelemetry before it needs them', () => {
     for (const entry of [
       'cli/verbs/up.ts',
       'cli/verbs/gateway.ts',

@@ -1,5 +1,5 @@
-// A checkout in the hands of one who tries things: what is saved in it is nobody's concern, paths mean what they say, and an older
-// Node is told what is needed.
+// A checkout in which a user works: tools ignore files that the user saves there, paths are relative to the current
+// folder, and an old Node gets an error that says which version is needed.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { startProcess } from './support/process.ts';
 const root = join(import.meta.dirname, '..');
 const biome = join(root, 'node_modules', '@biomejs', 'biome', 'bin', 'biome');
 
-it('what a reader saves in it is looked at by neither formatter, linter, types nor tests', async () => {
+it('formatter, linter, types and tests ignore files that a user saves in it', async () => {
   const names = ['ts', 'mjs', 'py', 'test.ts', 'tsx'].flatMap((extension) => {
     const name = `saved-by-a-reader-${process.pid}.${extension}`;
     return [name, join('local', name)];
@@ -33,13 +33,13 @@ it('what a reader saves in it is looked at by neither formatter, linter, types n
   }
 });
 
-it('git ignores what lies in local/', () => {
+it('git ignores local/', () => {
   const names = ['keys', 'ca.key', 'my-model/bundle.json', 'example.ts'].map((name) => join('local', name));
   const ignored = execFileSync('git', ['check-ignore', ...names], { cwd: root, encoding: 'utf8' });
   expect(ignored.trim().split('\n')).toEqual(names);
 });
 
-it('npm run expertgrid takes a path from the folder that it is called in', async () => {
+it('npm run expertgrid resolves paths against the folder in which it is called', async () => {
   const folder = join(root, 'local', `called-from-${process.pid}`);
   mkdirSync(folder);
   try {
@@ -54,7 +54,7 @@ it('npm run expertgrid takes a path from the folder that it is called in', async
 });
 
 it.each(['20.20.2', '22.17.1'])(
-  'Node %s, with no other at hand, says in one sentence what is needed',
+  'Node %s prints one line that says which version is needed if there is no other Node',
   async (version) => {
     const folder = await tinyFolder();
     for (const name of ['bin', 'package.json'])

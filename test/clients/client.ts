@@ -1,44 +1,47 @@
-// What `npm run test:clients` asks of each client, and how a client's own program is started. Knows no client.
+// The interface of a client of `npm run test:clients`, and functions that run a client's own program.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 
-/** What a client is tried against. */
+/** The gateway and the folders with which a client is tried. */
 export interface Setting {
-  /** Of the gateway, without `/v1` and without a slash at the end. */
+  /** URL of the gateway without `/v1` and without a slash at the end. */
   baseUrl: string;
   /** Name of the model that the gateway serves. */
   model: string;
-  /** Most tokens of prompt and answer together. */
+  /** Largest number of tokens of prompt and answer together. */
   context: number;
-  /** A temporary folder of this run alone; removed afterwards. */
+  /** A temporary folder for this client, which is removed afterwards. */
   folder: string;
-  /** Existing folder to write each exchange with the gateway to, as JSON; none unless the caller asks for it. */
+  /** Existing folder for JSON files with each exchange with the gateway. Absent if they are not recorded. */
   record: string | undefined;
-  /** Aborts when the client's time is up. */
+  /** Aborts when the time of the client is over. */
   signal: AbortSignal;
 }
 
 export const modelNames = ['nano', 'long'] as const;
-/** `nano` is the embedded model, 2,048 tokens; `long` has random weights and a context that agents' prompts fit into. */
+/**
+ * `nano` is the embedded model with a context of 2,048 tokens. `long` has random weights and a context that fits the
+ * prompts of agents.
+ */
 export type ModelName = (typeof modelNames)[number];
 
-/** What a file of this folder that tries a client exports. */
+/** Exports of a file that tries a client. */
 export interface Client {
   name: string;
-  /** npm packages that are tried; the table shows their versions. */
+  /** npm packages that are tried. The table shows their versions. */
   packages: readonly string[];
-  /** `name version` of each of what is tried, if it is not from npm. */
+  /** `name version` of each tried program that is not from npm. */
   versions?(): Promise<string[]>;
-  /** Models that it is tried on, each a line of the table; both unless told otherwise. */
+  /** Models on which the client is tried. Each has a line of the table. Default: both. */
   models?: readonly ModelName[];
-  /** Time for one model; 120,000 unless told otherwise. */
+  /** Longest time for a model. Default: 120,000. */
   timeoutMs?: number;
-  /** Says what was tried. Throws if anything went wrong. */
+  /** Tries the client. Returns a text that says what was tried. Throws if something failed. */
   run(setting: Setting): Promise<string>;
 }
 
-/** Thrown by `run` if the client is not there to be tried: a line of the table that is no failure. */
+/** Thrown by `run` if the client is not installed. The table then says `left out`, which is no failure. */
 export class LeftOut extends Error {}
 
 export interface Ran {
@@ -47,34 +50,34 @@ export interface Ran {
 }
 
 export interface RunOptions {
-  /** Beside PATH, HOME and the folders of the XDG standard; nothing else of this process's environment is passed on. */
+  /** Environment variables beside PATH, HOME and the folders of the XDG standard. No others of this process are passed on. */
   env?: Readonly<Record<string, string>>;
-  /** Text on standard input; empty unless given. */
+  /** Text on standard input. Default: empty. */
   input?: string;
-  /** Exit codes that are no failure; 0 unless given. */
+  /** Exit codes that are no failure. Default: 0. */
   codes?: readonly number[];
 }
 
 const packagesFolder = join(import.meta.dirname, 'node_modules');
 
-/** Path of a file of an installed package. */
+/** Path of a file in an installed package. */
 export function fileOf(packageName: string, path: string): string {
   return join(packagesFolder, packageName, path);
 }
 
-/** The folder that programs run in: empty until they write to it. */
+/** The folder in which programs run. It is empty until they write to it. */
 export function workFolder({ folder }: Setting): string {
   return made(join(folder, 'work'));
 }
 
-/** The home of programs, for the files that configure them. */
+/** The home folder of programs, for their configuration files. */
 export function homeFolder({ folder }: Setting): string {
   return made(join(folder, 'home'));
 }
 
 /**
- * Runs a program in the empty work folder with a home of its own, and ends it with all its children when the time is up.
- * Rejects with the end of what it printed if it fails.
+ * Runs a program in the work folder with a home of its own. Kills it with all its children when the time is over. Rejects
+ * with the end of its output if it fails.
  */
 export async function runProgram(
   setting: Setting,
@@ -121,7 +124,7 @@ export async function runProgram(
   }
 }
 
-/** Takes the steps one after the other, all of them even if one fails; says what they said. */
+/** Runs all steps one after another, even if one fails. Returns their texts joined. Throws if a step failed. */
 export async function allOf(steps: readonly (() => Promise<string>)[]): Promise<string> {
   const said: string[] = [];
   const failures: string[] = [];

@@ -1,4 +1,4 @@
-// The proxy that makes a model of random weights call a tool: it changes one field of one request and nothing else.
+// Tests the proxy that makes a model with random weights call a tool. It must change one field of one request and nothing else.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
@@ -17,7 +17,7 @@ describe('withForcedTool', () => {
       { type: 'function', name: 'read' },
     ],
     ['/v1/messages?beta=true', [{ name: 'read' }], { type: 'tool', name: 'read' }],
-  ])('names the tool as %s does', (path, tools, choice) => {
+  ])('forces the tool in the syntax of %s', (path, tools, choice) => {
     const body = { tool_choice: 'auto', tools, model: 'm' };
     const changed = withForcedTool(path, JSON.stringify(body), ['none', 'read']);
     expect(JSON.parse(changed ?? '')).toEqual({ ...body, tool_choice: choice });
@@ -27,7 +27,7 @@ describe('withForcedTool', () => {
     ['another path', '/v1/messages/count_tokens', { tools: [{ name: 'read' }] }],
     ['a request without tools', '/v1/messages', {}],
     ['a request without that tool', '/v1/messages', { tools: [{ name: 'write' }] }],
-  ])('leaves %s', (_, path, body) => {
+  ])('leaves %s unchanged', (_, path, body) => {
     expect(withForcedTool(path, JSON.stringify(body), ['read'])).toBeUndefined();
   });
 });
@@ -51,7 +51,7 @@ describe('the proxy', () => {
     server.close();
   });
 
-  it('forces the first request that offers the tool and passes on the others byte for byte', async () => {
+  it('forces the first request that offers the tool and passes all other requests on unchanged', async () => {
     const proxy = await startForcingProxy({ target, tools: ['read'] });
     const plain = '{ "model":"m" }';
     const offering = '{ "tools":[{"name":"read"}],  "n":1.0 }';
@@ -74,7 +74,7 @@ describe('the proxy', () => {
     ]);
   });
 
-  it('reads a compressed body, and sends it decoded only if it forces', async () => {
+  it('reads a compressed body, and forwards it decoded only if it forces a tool', async () => {
     const proxy = await startForcingProxy({ target, tools: ['read'] });
     got.length = 0;
     const send = (text: string) =>

@@ -1,50 +1,51 @@
-// A proxy that adds a forced `tool_choice` to the first turn of a conversation with tools, and passes on all else byte for byte:
-// a model with random weights never chooses a tool by itself. Knows the three ways in which APIs name a tool, and no client.
+// A proxy that adds a `tool_choice` to the first request of a conversation with tools and passes everything else on
+// unchanged. It is needed because a model with random weights never chooses a tool by itself. It handles the three
+// syntaxes in which APIs name a tool.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 
-/** One request that went through. */
+/** A request that went through the proxy, with its answer. */
 export interface Exchange {
   method: string;
-  /** With its query. */
+  /** Path with the query. */
   path: string;
-  /** As the client sent it, decoded; empty without a body. */
+  /** Body that the client sent, decoded. Empty if there is no body. */
   body: string;
   /** Whether `tool_choice` was added. */
   forced: boolean;
   status: number;
-  /** All of the answer; of a stream all its events. */
+  /** The whole answer, or all events of a stream. */
   answer: string;
 }
 
 export interface ForcingProxy {
-  /** Stands in for the gateway's: without `/v1`. */
+  /** URL to use in place of the gateway's, without `/v1`. */
   url: string;
-  /** In the order of their answers' ends. */
+  /** Exchanges in the order in which their answers ended. */
   exchanges: readonly Exchange[];
   close(): Promise<void>;
 }
 
 export interface ForcingOptions {
-  /** The gateway's address, without `/v1`. */
+  /** URL of the gateway, without `/v1`. */
   target: string;
-  /** The tool to be called: the first of these names that the request offers. */
+  /** The proxy forces the first of these tools that the request offers. */
   tools: readonly string[];
-  /** How many requests are forced; 1 unless told otherwise. */
+  /** Number of requests that are forced. Default: 1. */
   times?: number;
 }
 
 type Body = Record<string, unknown>;
 
-/** Last part of the path → how its API forces a tool. */
+/** Last part of the path → function that makes a `tool_choice` for that API. */
 const forced: Record<string, (name: string) => unknown> = {
   'chat/completions': (name) => ({ type: 'function', function: { name } }),
   responses: (name) => ({ type: 'function', name }),
   messages: (name) => ({ type: 'tool', name }),
 };
 
-/** Listens on loopback until it is closed. */
+/** Starts a proxy on loopback that runs until it is closed. */
 export async function startForcingProxy({ target, tools, times = 1 }: ForcingOptions): Promise<ForcingProxy> {
   const exchanges: Exchange[] = [];
   let left = times;
@@ -63,7 +64,7 @@ export async function startForcingProxy({ target, tools, times = 1 }: ForcingOpt
   return { url: `http://127.0.0.1:${portOf(server)}`, exchanges, close: () => closeServer(server) };
 }
 
-/** The body with a forced `tool_choice`; undefined if it is no request that offers one of the tools. */
+/** The body with a `tool_choice`. Undefined if the request offers none of the tools. */
 export function withForcedTool(path: string, text: string, tools: readonly string[]): string | undefined {
   const [pathname = ''] = path.split('?');
   const shape = Object.entries(forced).find(([end]) => pathname.endsWith(`/${end}`))?.[1];
@@ -74,7 +75,7 @@ export function withForcedTool(path: string, text: string, tools: readonly strin
   return name === undefined ? undefined : JSON.stringify({ ...body, tool_choice: shape(name) });
 }
 
-/** Those within namespaces of the Responses API too. */
+/** Tools of the request, including those in namespaces of the Responses API. */
 function namesOf(tools: unknown): unknown[] {
   if (!Array.isArray(tools)) return [];
   return tools.flatMap((tool: { name?: unknown; function?: { name?: unknown }; tools?: unknown }) => {
@@ -98,7 +99,8 @@ async function passOn(incoming: IncomingMessage, outgoing: ServerResponse, { tar
   const { method = 'GET', url: path = '/', headers } = incoming;
   const bytes = Buffer.concat(await incoming.toArray());
   const decode = decoders[headers['content-encoding'] ?? 'identity'];
-  if (decode === undefined) throw new Error(`content-encoding ${headers['content-encoding']}`);
+  if (decode === undefined)
+    throw new Error(`the proxy cannot decode content-encoding ${headers['content-encoding']}`);
   const body = decode(bytes).toString();
   const changed = method === 'POST' ? force(path, body) : undefined;
   const sent = changed === undefined ? bytes : Buffer.from(changed);

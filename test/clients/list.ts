@@ -1,4 +1,4 @@
-// The clients that `npm run test:clients` tries, in the order of its table: files of this folder.
+// Names of the clients that `npm run test:clients` tries, in the order of its table. Each is a file in agents/ or sdks/.
 export const fileNames: readonly string[] = [
   'claude-code',
   'codex',

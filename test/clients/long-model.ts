@@ -1,5 +1,5 @@
-// Makes the model that agents are tried on: random weights, a long context, nano's tokenizer and chat template. Random text
-// has no end of its own, so a share of the vocabulary are ends of the text and of JSON strings.
+// Makes the model on which agents are tried: random weights, a long context, nano's tokenizer and chat template. So that
+// random answers end, many tokens of its vocabulary end the text or a JSON string.
 import { execFileSync } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,9 +7,9 @@ import { join } from 'node:path';
 const root = join(import.meta.dirname, '..', '..');
 const nano = join(root, 'models', 'nano');
 
-/** Tokens of prompt and answer. */
+/** Largest number of tokens of prompt and answer together. */
 export const longContext = 262_144;
-/** Ids of each kind: about one token in thirty ends a text, and as many end a string. */
+/** Number of added ids of each kind, so that about one token in thirty ends the text and as many end a string. */
 const ENDS = 144;
 
 interface AddedToken {
@@ -22,7 +22,7 @@ interface TokenizerJson {
   model: { vocab: Record<string, number> };
 }
 
-/** Writes the bundle below `folder`; returns its directory. */
+/** Writes the bundle below `folder`. Returns its directory. */
 export async function makeLongModel(folder: string): Promise<string> {
   const shape = join(folder, 'shape');
   await mkdir(shape, { recursive: true });
@@ -73,7 +73,7 @@ async function readJson<T>(name: string): Promise<T> {
   return JSON.parse(await readFile(join(nano, name), 'utf8')) as T;
 }
 
-/** As many pairs of letters. */
+/** `count` pairs of letters. */
 function pairs(): string[] {
   const letters = 'abcdefghijkl';
   return Array.from({ length: ENDS }, (_, i) => `${letters[Math.floor(i / 12)]}${letters[i % 12]}`);

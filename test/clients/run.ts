@@ -1,5 +1,5 @@
-// `npm run test:clients`: clients and agents of others, installed from npm beside the project, against `up` on nano and on a model
-// with a long context. Prints a table and a last line of JSON; exit code 1 if one fails.
+// `npm run test:clients`: tries third-party clients and agents, installed from npm beside the project, against `up` on
+// nano and on a model with a long context. Prints a table; the last line is JSON; exit code 1 if a client fails.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -16,18 +16,18 @@ import { type Line, table } from './table.ts';
 const here = import.meta.dirname;
 const DEFAULT_TIMEOUT_MS = 120_000;
 
-/** Ctrl-C ends the client that runs, then the gateway. */
+/** Aborted at Ctrl-C, which ends the running client and then the gateway. */
 const interrupted = new AbortController();
 
 const help = `Usage: npm run test:clients -- [options]
 
-Try clients and coding agents of others against expertgrid. The first run installs them from npm into
+Try third-party clients and coding agents against expertgrid. The first run installs them from npm into
 test/clients/node_modules (about 1.6 GB).
 
-  --only <name,…>    clients to try; all unless given: ${fileNames.join(', ')}
-  --model <name>     nano or long; both unless given
-  --python <venv>    virtual environment with lm-eval[api]; left out without
-  --record <folder>  write the agents' requests and their answers there
+  --only <name,…>    clients to try (default all): ${fileNames.join(', ')}
+  --model <name>     model to try them on: nano or long (default both)
+  --python <venv>    virtual environment with lm-eval[api]; without it, lm-eval is left out
+  --record <folder>  folder to which the agents' requests and their answers are written
   --markdown         print the table for docs/clients.md
   --help             print this text
 `;
@@ -50,7 +50,7 @@ async function main(): Promise<number> {
     ...flags.model.filter((name) => !modelNames.some((known) => known === name)),
   ];
   if (unknown.length > 0) {
-    process.stderr.write(`There is no ${unknown.join(', ')}.\n${help}`);
+    process.stderr.write(`There is no client or model ${unknown.join(', ')}.\n${help}`);
     return 2;
   }
   install();
@@ -73,8 +73,8 @@ async function main(): Promise<number> {
 }
 
 /**
- * Installs what the lockfile says beside the project, unless it is there. Runs no script of any package. Not `npm ci`: it refuses
- * a lockfile that lacks packages for other platforms, and registries that mirror only some of them leave those out.
+ * Installs the packages of the lockfile, unless they are installed. Runs no script of any package. It does not use `npm
+ * ci`, which refuses a lockfile without the packages of other platforms, because some registries do not mirror those.
  */
 function install(): void {
   const lockfile = createHash('sha256')
@@ -88,13 +88,13 @@ function install(): void {
   writeFileSync(stamp, lockfile);
 }
 
-/** These files are no part of the project's own types, which must hold where no client is installed. */
+/** Checks the types of these files. `npm run types` leaves them out, because it must pass if no client is installed. */
 function typesHold(): boolean {
   const tsc = join(here, '..', '..', 'node_modules', '.bin', 'tsc');
   return spawnSync(tsc, ['--noEmit', '-p', here], { stdio: 'inherit' }).status === 0;
 }
 
-/** One model, one gateway, one client after the other. */
+/** Starts a gateway for a model and tries one client after another. */
 async function tryAll(model: ModelName, names: readonly string[], folder: string): Promise<Line[]> {
   const clients = await Promise.all(names.map(clientOf));
   const tried = clients.filter(({ models = modelNames }) => models.includes(model));
@@ -111,7 +111,7 @@ async function tryAll(model: ModelName, names: readonly string[], folder: string
   return lines;
 }
 
-/** A client whose file cannot be loaded is one that fails, and no other's fault. */
+/** Loads the file of a client. If that fails, this client fails and the others are still tried. */
 async function clientOf(file: string): Promise<Client> {
   try {
     return (await import(`./${file}.ts`)) as Client;
@@ -130,7 +130,7 @@ const contexts: Record<ModelName, number> = { nano: 2_048, long: longContext };
 async function tryOne(client: Client, model: ModelName, up: UpProcess, within: string): Promise<Line> {
   const { name, packages, timeoutMs = DEFAULT_TIMEOUT_MS } = client;
   const folder = await mkdtemp(join(within, 'run-'));
-  // Whoever cannot say its versions fails by `run`, which says why.
+  // If `versions` fails, `run` fails as well and says why.
   const versions = (await client.versions?.().catch(() => [])) ?? packages.map(versionOf);
   const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), interrupted.signal]);
   const began = performance.now();
@@ -167,7 +167,7 @@ async function tryOne(client: Client, model: ModelName, up: UpProcess, within: s
   }
 }
 
-/** `name version` of what is installed. */
+/** `name version` of an installed package. */
 function versionOf(packageName: string): string {
   const file = join(here, 'node_modules', packageName, 'package.json');
   const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };

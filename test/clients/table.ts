@@ -1,18 +1,21 @@
-// The table that `npm run test:clients` ends with. Knows no client.
+// Formats the table that `npm run test:clients` prints.
 
 export interface Line {
   client: string;
-  /** `package version` of each. */
+  /** `package version` of each tried package. */
   versions: string[];
   model: string;
-  /** What was tried, or what went wrong. */
+  /** Text that says what was tried or what failed. */
   tried: string;
   result: 'passed' | 'failed' | 'left out';
   seconds: number;
 }
 
 const HEAD = ['client', 'version', 'model', 'tried', 'result', 'seconds'];
-/** Longest text of a cell, in characters: on a terminal, and of what went wrong in Markdown. The last line of JSON has all of it. */
+/**
+ * Largest number of characters of a cell on a terminal, and of a failure in Markdown. The last line of JSON has the whole
+ * text.
+ */
 const WIDEST = 70;
 const LONGEST_FAILURE = 200;
 

@@ -1,10 +1,11 @@
-// What the libraries are asked and the tool they offer: its arguments are closed, so that random weights finish them.
+// The question and the tool with which libraries are tried. The tool's schema allows only short arguments, so that a
+// model with random weights completes them.
 import { z } from 'zod';
 
 export const question = 'What is the weather in Bonn?';
 export const next = 'And in Rome?';
 
-/** Arguments of the tool, and the shape of structured answers. */
+/** Schema of the tool's arguments and of structured answers. */
 export const weather = z.object({ city: z.enum(['Bonn', 'Rome']), sunny: z.boolean() });
 
 export function forecast({ city, sunny }: z.infer<typeof weather>): string {
@@ -13,5 +14,5 @@ export function forecast({ city, sunny }: z.infer<typeof weather>): string {
 
 export const tool = { name: 'weather', description: 'Tells the weather of a city.' };
 
-/** Tokens that a call or a structured answer fits into. */
+/** Tokens that suffice for a call or a structured answer. */
 export const ROOM = 200;

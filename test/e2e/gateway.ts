@@ -1,4 +1,4 @@
-// A running gateway as its callers see it: starts one, asks it for completions, reads its streams. Knows no engine.
+// Starts gateways, sends completions to them, and reads their streams and metrics.
 import { type Running, startCli } from '../support/process.ts';
 
 export interface Gateway {
@@ -22,18 +22,18 @@ export interface StreamEvent {
   choices?: { text: string; finish_reason: string | null }[];
   expertgrid?: { digests?: string[] };
   error?: { message: string; type: string; param: string | null; code: string | null };
-  /** When it was read, on the clock of `performance.now()`. */
+  /** Time of arrival, on the clock of `performance.now()`. */
   at: number;
 }
 
 const ready = /ready in ([\d.]+) s: (.+?) at (http:\S+?:(\d+)), (\d+) of (\d+) shards connected/;
 
-/** `expertgrid up`; resolves at its ready line. */
+/** Starts `expertgrid up`. Resolves when it is ready. */
 export function startUp(model: string, flags: readonly string[] = []): Promise<Gateway> {
   return gatewayOf(startCli(['up', '--model', model, '--port', '0', '--log-level', 'warn', ...flags]));
 }
 
-/** `expertgrid gateway` over shards that run elsewhere. */
+/** Starts `expertgrid gateway` over shards that run elsewhere. Resolves when it is ready. */
 export function startGateway(
   model: string,
   shards: readonly string[],
@@ -43,7 +43,7 @@ export function startGateway(
   return gatewayOf(startCli(['gateway', ...own, ...flags]));
 }
 
-/** Waits for the ready line. */
+/** Waits until the process of a gateway is ready. */
 export async function gatewayOf(process: Running): Promise<Gateway> {
   const [, , model = '', url = '', port] = await process.says(ready);
   return { process, url, port: Number(port), model };
@@ -62,7 +62,7 @@ export function post(
   });
 }
 
-/** A whole answer; throws where it is an error. */
+/** Sends a request and returns the whole answer. Throws if the status is an error. */
 export async function complete(gateway: Gateway, body: Record<string, unknown>): Promise<Completion> {
   const response = await post(gateway, body);
   const text = await response.text();
@@ -70,7 +70,7 @@ export async function complete(gateway: Gateway, body: Record<string, unknown>):
   return JSON.parse(text) as Completion;
 }
 
-/** The events of a stream as they come; `[DONE]` is not among them, and `done` is told it. */
+/** Yields the events of a stream as they come, without `[DONE]`. Calls `done` at `[DONE]`. */
 export async function* stream(
   gateway: Gateway,
   body: Record<string, unknown>,
@@ -99,7 +99,7 @@ export async function readiness({ url }: Gateway): Promise<{
   return { status: response.status, missing };
 }
 
-/** Samples of a Prometheus page, by name with labels: `expertgrid_shard_rows_total{priority="bulk"}`. */
+/** Samples of /metrics by name with labels, such as `expertgrid_shard_rows_total{priority="bulk"}`. */
 export async function scrape(url: string): Promise<Map<string, number>> {
   const page = await (await fetch(`${url}/metrics`)).text();
   const samples = page.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
@@ -108,14 +108,14 @@ export async function scrape(url: string): Promise<Map<string, number>> {
   );
 }
 
-/** Sum of all samples of one name, whatever their labels. */
+/** Sum of all samples of a name, over all labels. */
 export function total(samples: ReadonlyMap<string, number>, name: string): number {
   let sum = 0;
   for (const [key, value] of samples) if (key === name || key.startsWith(`${name}{`)) sum += value;
   return sum;
 }
 
-/** A counter of the engine's, as /metrics gives it; throws where there is none of that name. */
+/** A counter of the engine in /metrics. Throws if there is no such counter. */
 export async function engineCounter({ url }: Gateway, name: string): Promise<number> {
   const value = (await scrape(url)).get(`expertgrid_engine_${name}_total`);
   if (value === undefined) throw new Error(`/metrics has no engine counter ${name}`);

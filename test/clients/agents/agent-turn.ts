@@ -1,4 +1,5 @@
-// What a coding agent's turn must have done: called the tool that the proxy forced, sent its result back, and met no refusal.
+// Runs a turn of a coding agent and checks it: the agent must call the tool that the proxy forces, send its result back,
+// and get no error.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
@@ -6,17 +7,20 @@ import { join } from 'node:path';
 import type { Setting } from '../client.ts';
 import { type Exchange, startForcingProxy } from '../forcing-proxy.ts';
 
-/** How each API writes a tool's result into a request. */
+/** Matches the result of a tool in a request of each API. */
 const RESULT = /"role": ?"tool"|"type": ?"(function_call_output|custom_tool_call_output|tool_result)"/;
 
 export interface AgentTurn {
-  /** The first of these that the agent offers is forced: tools that only read, because their arguments are random. */
+  /**
+   * The proxy forces the first of these tools that the agent offers. All must only read, because their arguments are
+   * random.
+   */
   tools: readonly string[];
-  /** Starts the agent, which calls `baseUrl` (without `/v1`), and waits for its end. */
+  /** Runs the agent to its end. It must call `baseUrl`, which has no `/v1`. */
   turn(baseUrl: string): Promise<unknown>;
 }
 
-/** Lets an agent take a turn through the proxy; says what it did. */
+/** Runs a turn of an agent through the proxy. Returns a text that says what the agent did. */
 export async function takeTurn({ baseUrl, record }: Setting, { tools, turn }: AgentTurn): Promise<string> {
   const proxy = await startForcingProxy({ target: baseUrl, tools });
   let failure: unknown;
@@ -38,7 +42,7 @@ export async function takeTurn({ baseUrl, record }: Setting, { tools, turn }: Ag
   return described(proxy.exchanges);
 }
 
-/** What the gateway said, and the request without the text that it is mostly made of. */
+/** The answer of the gateway, and the request without its long texts. */
 function refusal({ method, path, body, status, answer }: Exchange): string {
   const short = body.replace(/"((?:[^"\\]|\\.){60})(?:[^"\\]|\\.)*"/g, '"$1…"').slice(0, 3_000);
   return `${method} ${path} → ${status} ${answer.slice(0, 1_500)} ← ${short}`;

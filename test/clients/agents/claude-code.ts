@@ -1,4 +1,5 @@
-// Claude Code, without a terminal: a turn with a tool that only lists, and one that searches for tools which are added on the way.
+// Tries Claude Code without a terminal: a turn with a tool that lists, and a turn with a search for tools, which adds
+// tools during the turn.
 import assert from 'node:assert/strict';
 import { allOf, fileOf, type ModelName, runProgram, type Setting } from '../client.ts';
 import { takeTurn } from './agent-turn.ts';
@@ -7,10 +8,13 @@ export const name = 'Claude Code';
 export const packages = ['@anthropic-ai/claude-code'];
 export const models: readonly ModelName[] = ['long'];
 
-/** Its prompts have 20,000 tokens. */
+/** The prompts of Claude Code have 20,000 tokens. */
 export const timeoutMs = 600_000;
 
-/** Neither touches the machine, whatever its arguments: one lists agents, of which there are none, the other names tools. */
+/**
+ * Tools that change nothing on the machine, whatever their arguments: one lists agents, of which there are none, the
+ * other names tools.
+ */
 const tools = ['ListAgents', 'ToolSearch'];
 
 export function run(setting: Setting): Promise<string> {
@@ -23,7 +27,7 @@ async function turnWith(setting: Setting, tool: string): Promise<string> {
     turn: async (baseUrl) => {
       const args = ['-p', 'Which agents are there?', '--model', setting.model];
       const output = ['--output-format', 'stream-json', '--verbose', '--no-session-persistence'];
-      // Whatever asks for leave is refused: the arguments are random.
+      // Every tool that needs permission is refused, because arguments are random.
       const limits = ['--permission-mode', 'dontAsk', '--allowedTools', tool, '--strict-mcp-config'];
       const program = [fileOf('@anthropic-ai/claude-code', 'cli-wrapper.cjs'), ...args, ...output, ...limits];
       const env = {

@@ -1,4 +1,4 @@
-// Codex, without a terminal: a turn with a function of its own, and one with a function in a namespace.
+// Tries Codex without a terminal: a turn with a plain function, and a turn with a function in a namespace.
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,10 +9,13 @@ export const name = 'Codex';
 export const packages = ['@openai/codex'];
 export const models: readonly ModelName[] = ['long'];
 
-/** Its prompts have 10,000 tokens. */
+/** The prompts of Codex have 10,000 tokens. */
 export const timeoutMs = 300_000;
 
-/** Neither touches the machine: one tells the goal of the thread, the other ends an agent that is not there. */
+/**
+ * Tools that change nothing on the machine: one returns the goal of the thread, the other ends an agent that does not
+ * exist.
+ */
 const tools = ['get_goal', 'close_agent'];
 
 export function run(setting: Setting): Promise<string> {
@@ -35,7 +38,7 @@ async function turnWith(setting: Setting, tool: string): Promise<string> {
   return `${tool}: ${turn}`;
 }
 
-/** TOML takes JSON's strings. */
+/** A string in TOML, which accepts the syntax of JSON. */
 function config({ model, context }: Setting, baseUrl: string): string {
   return `
 model = ${JSON.stringify(model)}

@@ -1,4 +1,4 @@
-// Continue's command line, without a terminal, with its providers for OpenAI's and Anthropic's APIs.
+// Tries the command line of Continue without a terminal, with its providers for the APIs of OpenAI and Anthropic.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { allOf, fileOf, homeFolder, type ModelName, runProgram, type Setting } from '../client.ts';

@@ -1,4 +1,4 @@
-// opencode, without a terminal, over each of the three APIs. Its program is in the package of its platform.
+// Tries opencode without a terminal over each of the three APIs. Its program is in a package for this platform.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { allOf, fileOf, type ModelName, runProgram, type Setting, workFolder } from '../client.ts';
@@ -15,7 +15,7 @@ const program = fileOf(
   `bin/opencode${process.platform === 'win32' ? '.exe' : ''}`,
 );
 
-/** Packages that opencode brings with it. */
+/** Provider packages that opencode contains. */
 const providers = ['@ai-sdk/openai-compatible', '@ai-sdk/openai', '@ai-sdk/anthropic'];
 
 export function run(setting: Setting): Promise<string> {

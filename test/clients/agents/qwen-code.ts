@@ -1,4 +1,4 @@
-// Qwen Code, without a terminal, over each of the three APIs that it speaks.
+// Tries Qwen Code without a terminal over each of the three APIs that it supports.
 import { writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ export const name = 'Qwen Code';
 export const packages = ['@qwen-code/qwen-code'];
 export const models: readonly ModelName[] = ['long'];
 
-/** `--auth-type` → the variables of its environment. */
+/** `--auth-type` → environment variables. */
 const apis: Record<string, (baseUrl: string) => Record<string, string>> = {
   openai: (baseUrl) => ({ OPENAI_BASE_URL: `${baseUrl}/v1`, OPENAI_API_KEY: 'none' }),
   'openai-responses': (baseUrl) => ({ OPENAI_BASE_URL: `${baseUrl}/v1`, OPENAI_API_KEY: 'none' }),
@@ -23,7 +23,7 @@ export async function run(setting: Setting): Promise<string> {
     join(settings, 'settings.json'),
     JSON.stringify({
       privacy: { usageStatisticsEnabled: false },
-      // Otherwise it asks for 32,000 tokens of thinking of 32,000 in all, which Anthropic refuses too.
+      // Otherwise it requests 32,000 tokens of thinking and 32,000 tokens in all, which Anthropic's API refuses, too.
       model: { generationConfig: { reasoning: false } },
     }),
   );

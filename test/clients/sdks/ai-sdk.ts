@@ -1,4 +1,5 @@
-// Vercel's AI SDK with its three providers that speak our APIs: two turns with a tool, whole and streamed, and structured answers.
+// Tries Vercel's AI SDK with the three providers that support our APIs: two turns with a tool, whole and streamed, and
+// structured answers.
 import assert from 'node:assert/strict';
 import { createAnthropic } from '@ai-sdk/anthropic';
 import { createOpenAI } from '@ai-sdk/openai';
@@ -19,7 +20,7 @@ import { forecast, next, question, ROOM, weather, tool as weatherTool } from '..
 export const name = 'AI SDK';
 export const packages = ['ai', '@ai-sdk/openai', '@ai-sdk/anthropic', '@ai-sdk/openai-compatible'];
 
-/** Nothing is stored, so the provider must send items instead of references to them. */
+/** The gateway stores nothing, so the provider must send items and not references to them. */
 const providerOptions = { openai: { store: false } };
 
 interface Way {
@@ -61,7 +62,7 @@ export function run({ baseUrl, model, signal }: Setting): Promise<string> {
   ]);
 }
 
-/** Without `store: false` the second turn refers to items of the first: the error says what to do. */
+/** Without `store: false`, the second turn refers to items of the first. The error must say what to do. */
 async function storedTurn(language: LanguageModel, abortSignal: AbortSignal): Promise<string> {
   const asked = { model: language, maxOutputTokens: ROOM, maxRetries: 0, abortSignal };
   const messages: ModelMessage[] = [{ role: 'user', content: question }];

@@ -1,4 +1,5 @@
-// The official anthropic client: messages in two turns, streamed too, structured answers, counting, models, and its loop that runs tools.
+// Tries the official anthropic client: messages in two turns, streams, structured answers, token counts, models, and its
+// loop that runs tools.
 import assert from 'node:assert/strict';
 import Anthropic from '@anthropic-ai/sdk';
 import { betaZodOutputFormat, betaZodTool } from '@anthropic-ai/sdk/helpers/beta/zod';
@@ -23,7 +24,7 @@ export function run({ baseUrl, model, signal }: Setting): Promise<string> {
     };
     const tools = [betaZodTool({ ...weatherTool, inputSchema: weather, run })];
     const forced = { type: 'tool' as const, name: 'weather' };
-    // A forced tool is called in every request, so the loop is bounded.
+    // A forced tool is called in every request, so the number of iterations is limited.
     const beta = client.beta.messages.toolRunner(
       { ...asked, tools, tool_choice: forced, max_iterations: 2, stream },
       options,

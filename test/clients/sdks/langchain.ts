@@ -1,4 +1,4 @@
-// LangChain with OpenAI's and Anthropic's classes: a tool call and its result, a second turn, structured answers.
+// Tries LangChain's classes for OpenAI and Anthropic: a tool call and its result, a second turn, structured answers.
 import assert from 'node:assert/strict';
 import { ChatAnthropic } from '@langchain/anthropic';
 import { AIMessage, type BaseMessage, HumanMessage } from '@langchain/core/messages';
@@ -9,7 +9,10 @@ import { allOf, type Setting } from '../client.ts';
 import { forecast, next, question, ROOM, weather, tool as weatherTool } from '../weather.ts';
 
 export const name = 'LangChain';
-/** Of booleans alone: ChatAnthropic moves an enum into the description, where nothing holds it. */
+/**
+ * A schema of booleans only, because ChatAnthropic moves an enum into the description, where it does not constrain the
+ * answer.
+ */
 const sky = z.object({ sunny: z.boolean(), windy: z.boolean() });
 
 export const packages = ['@langchain/core', '@langchain/openai', '@langchain/anthropic'];

@@ -1,4 +1,4 @@
-// lm-evaluation-harness's own clients (Python): scores and texts, held to what the gateway itself says of them.
+// Tries the clients of lm-evaluation-harness (Python): compares their scores and texts with answers of the gateway.
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -6,7 +6,7 @@ import { LeftOut, type ModelName, runProgram, type Setting } from '../client.ts'
 
 export const name = 'lm-eval';
 export const packages = [];
-/** Its check needs a model that ends its turns by itself. */
+/** The check needs a model that ends its turns by itself. */
 export const models: readonly ModelName[] = ['nano'];
 
 export async function versions(): Promise<string[]> {
@@ -28,7 +28,7 @@ export async function run(setting: Setting): Promise<string> {
   return `as the gateway scores and writes: ${found.join(', ')}`;
 }
 
-/** The interpreter of the environment that `--python` names. */
+/** Path of the interpreter in the environment that `--python` names. */
 function python(): string | undefined {
   const folder = process.env.EXPERTGRID_TEST_PYTHON;
   if (folder === undefined) return undefined;

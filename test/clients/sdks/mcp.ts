@@ -1,4 +1,4 @@
-// The tools of an MCP server, offered as its official library lists them, called by the model and run by the server.
+// Tries tools of an MCP server: they are offered as the official library lists them, called by the model and run by the server.
 import assert from 'node:assert/strict';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
@@ -10,7 +10,7 @@ import { question, ROOM } from '../weather.ts';
 
 export const name = 'MCP tools';
 export const packages = ['@modelcontextprotocol/sdk', 'openai'];
-/** All tools together do not fit into nano's context. */
+/** `long`, because all tools together do not fit into the context of nano. */
 export const models: readonly ModelName[] = ['long'];
 
 const place = z.object({
@@ -21,7 +21,7 @@ const place = z.object({
     .optional(),
 });
 
-/** Arguments as servers declare them; closed enough for random weights to finish. */
+/** Arguments as servers declare them, but short enough for a model with random weights to complete. */
 const shapes: Record<string, z.ZodRawShape> = {
   nothing: {},
   nested: { place, units: z.enum(['metric', 'imperial']).default('metric') },

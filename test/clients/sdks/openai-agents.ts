@@ -1,4 +1,4 @@
-// OpenAI's agents library: two turns with a tool, whole and streamed, over chat and over responses.
+// Tries OpenAI's agents library: two turns with a tool, whole and streamed, over the chat API and the Responses API.
 import assert from 'node:assert/strict';
 import {
   Agent,
@@ -15,7 +15,7 @@ import { forecast, next, question, weather, tool as weatherTool } from '../weath
 
 export const name = 'OpenAI Agents';
 export const packages = ['@openai/agents', 'openai'];
-/** The library takes an answer that the context's end cuts for a failure, and nano's may be. */
+/** `long`, because the library fails if the end of the context cuts an answer, which can happen with nano. */
 export const models: readonly ModelName[] = ['long'];
 
 export function run(setting: Setting): Promise<string> {
@@ -40,7 +40,7 @@ async function twoTurns({ baseUrl, model, signal }: Setting, { useResponses, str
     name: 'Forecaster',
     instructions: 'Tell the weather.',
     model,
-    // Forced in the first request of each turn; the library then goes back to auto.
+    // The tool is forced in the first request of each turn. After that, the library uses auto.
     modelSettings: { toolChoice: 'required', parallelToolCalls: false },
     tools: [
       tool({

@@ -1,4 +1,4 @@
-// The official openai client: completions, chat, responses, parsed answers, and its loop that runs tools.
+// Tries the official openai client: completions, chats, responses, parsed answers, and its loop that runs tools.
 import assert from 'node:assert/strict';
 import OpenAI from 'openai';
 import { zodFunction, zodResponseFormat } from 'openai/helpers/zod';
@@ -29,7 +29,7 @@ export async function run({ baseUrl, model, signal }: Setting): Promise<string> 
   const chat = await client.chat.completions.create({ model, messages, max_tokens: 8 }, options);
   const [choice] = chat.choices;
   assert.ok(choice);
-  // Second turn: the answer goes back as it came.
+  // The second turn sends the first answer back unchanged.
   const second = [...messages, choice.message, { role: 'user' as const, content: 'And in Rome?' }];
   await client.chat.completions.create({ model, messages: second, max_tokens: 8 }, options);
 

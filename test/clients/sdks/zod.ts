@@ -1,4 +1,4 @@
-// zod 4 schemas as the schema of an answer: each answer must pass the schema itself, over the three APIs' structured answers.
+// Tries zod 4 schemas as schemas of structured answers over the three APIs. Each answer must pass its zod schema.
 import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
 import { z } from 'zod';
@@ -7,7 +7,7 @@ import { question, ROOM } from '../weather.ts';
 
 export const name = 'zod schemas';
 export const packages = ['zod', 'openai', '@anthropic-ai/sdk'];
-/** Its random strings end soon. */
+/** `long`, because its random strings end soon. */
 export const models: readonly ModelName[] = ['long'];
 
 const day = z.enum(['Monday', 'Tuesday']);
@@ -20,7 +20,7 @@ const tree: z.ZodType<Tree> = z.lazy(() =>
   z.object({ leaf: z.boolean(), children: z.array(tree).max(2).optional() }),
 );
 
-/** Types of a field, of those that JSON can hold. */
+/** Schemas of fields whose values JSON can express. */
 const types: Record<string, z.ZodType> = {
   string: z.string().max(20),
   'string.min.max': z.string().min(2).max(9),
@@ -104,7 +104,7 @@ export async function run({ baseUrl, model, signal }: Setting): Promise<string> 
   const messages = [{ role: 'user' as const, content: question }];
   const max = 4 * ROOM;
 
-  /** API → the text of an answer that is held to the schema; undefined if it was cut. */
+  /** API → function that returns the text of an answer with this schema. Undefined if the answer was cut off. */
   const apis: Record<string, (schema: Record<string, unknown>) => Promise<string | undefined>> = {
     chat: async (schema) => {
       const format = { type: 'json_schema' as const, json_schema: { name: 'answer', schema, strict: true } };

@@ -1,4 +1,4 @@
-// The official openai client in a web page of another origin, in a real Chromium, with a key: what CORS must let through.
+// The official openai client with an API key in a web page of another origin, in Chromium. CORS must allow its requests.
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
@@ -12,7 +12,10 @@ import { type Gateway, startUp } from '../gateway.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 
-/** A site of one empty page, and the openai package as modules below /openai; its one file for Node alone is empty. */
+/**
+ * A site with an empty page and the modules of the openai package below /openai. The one module that only Node can run is
+ * empty.
+ */
 async function startSite(): Promise<{ server: Server; port: number }> {
   const server = createServer(async (request, response) => {
     const [, file, kind] = /^\/openai\/([\w/.-]+\.(m?js))$/.exec(request.url ?? '') ?? [];
@@ -55,7 +58,7 @@ describe('the openai client in a browser', () => {
     site.server.close();
   });
 
-  /** Runs the body of an async function in the page, with `client` and the package's exports in reach. */
+  /** Runs the body of an async function in the page. It can use `client` and the exports of the package. */
   function inPage<T>(
     body: string,
     { key = keys.alice, on = page }: { key?: string; on?: Page } = {},
@@ -75,7 +78,7 @@ describe('the openai client in a browser', () => {
     })()`);
   }
 
-  it('chats, whole and streamed', async () => {
+  it('gets chats, whole and streamed', async () => {
     const { whole, text, pieces } = await inPage<{ whole: string; text: string; pieces: number }>(`
       const whole = (await client.chat.completions.create(chat)).choices[0].message.content;
       let text = '', pieces = 0;
@@ -88,7 +91,7 @@ describe('the openai client in a browser', () => {
     expect(pieces).toBeGreaterThan(2);
   });
 
-  it('sees the headers that clients read', async () => {
+  it('can read the headers that clients need', async () => {
     const headers = await inPage<Record<string, string | null>>(`
       const { response } = await client.chat.completions.create(chat).withResponse();
       const names = ['x-request-id', 'x-ratelimit-remaining-requests', 'x-expertgrid-seed', 'openai-processing-ms'];
@@ -96,7 +99,7 @@ describe('the openai client in a browser', () => {
     for (const value of Object.values(headers)) expect(value).toMatch(/^\w+$/);
   });
 
-  it('gets the errors as they are, of a wrong key too', async () => {
+  it('throws the errors of the API, also for a wrong key', async () => {
     expect(await inPage(`return failure(client.models.list());`, { key: 'eg-wrong' })).toEqual([
       'AuthenticationError',
       401,
@@ -109,7 +112,7 @@ describe('the openai client in a browser', () => {
     ]);
   });
 
-  it('stops the work when it leaves a stream', async () => {
+  it('stops the generation when it leaves a stream', async () => {
     const running = async () => {
       const headers = { authorization: `Bearer ${keys.root}` };
       const text = await (await fetch(`${up.url}/metrics`, { headers })).text();
@@ -125,7 +128,7 @@ describe('the openai client in a browser', () => {
     await eventually(async () => (await running()) === 0, 2_000);
   });
 
-  it('is kept out where the page is of an origin that is not allowed', async () => {
+  it('cannot connect from a page whose origin is not allowed', async () => {
     const other = await browser.newPage();
     await other.open(`http://localhost:${site.port}/`);
     expect(await inPage(`return failure(client.models.list());`, { on: other })).toEqual([

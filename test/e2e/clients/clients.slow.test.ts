@@ -1,5 +1,5 @@
-// The same clients all at once, hundreds of calls of every kind, some of them left in the middle: each answer is as published and
-// of its schema, and nothing runs when all are gone.
+// Hundreds of calls of every kind and client at once, some of which are left in the middle. Each answer must be as
+// published and match its schema, and nothing may run afterwards.
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { ChatOpenAI } from '@langchain/openai';
 import { generateText, Output, streamText, tool } from 'ai';
@@ -18,7 +18,7 @@ beforeAll(async () => {
   nano = await startNano();
 });
 
-/** Kinds of calls; each gives what must be of the schema, or nothing. */
+/** Kinds of calls. Each returns the value that must match the schema, or undefined. */
 function callsOf({ baseURL, fetch }: Nano): ((seed: number) => Promise<unknown>)[] {
   const openai = new OpenAI({ baseURL, apiKey: 'none', maxRetries: 0, fetch });
   const messages = [{ role: 'user' as const, content: question }];
@@ -100,7 +100,7 @@ function callsOf({ baseURL, fetch }: Nano): ((seed: number) => Promise<unknown>)
   ];
 }
 
-it('hundreds of calls at once are answered as one is', async () => {
+it('hundreds of calls at once get the answers that single calls get', async () => {
   const kinds = callsOf(nano);
   const random = uniform(11);
   const open = Array.from({ length: CALLS }, (_, seed) => ({

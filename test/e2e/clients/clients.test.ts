@@ -1,5 +1,5 @@
-// What people call the API with, each against one running `up` on nano; every answer and stream is held to what OpenAI
-// publishes (published.ts).
+// Widely used clients against a running `up` on nano. Every answer and every stream is checked against OpenAI's published
+// API (published.ts).
 import { beforeAll } from 'vitest';
 import { nano as embedded } from '../../support/models/nano.ts';
 import { langchainSuite } from './langchain.cases.ts';

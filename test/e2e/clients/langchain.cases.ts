@@ -1,4 +1,5 @@
-// LangChain's ChatOpenAI against a running `up` on nano: plain, streamed, with tools, structured, aborted, erroring.
+// Tests LangChain's ChatOpenAI against a running `up` on nano: plain and streamed chats, tools, structured answers,
+// aborts, errors.
 import { type AIMessageChunk, HumanMessage, ToolMessage } from '@langchain/core/messages';
 import { tool } from '@langchain/core/tools';
 import { ChatOpenAI } from '@langchain/openai';
@@ -6,7 +7,7 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { busy, type Nano, requireStopped } from './nano.ts';
 import { LONG, question, ROOM, weather } from './weather.ts';
 
-/** `given`: the running `up`, once it has started. */
+/** `given` returns the running `up` once it has started. */
 export function langchainSuite(given: () => Nano): void {
   describe('LangChain’s ChatOpenAI', () => {
     let nano: Nano;
@@ -18,7 +19,7 @@ export function langchainSuite(given: () => Nano): void {
     interface Options {
       maxTokens?: number;
       model?: string;
-      /** Fields that LangChain has no name for. */
+      /** Fields that LangChain does not define. */
       more?: Record<string, unknown>;
     }
 
@@ -37,7 +38,7 @@ export function langchainSuite(given: () => Nano): void {
     });
 
     describe('plain and streamed', () => {
-      it('are the same text, with the same usage', async () => {
+      it('chats have the same text and usage', async () => {
         const whole = await chat().invoke(question);
         expect(whole.response_metadata).toMatchObject({ model_name: 'nano' });
         expect(['stop', 'length']).toContain(whole.response_metadata.finish_reason);
@@ -50,14 +51,14 @@ export function langchainSuite(given: () => Nano): void {
         });
       });
 
-      it('several prompts in a batch', async () => {
+      it('answers several prompts in a batch', async () => {
         const answers = await chat().batch([question, 'Good morning.'], { maxConcurrency: 2 });
         expect(answers.map(({ content }) => typeof content)).toEqual(['string', 'string']);
       });
     });
 
     describe('tools', () => {
-      it('one that is asked for by name is called, run, and its result sent back', async () => {
+      it('calls the tool that tool_choice names, runs it and sends its result back', async () => {
         const forced = chat({ maxTokens: ROOM }).bindTools([weatherTool], { tool_choice: 'weather' });
         const first = await forced.invoke([new HumanMessage(question)]);
         expect(first.response_metadata.finish_reason).toBe('tool_calls');
@@ -77,7 +78,7 @@ export function langchainSuite(given: () => Nano): void {
         expect(second.tool_calls).toHaveLength(1);
       });
 
-      it('a streamed call is put together', async () => {
+      it('joins the parts of a streamed call', async () => {
         const bound = chat({ maxTokens: ROOM }).bindTools([weatherTool], {
           tool_choice: 'required',
           parallel_tool_calls: false,
@@ -109,7 +110,7 @@ export function langchainSuite(given: () => Nano): void {
     describe('aborted', () => {
       const endless = () => chat({ maxTokens: LONG, more: { ignore_eos: true } });
 
-      it('a stream that is left stops the work', async () => {
+      it('a stream that is left stops the generation', async () => {
         await requireStopped(nano, async () => {
           const leave = new AbortController();
           let chunks = 0;
@@ -122,7 +123,7 @@ export function langchainSuite(given: () => Nano): void {
         });
       });
 
-      it('a whole answer that is not waited for stops the work', async () => {
+      it('an aborted request for a whole answer stops the generation', async () => {
         await requireStopped(nano, async () => {
           const leave = new AbortController();
           const answer = endless()

@@ -1,19 +1,18 @@
-// A running `up` on nano for a file of tests, and a fetch for its clients that reads along: whatever goes through it is held
-// to what OpenAI publishes. Knows no client.
+// Runs `up` on nano for a test file, and makes a fetch for clients that checks every answer against OpenAI's published API.
 import { expect } from 'vitest';
 import { eventually } from '../../support/process.ts';
 import { engineCounter, type Gateway, scrape, startUp } from '../gateway.ts';
 import { type Asked, answerFaults, askedOf, responseStreamFaults, streamFaults } from './published.ts';
 
 export interface Nano extends Gateway {
-  /** Where clients call. */
+  /** Base URL for clients. */
   baseURL: string;
   fetch: typeof globalThis.fetch;
-  /** Fails where anything that was read since the last time is not as published, or where nobody called. */
+  /** Fails if an answer since the last call of this function is not as published, or if there was none. */
   requirePublished(): void;
 }
 
-/** Two shards, each in its own process. Ended after the file. `model` is served under the name `nano`. */
+/** Starts `up` with two shard processes, which end after the test file. `model` is served under the name `nano`. */
 export async function startNano(model = 'nano'): Promise<Nano> {
   const gateway = await startUp(model, ['--shards', '2']);
   let faults: string[] = [];
@@ -45,7 +44,7 @@ export async function startNano(model = 'nano'): Promise<Nano> {
   };
 }
 
-/** Hands bytes on as they are; a stream that its reader leaves is not judged. */
+/** Passes bytes on unchanged. A stream that its reader leaves is not checked. */
 function readAlong(asked: Asked, tell: (faults: string[]) => void): TransformStream<Uint8Array, Uint8Array> {
   const decoder = new TextDecoder();
   let text = '';
@@ -64,12 +63,12 @@ function readAlong(asked: Asked, tell: (faults: string[]) => void): TransformStr
   });
 }
 
-/** Resolves once the engine computes something. */
+/** Resolves when the engine runs a request. */
 export async function busy({ url }: Gateway): Promise<void> {
   await eventually(async () => ((await scrape(url)).get('expertgrid_sequences_running') ?? 0) > 0);
 }
 
-/** Nothing runs or waits any more, within a second; a machine that is busy with other tests is given another. */
+/** Checks that nothing runs or waits after a second, or after another second if the machine is busy. */
 export async function requireIdle({ url }: Gateway): Promise<void> {
   await eventually(async () => {
     const samples = await scrape(url);
@@ -77,7 +76,7 @@ export async function requireIdle({ url }: Gateway): Promise<void> {
   }, 2_000);
 }
 
-/** Runs a call that its caller leaves: nothing runs after it, and it was the leaving that ended it. */
+/** Runs a call that its client leaves. Checks that nothing runs afterwards and that the request was cancelled. */
 export async function requireStopped(nano: Gateway, leave: () => Promise<void>): Promise<void> {
   const before = await engineCounter(nano, 'aborted_sequences');
   await leave();

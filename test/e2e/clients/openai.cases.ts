@@ -1,11 +1,12 @@
-// The official openai client against a running `up` on nano: plain, streamed, with tools, structured, aborted, erroring.
+// Tests the official openai client against a running `up` on nano: plain and streamed answers, tools, structured answers,
+// aborts, errors.
 import OpenAI, { APIUserAbortError, BadRequestError, NotFoundError } from 'openai';
 import { zodFunction, zodResponseFormat } from 'openai/helpers/zod';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { busy, type Nano, requireStopped } from './nano.ts';
 import { LONG, question, ROOM, weather } from './weather.ts';
 
-/** `given`: the running `up`, once it has started. */
+/** `given` returns the running `up` once it has started. */
 export function openaiSuite(given: () => Nano): void {
   describe('the openai client', () => {
     let nano: Nano;
@@ -28,7 +29,7 @@ export function openaiSuite(given: () => Nano): void {
     };
 
     describe('plain and streamed', () => {
-      it('choices of a chat are the same whole and streamed, differ from one another, and tell log-probabilities where asked', async () => {
+      it('choices of a chat are the same whole and streamed, differ from each other, and have log-probabilities if requested', async () => {
         const asked = { ...chat, n: 3, logprobs: true, top_logprobs: 2 };
         const whole = await client.chat.completions.create(asked);
         const texts = whole.choices.map(({ message }) => message.content);
@@ -78,14 +79,14 @@ export function openaiSuite(given: () => Nano): void {
       });
     });
 
-    it('what is served is listed', async () => {
+    it('lists the served model', async () => {
       const [model] = (await client.models.list()).data;
       expect(model).toEqual(await client.models.retrieve('nano'));
       expect(model?.id).toBe('nano');
     });
 
     describe('tools', () => {
-      it('a call that is asked for by name comes, with arguments of its schema', async () => {
+      it('calls the tool that tool_choice names, with arguments that match its schema', async () => {
         const { choices } = await client.chat.completions.parse(calling);
         expect(choices[0]?.finish_reason).toBe('tool_calls');
         const calls = (choices[0]?.message.tool_calls ?? []).map((call) => {
@@ -96,7 +97,7 @@ export function openaiSuite(given: () => Nano): void {
         expect(weather.safeParse(calls[0]?.parsed_arguments).success).toBe(true);
       });
 
-      it('a streamed call is put together by the client', async () => {
+      it('the client joins the parts of a streamed call', async () => {
         const begun: unknown[] = [];
         const stream = client.chat.completions
           .stream({
@@ -114,7 +115,7 @@ export function openaiSuite(given: () => Nano): void {
         expect(begun).toEqual([['weather', true]]);
       });
 
-      it('runs in several steps, each result sent back', async () => {
+      it('calls tools in several turns and sends each result back', async () => {
         const asked: string[] = [];
         const runner = client.chat.completions.runTools(
           {
@@ -143,7 +144,7 @@ export function openaiSuite(given: () => Nano): void {
     });
 
     describe('structured', () => {
-      it('an answer is of its schema, whole and streamed, in every choice', async () => {
+      it('every choice matches the schema, whole and streamed', async () => {
         const { choices } = await client.chat.completions.parse({ ...structured, n: 3 });
         for (const { finish_reason, message } of choices) {
           expect(finish_reason).toBe('stop');
@@ -154,12 +155,12 @@ export function openaiSuite(given: () => Nano): void {
         expect(streamed.choices[0]?.message.parsed).toEqual(choices[0]?.message.parsed);
       });
 
-      it('an answer that is cut off is told as such', async () => {
+      it('an answer that max_tokens cuts off makes the client throw', async () => {
         const cut = client.chat.completions.parse({ ...structured, max_completion_tokens: 3 });
         await expect(cut).rejects.toMatchObject({ message: expect.stringContaining('length limit') });
       });
 
-      it('any object, where no schema is given', async () => {
+      it('json_object without a schema gives any object', async () => {
         const { choices } = await client.chat.completions.create({
           ...chat,
           response_format: { type: 'json_object' },
@@ -173,7 +174,7 @@ export function openaiSuite(given: () => Nano): void {
     });
 
     describe('aborted', () => {
-      it('a stream that is left stops the work', async () => {
+      it('a stream that is left stops the generation', async () => {
         await requireStopped(nano, async () => {
           const stream = await client.chat.completions.create({
             ...chat,
@@ -186,7 +187,7 @@ export function openaiSuite(given: () => Nano): void {
         });
       });
 
-      it('a whole answer that is not waited for stops the work', async () => {
+      it('an aborted request for a whole answer stops the generation', async () => {
         await requireStopped(nano, async () => {
           const leave = new AbortController();
           const asked = { model: 'nano', prompt: 'The sea', max_tokens: LONG, ...{ ignore_eos: true } };
@@ -203,7 +204,7 @@ export function openaiSuite(given: () => Nano): void {
     describe('erroring', () => {
       const failed = (call: Promise<unknown>) => call.then(() => undefined).catch((error: unknown) => error);
 
-      it('an unknown model is not found', async () => {
+      it('answers 404 to an unknown model', async () => {
         const error = await failed(client.chat.completions.create({ ...chat, model: 'gpt-4' }));
         expect(error).toBeInstanceOf(NotFoundError);
         const told = { status: 404, code: 'model_not_found', param: 'model', type: 'invalid_request_error' };
@@ -233,7 +234,7 @@ export function openaiSuite(given: () => Nano): void {
         }
       });
 
-      it('a schema with a keyword that cannot be kept is a bad request that names the keyword', async () => {
+      it('answers 400 naming the keyword if a schema has an unsupported keyword', async () => {
         const schema = { type: 'object', properties: { a: { unevaluatedItems: false } }, required: ['a'] };
         const error = await failed(
           client.chat.completions.create({

@@ -1,4 +1,4 @@
-// The checks that the tests of clients rest on find what they are for.
+// Tests the checks of published.ts, on which the tests of clients rely.
 import { expect, test } from 'vitest';
 import { answerFaults, askedOf, streamFaults } from './published.ts';
 
@@ -30,14 +30,14 @@ const counted = (value: object) => ({ ...value, usage: null });
 test.each<[string, object[], object, RegExp | undefined]>([
   ['a stream as published', [begin, word, finish], {}, undefined],
   [
-    'one with its usage',
+    'a stream with requested usage',
     [...[begin, word, finish].map(counted), usage],
     { stream_options: { include_usage: true } },
     undefined,
   ],
-  ['one with calls', [begin, first(0), call(0, {}), first(1), call(1, {}), finish], {}, undefined],
+  ['a stream with calls', [begin, first(0), call(0, {}), first(1), call(1, {}), finish], {}, undefined],
   ['two finish reasons', [begin, finish, finish], {}, /goes on after its finish reason/],
-  ['none', [begin, word], {}, /no finish reason/],
+  ['no finish reason', [begin, word], {}, /no finish reason/],
   ['no role', [word, finish], {}, /role not at first/],
   ['a role twice', [begin, begin, finish], {}, /role again/],
   ['arguments of a call that has not begun', [begin, call(0, {}), finish], {}, /call 0 after 0 calls/],
@@ -47,20 +47,25 @@ test.each<[string, object[], object, RegExp | undefined]>([
     {},
     /call 0 after 2 calls/,
   ],
-  ['usage unasked', [begin, finish, usage], {}, /usage unasked/],
-  ['usage missing', [begin, finish], { stream_options: { include_usage: true } }, /not that of the usage/],
+  ['usage that was not requested', [begin, finish, usage], {}, /usage unasked/],
+  ['missing usage', [begin, finish], { stream_options: { include_usage: true } }, /not that of the usage/],
   ['too few choices', [begin, finish], { n: 2 }, /choices 0 where 0,1/],
-  ['log-probabilities unasked', [begin, chunk({ content: 'Hi' }, told), finish], {}, /unasked/],
-  ['another id', [begin, { ...word, id: 'chatcmpl-2' }, finish], {}, /differently/],
+  [
+    'log-probabilities that were not requested',
+    [begin, chunk({ content: 'Hi' }, told), finish],
+    {},
+    /unasked/,
+  ],
+  ['a chunk with another id', [begin, { ...word, id: 'chatcmpl-2' }, finish], {}, /differently/],
   ['an unknown key', [begin, { ...word, extra: 1 }, finish], {}, /extra/],
-  ['something else', [{ hello: 1 }], {}, /not known/],
+  ['an unknown event', [{ hello: 1 }], {}, /not known/],
 ])('%s', (_, values, asked, fault) => {
   const faults = streamFaults(values, { done: true, asked: askedOf(JSON.stringify(asked)) });
   if (fault === undefined) expect(faults).toEqual([]);
   else expect(faults.join('\n')).toMatch(fault);
 });
 
-test('a stream is done unless it failed', () => {
+test('a stream must end with [DONE] unless it failed', () => {
   const asked = askedOf('{}');
   expect(streamFaults([begin, finish], { done: false, asked })).toEqual(['the stream ends without [DONE]']);
   const error = { error: { message: 'gone', type: 'server_error', param: null, code: null } };
@@ -68,7 +73,7 @@ test('a stream is done unless it failed', () => {
   expect(streamFaults([begin, error], { done: true, asked })).toEqual(['[DONE] stands behind an error']);
 });
 
-test('a whole answer has the choices and the log-probabilities that were asked for', () => {
+test('a whole answer must have the requested choices and log-probabilities', () => {
   const { choices: _, ...rest } = usage;
   const message = { role: 'assistant', content: 'Hi', refusal: null };
   const choice = { index: 0, message, logprobs: null, finish_reason: 'stop' };

@@ -1,12 +1,12 @@
-// What OpenAI publishes of an answer beside its shape: how many choices, what is told of them only when asked, in which
-// order a stream's values come. Pure; knows no client.
+// Checks answers against the parts of OpenAI's published API that schemas do not express: the number of choices, fields
+// that are present only if requested, and the order of events in a stream. Pure.
 
 import { z } from 'zod';
 import { errorText } from '../../../base/error-text.ts';
 import { requireShape } from '../../gateway/api/clients/openai-shapes.ts';
 import { event } from '../../gateway/api/responses/shapes.ts';
 
-/** Of a request, what decides how its answer must look. */
+/** Fields of a request that decide what its answer must contain. */
 const askedShape = z.looseObject({
   n: z.number().nullish(),
   prompt: z.union([z.string(), z.array(z.unknown())]).nullish(),
@@ -41,7 +41,7 @@ export function askedOf(body: unknown): Asked {
   return askedShape.parse(typeof body === 'string' ? JSON.parse(body) : {});
 }
 
-/** What is wrong with a whole answer, or an error. */
+/** Faults of a whole answer or of an error. */
 export function answerFaults(body: object, asked: Asked): string[] {
   const unshaped = shapeFaults(body, false);
   if (unshaped.length > 0 || !('choices' in body)) return unshaped;
@@ -55,7 +55,7 @@ export function answerFaults(body: object, asked: Asked): string[] {
   ];
 }
 
-/** What is wrong with the values of a stream that came to its end. */
+/** Faults of the values of a complete stream. */
 export function streamFaults(values: readonly object[], { done, asked }: StreamEnd): string[] {
   const unshaped = values.flatMap((value) => shapeFaults(value, true));
   if (unshaped.length > 0) return unshaped;
@@ -74,12 +74,12 @@ export function streamFaults(values: readonly object[], { done, asked }: StreamE
 }
 
 export interface StreamEnd {
-  /** `[DONE]` came. */
+  /** Whether `[DONE]` came. */
   done: boolean;
   asked: Asked;
 }
 
-/** What is wrong with the events of a response's stream that came to its end: their shapes, numbers, and which is the last. */
+/** Faults of the events of a complete stream of /v1/responses: their shapes, their numbers, and the last event. */
 export function responseStreamFaults(events: readonly object[]): string[] {
   const faults = events.flatMap((one, i) => {
     const parsed = event.safeParse(one);
@@ -108,7 +108,7 @@ function shapeFaults(value: object, chunk: boolean): string[] {
   }
 }
 
-/** Choices are numbered from 0: `n` of each prompt. */
+/** Choices must be numbered from 0, with `n` choices for each prompt. */
 function numberFaults(indexes: readonly number[], { n, prompt }: Asked): string[] {
   const prompts = Array.isArray(prompt) && typeof prompt[0] !== 'number' ? prompt.length : 1;
   const expected = Array.from({ length: prompts * (n ?? 1) }, (_, i) => i);
@@ -129,7 +129,7 @@ interface OpenChoice {
   calls: number;
 }
 
-/** In a stream the chunks without a token tell no log-probabilities. */
+/** In a stream, chunks without a token have no log-probabilities. */
 function pieceFaults(choice: Choice, open: Map<number, OpenChoice>, asked: Asked): string[] {
   const { index, delta, finish_reason, logprobs } = choice;
   const faults: string[] = [];
@@ -161,7 +161,7 @@ function headFaults(chunks: readonly Chunk[]): string[] {
     : [`chunks of one stream name themselves differently: ${[...heads].join('; ')}`];
 }
 
-/** Asked for, it is null in each chunk but a last one without choices. */
+/** If usage is requested, it is null in each chunk but a last chunk without choices. */
 function usageFaults(chunks: readonly Chunk[], { stream_options }: Asked): string[] {
   const asked = stream_options?.include_usage === true;
   const last = asked ? chunks.at(-1) : undefined;

@@ -1,12 +1,12 @@
-// The Responses endpoint by the official openai client against a running `up` on nano: plain, streamed, with tools, structured,
-// aborted, erroring.
+// Tests the Responses API with the official openai client against a running `up` on nano: plain and streamed answers,
+// tools, structured answers, aborts, errors.
 import OpenAI, { BadRequestError, NotFoundError } from 'openai';
 import { zodResponsesFunction, zodTextFormat } from 'openai/helpers/zod';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Nano, requireStopped } from './nano.ts';
 import { LONG, question, ROOM, weather } from './weather.ts';
 
-/** `given`: the running `up`, once it has started. */
+/** `given` returns the running `up` once it has started. */
 export function responsesSuite(given: () => Nano): void {
   describe('the openai client’s responses', () => {
     let nano: Nano;
@@ -37,7 +37,7 @@ export function responsesSuite(given: () => Nano): void {
       expect(last.usage?.output_tokens).toBe(whole.usage?.output_tokens);
     });
 
-    it('call a tool, whole and streamed, and take its result', async () => {
+    it('call a tool, whole and streamed, and accept its result', async () => {
       const calling = {
         ...{ ...asked, max_output_tokens: ROOM, tools: [tool] },
         tool_choice: { type: 'function' as const, name: 'weather' },
@@ -60,7 +60,7 @@ export function responsesSuite(given: () => Nano): void {
       expect(next.usage?.output_tokens).toBeGreaterThan(0);
     });
 
-    it('are of a schema, whole and streamed', async () => {
+    it('match a schema, whole and streamed', async () => {
       const text = { format: zodTextFormat(weather, 'weather') };
       const structured = { ...asked, text, max_output_tokens: ROOM };
       const whole = await client.responses.parse(structured);
@@ -70,7 +70,7 @@ export function responsesSuite(given: () => Nano): void {
       expect(last.output_parsed).toEqual(whole.output_parsed);
     });
 
-    it('stop the work when their stream is left', async () => {
+    it('stop the generation when their stream is left', async () => {
       await requireStopped(nano, async () => {
         const endless = { max_output_tokens: LONG, stream: true as const, ...{ ignore_eos: true } };
         const stream = await client.responses.create({ ...asked, ...endless });
@@ -79,7 +79,7 @@ export function responsesSuite(given: () => Nano): void {
       });
     });
 
-    it('throw the client’s errors', async () => {
+    it('make the client throw its typed errors', async () => {
       const thrown = (call: Promise<unknown>) => call.then(() => undefined).catch((error: unknown) => error);
       for (const stream of [false, true]) {
         const hot = await thrown(client.responses.create({ ...asked, temperature: 9, stream }));

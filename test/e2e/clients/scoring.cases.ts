@@ -1,5 +1,5 @@
-// Scoring as evaluation harnesses do it, by the openai client: log-probabilities of given texts, against the float64 reference
-// and against one another.
+// Tests scoring as evaluation harnesses do it, with the openai client: compares log-probabilities of given texts with the
+// float64 reference and with each other.
 import OpenAI from 'openai';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openBundle } from '../../../model/bundle/bundle.ts';
@@ -9,7 +9,7 @@ import type { Nano } from './nano.ts';
 
 const text = 'It is a truth universally acknowledged, that a single man must be in want of a wife.';
 
-/** Gives the reference's log-probability of each id but the first, given those before it. */
+/** Log-probability by the reference of each id but the first, given the ids before it. */
 async function openReference(dir: string): Promise<(ids: readonly number[]) => number[]> {
   const bundle = await openBundle(dir);
   const { config, bits } = bundle;
@@ -27,7 +27,7 @@ function logprobsOf(ids: readonly number[], { logits }: ForwardResult): number[]
   });
 }
 
-/** A turn that the model ends by itself: the prompt's ids and those of the answer, without the stop id. */
+/** A turn that the model ends by itself: ids of the prompt and of the answer, without the stop id. */
 async function endedTurn(url: string): Promise<{ context: number[]; continuation: number[] }> {
   const body = { model: 'nano', messages: [{ role: 'user', content: 'Good morning.' }] };
   const asked = { ...body, max_tokens: 100, temperature: 0, return_token_ids: true };
@@ -46,15 +46,15 @@ async function endedTurn(url: string): Promise<{ context: number[]; continuation
 }
 
 export interface ScoringOptions {
-  /** The bundle that it serves. */
+  /** Directory of the served bundle. */
   dir: string;
-  /** How far from the reference's a log-probability may be; below 16 bits an activation may round the other way. */
+  /** Largest allowed error of a log-probability. Below 16 bits, an activation may round the other way than in the reference. */
   each: number;
-  /** And those of an answer together. */
+  /** Largest allowed error of the sum over an answer. */
   sum: number;
 }
 
-/** `given`: the running `up`, once it has started. */
+/** `given` returns the running `up` once it has started. */
 export function scoringSuite(name: string, given: () => Nano, within: ScoringOptions): void {
   describe(`scoring by ${name}`, () => {
     let referenceLogprobs: (ids: readonly number[]) => number[];
@@ -75,7 +75,7 @@ export function scoringSuite(name: string, given: () => Nano, within: ScoringOpt
     });
     afterEach(() => nano.requirePublished());
 
-    /** Of each prompt, without the first token's, which has none. */
+    /** Log-probabilities of each prompt without its first token, which has none. */
     async function scored(
       prompts: number[][] | string[],
       more: { max_tokens?: number } = {},
@@ -90,7 +90,7 @@ export function scoringSuite(name: string, given: () => Nano, within: ScoringOpt
     }
     const sum = (logprobs: readonly number[]) => logprobs.reduce((total, one) => total + one, 0);
 
-    it('log-probabilities of a text are those of the reference, as text and as ids', async () => {
+    it('log-probabilities of a text equal those of the reference, sent as text or as ids', async () => {
       const expected = referenceLogprobs(ids);
       const [byIds = []] = await scored([ids]);
       expect(await scored([text])).toEqual([byIds]);
@@ -100,11 +100,11 @@ export function scoringSuite(name: string, given: () => Nano, within: ScoringOpt
       ).toBeLessThan(within.each);
     });
 
-    it('a text is as likely as its beginning times the rest behind it, wherever it is cut', async () => {
+    it('the log-probability of a text is the sum of its prefix and its continuation, wherever it is cut', async () => {
       const cuts = [2, 3, Math.floor(ids.length / 2), ids.length - 1];
       const [whole = []] = await scored([ids]);
       const beginnings = await scored(cuts.map((cut) => ids.slice(0, cut)));
-      // As harnesses ask: a token is generated behind, and counts for nothing.
+      // As harnesses do, this also generates one token, which is ignored.
       const [asked = []] = await scored([ids], { max_tokens: 1 });
       expect(asked.slice(0, whole.length)).toEqual(whole);
       for (const [i, cut] of cuts.entries()) {
@@ -113,7 +113,7 @@ export function scoringSuite(name: string, given: () => Nano, within: ScoringOpt
       }
     });
 
-    it('a continuation after which the model stops has all its tokens, and the stop id behind them', async () => {
+    it('a continuation after which the model stops has all its tokens and then the stop id', async () => {
       const { context, continuation } = await endedTurn(nano.url);
       const prompt = [...context, ...continuation];
       const fields = { model: 'nano', prompt, echo: true, logprobs: 1, max_tokens: 1, temperature: 0 };
@@ -124,13 +124,13 @@ export function scoringSuite(name: string, given: () => Nano, within: ScoringOpt
       for (const each of [tokens, token_logprobs, top_logprobs, text_offset]) {
         expect(each?.length).toBe(prompt.length + 1);
       }
-      // lm-evaluation-harness takes what lies between the context and the last entry.
+      // lm-evaluation-harness uses the entries between the context and the last entry.
       const harness = sum(token_logprobs?.slice(context.length, -1) ?? []);
       const expected = referenceLogprobs(prompt);
       expect(Math.abs(harness - sum(expected.slice(context.length - 1)))).toBeLessThan(within.sum);
     });
 
-    it('what a model says is as likely as when it is scored afterwards', async () => {
+    it('an answer has the same log-probabilities when it is generated and when it is scored afterwards', async () => {
       const prompt = ids.slice(0, 7);
       const asked = {
         model: 'nano',
@@ -141,7 +141,7 @@ export function scoringSuite(name: string, given: () => Nano, within: ScoringOpt
         ...{ return_token_ids: true, ignore_eos: true },
       };
       const [said] = (await client.completions.create(asked)).choices;
-      if (said === undefined || !('token_ids' in said)) throw new Error('no ids were told');
+      if (said === undefined || !('token_ids' in said)) throw new Error('the answer has no token_ids');
       const answer = said.token_ids as number[];
       const [whole = []] = await scored([[...prompt, ...answer]]);
       const behind = whole.slice(prompt.length - 1);

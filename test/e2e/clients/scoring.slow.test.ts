@@ -1,4 +1,4 @@
-// Scoring as lm-eval asks for it, by the 16-bit source of nano, which ONNX Runtime computes.
+// Scoring with the 16-bit source of nano, which runs on ONNX Runtime.
 import { beforeAll } from 'vitest';
 import { nanoSource } from '../../support/models/nano.ts';
 import { type Nano, startNano } from './nano.ts';

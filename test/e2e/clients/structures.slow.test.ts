@@ -1,11 +1,11 @@
-// Structures that are made to cost: what one caller asks to be held to is refused or followed, and the stream of another goes on
+// Structured outputs that are made to be expensive: each is refused or obeyed, and the stream of another client continues
 // beside it.
 import OpenAI, { BadRequestError } from 'openai';
 import { beforeAll, expect, it } from 'vitest';
 import { type Nano, requireIdle, startNano } from './nano.ts';
 import { LONG } from './weather.ts';
 
-/** Longest silence of the other's stream, on a machine that is busy with tests. */
+/** Longest gap that the other stream may have, on a machine that is busy with tests. */
 const SILENCE_MS = 4_000;
 
 let nano: Nano;

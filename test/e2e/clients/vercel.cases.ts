@@ -1,5 +1,5 @@
-// The Vercel AI SDK against a running `up` on nano: plain, streamed, with tools over several steps, structured, aborted,
-// erroring.
+// Tests the Vercel AI SDK against a running `up` on nano: plain and streamed chats, tools over several turns, structured
+// answers, aborts, errors.
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import {
   APICallError,
@@ -15,7 +15,7 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { busy, type Nano, requireStopped } from './nano.ts';
 import { LONG, question, ROOM, type Weather, weather } from './weather.ts';
 
-/** `given`: the running `up`, once it has started. */
+/** `given` returns the running `up` once it has started. */
 export function vercelSuite(given: () => Nano): void {
   describe('the Vercel AI SDK', () => {
     let nano: Nano;
@@ -36,7 +36,7 @@ export function vercelSuite(given: () => Nano): void {
     afterEach(() => nano.requirePublished());
 
     const asked = { prompt: question, maxOutputTokens: 12, temperature: 1.2, seed: 5, maxRetries: 0 };
-    /** What the SDK has no name for. */
+    /** Fields that the SDK does not define. */
     const endless = { providerOptions: { expertgrid: { ignore_eos: true } }, maxOutputTokens: LONG };
 
     function tools(runs: Weather[]) {
@@ -48,7 +48,7 @@ export function vercelSuite(given: () => Nano): void {
     }
 
     describe('plain and streamed', () => {
-      it('are the same text, with the same usage', async () => {
+      it('chats have the same text and usage', async () => {
         const whole = await generateText({ model, ...asked });
         expect(['stop', 'length']).toContain(whole.finishReason);
         expect(whole.usage.outputTokens).toBeGreaterThan(0);
@@ -71,7 +71,7 @@ export function vercelSuite(given: () => Nano): void {
         providerOptions: { expertgrid: { parallel_tool_calls: false } },
       };
 
-      it('run in several steps, each result sent back', async () => {
+      it('run in several turns, and each result is sent back', async () => {
         const runs: Weather[] = [];
         const { steps } = await generateText({ model, ...calling, tools: tools(runs) });
         expect(steps.map(({ finishReason }) => finishReason)).toEqual(['tool-calls', 'tool-calls']);
@@ -82,7 +82,7 @@ export function vercelSuite(given: () => Nano): void {
         );
       });
 
-      it('run in several steps of a stream', async () => {
+      it('run in several turns of a stream', async () => {
         const runs: Weather[] = [];
         const streamed = streamText({ model, ...calling, tools: tools(runs) });
         const steps = await streamed.steps;
@@ -92,7 +92,7 @@ export function vercelSuite(given: () => Nano): void {
         for (const run of runs) expect(weather.safeParse(run).success).toBe(true);
       });
 
-      it('one that is asked for by name is called', async () => {
+      it('the tool that toolChoice names is called', async () => {
         const runs: Weather[] = [];
         const toolChoice = { type: 'tool' as const, toolName: 'weather' as const };
         const { toolCalls } = await generateText({
@@ -105,7 +105,7 @@ export function vercelSuite(given: () => Nano): void {
     describe('structured', () => {
       const object = { ...asked, maxOutputTokens: ROOM, output: Output.object({ schema: weather }) };
 
-      it('an object is of its schema, whole and streamed', async () => {
+      it('an object matches its schema, whole and streamed', async () => {
         const { output } = await generateText({ model, ...object });
         expect(weather.parse(output)).toEqual(output);
         const streamed = streamText({ model, ...object });
@@ -115,7 +115,7 @@ export function vercelSuite(given: () => Nano): void {
         expect(await streamed.output).toEqual(output);
       });
 
-      it('a list and a choice, which the SDK wraps in objects', async () => {
+      it('a list and a choice, which the SDK wraps in objects, match their schemas', async () => {
         const choice = Output.choice({ options: ['rain', 'sun'] });
         const { output } = await generateText({ model, ...object, output: choice });
         expect(['rain', 'sun']).toContain(output);
@@ -124,13 +124,13 @@ export function vercelSuite(given: () => Nano): void {
           ({ output }) => output,
           (error: unknown) => error,
         );
-        // A list has no longest: it may be cut off.
+        // A list has no maximum length, so it may be cut off.
         if (Array.isArray(list))
           for (const one of list) expect(weather.shape.city.safeParse(one.city).success).toBe(true);
         else expect(NoObjectGeneratedError.isInstance(list)).toBe(true);
       });
 
-      it('one that is cut off is told as such', async () => {
+      it('an object that is cut off makes the SDK throw', async () => {
         const cut = generateText({ model, ...object, maxOutputTokens: 3 }).then(({ output }) => output);
         const error = await cut.catch((thrown: unknown) => thrown);
         expect(NoObjectGeneratedError.isInstance(error) && error.finishReason).toBe('length');
@@ -138,7 +138,7 @@ export function vercelSuite(given: () => Nano): void {
     });
 
     describe('aborted', () => {
-      it('a stream that is left stops the work', async () => {
+      it('a stream that is left stops the generation', async () => {
         await requireStopped(nano, async () => {
           const leave = new AbortController();
           const streamed = streamText({ model, ...asked, ...endless, abortSignal: leave.signal });
@@ -151,7 +151,7 @@ export function vercelSuite(given: () => Nano): void {
         });
       });
 
-      it('a whole answer that is not waited for stops the work', async () => {
+      it('an aborted request for a whole answer stops the generation', async () => {
         await requireStopped(nano, async () => {
           const leave = new AbortController();
           const answer = generateText({ model, ...asked, ...endless, abortSignal: leave.signal }).catch(

@@ -1,7 +1,8 @@
-// What the tests of clients ask for: a tool and an answer of bounded size, which a model that knows nothing can give too.
+// A tool and a structured answer for tests of clients. Their size is bounded, so that a model without knowledge can
+// complete them, too.
 import { z } from 'zod';
 
-/** Arguments of the tool, and the structured answer. */
+/** Schema of the tool's arguments and of the structured answer. */
 export const weather = z.strictObject({
   city: z.enum(['Bonn', 'Lima', 'Oslo']),
   days: z.int().min(1).max(7),
@@ -9,7 +10,7 @@ export const weather = z.strictObject({
 export type Weather = z.infer<typeof weather>;
 
 export const question = 'What will the weather be like in Lima?';
-/** Room for every answer that the schema allows. */
+/** Tokens that suffice for every answer that the schema allows. */
 export const ROOM = 96;
-/** Longer than any test waits; left in the middle. */
+/** Tokens of an answer that takes longer than a test waits, to be left in the middle. */
 export const LONG = 1800;

@@ -1,4 +1,4 @@
-// No optimisation changes a bit: the same prompts with each one on and off, ids and hashes of every step's logits.
+// Tests that no optimisation changes a bit: compares ids and hashes of all logits with each optimisation on and off.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { uniform } from '../../../gateway/engine/sampling/random.ts';
 import {
@@ -11,7 +11,7 @@ import { tinyBundle } from '../../support/models/tiny-bundle.ts';
 
 type Settings = Omit<TinyEngineOptions, 'bundle'>;
 
-/** A page of KV memory of the tiny model: 3 layers, 2 x 2 heads of 16, float16, 32 positions. */
+/** Bytes of a page of KV memory of the tiny model: 3 layers, keys and values of 2 heads of 16, float16, 32 positions. */
 const PAGE_BYTES = 3 * 2 * 2 * 16 * 2 * 32;
 
 const cases: { name: string; settings: Settings; counter?: string }[] = [
@@ -32,7 +32,7 @@ const cases: { name: string; settings: Settings; counter?: string }[] = [
   },
 ];
 
-/** Prompts of 1 to 90 ids, many with a prefix in common; greedy and seeded by turns. */
+/** Prompts of 1 to 90 ids, many with a common prefix. Half of them are greedy, half sampled. */
 function requests(count: number, maxTokens: number) {
   const draw = (n: number, i: number) => Math.floor(uniform(n, 0, i) * 250);
   return Array.from({ length: count }, (_, n) => {
@@ -42,7 +42,7 @@ function requests(count: number, maxTokens: number) {
   });
 }
 
-/** ONNX Runtime shares no blocks and makes no drafts. The other optimisations must be exact as well. */
+/** On ONNX Runtime there are no shared blocks and no drafts. The other optimisations must be exact there, too. */
 const ortCases = [
   'five shards',
   'chunks of 8 prompt rows',
@@ -87,7 +87,7 @@ export function exactnessSuite({ prompts, tokens, device = 'cpu' }: ExactnessOpt
       alone = [];
     });
 
-    it('one after another twice: a known prefix changes nothing', async () => {
+    it('give the same bits when each is sent again, with its prefix cached', async () => {
       const { engine, close } = await startTinyEngine({ bundle, device, threads: 2 });
       for (const round of [0, 1]) {
         for (const [n, request] of all.entries())
@@ -102,7 +102,7 @@ export function exactnessSuite({ prompts, tokens, device = 'cpu' }: ExactnessOpt
     for (const { name, settings, counter } of cases.filter(
       (each) => device === 'cpu' || ortCases.includes(each.name),
     )) {
-      it(`at once, ${name}`, async () => {
+      it(`give the same bits all at once, ${name}`, async () => {
         const { answers, counters } = await run(settings, true);
         expect(answers).toEqual(alone);
         if (counter !== undefined) expect(counters[counter]).toBeGreaterThan(0);

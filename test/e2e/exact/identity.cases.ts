@@ -1,4 +1,5 @@
-// Where the experts run, and what else runs, changes no bit of an answer. One test file for each precision uses these cases.
+// Tests that neither the place of the experts nor other requests change a bit of an answer. A test file for each
+// precision uses these cases.
 import { describe, expect, it } from 'vitest';
 import type { Bits } from '../../../model/bundle/tensors.ts';
 import { tinyBundle } from '../../support/models/tiny-bundle.ts';
@@ -10,7 +11,7 @@ const MAX_TOKENS = 12;
 /** Flags of `up`. */
 export const layouts = [['--in-process'], ['--shards', '1'], ['--shards', '4'], ['--shards', '7']] as const;
 
-/** Token ids, from one to some hundred; half greedy, half seeded. */
+/** Prompts of one to some hundred ids. Half of the requests are greedy, half sampled. */
 const requests = Array.from({ length: 20 }, (_, i) => ({
   prompt: bytes(1 + Math.floor((i * i) / 4), seedOf(1, `prompt ${i}`)),
   max_tokens: MAX_TOKENS,
@@ -25,8 +26,8 @@ function bytes(length: number, seed: number): number[] {
 }
 
 /**
- * What must be equal: text, ids (as named with their log-probabilities), and the hash of every step's logits. How much of a
- * prompt was cached may differ.
+ * The parts that must be equal: the text, the ids with their log-probabilities, and the hashes of all logits. The number
+ * of cached tokens may differ.
  */
 function essence({ choices, usage, expertgrid }: Completion) {
   const { prompt_tokens, completion_tokens } = usage;
@@ -39,7 +40,7 @@ async function alone(up: Gateway) {
   return answers;
 }
 
-/** Runs each request beside seven others. */
+/** Runs each request at the same time as seven others. */
 async function together(up: Gateway) {
   const answers = [];
   for (let first = 0; first < requests.length; first += 8) {
@@ -51,7 +52,7 @@ async function together(up: Gateway) {
 
 export interface IdentityOptions {
   bits: Bits;
-  /** Experts of a token, for each of the three layers. */
+  /** Number of experts for a token, for each of the three layers. */
   k: readonly number[];
   among?: readonly (typeof layouts)[number][];
 }
@@ -72,7 +73,7 @@ export function identityCases({ bits, k, among = layouts }: IdentityOptions): vo
       });
     }
 
-    it('compared answers that say something', () => {
+    it('compares answers that are neither empty nor all equal', () => {
       const digests = reference?.map((answer) => answer.digests?.flat() ?? []) ?? [];
       expect(digests.map((each) => each.length)).toEqual(requests.map(() => MAX_TOKENS));
       expect(new Set(digests.flat()).size).toBe(requests.length * MAX_TOKENS);

@@ -1,4 +1,4 @@
-// Sharding and batching change no bit: every layout at the precisions that the core suite leaves out or cuts short.
+// Sharding and batching change no bit: every layout at the precisions that the core suite does not test or tests only in part.
 import { identityCases } from './identity.cases.ts';
 
 identityCases({ bits: 4, k: [1, 1, 1] });

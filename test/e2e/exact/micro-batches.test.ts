@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { answer, startTinyEngine } from '../../support/engines/tiny-engine.ts';
 import { tinyBundle } from '../../support/models/tiny-bundle.ts';
 
-describe('micro-batches where the hop costs nothing', () => {
-  it('are not even tried: experts in this process leave no time to fill', async () => {
+describe('micro-batches with experts in process', () => {
+  it('are not tried, because there is no hop during which another micro-batch could run', async () => {
     const { engine, close } = await startTinyEngine({ bundle: await tinyBundle({}), shards: 2 });
     const prompts = Array.from({ length: 16 }, (_, n) => Int32Array.of(n, 2 * n, 3 * n));
     await Promise.all(

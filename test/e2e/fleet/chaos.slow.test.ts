@@ -1,4 +1,5 @@
-// The chaos harness with a few faults: callers notice none of them. Stalls are for `npm run chaos` on a quiet machine.
+// Runs `npm run chaos` with a few faults, none of which a caller may notice. Stalls are not judged, because that needs a
+// quiet machine.
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { isAlive, processes, startProcess } from '../../support/process.ts';
@@ -9,7 +10,7 @@ interface Result {
 }
 
 const script = join(import.meta.dirname, '..', '..', '..', 'bench', 'chaos', 'run.ts');
-/** Of every verdict but those on time. */
+/** Names of the verdicts that are not about time. */
 const promised = [
   'texts that differ without any fault',
   'failed',
@@ -24,7 +25,7 @@ const promised = [
 
 it('loses no request and changes no text while shards are killed, stopped, cut off and made to lie', async () => {
   const kinds = 'kill,stop,half-open,garbage,nan,flip';
-  // A liar's lowest bit: larger lies may reach a text before they are found out.
+  // Liars flip only the lowest bit, because larger errors may change a text before an audit finds the liar.
   const flags = ['--faults', '6', '--seed', '3', '--kinds', kinds, '--flip-bits', '1'];
   const run = startProcess(process.execPath, [script, ...flags]);
   await run.exit;
@@ -42,7 +43,7 @@ it('loses no request and changes no text while shards are killed, stopped, cut o
   }
 });
 
-it('takes every process with it when it is interrupted', async () => {
+it('ends all of its processes if it is interrupted', async () => {
   const run = startProcess(process.execPath, [script, '--faults', '1', '--only', 'replicas']);
   await run.says(/undisturbed run/);
   const own = processes().filter(({ parent }) => parent === run.pid);

@@ -1,4 +1,4 @@
-// A gateway whose shards come and go while text streams: by a file, by DNS, and what its flags refuse.
+// A gateway that discovers its shards by a file or by DNS while text streams, and flags that it refuses.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -24,7 +24,7 @@ function startGateway(...flags: string[]): Promise<Gateway> {
   return gatewayOf(startCli(['gateway', '--model', model, '--port', '0', '--log-level', 'info', ...flags]));
 }
 
-/** Of a whole stream; throws where it ends in an error. */
+/** Reads a whole stream. Throws if it ends in an error. */
 async function textOf(gateway: Gateway): Promise<string> {
   let text = '';
   for await (const event of stream(gateway, asked)) {
@@ -37,7 +37,7 @@ async function textOf(gateway: Gateway): Promise<string> {
 const asked = { prompt: 'It was', max_tokens: 400, temperature: 0, seed: 1 };
 
 describe('a gateway with a file of shards', () => {
-  it('moves running streams from one shard to the next as the file says, changing no token', async () => {
+  it('moves running streams to other shards when the file changes, without changing a token', async () => {
     const path = join(await tinyFolder(), 'shards.txt');
     const [first, second] = [await startShard(), await startShard()];
     await writeFile(path, `${first.address}\n`);
@@ -62,7 +62,7 @@ describe('a gateway with a file of shards', () => {
     expect((await complete(gateway, asked)).choices[0]?.text).toBe(undisturbed.choices[0]?.text);
   });
 
-  it('finds a shard within 5 s of its being written', async () => {
+  it('finds a shard within 5 s after the file names it', async () => {
     const path = join(await tinyFolder(), 'shards.txt');
     const [low, high] = [await startShard('0-47'), await startShard('48-95')];
     await writeFile(path, `${low.address}\n`);
@@ -73,8 +73,8 @@ describe('a gateway with a file of shards', () => {
   });
 });
 
-describe('a gateway with a name of shards', () => {
-  it('serves by the addresses of the name', async () => {
+describe('a gateway with a DNS name of shards', () => {
+  it('uses the shards at the addresses of the name', async () => {
     const { address } = await startShard();
     const gateway = await startGateway('--shards-dns', `localhost:${address.split(':').at(-1)}`);
     await eventually(async () => (await readiness(gateway)).status === 200);
@@ -84,15 +84,10 @@ describe('a gateway with a name of shards', () => {
 
 describe('a gateway refuses', () => {
   it.each([
-    ['no shards at all', [], 2, '--shards, --shards-dns, --shards-file: one is required'],
-    ['two ways to find them', ['--shards', 'a:1', '--shards-dns', 'a:1'], 2, 'they exclude each other'],
-    ['an address that is none', ['--shards', 'a'], 2, '"a" is not an address'],
-    [
-      'a file that is not there',
-      ['--shards-file', '/nowhere/shards.txt'],
-      1,
-      'there is no directory /nowhere',
-    ],
+    ['missing shards', [], 2, '--shards, --shards-dns, --shards-file: one is required'],
+    ['two sources of shards', ['--shards', 'a:1', '--shards-dns', 'a:1'], 2, 'they exclude each other'],
+    ['an invalid address', ['--shards', 'a'], 2, '"a" is not an address'],
+    ['a missing file', ['--shards-file', '/nowhere/shards.txt'], 1, 'there is no directory /nowhere'],
   ] as const)('%s', async (_what, flags, code, message) => {
     const gateway = startCli(['gateway', '--model', model, '--port', '0', ...flags]);
     expect(await gateway.exit).toEqual({ code, signal: null });

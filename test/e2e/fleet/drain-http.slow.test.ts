@@ -1,5 +1,4 @@
-// Shards that leave service because a caller of the gateway asked: with a secret, and with certificates, which tell a gateway from
-// an admin.
+// Drains shards through the HTTP API of a gateway, with a secret and with certificates, which distinguish gateways from admins.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
@@ -20,7 +19,7 @@ async function file(name: string, content: string | Buffer): Promise<string> {
   return path;
 }
 
-/** Two shards that hold the same, and a gateway. */
+/** Two shards with the same experts, and a gateway. */
 async function startFleet(ofShards: readonly string[], ofGateway: readonly string[]) {
   const common = ['--model', bundle, '--port', '0', '--log-level', 'warn'];
   const shards = [0, 1].map(() => startCli(['shard', ...common, '--experts', '0-95', ...ofShards]));
@@ -42,7 +41,7 @@ async function drain({ url }: Gateway, address: string | undefined) {
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
 
-/** The state of each shard, by address. */
+/** State of each shard by address. */
 async function states({ url }: Gateway): Promise<Record<string, string>> {
   const { data } = (await (await fetch(`${url}/v1/shards`)).json()) as {
     data: { address: string; state: string }[];
@@ -56,7 +55,7 @@ async function availableBoth(gateway: Gateway): Promise<void> {
   }
 }
 
-it('takes a shard with a secret out of a running stream: no token lost, none changed', async () => {
+it('drains a shard with a secret without losing or changing a token of a running stream', async () => {
   const secret = ['--secret-file', await file('secret', 'a secret of 30 bytes for tests')];
   const { shards, addresses, gateway } = await startFleet(secret, secret);
   await availableBoth(gateway);
@@ -76,7 +75,7 @@ it('takes a shard with a secret out of a running stream: no token lost, none cha
   expect(refused).toMatchObject({ status: 409, body: { error: { code: 'only_holder' } } });
 });
 
-it('is not what the certificate of a gateway is for: the shard stays', async () => {
+it('leaves the shard in service if the gateway has a certificate without the admin role', async () => {
   const authority = createAuthority();
   const ca = ['--tls-ca', await file('ca.pem', authority.ca)];
   const flags = async (name: string) => {

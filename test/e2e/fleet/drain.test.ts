@@ -1,5 +1,4 @@
-// Shards as processes that prove their experts and leave service: `expertgrid shard`, `drain` and `golden` as an operator
-// meets them.
+// Golden checks and drains of shard processes: `expertgrid shard`, `drain` and `golden` as an operator uses them.
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -34,7 +33,7 @@ async function addressOf(shard: Running): Promise<string> {
 }
 
 describe('a shard', () => {
-  it('serves where its experts give the golden answers, by this class and by another', async () => {
+  it('serves if its experts give the golden answers, in the numerics class of the bundle and in another', async () => {
     const shards = [startShard(proven, '--experts', '0-95')];
     shards.push(startShard(proven, '--experts', '0-3', '--device', 'ort-cpu'));
     for (const shard of shards) {
@@ -45,14 +44,14 @@ describe('a shard', () => {
     }
   });
 
-  it('says so where the bundle has no golden rows', async () => {
+  it('logs that the bundle has no golden rows', async () => {
     const shard = startShard(plain, '--experts', '0');
     await shard.says(
       /has no golden rows, so its experts are not checked; add them with: expertgrid golden --model/,
     );
   });
 
-  it('that would give a wrong answer does not serve, and names layer and expert', async () => {
+  it('with a wrong expert does not serve, and names the layer and the expert', async () => {
     const wrong = await copy(proven);
     await spoilGolden(wrong, { layer: 2, expert: 5 });
     const shard = startShard(wrong, '--experts', '2:5,1:0-3');
@@ -63,7 +62,7 @@ describe('a shard', () => {
     );
   });
 
-  it('finds a wrong expert that its first sample missed, and leaves service', async () => {
+  it('leaves service when it finds a wrong expert that its first sample missed', async () => {
     const wrong = await copy(proven);
     await spoilGolden(wrong, { layer: 1, expert: 0 });
     const shard = startShard(wrong, '--experts', '0-95', '--check-every', '2');
@@ -75,7 +74,7 @@ describe('a shard', () => {
 });
 
 describe('expertgrid drain', () => {
-  it('takes a shard out of a running stream whose experts others hold: no token lost, none changed', async () => {
+  it('drains a shard without losing or changing a token of a running stream if other shards hold its experts', async () => {
     const experts = ['--experts', '0-95'];
     const shards = [startShard(proven, ...experts), startShard(proven, ...experts)];
     const addresses = await Promise.all(shards.map(addressOf));
@@ -98,7 +97,7 @@ describe('expertgrid drain', () => {
     expect((await complete(gateway, asked)).choices[0]?.text).toBe(undisturbed.choices[0]?.text);
   });
 
-  it('leaves the port free for the next, and SIGTERM says the same', async () => {
+  it('frees the port of the shard, and so does SIGTERM', async () => {
     const port = await freePort();
     for (const leave of ['drain', 'SIGTERM'] as const) {
       const shard = startCli(['shard', '--model', proven, '--experts', '0-3', '--port', `${port}`]);
@@ -112,7 +111,7 @@ describe('expertgrid drain', () => {
     }
   });
 
-  it('of a shard of up, which nobody backs, wants --force; it is then for good and not started again', async () => {
+  it('needs --force for a shard of up, whose experts no other shard holds, and up does not restart it', async () => {
     const up = await startUp(proven, ['--shards', '2']);
     const response = await fetch(`${up.url}/v1/shards`);
     const { data } = (await response.json()) as { data: { address: string }[] };
@@ -139,7 +138,7 @@ describe('expertgrid drain', () => {
     expect(await up.process.exit).toEqual({ code: 0, signal: null });
   });
 
-  it('is not for gateways: the role of the hello decides', async () => {
+  it('is refused to a client whose hello has the role of a gateway', async () => {
     const shard = startShard(proven, '--experts', '0-3');
     const hello = { protocol: 1, role: 'gateway', version: 'test' };
     const transport = await openSocketTransport(parseAddress(await addressOf(shard)), { hello });
@@ -148,7 +147,7 @@ describe('expertgrid drain', () => {
     transport.close();
   });
 
-  it('of a shard with a secret wants the same secret', async () => {
+  it('needs the secret of the shard', async () => {
     const folder = await tinyFolder();
     const [ours, other] = [join(folder, 'ours'), join(folder, 'other')];
     await writeFile(ours, 'a secret of 30 bytes for tests', { mode: 0o600 });
@@ -165,7 +164,7 @@ describe('expertgrid drain', () => {
     expect(await shard.exit).toEqual({ code: 0, signal: null });
   });
 
-  it('says in one line where nobody answers, and where the address is none', async () => {
+  it('prints one line if no shard answers or if the address is invalid', async () => {
     const port = await freePort();
     const nobody = startCli(['drain', `127.0.0.1:${port}`]);
     expect(await nobody.exit).toEqual({ code: 1, signal: null });
@@ -179,7 +178,7 @@ describe('expertgrid drain', () => {
 });
 
 describe('expertgrid golden', () => {
-  it('adds golden rows to a bundle, and a shard is checked by them', async () => {
+  it('adds golden rows to a bundle, with which a shard then checks itself', async () => {
     const at = await copy(plain);
     const golden = startCli(['golden', '--model', at]);
     expect(await golden.exit).toEqual({ code: 0, signal: null });
@@ -189,7 +188,7 @@ describe('expertgrid golden', () => {
     expect(manifest).toContain('"goldenRows"');
   });
 
-  it('says that the bundle is unchanged if it is stopped', async () => {
+  it('says that the bundle is unchanged if it is interrupted', async () => {
     const at = await copy(plain);
     const before = await readFile(join(at, 'bundle.json'), 'utf8');
     const golden = startCli(['golden', '--model', at, '--device', 'ort-cpu']);

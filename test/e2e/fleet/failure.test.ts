@@ -1,4 +1,4 @@
-// Shards that die, come late or come back, and callers who leave: nothing hangs, and what is missing is said by name.
+// Shards that die, start late or come back, and clients that leave: nothing hangs, and the gateway names missing experts.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { tinyBundle } from '../../support/models/tiny-bundle.ts';
 import { childrenOf, eventually, freePort, isAlive, type Running, startCli } from '../../support/process.ts';
@@ -18,7 +18,7 @@ import {
 const asked = { prompt: 'It was', max_tokens: 16, temperature: 0, expertgrid: { digests: true } };
 const everyLayer = (experts: string) => [0, 1, 2].map((layer) => ({ layer, experts }));
 
-/** Reads a long stream, does `act` at its third event, and gives the last event. */
+/** Reads a long stream, calls `act` at its third event, and returns the last event. */
 async function interrupted(gateway: Gateway, act: () => void): Promise<StreamEvent> {
   let seen = 0;
   let last: StreamEvent = { at: 0 };
@@ -30,7 +30,7 @@ async function interrupted(gateway: Gateway, act: () => void): Promise<StreamEve
 }
 
 describe('a shard of up that is killed', () => {
-  it('holds up its streams until it is back on its port; they go on with the very tokens they would have had', async () => {
+  it('stalls streams until it is back on its port, and then they continue with the same tokens as without the kill', async () => {
     const up = await startUp(await tinyBundle(), ['--shards', '2']);
     const before = await complete(up, asked);
     const long = { prompt: 'a', max_tokens: 150, seed: 1, expertgrid: { digests: true } };
@@ -112,7 +112,7 @@ describe('a gateway over shards that run elsewhere', () => {
   const cancelled = async (name: keyof typeof places) =>
     (await scrape(places[name].metrics)).get('expertgrid_shard_calls_total{outcome="cancelled"}') ?? 0;
 
-  /** The count stands still: nothing runs in the gateway, and the shard has ended what it began. */
+  /** Waits until the gateway runs nothing and the shard's count of rows no longer changes. */
   async function restingRows(name: keyof typeof places): Promise<number> {
     let last = Number.NaN;
     return await eventually(async () => {
@@ -135,7 +135,7 @@ describe('a gateway over shards that run elsewhere', () => {
     );
   });
 
-  it('is alive and not ready before they are there, then names what is missing, then is ready', async () => {
+  it('is live but not ready before its shards start, names the missing experts, and is ready when all shards run', async () => {
     expect((await fetch(`${gateway.url}/health`)).status).toBe(200);
     expect(await readiness(gateway)).toEqual({ status: 503, missing: everyLayer('0-95') });
     expect((await post(gateway, asked)).status).toBe(503);
@@ -154,11 +154,11 @@ describe('a gateway over shards that run elsewhere', () => {
     expect(await rows('second')).toBeGreaterThan(0);
   });
 
-  it('stops its shards within a step when a caller leaves, and takes back what waits there', async () => {
+  it('cancels the calls of a client that leaves, within a step and also those that wait at a shard', async () => {
     const rowsOf = async () => (await restingRows('first')) + (await restingRows('second'));
     const length = 3_000;
     let tries = 0;
-    // Where in a step the abort falls is chance; a few of them meet a call that waits or runs at a shard.
+    // Aborts arrive at random times of a step. A few of them arrive while a call waits or runs at a shard.
     while ((await cancelled('first')) + (await cancelled('second')) === 0) {
       expect(++tries).toBeLessThan(30);
       const before = await rowsOf();
@@ -167,12 +167,12 @@ describe('a gateway over shards that run elsewhere', () => {
       await eventually(async () => (await rows('first')) + (await rows('second')) > before);
       leave.abort();
       await expect(answer).rejects.toThrow(/abort/);
-      // Three layers, one expert each: a prompt that was computed to its end has run 3 x 3,000 rows.
+      // A prompt that is computed to its end runs 3 x 3,000 rows: three layers with one expert a row.
       expect((await rowsOf()) - before).toBeLessThan(3 * length);
     }
   });
 
-  it('loses a killed shard with its request, and the shards that live stop working for it', async () => {
+  it('fails a request whose only shard is killed, and the other shards stop working for it', async () => {
     const last = await interrupted(gateway, () => second.signal('SIGKILL'));
     expect(last.error).toMatchObject({ type: 'server_error', code: 'shard_unavailable' });
     const resting = await restingRows('first');
@@ -187,7 +187,7 @@ describe('a gateway over shards that run elsewhere', () => {
     expect(await rows('second')).toBeGreaterThan(0);
   });
 
-  it('ends on SIGTERM without ending shards that are not its own', async () => {
+  it('ends on SIGTERM and leaves shards running that it did not start', async () => {
     gateway.process.signal('SIGTERM');
     expect(await gateway.process.exit).toEqual({ code: 0, signal: null });
     expect((await fetch(`${places.first.metrics}/health`)).status).toBe(200);

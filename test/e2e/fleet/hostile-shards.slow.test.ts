@@ -1,4 +1,4 @@
-// Shards that lie, fall silent or are not there, as callers and operators of a real gateway meet them.
+// Shards that send bad answers, fall silent or do not exist, as clients and operators of a gateway see them.
 import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -24,7 +24,7 @@ beforeAll(async () => {
   await recordGoldens(model);
 });
 
-/** Undefined: it is answered as it should be. */
+/** How a call is mistreated. Undefined if the shard answers it correctly. */
 type Fault = (params: Params) => 'swallow' | 'late' | RpcError | undefined;
 
 interface HostileShard {
@@ -35,7 +35,7 @@ interface HostileShard {
 const honest: Fault = () => undefined;
 const isGolden = ({ trace }: Params) => trace === 'golden';
 
-/** A real shard of this process, but for what its fault does to calls. It answers pings all along. */
+/** A shard in this process whose `fault` mistreats calls. It always answers pings. */
 async function hostileShard(experts = '0-95'): Promise<HostileShard> {
   const bundle = await openBundle(model);
   const units = parseHoldings(experts, bundle.config);
@@ -105,7 +105,7 @@ function tellTime(how: string, since: number): void {
 
 const asked = { prompt: 'It was', max_tokens: 8, temperature: 0, seed: 1 };
 
-it('a hint of 1e308 ms reaches the caller as a minute, without the address of the shard, which the log has', async () => {
+it('a retry hint of 1e308 ms becomes one minute for the client, and only the log has the address of the shard', async () => {
   const shard = await hostileShard();
   const gateway = await startGateway(model, [shard.address]);
   await complete(gateway, asked);
@@ -124,31 +124,34 @@ it('a hint of 1e308 ms reaches the caller as a minute, without the address of th
 describe('a shard that answers pings', () => {
   const faults: [string, Fault][] = [
     ['and swallows every call', () => 'swallow'],
-    ['and answers after the deadline', (params) => (isGolden(params) ? undefined : 'late')],
-    ['and no rows of prompts', (params) => (params.priority === 1 ? 'swallow' : undefined)],
-    ['and golden rows, but no others', (params) => (isGolden(params) ? undefined : 'swallow')],
+    ['and answers calls after their deadline', (params) => (isGolden(params) ? undefined : 'late')],
+    ['but swallows rows of prompts', (params) => (params.priority === 1 ? 'swallow' : undefined)],
+    ['and golden rows, but swallows all other rows', (params) => (isGolden(params) ? undefined : 'swallow')],
   ];
 
-  it.each(faults)('%s, alone, is taken out, seen and told of once, and comes back', async (_, fault) => {
-    const shard = await hostileShard();
-    const gateway = await startGateway(model, [shard.address]);
-    const before = await complete(gateway, asked);
-    shard.fault = fault;
-    const since = performance.now();
-    const request = post(gateway, asked);
-    await eventually(async () => !(await isReady(gateway)), 20_000);
-    tellTime('alone', since);
-    await eventually(() => lines(gateway, 'is unresponsive').length > 0);
-    expect(lines(gateway, 'is unresponsive')[0]).toContain(`shard ${shard.address} is unresponsive`);
-    await eventually(async () => (await gauge(gateway, 'expertgrid_engine_unresponsive_shards_total')) > 0);
-    shard.fault = honest;
-    await eventually(async () => (await stateOf(gateway, shard)) === 'available', 30_000);
-    expect((await complete(gateway, asked)).choices[0]?.text).toBe(before.choices[0]?.text);
-    const failed = await request; // it was with the shard when that fell silent
-    if (!failed.ok) expect(await failed.text()).not.toContain(shard.address);
-  });
+  it.each(faults)(
+    '%s, without a replica, leaves service, is logged and counted, and comes back',
+    async (_, fault) => {
+      const shard = await hostileShard();
+      const gateway = await startGateway(model, [shard.address]);
+      const before = await complete(gateway, asked);
+      shard.fault = fault;
+      const since = performance.now();
+      const request = post(gateway, asked);
+      await eventually(async () => !(await isReady(gateway)), 20_000);
+      tellTime('alone', since);
+      await eventually(() => lines(gateway, 'is unresponsive').length > 0);
+      expect(lines(gateway, 'is unresponsive')[0]).toContain(`shard ${shard.address} is unresponsive`);
+      await eventually(async () => (await gauge(gateway, 'expertgrid_engine_unresponsive_shards_total')) > 0);
+      shard.fault = honest;
+      await eventually(async () => (await stateOf(gateway, shard)) === 'available', 30_000);
+      expect((await complete(gateway, asked)).choices[0]?.text).toBe(before.choices[0]?.text);
+      const failed = await request; // it was with the shard when that fell silent
+      if (!failed.ok) expect(await failed.text()).not.toContain(shard.address);
+    },
+  );
 
-  it('and swallows every call, beside a replica, loses no answer; the lost redundancy is seen and told', async () => {
+  it('and swallows every call costs no answer if there is a replica, and the lost redundancy is logged and counted', async () => {
     const shards = [await hostileShard(), await hostileShard()] as const;
     const gateway = await startGateway(
       model,
@@ -183,7 +186,7 @@ describe('a shard that answers pings', () => {
 });
 
 describe('a file of shards', () => {
-  it('with hundreds of addresses where nobody is delays no request', async () => {
+  it('with hundreds of dead addresses delays no request', async () => {
     const shard = await hostileShard();
     const dead = Array.from({ length: 1_000 }, (_, i) => `127.1.${i >> 8}.${i & 255}:${9}`);
     const file = join(await tinyFolder(), 'shards');
@@ -219,7 +222,7 @@ describe('a file of shards', () => {
       Array.from({ length: 4_741 }, (_, i) => `h${i}:7001`).join('\n'),
       /shards: names 4741 addresses; 1024 are allowed/,
     ],
-  ])('with %s ends the start with one short line', async (_, text, message) => {
+  ])('with %s makes the gateway end with one short line', async (_, text, message) => {
     const file = join(await tinyFolder(), 'shards');
     await writeFile(file, text);
     const port = `${await freePort()}`;

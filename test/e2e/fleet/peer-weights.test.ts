@@ -1,4 +1,4 @@
-// A shard that has no bundle: it fetches what it holds from another shard, and answers as that one does.
+// A shard without a bundle, which fetches its experts from another shard and gives the same answers.
 import { stat } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { parseFilePiece } from '../../../experts/bundle-files.ts';
@@ -34,7 +34,7 @@ it('fetches its experts from another shard, checks them, and serves the same bit
   expect(after.expertgrid.digests).toEqual(before.expertgrid.digests);
 });
 
-it('gives away no file but those of its bundle, and no more of one than there is', async () => {
+it('serves only files of its bundle, and only bytes within them', async () => {
   const model = await tinyBundle();
   const shard = startCli(['shard', '--model', model, '--experts', '0-3', '--port', '0']);
   const [, address = ''] = await shard.says(ready);
@@ -65,7 +65,7 @@ it('gives away no file but those of its bundle, and no more of one than there is
   transport.close();
 });
 
-it('says which shard it cannot fetch from', async () => {
+it('names the shard from which it cannot fetch', async () => {
   const flags = ['--model', 'shard://127.0.0.1:1/', '--experts', '0-3', '--state', await tinyFolder()];
   const shard = startCli(['shard', ...flags, '--port', '0']);
   await shard.says(/shard:\/\/127\.0\.0\.1:1\/bundle\.json: cannot connect to 127\.0\.0\.1:1/);

@@ -1,4 +1,4 @@
-// Two gateways over the same shards: prompts that begin alike are computed by one of them, whichever is asked.
+// Two gateways over the same shards that forward requests, so that prompts with a common prefix are computed by one gateway.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { tinyBundle } from '../../support/models/tiny-bundle.ts';
 import { eventually, freePort, startCli } from '../../support/process.ts';
@@ -19,18 +19,18 @@ beforeAll(async () => {
     }),
   );
   for (const gateway of gateways) await eventually(async () => (await post(gateway, asked(0))).ok);
-  // Each knows the other after its second look.
+  // Each gateway knows the other after its second query.
   await new Promise((resolve) => setTimeout(resolve, 2_500));
 }, 60_000);
 
-/** Prompts of one number begin alike. */
+/** Prompts with the same number have a common prefix. */
 function asked(number: number, end = 0) {
   const prompt = [...Array<number>(64).fill(10 + number), end];
   return { prompt, max_tokens: 8, temperature: 0, seed: 1, expertgrid: { digests: true } };
 }
 
 describe('two gateways that know each other', () => {
-  it('give the same answers, and a beginning that one has computed is known whichever is asked', async () => {
+  it('give the same answers, and a prefix that one of them has computed is cached for requests to either', async () => {
     const passed = new Set<string | null>();
     for (let number = 1; number <= 8; number++) {
       const [first, second] = [gateways[number % 2]!, gateways[(number + 1) % 2]!];
@@ -47,7 +47,7 @@ describe('two gateways that know each other', () => {
     expect(passed.size).toBeGreaterThan(1); // some were asked where they belong, some not
   });
 
-  it('stream what the other computes', async () => {
+  it('stream an answer that the other gateway computes', async () => {
     for (const number of [1, 2]) {
       const texts = await Promise.all(
         gateways.map(async (gateway) => {
@@ -60,7 +60,7 @@ describe('two gateways that know each other', () => {
     }
   });
 
-  it('answer alone when the other is gone', async () => {
+  it('answer by themselves if the other gateway has ended', async () => {
     const before = await Promise.all([3, 4, 5, 6].map((number) => complete(gateways[0]!, asked(number))));
     gateways[1]!.process.signal('SIGKILL');
     await gateways[1]!.process.exit;

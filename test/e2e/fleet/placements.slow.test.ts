@@ -1,4 +1,4 @@
-// A placement applied to running shards: `expertgrid plan --apply` as an operator meets it, while text streams.
+// Applies placements to running shards with `expertgrid plan --apply`, as an operator does, while text streams.
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -68,7 +68,7 @@ async function heldOf({ state }: Placed): Promise<{ held: string; placement: { e
   return JSON.parse(await readFile(file, 'utf8'));
 }
 
-test('experts change places under a stream, which does not change by a byte, and a restart begins where they are', async () => {
+test('a move changes no byte of a running stream, and a restarted shard holds the experts of its placement', async () => {
   const { folder, shards } = await fleet({ a: '0-47', b: '48-95' });
   const [a, b] = [shards[0]!, shards[1]!];
   const gateway = await wholeGateway(shards);
@@ -105,7 +105,7 @@ test('experts change places under a stream, which does not change by a byte, and
     stdout: expect.stringContaining('placement 3 '),
   });
 
-  // The same again is done already; the flag was only the first placement.
+  // Applying the same placement again has nothing to do. `--experts` was only the initial holding.
   expect(await apply(shards, swapped)).toMatchObject({
     code: 0,
     stdout: expect.stringContaining('placement 3 '),
@@ -118,7 +118,7 @@ test('experts change places under a stream, which does not change by a byte, and
   await eventually(async () => (await readiness(gateway)).status === 200);
   expect((await complete(gateway, asked)).choices[0]?.text).toBe(undisturbed.choices[0]?.text);
 
-  // One that knows nothing of all this is told by the gateway.
+  // A shard that does not know the placement gets it from the gateway.
   restarted.process.signal('SIGKILL');
   await restarted.process.exit;
   const fresh = await startShard('a', join(folder, 'fresh'), port, '0-47');
@@ -129,7 +129,7 @@ test('experts change places under a stream, which does not change by a byte, and
   expect((await complete(gateway, asked)).choices[0]?.text).toBe(undisturbed.choices[0]?.text);
 }, 240_000);
 
-test('a shard without a place yet waits empty for one, and a placement that does not fit the fleet changes nothing', async () => {
+test('a shard without a placement waits without experts, and a placement that does not fit the fleet changes nothing', async () => {
   const { folder, shards } = await fleet({ a: '0-95' });
   const port = await freePort();
   const process = startCli([
@@ -149,16 +149,16 @@ test('a shard without a place yet waits empty for one, and a placement that does
   const toNobody = await apply([...both, nobody], await placementFile(folder, { a: '0-95' }));
   expect(toNobody.stderr).toMatch(/^expertgrid: 127\.0\.0\.1:\d+ does not say what it holds: .*\n$/);
   expect(toNobody.code).toBe(1);
-  // No gateway is there: whoever applies it sees that all is in place.
+  // Without a gateway, `plan --apply` itself sees when the placement is in place.
   const file = await placementFile(folder, { a: '0-63', b: '32-95' });
   expect(await apply(both, file)).toMatchObject({ code: 0 });
   expect(await heldOf(both[0]!)).toMatchObject({ held: '0-63' });
   expect(await heldOf(both[1]!)).toMatchObject({ held: '32-95' });
 }, 240_000);
 
-test('whoever stops watching leaves the move going on, and watches again with the same command', async () => {
+test('an interrupted plan --apply leaves the move running, and the same command watches it again', async () => {
   const { folder, shards } = await fleet({ a: '0-47', b: '48-95' });
-  // A gateway that acts on no placement yet holds everything back.
+  // A gateway that does not follow the placement yet blocks all unloading.
   const hello = { protocol: 1, role: 'gateway', version: 'test' };
   const gateways = await Promise.all(
     shards.map(({ address }) => openSocketTransport(parseAddress(address), { hello })),
@@ -188,11 +188,11 @@ test('whoever stops watching leaves the move going on, and watches again with th
   expect(await heldOf(shards[0]!)).toMatchObject({ held: '40-95', placement: { epoch: 1 } });
 }, 240_000);
 
-test('of two operators who plan from the same placement the second changes nothing and is told who was first', async () => {
+test('if two operators plan from the same placement, the second changes nothing and its error names the first', async () => {
   const { folder, shards } = await fleet({ a: '0-47', b: '48-95' });
   const gateway = await wholeGateway(shards);
   const heat = await (await fetch(`${gateway.url}/v1/experts/heat?transitions=1`)).text();
-  // The second operator has asked the shards, and plans, while the first one applies.
+  // The second operator has read the placement of the shards and still plans while the first operator applies.
   const { promise: asked, resolve: onAsked } = Promise.withResolvers<void>();
   const { promise: planning, resolve: answer } = Promise.withResolvers<void>();
   const server = createServer(async (_request, response) => {
@@ -219,7 +219,7 @@ test('of two operators who plan from the same placement the second changes nothi
   expect(await heldOf(shards[0]!)).toMatchObject({ held: '48-95' });
 }, 240_000);
 
-test('an epoch that would end all moves is refused before anything is changed', async () => {
+test('an epoch above 1,000,000 is refused before anything changes', async () => {
   const { folder, shards } = await fleet({ a: '0-95' });
   const file = join(folder, 'far.json');
   for (const epoch of [2 ** 53 - 1, 1_000_001]) {
@@ -235,7 +235,7 @@ test('an epoch that would end all moves is refused before anything is changed', 
   expect(await apply(shards, file)).toMatchObject({ code: 0 });
 }, 240_000);
 
-test('a shard that has no bundle fetches the experts that it is given', async () => {
+test('a shard without a bundle fetches the experts that a placement gives it', async () => {
   const server = createServer(async (request, response) => {
     const whole = await readFile(join(bundle, basename(request.url ?? '')));
     const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? [];
@@ -258,7 +258,7 @@ test('a shard that has no bundle fetches the experts that it is given', async ()
   expect((await complete(gateway, asked)).expertgrid.digests).toEqual(before.expertgrid.digests);
 }, 240_000);
 
-test('with a secret the placement is signed by it', async () => {
+test('a placement is signed with the secret of the fleet', async () => {
   const folder = await tinyFolder();
   const secret = join(folder, 'secret');
   await writeFile(secret, 'a secret of 30 bytes for tests', { mode: 0o600 });

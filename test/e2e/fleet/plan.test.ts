@@ -1,4 +1,4 @@
-// Heat, its map and a plan as an operator meets them: a running gateway, then `expertgrid heat` and `expertgrid plan`.
+// `expertgrid heat` and `expertgrid plan` over a running gateway, as an operator uses them.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,14 +32,14 @@ async function run(...args: string[]) {
   return { code, stdout: process.stdout, stderr: process.stderr };
 }
 
-test('every row of every layer was counted once, in the answer and in the metrics', async () => {
+test('the heat counts every row of every layer once, in the API and in /metrics', async () => {
   const response = await fetch(`${up.url}/v1/experts/heat?transitions=1`);
   const body = (await response.json()) as { totals: number[][] };
   const { layers, experts, counts, successors = [] } = readHeat(body);
   expect({ layers, experts }).toEqual(shape);
   const sums = body.totals.map((ofLayer) => ofLayer.reduce((sum, rows) => sum + rows, 0));
   expect(new Set(sums).size).toBe(1);
-  // All but the last token of an answer are computed with, and the prompts.
+  // Rows are computed for the prompts and for all tokens of an answer but the last.
   expect(sums[0]).toBeGreaterThan(3 * (tokens - 1));
   expect(total(await scrape(up.url), 'expertgrid_expert_rows_total')).toBe(6 * sums[0]);
   const followed = successors.map((ofLayer) => ofLayer.flat().reduce((sum, [, rows]) => sum + rows, 0));
@@ -50,7 +50,7 @@ test('every row of every layer was counted once, in the answer and in the metric
     );
 });
 
-test('heat draws a line a layer without colours where nobody looks at a terminal', async () => {
+test('heat prints a line for each layer, without colours if the output is no terminal', async () => {
   const { code, stdout } = await run('heat', up.url);
   expect(code).toBe(0);
   expect(stdout).not.toContain('\x1b');
@@ -58,7 +58,7 @@ test('heat draws a line a layer without colours where nobody looks at a terminal
   expect(stdout).toMatch(/hottest\n {2}layer \d expert \d+: [\d.]+ times the mean/);
 });
 
-test('a plan is printed beside contiguous placement, and written as a placement of the whole model', async () => {
+test('plan prints its placement beside the contiguous one, and writes a placement of the whole model', async () => {
   const out = join(folder, 'placement.json');
   const { code, stdout } = await run('plan', '--heat', up.url, '--shards', '4', '--out', out);
   expect(code).toBe(0);
@@ -73,7 +73,7 @@ test('a plan is printed beside contiguous placement, and written as a placement 
   expect(unitsOf(toLayout(placement, shape), 4)).toEqual([144, 144, 144, 144]);
 });
 
-test('a plan from a saved answer is the same each time, keeps to replicas and memory, and speaks JSON', async () => {
+test('a plan from saved heat is the same each time, respects replicas and memory, and prints JSON with --json', async () => {
   const file = join(folder, 'heat.json');
   await writeFile(file, await (await fetch(`${up.url}/v1/experts/heat?transitions=1`)).text());
   const args = [
@@ -95,7 +95,7 @@ test('a plan from a saved answer is the same each time, keeps to replicas and me
   expect(placement).toMatchObject({ version: 1, epoch: 1, shards: { a: '0-95', '127.0.0.1:7002': '0-95' } });
 });
 
-test('a plan that fewer shards would beat is warned of, and refused when strict', async () => {
+test('plan warns if fewer shards would be faster, and fails with --strict', async () => {
   const everywhere = ['plan', '--heat', up.url, '--shards', '4', '--memory', '64MiB'];
   expect(await run(...everywhere, '--cost', 'frame=0,hop=0,expert=0,row=0')).toMatchObject({
     code: 0,
@@ -126,7 +126,7 @@ test.each([
   expect(ended.stderr).toContain(reason);
 });
 
-test('a gateway that is not there is named', async () => {
+test('the error names a gateway that does not answer', async () => {
   const { code, stderr } = await run('heat', 'http://127.0.0.1:1');
   expect(code).toBe(1);
   expect(stderr).toMatch(/^expertgrid: http:\/\/127\.0\.0\.1:1: /);

@@ -1,4 +1,4 @@
-// Restarts every shard and every gateway of a fleet in turn, as a deployment does (bench/fleet/rolling.ts).
+// Restarts every shard and every gateway of a fleet in turn, as a deployment does, with bench/fleet/rolling.ts.
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { startProcess } from '../../support/process.ts';

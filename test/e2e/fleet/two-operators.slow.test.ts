@@ -1,12 +1,12 @@
-// Two operators whose `plan --apply` overlap, on real processes over slow links, with kills: the short form of what
-// bench/fleet/placements.ts tries two hundred times.
+// Runs a few interleavings of bench/fleet/placements.ts: two operators run `plan --apply` at once, over slow links and
+// with kills.
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { startProcess } from '../../support/process.ts';
 
 const bench = join(import.meta.dirname, '..', '..', '..', 'bench', 'fleet', 'placements.ts');
 
-test('no expert is ever without a holder, and the fleet comes to rest at one placement', async () => {
+test('two plan --apply at once leave no expert without a holder, and all shards end at one placement', async () => {
   const run = startProcess(process.execPath, [bench, '--interleavings', '6', '--seed', '3']);
   await run.exit;
   const result = JSON.parse(run.stdout.trim().split('\n').at(-1) ?? '');

@@ -1,4 +1,4 @@
-// Two models behind one gateway over the same shards, and traffic moved from one to the other while texts stream.
+// Two models behind one gateway over the same shards, and an alias that moves traffic between them while texts stream.
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -11,7 +11,7 @@ const STREAMS = 8;
 const asked = (i: number) => ({ prompt: `Stream ${i}:`, max_tokens: 60, temperature: 0.8, seed: i });
 
 let bundles: Record<(typeof VERSIONS)[number], string>;
-/** What each version says to each prompt when nothing else is served. */
+/** Answer of each version to each prompt if nothing else runs. */
 const alone: Record<string, string[]> = { v1: [], v2: [] };
 
 beforeAll(async () => {
@@ -29,7 +29,7 @@ function texts(gateway: Gateway, model: string): Promise<string[]> {
   return Promise.all(answers.map(async (answer) => (await answer).choices[0]?.text ?? ''));
 }
 
-/** Holds the same experts of both versions, unless told otherwise. */
+/** Starts a shard. By default it holds the same experts of both versions. */
 function startShard(experts: string, versions: readonly (keyof typeof bundles)[] = VERSIONS): Running {
   const held = versions.flatMap((version) => ['--model', bundles[version], '--experts', experts]);
   return startCli(['shard', ...held, '--port', '0', '--log-level', 'warn']);
@@ -62,14 +62,14 @@ describe('two models over the same two shards', () => {
     await rename(`${aliases}.new`, aliases);
   }
 
-  it('each says what it says alone, while the other speaks', async () => {
+  it('each gives the same answers as alone while the other also answers', async () => {
     expect(gateway.model).toBe('v1, v2');
     const answers = await Promise.all(VERSIONS.map((version) => texts(gateway, version)));
     expect(answers).toEqual([alone.v1, alone.v2]);
     expect(alone.v1).not.toEqual(alone.v2);
   });
 
-  it('traffic moves to the other and back under load: no request fails, no stream changes its version', async () => {
+  it('an alias moves to the other model and back under load without failing a request or mixing versions in a stream', async () => {
     const answered: string[] = [];
     let latest: string | undefined;
     let ended = false;
@@ -105,7 +105,7 @@ describe('two models over the same two shards', () => {
     ended = true;
     await clients;
     expect(new Set(answered)).toEqual(new Set(VERSIONS));
-    // Nothing of the first move is left: the alias is back, and so is every answer.
+    // The alias is back at the first model, and so are all answers.
     expect(
       await Promise.all(
         [0, 1, 2].map(async (i) => (await complete(gateway, { ...asked(i), model: 'chat' })).model),
@@ -114,7 +114,7 @@ describe('two models over the same two shards', () => {
     expect(gateway.process.stderr).toContain('aliases have changed: chat = v2 100, v1 0');
   });
 
-  it('a broken file of aliases moves nothing', async () => {
+  it('an invalid file of aliases changes nothing', async () => {
     await writeFile(aliases, '{"chat": {"v3": 1}}');
     await gateway.process.says(
       /names \\"v3\\", which is not served; the served models are v1, v2; the aliases stay as they were/,
@@ -124,7 +124,7 @@ describe('two models over the same two shards', () => {
 });
 
 describe('two models over shards of their own', () => {
-  it('the loss of one model’s shard leaves the other as it was, and nobody is alarmed by a shard of the other', async () => {
+  it('the loss of a shard of one model leaves the other in service, and each shard logs no warning about the other model', async () => {
     const shards = [startShard('0-95', ['v1']), startShard('0-95', ['v2'])];
     const gateway = await startBoth(shards);
     await eventually(async () => (await readiness(gateway)).status === 200);

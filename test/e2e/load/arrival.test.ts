@@ -1,4 +1,4 @@
-// The order in which shards answer changes no bit: answers are added in order of rank, whenever they come.
+// The order in which shards answer changes no bit, because answers are added in the order of rank.
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ShardService } from '../../../experts/service.ts';
@@ -38,13 +38,13 @@ afterAll(async () => {
   await bundle.close();
 });
 
-/** Called and answered, each call by its number: how far the answers came out of order. */
+/** Numbers of the calls in the order in which they were made and answered. */
 interface Arrivals {
   called: number;
   answered: number[];
 }
 
-/** Answers come after a random while, or at once where there is no `next`. */
+/** Delays each answer by a random time. Without `next`, answers come at once. */
 function delayed(handlers: Handlers, arrivals: Arrivals, next: (() => number) | undefined): Handlers {
   const run = handlers['expert.run'];
   if (run === undefined) throw new Error('the service has no expert.run');
@@ -62,7 +62,10 @@ function delayed(handlers: Handlers, arrivals: Arrivals, next: (() => number) | 
   };
 }
 
-/** Two answers generated together over shards that own what `ownerOf` says; digests of every step's logits. */
+/**
+ * Generates two answers at once over shards that hold the units that `ownerOf` gives them. Returns the hashes of all
+ * logits.
+ */
 async function generate(ownerOf: (unit: number) => number, next?: () => number) {
   const { config, manifest } = bundle;
   const { identity, contentHash } = manifest;
@@ -133,6 +136,6 @@ it('gives the same logits for any owners of the units and any order of their ans
     }),
     { seed: 20_251, numRuns: 12 },
   );
-  // The delays did what they are for: in every run many an answer overtook another.
+  // In every run, many answers overtook others, so the delays had an effect.
   expect(outOfOrder).toBeGreaterThan(10 * runs);
 }, 60_000);

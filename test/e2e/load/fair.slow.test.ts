@@ -1,4 +1,4 @@
-// One key's cached prompts through the front door: another key is told nothing of them, neither in numbers nor in time.
+// Prompts that one API key has cached: usage and response times reveal nothing about them to another key.
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
@@ -12,7 +12,7 @@ let gateway: Gateway;
 const key: Record<string, string> = {};
 
 beforeAll(async () => {
-  // Deep enough that a prompt takes longer than a request does.
+  // So many layers that computing the prompt takes longer than the rest of a request.
   const bundle = await tinyBundle({ layers: 16, experts: 16, context: 2048 });
   const file = join(await tinyFolder(), 'keys');
   for (const name of ['alice', 'bob']) {
@@ -22,7 +22,7 @@ beforeAll(async () => {
   gateway = await startUp(bundle, ['--in-process', '--api-keys', file]);
 }, 60_000);
 
-/** One token after the prompt: what was cached of it, and the milliseconds until it came. */
+/** Generates one token after the prompt. Returns the number of cached tokens and the milliseconds until the token came. */
 async function ask(name: string, prompt: readonly number[]): Promise<{ cached: number; ms: number }> {
   const askedAt = performance.now();
   const response = await fetch(`${gateway.url}/v1/completions`, {
@@ -37,13 +37,13 @@ async function ask(name: string, prompt: readonly number[]): Promise<{ cached: n
 const median = (values: readonly number[]) =>
   values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
-it('a prompt that another key has computed is not cached, and its first token is as late as that of a new one', async () => {
+it('a prompt that another key has computed counts as new: no cached tokens, and the same time to first token', async () => {
   let prompts = 0;
   const fresh = () => {
     const salt = ++prompts;
     return Array.from({ length: LENGTH }, (_, i) => (salt * 7 + i * (salt + 3)) % 250);
   };
-  await ask('bob', fresh()); // code is compiled
+  await ask('bob', fresh()); // compiles the code
   const ms = { own: [] as number[], others: [] as number[], fresh: [] as number[] };
   for (let round = 0; round < ROUNDS; round++) {
     const prompt = fresh();
@@ -59,6 +59,6 @@ it('a prompt that another key has computed is not cached, and its first token is
     ms.fresh.push(never.ms);
   }
   expect(median(ms.others.map((each, i) => each / ms.fresh[i]!))).toBeGreaterThan(0.7);
-  // What it would show if it were shared.
+  // For comparison: the same key finds its own prompt cached.
   expect(median(ms.own)).toBeLessThan(0.5 * median(ms.fresh));
 }, 60_000);

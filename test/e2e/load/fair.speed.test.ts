@@ -1,4 +1,4 @@
-// A key with one stream beside a key with a hundred, on the embedded model through its front door.
+// An API key with one stream beside a key with a hundred, on the embedded model over HTTP.
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-it('keeps 0.8 of its fair share at least, and so does the other', async () => {
+it('each of two keys keeps at least 0.8 of its fair share', async () => {
   const file = join(folder, 'keys');
   const [few = '', many = ''] = ['few', 'many'].map((name) => {
     const args = [join(root, 'cli', 'main.ts'), 'key', 'create', name, '--file', file];

@@ -1,5 +1,5 @@
-// One key asks for forms that are made to cost much, another keeps its streams: through the front door. Who is attacked sees little of
-// it, every answer ends, and the process lives.
+// One API key requests constraints that are made to be expensive, while another key runs streams, over HTTP. The other
+// key must see little of it, every answer must end, and the process must keep running.
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
@@ -50,7 +50,7 @@ const forms: readonly (readonly [object, number])[] = [
   [{ guided_regex: '(a?){500}b' }, 200],
 ];
 
-it('an honest key keeps its streams beside forms that cost much, and each of those ends as it should', async () => {
+it('the streams of an honest key continue beside expensive constraints, and every answer of both keys ends', async () => {
   const leaving = new AbortController();
   const ended = await Promise.all(
     Array.from({ length: 8 }, async (_, seed) => {

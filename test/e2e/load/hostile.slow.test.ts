@@ -1,4 +1,4 @@
-// A few of the requests that `npm run hostile` sends by the thousand.
+// Sends a few of the requests of which `npm run hostile` sends thousands.
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 
 const run = fileURLToPath(new URL('../../../bench/hostile/run.ts', import.meta.url));
 
-test('requests that are made to cost much harm neither health, nor another key, nor the process', async () => {
+test('requests that are made to be expensive harm neither /health, nor another key, nor the process', async () => {
   const flags = ['--shapes', '80', '--seed', '7', '--alone', '5', '--most', '300'];
   const { stdout } = await promisify(execFile)(process.execPath, [run, ...flags]).catch(
     (failed: { stdout: string }) => failed,

@@ -1,4 +1,4 @@
-// What `up` on nano takes of memory, after a load (docs/benchmarks.md has the figures; these are bounds).
+// Upper bounds for the memory of `up` on nano after a load. docs/benchmarks.md has the measured figures.
 import { expect, it } from 'vitest';
 import { proportionalBytes, treeOf } from '../../../bench/process-tree.ts';
 import { complete, startUp } from '../gateway.ts';

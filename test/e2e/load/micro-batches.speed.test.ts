@@ -1,5 +1,5 @@
-// 16 streams over a hop of a millisecond each way: what micro-batches bring, chosen by the engine, and that they change
-// no bit. The layers are as wide as Sigma-MoE-Tiny's; with fewer of them, and fewer and larger experts.
+// Speed and bits of micro-batches with 16 streams over a hop of 1 ms each way. The engine chooses their number. Layers
+// are as wide as those of Sigma-MoE-Tiny, but there are fewer layers, and fewer and larger experts.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -24,7 +24,7 @@ afterAll(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-/** They differ in the last block and id only; when they are asked for again, only that id is computed. */
+/** Prompts that differ only in their last block. If they are sent again, only their last id is computed. */
 const requests = Array.from({ length: STREAMS }, (_, n) => {
   const prompt = Int32Array.from(
     { length: CONTEXT + 33 },
@@ -70,10 +70,10 @@ beforeAll(async () => {
 }, 120_000);
 
 describe(`${STREAMS} streams with 1 ms each way to the experts`, () => {
-  it('are at least 1.4 times as fast in micro-batches, with the same bits', async () => {
+  it('are at least 1.4 times as fast in micro-batches and have the same bits', async () => {
     for (const { engine } of [one, chosen]) await answer(engine, { ...requests[0]!, maxTokens: 1 });
     const { answers } = await run(one);
-    await run(chosen); // learns what pays
+    await run(chosen); // the engine learns how many micro-batches are fastest
     const rates: { one: number; chosen: number; ratio: number; batches: number }[] = [];
     for (let round = 0; round < ROUNDS; round++) {
       const order = round % 2 === 0 ? [one, chosen] : [chosen, one];

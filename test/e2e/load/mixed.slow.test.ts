@@ -1,4 +1,5 @@
-// Short and very long contexts in one batch: each answers as it does alone, and the short ones do not wait for the long.
+// Short and very long contexts in one batch: each gives the same answer as alone, and short contexts do not wait for a
+// long prompt.
 import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { tinyBundle } from '../../support/models/tiny-bundle.ts';
@@ -12,7 +13,7 @@ const TOKENS = 24;
 interface Answer {
   digests: string[];
   text: string;
-  /** Milliseconds from the request to the first token, and between one token and the next. */
+  /** Milliseconds from the request to the first token, and between two tokens. */
   first: number;
   gaps: number[];
   endedAt: number;
@@ -56,11 +57,11 @@ beforeAll(async () => {
 });
 
 describe(`contexts of ${SHORT} and ${LONG} tokens in one batch`, () => {
-  it('give the answers they give alone, and the short ones are done before the long prompt is', async () => {
+  it('give the same answers as alone, and the short ones end before the long prompt is computed', async () => {
     const alone = [await ask(up, { length: LONG, seed: 0 })];
     for (let seed = 1; seed <= 4; seed++) alone.push(await ask(up, { length: SHORT, seed }));
 
-    // One that generates already, the long prompt, and more short ones that come while it is computed.
+    // A short context generates when the long prompt arrives, and more short contexts arrive while it is computed.
     const generates = Promise.withResolvers<void>();
     const early = ask(up, { length: SHORT, seed: 1, onFirst: generates.resolve });
     await generates.promise;

@@ -1,4 +1,4 @@
-// The default --prefill-share on the embedded model: what a prompt of 2,000 tokens costs those that generate, and they it.
+// The default --prefill-share on the embedded model: how much a prompt of 2,000 tokens and decoding sequences slow each other.
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -9,7 +9,7 @@ const nano = join(import.meta.dirname, '..', '..', '..', 'models', 'nano');
 const ROUNDS = 5;
 
 describe('a prompt of 2,000 tokens among 8 sequences that generate', () => {
-  it('stretches their p99 gap to 3 times at most, and waits at most 2.5 times as long as alone', async () => {
+  it('makes the p99 gap of the others at most 3 times as long, and takes at most 2.5 times as long as alone', async () => {
     const found: Arrival[] = [];
     for (let seed = 0; seed < ROUNDS; seed++) {
       const { engine, close } = await openEngine({ model: nano, threads: availableParallelism() });

@@ -1,4 +1,4 @@
-// The packed tarball in an empty folder, as one who installs it has it: with every optional package that can be had, and with none.
+// Installs the packed tarball into an empty folder, as a user does: with all optional packages and with none.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
@@ -9,7 +9,7 @@ import { type Completion, complete, gatewayOf, post } from '../gateway.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 
-/** Of a shell that was not opened by npm, so that nothing of this checkout is found by chance. */
+/** Environment of a shell outside npm, so that commands do not find anything of this checkout. */
 function shellEnvironment(): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(
     ([name]) => !/^(npm_|INIT_CWD$|VITEST|NODE_|ONNXRUNTIME)/i.test(name),
@@ -18,7 +18,7 @@ function shellEnvironment(): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(own), PATH: path.join(delimiter) };
 }
 
-/** The same, of one who has the Node that runs the tests. */
+/** The same environment with the Node that runs the tests. */
 function newNode(): NodeJS.ProcessEnv {
   const env = shellEnvironment();
   return { ...env, PATH: [dirname(process.execPath), env.PATH].join(delimiter) };
@@ -32,7 +32,7 @@ interface Shell {
 const start = (shell: Shell, file: string, ...args: string[]) =>
   startProcess(file, args, { ...shell, group: true });
 
-/** Rejects if it fails. */
+/** Runs a command. Rejects if it fails. */
 async function run(shell: Shell, file: string, ...args: string[]): Promise<Running> {
   const started = start(shell, file, ...args);
   const { code } = await started.exit;
@@ -40,7 +40,7 @@ async function run(shell: Shell, file: string, ...args: string[]): Promise<Runni
   return started;
 }
 
-/** The one line of standard error of a command that ends with 1. */
+/** Runs a command that must end with exit code 1. Returns its standard error, which must be one line. */
 async function refusal(shell: Shell, ...args: string[]): Promise<string> {
   const started = start(shell, 'npx', 'expertgrid', ...args);
   expect((await started.exit).code).toBe(1);
@@ -75,9 +75,9 @@ beforeAll(async () => {
   await run({ cwd: root, env: shellEnvironment() }, 'npm', 'pack', '--silent', '--pack-destination', folder);
 }, 300_000);
 
-/** What both installs hold. */
+/** Tests that both installations must pass. */
 function serves(given: () => Shell): void {
-  it('shows its help', async () => {
+  it('prints help that lists the verbs', async () => {
     const { stdout } = await run(given(), 'npx', 'expertgrid', '--help');
     for (const verb of ['up', 'gateway', 'shard', 'convert', 'synth'])
       expect(stdout).toMatch(new RegExp(`^  ${verb} `, 'm'));
@@ -114,13 +114,13 @@ function serves(given: () => Shell): void {
   });
 }
 
-describe('installed with the Node of this machine and what is optional, as far as it can be fetched', () => {
+describe('installed with the Node of this machine and its optional packages', () => {
   let shell: Shell & { said: string };
   beforeAll(async () => {
     shell = await install(folder, shellEnvironment(), '');
   }, 600_000);
 
-  it('npm warns of nothing but that there are install scripts', () => {
+  it('makes npm print no warning but that there are install scripts', () => {
     expect(shell.said).toContain('added');
     expect(shell.said).not.toMatch(/npm (warn (?!install-scripts)|error)/);
   });
@@ -142,7 +142,7 @@ describe('installed with a newer Node and --omit=optional', () => {
     expect(shell.said).not.toMatch(/npm (warn (?!install-scripts)|error)/);
   });
 
-  it('has every page that it refers to', () => {
+  it('contains every page of docs/ that its code names', () => {
     const code = files(join(installed, 'dist')).filter((file) => /\.(js|html)$/.test(file));
     const pages = code.flatMap((file) =>
       Array.from(readFileSync(file, 'utf8').matchAll(/(?<![\w/.])docs\/[\w-]+\.md/g), ([page]) => page),
@@ -156,7 +156,7 @@ describe('installed with a newer Node and --omit=optional', () => {
 
   serves(() => shell);
 
-  it('says how to add ONNX Runtime where only that computes', async () => {
+  it('says how to install ONNX Runtime if the device or precision needs it', async () => {
     const add =
       /ONNX Runtime is not installed: add it with npm install onnxruntime-node@[\d.]+ \(docs\/devices\.md\)/;
     for (const device of ['ort-cpu', 'webgpu', 'cuda'])
@@ -172,7 +172,7 @@ describe('installed with a newer Node and --omit=optional', () => {
     expect(readdirSync(shell.cwd)).not.toContain('wide');
   });
 
-  it('without kernels for this machine, it says what was missing and what can be done', async () => {
+  it('says how to install ONNX Runtime or build the kernels if there are no kernels for this machine', async () => {
     for (const made of ['prebuilt', 'build'])
       await rm(join(installed, 'kernels', made), { recursive: true, force: true });
     for (const verb of [

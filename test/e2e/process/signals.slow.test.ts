@@ -1,4 +1,4 @@
-// SIGTERM and double Ctrl-C in the middle of a prefill, fifty times: a clean end each time, never an abort.
+// Sends SIGTERM or two Ctrl-C in the middle of a prefill, fifty times. The gateway must end cleanly each time and never abort.
 import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { tinyBundle } from '../../support/models/tiny-bundle.ts';
@@ -6,9 +6,12 @@ import { childrenOf, type Exit, eventually, isAlive, isFree, startCli } from '..
 import { seedOf, uniform } from '../../support/random.ts';
 import { engineCounter, type Gateway, post, startUp } from '../gateway.ts';
 
-/** ONNX Runtime loads and prefills slowly enough to be met at it, and is what must not be cut in the middle of a run. */
+/**
+ * With ONNX Runtime, a load and a prefill take long enough for a signal to arrive in them, and its run must not be
+ * interrupted.
+ */
 const ort = ['--device', 'ort-cpu'];
-/** The CPU kernels are met at a prefill in steps of few rows. */
+/** With the CPU kernels, a prefill takes long enough if its steps have few rows. */
 const fewRows = ['--prefill-rows', '4'];
 
 const TIMES = 50;
@@ -22,16 +25,19 @@ beforeAll(async () => {
 
 interface Outcome {
   exit: Exit;
-  /** Of the request that was under way; undefined where the connection was cut. */
+  /** Status of the running request. Undefined if its connection broke. */
   status: number | undefined;
-  /** From the last signal to the end. */
+  /** Time from the last signal to the end of the process. */
   ms: number;
   orphans: number;
   portFree: boolean;
   complaints: string;
 }
 
-/** Begins a long prefill, waits until rows are computed and `waitMs` more, ends the gateway, and looks what is left. */
+/**
+ * Begins a long prefill, waits until rows are computed and then `waitMs`, ends the gateway, and checks what it leaves
+ * behind.
+ */
 async function endDuringPrefill(
   flags: readonly string[],
   waitMs: number,
@@ -70,12 +76,12 @@ async function endDuringPrefill(
 const terminate = async (up: Gateway) => up.process.signal('SIGTERM');
 const interruptTwice = async (up: Gateway) => {
   up.process.signal('SIGINT');
-  await delay(300); // two that come closer are one Ctrl-C, passed on twice
+  await delay(300); // two SIGINT within a shorter time count as one Ctrl-C
   up.process.signal('SIGINT');
 };
 
 describe(`${TIMES} signals during prefill`, () => {
-  it('end with 0 or 130, in time, with no process and no port left', async () => {
+  it('end the gateway with exit code 0 or 130 in time, without processes or ports left behind', async () => {
     const next = uniform(seedOf(1, 'signals'));
     const kinds = [
       { flags: ['--in-process', ...ort], end: terminate, code: 0 },
@@ -102,7 +108,7 @@ describe(`${TIMES} signals during prefill`, () => {
           portFree: true,
           complaints: '',
         });
-        // SIGTERM lets the request end; a second Ctrl-C does not wait for it.
+        // After SIGTERM, the gateway waits for the request. After a second Ctrl-C, it does not.
         if (run.code === 0) expect(status).toBe(200);
         else expect(ms).toBeLessThan(3_000);
         if (duringPrefill) early++;
@@ -125,7 +131,7 @@ describe('a signal while the model is still loading', () => {
     { signal: 'SIGTERM', code: 0, flags: ['--shards', '4', ...ort] },
     { signal: 'SIGINT', code: 130, flags: ['--in-process', ...ort] },
     { signal: 'SIGTERM', code: 0, flags: ['--in-process', ...ort] },
-  ] as const)('$signal with $flags ends it at once with $code', async ({ signal, code, flags }) => {
+  ] as const)('$signal with $flags ends up at once with exit code $code', async ({ signal, code, flags }) => {
     const up = startCli(['up', '--model', model, '--port', '0', ...flags]);
     await up.says(/loading \d+ %/);
     const children = childrenOf(up.pid);

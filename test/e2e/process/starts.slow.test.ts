@@ -1,5 +1,5 @@
-// A start that fails, for every reason that was found: one line, an exit code, no hang, whoever holds sockets open. And signals at
-// any time of it.
+// Starts that fail: the command must print one line, end with an exit code and not hang, even if sockets are open. Also
+// signals during a start.
 import { cp, readFile, truncate, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
@@ -35,7 +35,7 @@ beforeAll(async () => {
 });
 afterAll(() => taken.close());
 
-/** The sentences on standard error, without progress and log. */
+/** Lines of standard error without progress and log lines. */
 const said = ({ stderr }: Running) => stderr.match(/^(?:expertgrid|error): .*$/gm) ?? [];
 
 const verbs = {
@@ -60,7 +60,7 @@ describe.each(Object.entries(verbs))('%s', (_, verb) => {
     expect(refused.stderr).not.toContain('loading');
   });
 
-  it('refuses a taken port before anything is loaded', async () => {
+  it('refuses a port that is in use before it loads anything', async () => {
     const refused = startCli([...verb(), '--model', model, '--port', String(port)]);
     expect(await refused.exit).toEqual({ code: 1, signal: null });
     expect(said(refused)).toEqual([
@@ -79,7 +79,7 @@ describe.each(Object.entries(verbs))('%s', (_, verb) => {
   });
 });
 
-it('refuses ports of a shard that are taken before its experts are loaded', async () => {
+it('refuses ports of a shard that are in use before it loads experts', async () => {
   const experts = ['shard', '--model', model, '--experts', '0-95'];
   for (const [flag, flags] of [
     ['--port', ['--port', String(port)]],
@@ -94,14 +94,14 @@ it('refuses ports of a shard that are taken before its experts are loaded', asyn
   }
 });
 
-it('says why a shard of up cannot serve, once', async () => {
+it('prints once why a shard of up cannot serve', async () => {
   const broken = join(await tinyFolder(), 'tiny');
   await cp(model, broken, { recursive: true });
   const file = join(broken, 'experts-00000.safetensors');
   const bytes = await readFile(file);
   bytes.fill(7, bytes.length - 64);
   await writeFile(file, bytes);
-  // ONNX Runtime loads all experts, and checks them, before it serves.
+  // With ONNX Runtime, a shard loads and checks all experts before it serves.
   const refused = startCli([...verbs.up(), '--model', broken, '--port', '0', '--device', 'ort-cpu']);
   expect(await refused.exit).toEqual({ code: 1, signal: null });
   const why = /^expertgrid: the shard of experts \S+ cannot serve: .*experts-00000\.safetensors/;
@@ -111,7 +111,7 @@ it('says why a shard of up cannot serve, once', async () => {
 const preload = ['--import', join(import.meta.dirname, '..', '..', 'support', 'engines', 'faulty-thread.ts')];
 const main = join(import.meta.dirname, '..', '..', '..', 'cli', 'main.ts');
 
-/** `gateway` over the shard, whose sockets would keep a thread alive that has failed. */
+/** Arguments of `gateway` over the shard. The open sockets must not keep a failed thread alive. */
 async function faulty(fault: string, { at }: { at: 'start' | 'later' }) {
   const when = join(await tinyFolder(), 'now');
   if (at === 'start') await writeFile(when, '');
@@ -137,7 +137,7 @@ describe('a thread that fails', () => {
     ['read-ahead:throw', /^expertgrid: an unexpected fault$/],
     ['read-ahead:heap', /^expertgrid: .*memory/],
     ['read-ahead:end', /^expertgrid: the thread that reads the bundle ahead ended before it was done$/],
-  ])('%s ends the start with 1 and one line', async (fault, sentence) => {
+  ])('%s makes the start end with exit code 1 and one line', async (fault, sentence) => {
     const { gateway } = await faulty(fault, { at: 'start' });
     expect(await gateway.exit).toEqual({ code: 1, signal: null });
     expect(said(gateway)).toEqual([expect.stringMatching(sentence)]);
@@ -149,28 +149,31 @@ describe('a thread that fails', () => {
     ['engine:heap', 'the engine thread of tiny has failed: its heap is full'],
     ['engine:end', 'the engine thread of tiny has ended'],
     ['main:throw', 'an unexpected fault'],
-  ])('%s ends a gateway that serves with 1, and its streams with an error', async (fault, reason) => {
-    const { gateway, when } = await faulty(fault, { at: 'later' });
-    const serving = await gatewayOf(gateway);
-    let last: unknown;
-    let seen = 0;
-    for await (const event of stream(serving, { prompt: 'a', max_tokens: 400 })) {
-      if (++seen === 1) await writeFile(when, '');
-      last = event;
-    }
-    // A fast machine may have come to the end.
-    if (seen < 400) expect(last).toMatchObject({ error: { code: 'internal' } });
-    expect(await gateway.exit).toEqual({ code: 1, signal: null });
-    const ends = gateway.stderr.split('\n').filter((line) => line.includes('; the gateway ends"'));
-    expect(ends).toEqual([expect.stringContaining(reason)]);
-  });
+  ])(
+    '%s makes a running gateway end with exit code 1 and its streams with an error',
+    async (fault, reason) => {
+      const { gateway, when } = await faulty(fault, { at: 'later' });
+      const serving = await gatewayOf(gateway);
+      let last: unknown;
+      let seen = 0;
+      for await (const event of stream(serving, { prompt: 'a', max_tokens: 400 })) {
+        if (++seen === 1) await writeFile(when, '');
+        last = event;
+      }
+      // On a fast machine, the stream may have finished before.
+      if (seen < 400) expect(last).toMatchObject({ error: { code: 'internal' } });
+      expect(await gateway.exit).toEqual({ code: 1, signal: null });
+      const ends = gateway.stderr.split('\n').filter((line) => line.includes('; the gateway ends"'));
+      expect(ends).toEqual([expect.stringContaining(reason)]);
+    },
+  );
 });
 
 describe('a signal while a gateway loads', () => {
   it.each([
     { signal: 'SIGINT', code: 130 },
     { signal: 'SIGTERM', code: 0 },
-  ] as const)('$signal ends it with $code', async ({ signal, code }) => {
+  ] as const)('$signal ends it with exit code $code', async ({ signal, code }) => {
     const gateway = startCli([...verbs.up(), '--model', model, '--port', '0', '--device', 'ort-cpu']);
     await gateway.says(/loading \d+ %/);
     const children = childrenOf(gateway.pid);
@@ -181,7 +184,7 @@ describe('a signal while a gateway loads', () => {
   });
 });
 
-it('answers probes while it loads', async () => {
+it('answers health probes while it loads', async () => {
   const own = String(await freePort());
   const loading = startCli([...verbs.up(), '--model', model, '--port', own, '--device', 'ort-cpu']);
   const url = `http://127.0.0.1:${own}`;
@@ -193,7 +196,7 @@ it('answers probes while it loads', async () => {
   await eventually(async () => (await fetch(`${url}/health/ready`)).ok);
 });
 
-it('ends on a second Ctrl-C with a word to its streams, however long the grace', async () => {
+it('ends on a second Ctrl-C with an error event in its streams, even if the grace period is long', async () => {
   const long = await tinyBundle({ context: 65_536 });
   const up = await startUp(long, ['--in-process', '--grace', '3600', '--log-level', 'info']);
   let last: unknown;

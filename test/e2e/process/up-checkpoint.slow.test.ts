@@ -1,4 +1,5 @@
-// `expertgrid up --model HF_DIR` at a terminal: it asks, converts with a bar into the cache, goes on after Ctrl-C, and serves.
+// `expertgrid up --model HF_DIR` at a terminal: it asks, converts into the cache with a progress bar, resumes after
+// Ctrl-C, and serves.
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -27,7 +28,7 @@ const up = (...flags: string[]) => [
 ];
 
 describe.runIf(existsSync('/usr/bin/script'))('at a terminal', () => {
-  it('asks, and leaves with the command if the user says no', async () => {
+  it('ends with the command to convert if the user answers no', async () => {
     const terminal = openTerminal(up(), env);
     await terminal.shows(/Tiny: this is a Hugging Face checkpoint \(qwen3_moe\) and not a bundle/);
     await terminal.shows(/\.\d MB of weights take [\d.]+ MB at 4 bits, in \S+Tiny-4bit-/);
@@ -38,7 +39,7 @@ describe.runIf(existsSync('/usr/bin/script'))('at a terminal', () => {
     await expect(inCache()).rejects.toThrow('ENOENT');
   });
 
-  it('converts with a bar, stops on Ctrl-C, goes on and serves at the next start, and asks no more', async () => {
+  it('converts with a progress bar, stops on Ctrl-C, and at the next start resumes and serves without asking again', async () => {
     const first = openTerminal(up(), env);
     await first.shows(/Convert it to 4 bits\?/);
     first.type('8\r');
@@ -49,7 +50,7 @@ describe.runIf(existsSync('/usr/bin/script'))('at a terminal', () => {
     expect(await inCache()).toEqual([expect.stringMatching(/^Tiny-8bit-\w+\.partial$/)]);
 
     const second = openTerminal(up('--bits', '8'), env);
-    await second.shows(/\d\d:\d\d:\d\d\S* \S*info /); // pretty, on a terminal
+    await second.shows(/\d\d:\d\d:\d\d\S* \S*info /); // log lines are pretty on a terminal
     await second.shows(/ready in [\d.]+ s: Tiny at http:/);
     await second.shows(/console {2}http:\S+\/console/);
     second.type(CTRL_C);

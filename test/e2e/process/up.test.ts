@@ -1,4 +1,4 @@
-// `expertgrid up` as a user meets it: what it prints, which processes it has, how a stock client fares, how it ends.
+// `expertgrid up` as a user sees it: its output, its processes, answers to the openai client, and its end.
 import OpenAI from 'openai';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { tinyBundle } from '../../support/models/tiny-bundle.ts';
@@ -19,14 +19,14 @@ describe('up', () => {
     client = new OpenAI({ baseURL: `${up.url}/v1`, apiKey: 'none', maxRetries: 0 });
   });
 
-  it('is one gateway and four shard processes that share the experts', async () => {
+  it('runs a gateway and four shard processes that share the experts', async () => {
     const children = childrenOf(up.process.pid);
     const held = children.map(({ command }) => / shard .*--experts (\S+)/.exec(command)?.[1]);
     expect(held.sort()).toEqual(['0-23', '24-47', '48-71', '72-95']);
     expect(await readiness(up)).toEqual({ status: 200, missing: [] });
   });
 
-  it('tells the memory of the gateway and of every shard', async () => {
+  it('reports the memory of the gateway and of every shard', async () => {
     const response = await fetch(`${up.url}/v1/shards`);
     const list = (await response.json()) as Memory & { data: (Memory & { weight_bytes: number })[] };
     const ofShards = list.data.map(({ memory_bytes }) => memory_bytes);
@@ -36,7 +36,7 @@ describe('up', () => {
     expect((await scrape(up.url)).get('process_resident_memory_bytes')).toBeGreaterThan(20e6);
   });
 
-  it('prints a curl command that streams a completion as it stands', async () => {
+  it('prints a curl command that streams a completion without changes', async () => {
     const command = /^ {2}curl [\s\S]+?\n\n/m.exec(up.process.stdout)?.[0] ?? '';
     const curl = startProcess('sh', ['-c', `${command.trim()} --silent --show-error`]);
     expect(await curl.exit).toEqual({ code: 0, signal: null });
@@ -97,7 +97,7 @@ describe('up', () => {
     expect((await engineCounter(up, 'generated_tokens')) - generated).toBeLessThan(480);
   });
 
-  it('ends with 0 on SIGTERM while idle, and leaves no process and no port behind', async () => {
+  it('ends with exit code 0 on SIGTERM while idle, and leaves no process and no port behind', async () => {
     const children = childrenOf(up.process.pid);
     up.process.signal('SIGTERM');
     expect(await up.process.exit).toEqual({ code: 0, signal: null });
@@ -106,12 +106,12 @@ describe('up', () => {
   });
 });
 
-describe('an environment that speaks to a shard', () => {
+describe('environment variables for a shard', () => {
   afterEach(() => {
     vi.unstubAllEnvs();
   });
 
-  it('is not taken by each of those that up starts', async () => {
+  it('are not passed to the shards that up starts', async () => {
     vi.stubEnv('EXPERTGRID_METRICS_PORT', String(await freePort()));
     vi.stubEnv('EXPERTGRID_STANDBY', '1');
     const { url } = await startUp(await tinyBundle(), ['--shards', '2']);
@@ -122,7 +122,7 @@ describe('an environment that speaks to a shard', () => {
 });
 
 describe('the end of up', () => {
-  it('waits on Ctrl-C for the answer under way, then ends with 0', async () => {
+  it('waits for the running answer after Ctrl-C, then ends with exit code 0', async () => {
     const up = await startUp(await tinyBundle(), ['--shards', '2']);
     const children = childrenOf(up.process.pid);
     let tokens = 0;
@@ -139,7 +139,7 @@ describe('the end of up', () => {
     expect(children.filter(({ pid }) => isAlive(pid))).toEqual([]);
   });
 
-  it('takes the shards along when the gateway is killed', async () => {
+  it('ends the shards if the gateway is killed', async () => {
     const up = await startUp(await tinyBundle(), ['--shards', '2']);
     expect((await complete(up, words)).usage.completion_tokens).toBe(24);
     const children = childrenOf(up.process.pid);
