@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
 import type { EngineClient, Rung } from '../engine/messages.ts';
 import type { HostRules } from './allowed-hosts.ts';
-import { createFingerprint } from './answers/fingerprint.ts';
+import { Fingerprint } from './answers/fingerprint.ts';
 import { MemoryLedger } from './budget/ledger.ts';
 import { chargeNowAndThen, Slices } from './budget/slices.ts';
 import type { TextThreads } from './budget/text-threads.ts';
@@ -19,7 +19,7 @@ import { History } from './endpoints/history/history.ts';
 import type { Served } from './endpoints/models.ts';
 import { type PeerCard, Peers } from './peers/peers.ts';
 import { Shutdown } from './shutdown.ts';
-import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { Metrics } from './telemetry/metrics.ts';
 import type { Tracing } from './telemetry/telemetry.ts';
 import type { Access } from './tenants/access.ts';
 import type { UsageLine, UsageLog } from './tenants/usage-log.ts';
@@ -95,7 +95,7 @@ export function createShared(options: ApiOptions): Shared {
   const { models, degrade, peerAddresses, usageLog, textThreads, logger, drainShard, hosts } = options;
   const { aliases = () => new Map(), version = 'unknown' } = options;
   const { warnings = new Warnings(), shutdown = new Shutdown() } = options;
-  const metrics = createMetrics({ warnings, usageLog });
+  const metrics = new Metrics({ warnings, usageLog });
   const limits = { ...defaultLimits, ...options.limits };
   // One thread uses one of the machine's cores, so its time is charged as that share of the time of all cores.
   const cores = availableParallelism();
@@ -107,7 +107,7 @@ export function createShared(options: ApiOptions): Shared {
   const common = { limits, logger, metrics, slices, ledger, ...(degrade !== undefined && { degrade }) };
   const contexts = models.map(({ engine, dir, ...rest }): [string, ApiContext] => {
     const status = () => statusInTime({ engine, limits, logger });
-    const fingerprint = createFingerprint(async () => (await status())?.fingerprint);
+    const fingerprint = new Fingerprint(async () => (await status())?.fingerprint);
     const threads = textThreads && dir !== undefined ? { pool: textThreads, dir } : undefined;
     const textOf = createTextWork({ tools: rest, slices, threads });
     return [rest.model.id, { ...rest, ...common, engine, fingerprint, textOf }];

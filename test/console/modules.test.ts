@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createMetrics } from '../../gateway/api/telemetry/metrics.ts';
+import { Metrics } from '../../gateway/api/telemetry/metrics.ts';
 import {
   type Cell,
   type Conversation,
@@ -54,7 +54,7 @@ describe('the page', () => {
 
 describe('samples', () => {
   it('are read from the metrics that the gateway writes', async () => {
-    const metrics = createMetrics();
+    const metrics = new Metrics();
     metrics.tokens(5, 7);
     const page = samples.parseSamples(await metrics.render([]));
     expect(samples.total(page, 'expertgrid_generated_tokens_total')).toBe(7);

@@ -3,28 +3,27 @@
 /** Age from which a fingerprint is asked for again. It changes when shards of another numerics class take over. */
 const FRESH_MS = 5_000;
 
-export interface Fingerprint {
-  /** Waits for the engine only while no fingerprint is known. Null if the engine did not answer. */
-  current(): Promise<string | null>;
-}
+export class Fingerprint {
+  readonly #ask: () => Promise<string | undefined>;
+  #known: string | null = null;
+  #askedAtMs = Number.NEGATIVE_INFINITY;
+  #asking: Promise<string | null> | undefined;
 
-/** `ask` never rejects. It resolves to undefined if the engine does not answer. */
-export function createFingerprint(ask: () => Promise<string | undefined>): Fingerprint {
-  let known: string | null = null;
-  let askedAt = Number.NEGATIVE_INFINITY;
-  let asking: Promise<string | null> | undefined;
-
-  async function refresh(): Promise<string | null> {
-    known = (await ask()) ?? known;
-    askedAt = performance.now();
-    asking = undefined;
-    return known;
+  /** `ask` must not reject. It resolves to undefined if the engine does not answer. */
+  constructor(ask: () => Promise<string | undefined>) {
+    this.#ask = ask;
   }
 
-  return {
-    async current() {
-      if (performance.now() - askedAt > FRESH_MS) asking ??= refresh();
-      return known ?? (await asking) ?? null;
-    },
-  };
+  /** Waits for the engine only while no fingerprint is known. Null if the engine did not answer. */
+  async current(): Promise<string | null> {
+    if (performance.now() - this.#askedAtMs > FRESH_MS) this.#asking ??= this.#refresh();
+    return this.#known ?? (await this.#asking) ?? null;
+  }
+
+  async #refresh(): Promise<string | null> {
+    this.#known = (await this.#ask()) ?? this.#known;
+    this.#askedAtMs = performance.now();
+    this.#asking = undefined;
+    return this.#known;
+  }
 }

@@ -96,83 +96,87 @@ interface MetricsOptions {
   usageLog?: Pick<UsageLog, 'waiting' | 'lost'> | undefined;
 }
 
-export interface Metrics {
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #count = mapped(counters, (name, { help, labels = [] }: Definition) => {
+    return new Counter<string>({ name, help, labelNames: labels, registers: [this.#registry] });
+  });
+  readonly #seconds = mapped(histograms, (name, own) => {
+    return new Histogram({ name, ...own, labelNames: ['endpoint'], registers: [this.#registry] });
+  });
+  readonly #setEngines = addEngineGauges(this.#registry);
+  /** The same counts as plain numbers, for the history. */
+  readonly tally: Tally = createTally({ first: SECONDS, next: TOKEN_SECONDS });
+
+  constructor(options: MetricsOptions = {}) {
+    addCollected(this.#registry, options);
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
   /**
    * Counts a request that has ended. `endpoint` is the route and not the path that the client sent, because the values of a label
    * must be few: each is kept for ever. Requests for polled routes are left out of the history.
    */
-  requestEnded(endpoint: string, how: { status: number; seconds: number; polled: boolean }): void;
-  /** Counts a request for which the model `id` was chosen, whatever the status. */
-  modelAnswered(id: string, status: number): void;
-  firstToken(endpoint: string, seconds: number): void;
-  /** Observes how long gateway/api itself worked on a request that reached an engine; see overhead.ts. */
-  overhead(endpoint: string, seconds: number): void;
-  /** Observes the time between two tokens of one choice. */
-  nextToken(endpoint: string, seconds: number): void;
-  tokens(prompt: number, generated: number): void;
-  /** Counts a request of the API key `name` that has ended. */
-  keyUsed(name: string, status: number, tokens: { prompt: number; cached: number; generated: number }): void;
-  /** Counts a request that a limit of the API key `name` refused. */
-  keyRefused(name: string, limit: LimitKind): void;
-  render(engines: readonly EngineState[]): Promise<string>;
-  /** The same counts as plain numbers, for the history. */
-  readonly tally: Tally;
-  readonly contentType: string;
-}
+  requestEnded(endpoint: string, how: { status: number; seconds: number; polled: boolean }): void {
+    const { status, seconds, polled } = how;
+    if (!polled) {
+      this.tally.requests++;
+      if (status >= 500) this.tally.errors++;
+      else if (status >= 400 && status !== 499) this.tally.refused++;
+    }
+    this.#count.expertgrid_requests_total.inc({ endpoint, status: String(status) });
+    this.#seconds.expertgrid_request_duration_seconds.observe({ endpoint }, seconds);
+  }
 
-export function createMetrics(options: MetricsOptions = {}): Metrics {
-  const registry = new Registry();
-  const registers = [registry];
-  const tally = createTally({ first: SECONDS, next: TOKEN_SECONDS });
-  const count = mapped(counters, (name, { help, labels }: Definition) => {
-    return new Counter<string>({ name, help, labelNames: labels ?? [], registers });
-  });
-  const seconds = mapped(histograms, (name, own) => {
-    return new Histogram({ name, ...own, labelNames: ['endpoint'], registers });
-  });
-  const setEngines = addEngineGauges(registry);
-  addCollected(registry, options);
-  return {
-    contentType: registry.contentType,
-    tally,
-    requestEnded(endpoint, { status, seconds: passed, polled }) {
-      if (!polled) {
-        tally.requests++;
-        if (status >= 500) tally.errors++;
-        else if (status >= 400 && status !== 499) tally.refused++;
-      }
-      count.expertgrid_requests_total.inc({ endpoint, status: String(status) });
-      seconds.expertgrid_request_duration_seconds.observe({ endpoint }, passed);
-    },
-    modelAnswered: (model, status) =>
-      count.expertgrid_model_requests_total.inc({ model, status: String(status) }),
-    firstToken(endpoint, passed) {
-      tally.firstToken.observe(passed);
-      seconds.expertgrid_time_to_first_token_seconds.observe({ endpoint }, passed);
-    },
-    overhead: (endpoint, passed) => seconds.expertgrid_api_overhead_seconds.observe({ endpoint }, passed),
-    nextToken(endpoint, passed) {
-      tally.nextToken.observe(passed);
-      seconds.expertgrid_inter_token_latency_seconds.observe({ endpoint }, passed);
-    },
-    tokens(prompt, generated) {
-      count.expertgrid_prompt_tokens_total.inc(prompt);
-      count.expertgrid_generated_tokens_total.inc(generated);
-    },
-    keyUsed(key, status, tokens) {
-      count.expertgrid_key_requests_total.inc({ key, status: String(status) });
-      for (const [kind, number] of Object.entries(tokens))
-        count.expertgrid_key_tokens_total.inc({ key, kind }, number);
-    },
-    keyRefused: (key, limit) => count.expertgrid_key_refusals_total.inc({ key, limit }),
-    async render(engines) {
-      const all = setEngines(engines);
-      const page = await registry.metrics();
-      if (all === undefined) return page;
-      const heats = engines.flatMap(({ model, heat }) => (heat === undefined ? [] : { model, heat }));
-      return page + engineCounters(all) + heatMetrics(heats, { labelled: engines.length > 1 });
-    },
-  };
+  /** Counts a request for which a model was chosen, whatever the status. */
+  modelAnswered(model: string, status: number): void {
+    this.#count.expertgrid_model_requests_total.inc({ model, status: String(status) });
+  }
+
+  firstToken(endpoint: string, seconds: number): void {
+    this.tally.firstToken.observe(seconds);
+    this.#seconds.expertgrid_time_to_first_token_seconds.observe({ endpoint }, seconds);
+  }
+
+  /** Observes how long gateway/api itself worked on a request that reached an engine; see overhead.ts. */
+  overhead(endpoint: string, seconds: number): void {
+    this.#seconds.expertgrid_api_overhead_seconds.observe({ endpoint }, seconds);
+  }
+
+  /** Observes the time between two tokens of one choice. */
+  nextToken(endpoint: string, seconds: number): void {
+    this.tally.nextToken.observe(seconds);
+    this.#seconds.expertgrid_inter_token_latency_seconds.observe({ endpoint }, seconds);
+  }
+
+  tokens(prompt: number, generated: number): void {
+    this.#count.expertgrid_prompt_tokens_total.inc(prompt);
+    this.#count.expertgrid_generated_tokens_total.inc(generated);
+  }
+
+  /** Counts a request of an API key that has ended. */
+  keyUsed(key: string, status: number, tokens: { prompt: number; cached: number; generated: number }): void {
+    this.#count.expertgrid_key_requests_total.inc({ key, status: String(status) });
+    for (const [kind, number] of Object.entries(tokens))
+      this.#count.expertgrid_key_tokens_total.inc({ key, kind }, number);
+  }
+
+  /** Counts a request that a limit of an API key refused. */
+  keyRefused(key: string, limit: LimitKind): void {
+    this.#count.expertgrid_key_refusals_total.inc({ key, limit });
+  }
+
+  /** Writes the page. */
+  async render(engines: readonly EngineState[]): Promise<string> {
+    const all = this.#setEngines(engines);
+    const page = await this.#registry.metrics();
+    if (all === undefined) return page;
+    const heats = engines.flatMap(({ model, heat }) => (heat === undefined ? [] : { model, heat }));
+    return page + engineCounters(all) + heatMetrics(heats, { labelled: engines.length > 1 });
+  }
 }
 
 function mapped<Name extends string, From, To>(
@@ -190,11 +194,8 @@ function addEngineGauges(registry: Registry) {
   };
   const up = gauge('expertgrid_engine_up', '1 if every engine reported its status in time, else 0');
   const sums = Object.entries(engineGauges).map(([name, { help, of }]) => ({ of, gauge: gauge(name, help) }));
-  const modelReady = gauge(
-    'expertgrid_model_ready',
-    '1 if every expert of the model is held by a connected shard, else 0',
-    ['model'],
-  );
+  const readyHelp = '1 if every expert of the model is held by a connected shard, else 0';
+  const modelReady = gauge('expertgrid_model_ready', readyHelp, ['model']);
   const ofModel = Object.entries(modelGauges).map(([name, { help, of }]) => {
     return { of, gauge: gauge(name, help, ['model']) };
   });

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { chatSchema, completionSchema, unsupportedFields } from '../../requests/fields/schema.ts';
 import { namesOfIdleStreamOptions } from '../../requests/fields/stream-options.ts';
 import { namesOfIdleThinking } from '../../text/thinking.ts';
-import { count, generation, type Operations, text } from './operation.ts';
+import { count, generation, grouped, text } from './operation.ts';
 
 const usage = z.object({ prompt_tokens: count, completion_tokens: count, total_tokens: count });
 
@@ -141,9 +141,8 @@ const chatExample = {
   expertgrid: { seed: 7 },
 };
 
-export const completionOperations: Operations = {
+export const completionOperations = grouped('Generate', {
   'post /v1/completions': {
-    tag: 'Generate',
     answer: { name: 'Completion', zod: completionAnswer, example: completionExample },
     streams: true,
     failures: 'engine',
@@ -154,7 +153,6 @@ export const completionOperations: Operations = {
     examples: completionRequests,
   },
   'post /v1/chat/completions': {
-    tag: 'Generate',
     answer: { name: 'ChatCompletion', zod: chatAnswer, example: chatExample },
     streams: true,
     failures: 'engine',
@@ -164,4 +162,4 @@ export const completionOperations: Operations = {
     noEffect: [...namesOfIdleStreamOptions, ...namesOfIdleThinking],
     examples: chatRequests,
   },
-};
+});

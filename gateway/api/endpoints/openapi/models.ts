@@ -1,6 +1,6 @@
 // Describes /v1/models and /v1/models/{id}.
 import { z } from 'zod';
-import { count, type Operations, text } from './operation.ts';
+import { count, grouped, text } from './operation.ts';
 
 const model = z.object({
   id: text,
@@ -55,9 +55,8 @@ const anthropicVersion = {
   description: "With this header the answer has the shape of Anthropic's API.",
 } as const;
 
-export const modelOperations: Operations = {
+export const modelOperations = grouped('Models', {
   'get /v1/models': {
-    tag: 'Models',
     summary: 'The models and aliases that are served',
     answer: { name: 'Models', zod: modelsAnswer, example: { object: 'list', data: [example] } },
     failures: 'listed',
@@ -68,7 +67,6 @@ export const modelOperations: Operations = {
     ],
   },
   'get /v1/models/{id}': {
-    tag: 'Models',
     answer: { name: 'Model', zod: z.union([model, anthropicModel]), example },
     failures: 'named',
     errors: ['Error', 'AnthropicError'],
@@ -78,4 +76,4 @@ export const modelOperations: Operations = {
       anthropicVersion,
     ],
   },
-};
+});

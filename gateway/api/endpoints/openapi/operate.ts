@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { drainSchema } from '../drain.ts';
 import { columns } from '../history/history.ts';
-import { count, modelParameter, type Operations, text } from './operation.ts';
+import { count, grouped, modelParameter, text } from './operation.ts';
 
 const readyAnswer = z.object({
   status: z.enum(['ready', 'not_ready', 'unknown']),
@@ -138,16 +138,14 @@ const heatExample = {
   ...{ counts: [[4.1, 0, 12.7, 1]], totals: [[5, 0, 15, 1]], steps: [{ rows: 1, count: 21 }] },
 };
 
-export const operatorOperations: Operations = {
+export const operatorOperations = grouped('Operate', {
   'get /health': {
-    tag: 'Operate',
     summary: 'Whether the process is alive',
     description: 'A liveness probe, which does not ask the engine.',
     answer: { name: 'Health', zod: z.object({ status: z.literal('ok') }), example: { status: 'ok' } },
     failures: 'open',
   },
   'get /health/ready': {
-    tag: 'Operate',
     answer: {
       name: 'Readiness',
       zod: readyAnswer,
@@ -160,20 +158,17 @@ export const operatorOperations: Operations = {
     parameters: [modelParameter],
   },
   'get /version': {
-    tag: 'Operate',
     summary: 'The version of this server',
     answer: { name: 'Version', zod: z.object({ version: text }), example: { version: '0.1.0' } },
     failures: 'keyed',
   },
   'get /metrics': {
-    tag: 'Operate',
     admin: true,
     summary: 'Counters and histograms for Prometheus',
     type: 'text/plain',
     failures: 'keyed',
   },
   'get /v1/history': {
-    tag: 'Operate',
     admin: true,
     summary: 'Ten minutes by the second and a day by the minute',
     description:
@@ -188,7 +183,6 @@ export const operatorOperations: Operations = {
     failures: 'listed',
   },
   'get /v1/shards': {
-    tag: 'Operate',
     admin: true,
     summary: 'The shards of a model, as this gateway sees them',
     parameters: [modelParameter],
@@ -196,7 +190,6 @@ export const operatorOperations: Operations = {
     failures: 'status',
   },
   'post /v1/shards/drain': {
-    tag: 'Operate',
     admin: true,
     summary: 'Take a shard out of service',
     description:
@@ -213,7 +206,6 @@ export const operatorOperations: Operations = {
     failures: 'drain',
   },
   'get /v1/experts/heat': {
-    tag: 'Operate',
     admin: true,
     summary: 'How many rows each expert of each layer has computed',
     parameters: [
@@ -226,4 +218,4 @@ export const operatorOperations: Operations = {
     answer: { name: 'Heat', zod: heatAnswer, example: heatExample },
     failures: 'status',
   },
-};
+});

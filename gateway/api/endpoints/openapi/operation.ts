@@ -17,7 +17,7 @@ export const tags = {
 export type Method = 'get' | 'post';
 
 /** Descriptions by method and path. */
-export type Operations = Readonly<Record<`${Method} /${string}`, Description>>;
+export type Operations<Of = Description> = Readonly<Record<`${Method} /${string}`, Of>>;
 
 export type Operation = Description & { method: Method; path: string };
 
@@ -59,6 +59,14 @@ export interface Parameter {
 }
 
 export type ErrorName = 'Error' | 'AnthropicError';
+
+/** Puts operations into a group. */
+export function grouped(
+  tag: Description['tag'],
+  operations: Operations<Omit<Description, 'tag'>>,
+): Operations {
+  return Object.fromEntries(Object.entries(operations).map(([route, own]) => [route, { tag, ...own }]));
+}
 
 /** The query parameter that names a model. */
 export const modelParameter = {

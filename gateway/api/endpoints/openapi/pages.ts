@@ -1,16 +1,15 @@
 // Describes the front page, the description itself, and the page that shows it.
 import { z } from 'zod';
 import { places } from '../pages/front.ts';
-import { type Operations, text } from './operation.ts';
+import { grouped, text } from './operation.ts';
 
 const frontAnswer = z.object({
   name: z.literal('expertgrid'),
   ...Object.fromEntries(Object.keys(places).map((place) => [place, text])),
 });
 
-export const pageOperations: Operations = {
+export const pageOperations = grouped('Describe', {
   'get /': {
-    tag: 'Describe',
     summary: 'Paths of the API',
     description:
       'The paths are relative. A browser, which accepts HTML, is redirected to the console by a 302.',
@@ -18,15 +17,13 @@ export const pageOperations: Operations = {
     failures: 'open',
   },
   'get /openapi.json': {
-    tag: 'Describe',
     summary: 'The description of this API, in OpenAPI 3.1',
     answer: { name: 'Document', zod: z.object({ openapi: text }), example: { openapi: '3.1.0' } },
     failures: 'open',
   },
   'get /docs': {
-    tag: 'Describe',
     summary: 'The description as a page that can send requests',
     type: 'text/html',
     failures: 'open',
   },
-};
+});

@@ -1,7 +1,7 @@
 // Describes /tokenize, /detokenize and /tokenizer_info.
 import { z } from 'zod';
 import { detokenizeSchema, tokenizeSchema } from '../tokens.ts';
-import { count, modelParameter, type Operations, text } from './operation.ts';
+import { count, grouped, modelParameter, text } from './operation.ts';
 
 const tokenizeAnswer = z.object({
   count,
@@ -24,9 +24,8 @@ const tokenizerExample = {
   chat_template: null,
 };
 
-export const tokenOperations: Operations = {
+export const tokenOperations = grouped('Tokens', {
   'post /tokenize': {
-    tag: 'Tokens',
     answer: { name: 'Tokens', zod: tokenizeAnswer, example: tokensExample },
     failures: 'body',
     summary: 'Turn a text or a conversation into token ids',
@@ -34,7 +33,6 @@ export const tokenOperations: Operations = {
     examples: { 'A text': { model: 'nano', prompt: 'The old man' } },
   },
   'post /detokenize': {
-    tag: 'Tokens',
     answer: { name: 'Text', zod: z.object({ prompt: text }), example: { prompt: 'Hi' } },
     failures: 'body',
     summary: 'Turn token ids into a text',
@@ -42,10 +40,9 @@ export const tokenOperations: Operations = {
     examples: { 'Two tokens': { model: 'nano', tokens: [72, 105] } },
   },
   'get /tokenizer_info': {
-    tag: 'Tokens',
     answer: { name: 'TokenizerInfo', zod: tokenizerAnswer, example: tokenizerExample },
     failures: 'named',
     summary: "The tokenizer's configuration and the chat template",
     parameters: [modelParameter],
   },
-};
+});
