@@ -35,7 +35,7 @@ export interface TextRules {
   /** Code points before the answer's text: those of an echoed prompt. Default 0. */
   offset?: number;
   /** Special tokens whose names are part of the text, such as those around thinking. */
-  shown?: ReadonlySet<number>;
+  shown?: ReadonlySet<number> | undefined;
 }
 
 type HeldToken = AnswerToken & {

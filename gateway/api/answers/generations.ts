@@ -62,12 +62,7 @@ export function generations(
   const endIds = stopIdsOf(request, stopIds, engine.info);
   const minTokens = minTokensOf(request, Math.min(...prompts.map(({ maxTokens }) => maxTokens)));
   const includeStop = request.include_stop_str_in_output === true;
-  const rules = {
-    stops: stopStringsOf(request).map(stopString),
-    includeStop,
-    minTokens,
-    ...(shown !== undefined && { shown }),
-  };
+  const rules = { stops: stopStringsOf(request).map(stopString), includeStop, minTokens, shown };
   const signal = AbortSignal.any([record.signal, cancel.signal]);
   const expertsPerToken = expertsPerTokenOf(request, engine.info);
   record.promptTokens = prompts.reduce((total, { prompt }) => total + prompt.length, 0);

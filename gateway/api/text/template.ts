@@ -130,7 +130,7 @@ export async function loadTemplates(
   const forTools = toolFiles.find((text) => text !== undefined);
   const listed = 'tokenizer_config.json: chat_template';
   const where = file === undefined ? listed : 'chat_template.jinja';
-  const sources: Sources = file === undefined ? configured(config.chat_template) : { default: file };
+  const named = file === undefined ? configured(config.chat_template) : new Map([['default', file]]);
   const compile = (source: string, where: string) => {
     try {
       return compileTemplate(source, tokens);
@@ -141,8 +141,8 @@ export async function loadTemplates(
       });
     }
   };
-  const { default: source } = sources;
-  const toolUse = forTools ?? sources.toolUse;
+  const source = named.get('default');
+  const toolUse = forTools ?? named.get('tool_use');
   const toolsWhere = forTools === undefined ? listed : 'tool_use.jinja';
   return {
     template: source === undefined ? undefined : compile(source, where),
@@ -150,23 +150,17 @@ export async function loadTemplates(
   };
 }
 
-interface Sources {
-  default?: string;
-  toolUse?: string;
-}
-
-function configured(value: unknown): Sources {
-  if (value === undefined || value === null) return {};
-  if (typeof value === 'string') return { default: value };
+/** Templates by name, from the field `chat_template`. */
+function configured(value: unknown): ReadonlyMap<unknown, string> {
+  if (value === undefined || value === null) return new Map();
+  if (typeof value === 'string') return new Map([['default', value]]);
   const list: unknown[] = Array.isArray(value) ? value : [];
-  const sources = new Map<unknown, string>();
+  const named = new Map<unknown, string>();
   for (const entry of list) {
     const { name, template } = (entry ?? {}) as { name?: unknown; template?: unknown };
-    if (typeof template === 'string') sources.set(name, template);
+    if (typeof template === 'string') named.set(name, template);
   }
-  const source = sources.get('default');
-  const toolUse = sources.get('tool_use');
-  if (source !== undefined) return { default: source, ...(toolUse !== undefined && { toolUse }) };
+  if (named.has('default')) return named;
   throw new Error(
     'tokenizer_config.json: chat_template is neither a string nor a list with a template named "default"',
   );

@@ -1,7 +1,6 @@
 // Divides an answer's text into sections: thinking, content, tool calls and their arguments. The text may arrive in pieces of any
 // length.
 import type { CallSyntax } from '../../../constraints/specification.ts';
-import { JsonValueEnd } from './json-value-end.ts';
 
 export interface SectionRules {
   /** Tags of thinking. Absent: the model does not think. `open`: the prompt ends within the thinking. */
@@ -49,6 +48,15 @@ export class SectionReader {
   readonly #name: RegExp;
   /** Matches the text between the tool's name and the arguments. */
   readonly #arguments: RegExp;
+  readonly #steps: Readonly<Record<State, () => boolean>> = {
+    lead: () => this.#lead(),
+    thinking: () => this.#thinking(),
+    content: () => this.#content(),
+    call: () => this.#call(),
+    between: () => this.#between(),
+    arguments: () => this.#value(),
+    tail: () => this.#tail(),
+  };
   #state: State;
   #held = '';
   /** If set, white space at the start of the held text becomes a stretch of this kind with an empty `text`. */
@@ -99,22 +107,7 @@ export class SectionReader {
       if (this.#held.length === 0) return false;
       this.#dropping = undefined;
     }
-    switch (this.#state) {
-      case 'lead':
-        return this.#lead();
-      case 'thinking':
-        return this.#thinking();
-      case 'content':
-        return this.#content();
-      case 'call':
-        return this.#call();
-      case 'between':
-        return this.#between();
-      case 'arguments':
-        return this.#value();
-      case 'tail':
-        return this.#tail();
-    }
+    return this.#steps[this.#state]();
   }
 
   #lead(): boolean {
@@ -249,5 +242,39 @@ function stringOf(json: string): string | undefined {
     return String(JSON.parse(json));
   } catch {
     return undefined;
+  }
+}
+
+/** Finds where a JSON value ends in text that arrives in pieces. Does not check whether the value is valid JSON. */
+class JsonValueEnd {
+  #depth = 0;
+  #inString = false;
+  #escaped = false;
+
+  /**
+   * Takes the next piece of text; the first piece begins with the value. Returns the number of code units of the piece that belong
+   * to the value, or undefined if the value does not end in this piece.
+   */
+  find(text: string): number | undefined {
+    for (let at = 0; at < text.length; at++) {
+      const char = text.charAt(at);
+      if (this.#inString) {
+        if (this.#endsString(char) && this.#depth === 0) return at + 1;
+      } else if (char === '"') this.#inString = true;
+      else if (char === '{' || char === '[') this.#depth++;
+      else if (char === '}' || char === ']') {
+        if (this.#depth === 0) return at; // The value is a number or a word, and this bracket ends its container.
+        if (--this.#depth === 0) return at + 1;
+      } else if (this.#depth === 0 && /[\s,]/.test(char)) return at;
+    }
+    return undefined;
+  }
+
+  /** Reads a character of a string. Returns true if the character ends the string. */
+  #endsString(char: string): boolean {
+    if (this.#escaped) this.#escaped = false;
+    else if (char === '\\') this.#escaped = true;
+    else if (char === '"') this.#inString = false;
+    return !this.#inString;
   }
 }

@@ -68,19 +68,13 @@ const chatAnswer = z.object({
 
 export const goodMorning = [{ role: 'user', content: 'Good morning.' }];
 
-const weather = {
-  type: 'object',
-  properties: { sunny: { type: 'boolean' } },
-  required: ['sunny'],
-  additionalProperties: false,
-};
+/** JSON Schema of an object with one required property. */
+function objectWith(name: string, schema: object): object {
+  return { type: 'object', properties: { [name]: schema }, required: [name], additionalProperties: false };
+}
 
-const city = {
-  type: 'object',
-  properties: { city: { enum: ['Bonn', 'Rome'] } },
-  required: ['city'],
-  additionalProperties: false,
-};
+const weather = objectWith('sunny', { type: 'boolean' });
+const city = objectWith('city', { enum: ['Bonn', 'Rome'] });
 
 const askWeather = [{ role: 'user', content: 'What will the weather be in Bonn?' }];
 

@@ -1,7 +1,14 @@
 // GET /openapi.json: the API's description. The schemas of requests are those that check the requests.
 import { z } from 'zod';
-import { anthropicError, failures, openAiError, statuses, withoutKey } from './failures.ts';
-import { type Operation, tags } from './operation.ts';
+import {
+  anthropicError,
+  failures,
+  type Operation,
+  openAiError,
+  statuses,
+  tags,
+  withoutKey,
+} from './operation.ts';
 import { operations } from './operations.ts';
 
 export interface JsonSchema {

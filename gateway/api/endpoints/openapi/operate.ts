@@ -76,12 +76,12 @@ const heatAnswer = z.object({
 
 const values = z.array(z.number().nullable());
 
-const series = z.object(Object.fromEntries(columns.map((name) => [name, values])));
-
 const stretch = z.object({
   step: count.describe('Seconds between two values.'),
   start: count.describe('Time of the first value in Unix seconds. 0 if there is none.'),
-  series: series.describe('Oldest first. Null: not known. Counters are rates for each second.'),
+  series: z
+    .object(Object.fromEntries(columns.map((name) => [name, values])))
+    .describe('Oldest first. Null: not known. Counters are rates for each second.'),
 });
 
 const historyAnswer = z.object({

@@ -1,7 +1,7 @@
 // GET /v1/models and failures of any path, in Anthropic's shapes for callers that send its version header; read by its own client.
 import Anthropic, { NotFoundError } from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openAiError } from '../../../../gateway/api/endpoints/openapi/failures.ts';
+import { openAiError } from '../../../../gateway/api/endpoints/openapi/operation.ts';
 import { hashKey } from '../../../../gateway/api/tenants/keys.ts';
 import { JSON_TYPE, MODEL, openRoom, type Room, startRoom } from '../harness.ts';
 import { error } from './shapes.ts';
