@@ -1,4 +1,4 @@
-// `expertgrid chat` against a running gateway: for scripts through pipes, for people at a pseudo-terminal.
+// `expertgrid chat` against a running gateway, by scripts through pipes and by people at a pseudo-terminal.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -35,7 +35,7 @@ async function chat(flags: readonly string[], { stdin }: { stdin?: string | Buff
   return { code, stdout: await stdout, stderr: await stderr };
 }
 
-/** What the gateway says to this, by its API. */
+/** The answer of the gateway's API to this message. */
 async function answered(content: string): Promise<string> {
   const response = await fetch(`${gateway.url}/v1/chat/completions`, {
     method: 'POST',
@@ -54,7 +54,7 @@ const DIM = '\x1b[2m';
 const asked = ['--seed', '3', '--max-tokens', '12'];
 
 describe('for scripts', () => {
-  test('prints the answer and nothing else, to --once and to what is piped in', async () => {
+  test('prints only the answer, with --once and with piped input', async () => {
     const answer = (await answered('Tell me of the sea.')).replace(/\n?$/, '\n');
     expect(await chat([...asked, '--once', 'Tell me of the sea.'])).toEqual({
       code: 0,
@@ -65,7 +65,7 @@ describe('for scripts', () => {
     expect(await chat(asked, { stdin })).toEqual({ code: 0, stdout: answer, stderr: '' });
   });
 
-  test('an error is one line, and exit code 1', async () => {
+  test('prints an error in one line and exits with 1', async () => {
     const unknown = await chat(['--model', 'nope', '--once', 'x']);
     expect(unknown).toMatchObject({ code: 1, stdout: '' });
     expect(unknown.stderr).toMatch(/^expertgrid: The model 'nope' does not exist.*\n$/);
@@ -79,7 +79,7 @@ describe('for scripts', () => {
     });
   });
 
-  test('where nothing answers, it tells how to start a gateway', async () => {
+  test('says how to start a gateway if none answers', async () => {
     const { code, stderr } = await chat(['--url', 'http://127.0.0.1:1', '--once', 'x']);
     expect(code).toBe(1);
     expect(stderr).toMatch(
@@ -87,7 +87,7 @@ describe('for scripts', () => {
     );
   });
 
-  test('what is no number is refused by the name of the flag', async () => {
+  test('refuses a value that is not a number, and names the flag', async () => {
     const { code, stderr } = await chat(['--temperature', 'hot', '--once', 'x']);
     expect(code).toBe(2);
     expect(stderr).toContain("option '--temperature <number>' argument 'hot' is invalid");
@@ -98,7 +98,7 @@ describe.runIf(existsSync('/usr/bin/script'))('at a terminal', () => {
   const open = (flags: readonly string[] = [], more: NodeJS.ProcessEnv = {}) =>
     openTerminal([process.execPath, main, 'chat', ...flags], { ...env, ...more });
 
-  it('streams answers, tells what they took, and leaves on Ctrl-D with 0', async () => {
+  it('streams answers with their token counts, and exits with 0 on Ctrl-D', async () => {
     const terminal = open([...asked, '--no-history']);
     await terminal.shows(/nano; \/help[\s\S]*> /);
     terminal.type('Tell me of the sea.\r');
@@ -130,8 +130,8 @@ describe.runIf(existsSync('/usr/bin/script'))('at a terminal', () => {
     expect(await terminal.exit).toBe(0);
   });
 
-  it('stops the answer on Ctrl-C, and the work with it; a second one leaves with 130', async () => {
-    // The likeliest tokens go round in circles here, to the end of the context: over a second in which to stop them.
+  it('stops the answer and its generation on Ctrl-C, and exits with 130 on a second Ctrl-C', async () => {
+    // The most likely tokens repeat here until the context is full, which leaves over a second to stop them.
     const terminal = open(['--no-history', '--temperature', '0']);
     const aborted = await engineCounter(gateway, 'aborted_sequences');
     await terminal.shows(/> /);
@@ -145,7 +145,7 @@ describe.runIf(existsSync('/usr/bin/script'))('at a terminal', () => {
     expect(await terminal.exit).toBe(130);
   });
 
-  it('takes a paste, fences and continued lines as one message each', async () => {
+  it('sends a paste, a fenced block and continued lines as one message each', async () => {
     const terminal = open(['--no-history', '--max-tokens', '1']);
     await terminal.shows(/> /);
     terminal.type('\x1b[200~pasted one\rpasted two\x1b[201~\r');
@@ -197,7 +197,7 @@ describe.runIf(existsSync('/usr/bin/script'))('at a terminal', () => {
     expect(await terminal.exit).toBe(0);
   });
 
-  it('shows no colour where none is wanted', async () => {
+  it('shows no colour if NO_COLOR is set', async () => {
     const coloured = open(['--no-history']);
     await coloured.shows(/> /);
     expect(coloured.shown).toContain(DIM);

@@ -1,4 +1,4 @@
-// The completion API of a running `up` on nano, as the official client uses it, and the examples of docs/api.md.
+// The completion API of a running `up` on nano, through OpenAI's client, and the examples of docs/api.md.
 import { once } from 'node:events';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { type IncomingMessage, request } from 'node:http';
@@ -19,7 +19,7 @@ beforeAll(async () => {
 const prompt = 'The old man sat by the sea and looked at the';
 const messages = [{ role: 'user' as const, content: 'Good morning.' }];
 
-it('plain and streamed are the same text, in the published shapes', async () => {
+it('a streamed and a plain answer have the same text, in the published shapes', async () => {
   const asked = { model: up.model, prompt, max_tokens: 12, seed: 5 };
   const whole = await client.completions.create(asked);
   requireShape(whole);
@@ -40,7 +40,7 @@ it('plain and streamed are the same text, in the published shapes', async () => 
     requireShape(chunk, { chunk: true });
 });
 
-it('choices of a seed come again, differ from one another, and their prompt is counted once', async () => {
+it('one seed repeats the same choices, which differ from one another, and their prompt is counted once', async () => {
   const long = `${prompt} `.repeat(12);
   const asked = { model: up.model, prompt: long, max_tokens: 10, seed: 7, temperature: 1.2, n: 4 };
   const first = await client.completions.create(asked);
@@ -55,7 +55,7 @@ it('choices of a seed come again, differ from one another, and their prompt is c
   expect(first.usage?.prompt_tokens).toBe(one.usage?.prompt_tokens);
 });
 
-it('log-probabilities: of a chat alone, of a scored text, and best_of by them', async () => {
+it('log-probabilities are returned for a chat and for an echoed text, and best_of uses them', async () => {
   const chat = await client.chat.completions.create({
     model: up.model,
     messages,
@@ -94,7 +94,7 @@ it('log-probabilities: of a chat alone, of a scored text, and best_of by them', 
   expect(best.choices).toHaveLength(1);
 });
 
-it('an aborted stream of several choices stops them all', async () => {
+it('aborting a stream stops all of its choices', async () => {
   const aborted = await engineCounter(up, 'aborted_sequences');
   const stream = await client.completions.create({
     model: up.model,
@@ -107,7 +107,7 @@ it('an aborted stream of several choices stops them all', async () => {
   await eventually(async () => (await engineCounter(up, 'aborted_sequences')) >= aborted + 1);
 });
 
-it('what is wrong is thrown by name, and the server goes on', async () => {
+it('the client throws an error that names the wrong field, and the server continues', async () => {
   const wrong = client.completions.create({ model: up.model, prompt, suffix: 'x' });
   await expect(wrong).rejects.toBeInstanceOf(BadRequestError);
   await expect(wrong).rejects.toMatchObject({ status: 400, param: 'suffix', code: 'unsupported_parameter' });
@@ -116,7 +116,7 @@ it('what is wrong is thrown by name, and the server goes on', async () => {
   expect(fine.choices).toHaveLength(1);
 });
 
-it('keeps connections for longer than pools of clients do, and is called by names of this machine', async () => {
+it('keeps idle connections longer than client pools, and accepts only names of this machine', async () => {
   const answer = await fetch(`${up.url}/health`);
   expect(answer.headers.get('keep-alive')).toBe('timeout=75');
   const ask = async (host: string) => {
@@ -127,7 +127,7 @@ it('keeps connections for longer than pools of clients do, and is called by name
   expect([await ask('localhost:1'), await ask('page.example')]).toEqual([200, 403]);
 });
 
-it('the example of README.md runs as written, saved in the checkout', async () => {
+it('the example of README.md runs as written if it is saved in the checkout', async () => {
   const root = join(import.meta.dirname, '..', '..', '..');
   const page = await readFile(join(root, 'README.md'), 'utf8');
   const [, example = ''] = /^```ts\n([\s\S]*?)^```/m.exec(page) ?? [];

@@ -1,5 +1,5 @@
-// The console in a real Chromium against `expertgrid up` on the embedded model: what an operator sees and does. Its
-// pictures stay in a folder that the test names, for whoever wants to look.
+// The console in a real Chromium against `expertgrid up` on the embedded model: what an operator sees and does. The screenshots stay in
+// a folder whose name the test prints.
 import { mkdtempSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,7 +47,7 @@ describe('the console', () => {
     expect(await page.evaluate(text('heat-readout'))).toContain('No rows yet');
   });
 
-  it('streams a chat, token by token, and tells each token’s experts', async () => {
+  it('streams a chat token by token, and shows the experts of each token', async () => {
     await page.click('#prompt');
     await page.type('Tell me of the sea.');
     await page.evaluate(`document.getElementById('max-tokens').value = '40'`);
@@ -81,7 +81,7 @@ describe('the console', () => {
     );
   });
 
-  it('names a cell of the heat map under the pointer and under the keys', async () => {
+  it('names the cell of the heat map that the pointer or the arrow keys select', async () => {
     await page.until(`${text('heat-readout')}.startsWith('Hottest is layer')`);
     await page.point('#heat', 0.99, 0.9);
     await page.until(`/^Layer 5, expert 9[45]: /.test(${text('heat-readout')})`);
@@ -91,7 +91,7 @@ describe('the console', () => {
     await page.press('Escape');
   });
 
-  it('makes the newest answer anew, and keeps the conversation for another visit', async () => {
+  it('regenerates the last answer, and keeps the conversation for the next visit', async () => {
     const answers = `document.querySelectorAll('.turn.answer').length`;
     await page.evaluate(`document.getElementById('seed').value = '7'`);
     for (let i = 0; i < 2; i++) {
@@ -142,7 +142,7 @@ describe('the console', () => {
     );
   });
 
-  it('draws Markdown, and no element that a text asks for', async () => {
+  it('renders Markdown, but no HTML elements in the text', async () => {
     const source =
       '# Head\n\n- **bold** `code`\n\n<img src=x onerror=alert(1)> [x](javascript:alert(1))\n\n```\n<b>\n```';
     await page.evaluate(`import('../console/markdown/view.js').then(({ MarkdownView }) => {
@@ -158,7 +158,7 @@ describe('the console', () => {
     await page.evaluate(`document.getElementById('drawn').remove()`);
   });
 
-  it('plots the past of the gateway, to a page that was not open then', async () => {
+  it('plots the history of the gateway from before the page was opened', async () => {
     const late = await browser.newPage();
     await late.view(WIDE);
     await late.open(`${up.url}/console`);
@@ -175,7 +175,7 @@ describe('the console', () => {
     await page.front();
   });
 
-  it('stops a completion in its middle', async () => {
+  it('stops a completion that is in progress', async () => {
     await page.click('#mode label:nth-of-type(2)');
     await page.evaluate(`document.getElementById('max-tokens').value = '1500'`);
     await page.click('#new');
@@ -194,7 +194,7 @@ describe('the console', () => {
     );
   });
 
-  it('is whole in light and dark, wide and narrow', async () => {
+  it('fits the window in light and dark, wide and narrow', async () => {
     const ground = `getComputedStyle(document.documentElement).backgroundColor`;
     const seen = new Set<string>();
     for (const scheme of ['light', 'dark'] as const) {
@@ -213,7 +213,7 @@ describe('the console', () => {
     await page.view(WIDE);
   });
 
-  it('has the playground and the heat map of one another’s way on a phone', async () => {
+  it('stacks the playground and the heat map without gaps on a phone', async () => {
     await page.view(NARROW);
     await page.until(`document.documentElement.clientWidth === ${NARROW.width}`);
     const box = (selector: string) =>
@@ -229,7 +229,7 @@ describe('the console', () => {
     await page.view(WIDE);
   });
 
-  it('remembers a theme, whatever the system has', async () => {
+  it('remembers the chosen theme, whatever the theme of the system', async () => {
     const theme = `document.documentElement.dataset.theme`;
     const choose = (choice: string) =>
       page.evaluate(`{
@@ -249,12 +249,12 @@ describe('the console', () => {
     await page.until(`${text('state')} === 'Ready'`);
   });
 
-  it('asks for a key where the gateway wants one, keeps it in the tab, and sends it', async () => {
+  it('asks for a key if the gateway needs one, keeps it in the tab, and sends it', async () => {
     const guarded = await browser.newPage();
     await guarded.view(WIDE);
     await guarded.open(`${up.url}/console`);
     await guarded.until(`${text('state')} === 'Ready'`);
-    // The gateway has no keys yet: the page is given one that has.
+    // This gateway has no keys, so `fetch` in the page answers like a gateway that has keys.
     await guarded.evaluate(`{
       const given = fetch;
       globalThis.sent = [];
@@ -279,7 +279,7 @@ describe('the console', () => {
     expect(await guarded.evaluate(`JSON.stringify(localStorage)`)).not.toContain('right');
   });
 
-  it('looks at nothing while it is hidden, and at once when it is back', async () => {
+  it('does not poll while it is hidden, and polls at once when it is visible again', async () => {
     expect(await page.evaluate(`document.hidden`)).toBe(true);
     await page.until(`${text('age')} === 'Paused while hidden'`);
     const asked = page.urls.length;
@@ -290,11 +290,11 @@ describe('the console', () => {
     expect(page.urls.length).toBeGreaterThan(asked);
   });
 
-  it('shows the API at /docs, and sends what is tried there', async () => {
+  it('shows the API at /docs, and sends the requests that a reader tries there', async () => {
     const docs = await browser.newPage();
     await docs.view(WIDE);
     await docs.open(`${up.url}/docs`);
-    // Half a megabyte of script, drawn on whatever cores are left.
+    // Half a megabyte of script runs on the cores that are free.
     await docs.until(`document.querySelectorAll('.opblock').length > 15`, 60_000);
     await docs.screenshot(join(pictures, 'docs.png'));
     await docs.click('[id$="post_v_completions"] .opblock-summary-control');
@@ -310,7 +310,7 @@ describe('the console', () => {
     await page.front();
   });
 
-  it('tells which experts are missing where a shard is, and when the gateway is gone', async () => {
+  it('names the missing experts if a shard is gone, and says when the gateway is gone', async () => {
     const shards = await (await fetch(`${up.url}/v1/shards`)).json();
     const { data } = shards as { data: { address: string }[] };
     const poorer = await startGateway(
@@ -328,7 +328,7 @@ describe('the console', () => {
     await partial.until(`${text('state')} === 'Out of reach'`);
   });
 
-  it('drains a shard once that is confirmed', async () => {
+  it('drains a shard after a confirmation', async () => {
     await page.front();
     const button = `document.querySelector('#shards tr:last-child .act button')`;
     await page.until(`${button} !== null && !${button}.hidden`);
@@ -341,7 +341,7 @@ describe('the console', () => {
     );
     await page.click('#shards tr:last-child .act button');
     await page.click('#drain-confirm');
-    // It is the only holder of its experts: the gateway asks again.
+    // The shard is the only one with its experts, so the gateway asks a second time.
     await page.until(`${text('drain-confirm')} === 'Drain anyway'`);
     await page.screenshot(join(pictures, 'drain.png'));
     await page.click('#drain-confirm');
@@ -350,7 +350,7 @@ describe('the console', () => {
     await page.until(`/away(lost|\\d)/.test(document.querySelector('#shards tr:last-child').textContent)`);
   });
 
-  it('asked nobody else for anything, and broke no rule of its own', () => {
+  it('requested nothing from other hosts, and logged no errors of its own', () => {
     expect(page.urls.length).toBeGreaterThan(20);
     expect(page.urls.filter((url) => !url.startsWith(`${up.url}/`))).toEqual([]);
     const own = page.complaints.filter((each) => !each.startsWith('Failed to load resource'));

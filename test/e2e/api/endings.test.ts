@@ -1,5 +1,5 @@
-// How a gateway ends what it has begun: an engine that fails, and open requests that outlast the grace. Nothing hangs, and no
-// stream just breaks.
+// How open requests end if the engine fails, or if they outlast the grace of a shutdown. No request hangs, and every stream ends with
+// an error event.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -11,7 +11,7 @@ const root = join(import.meta.dirname, '..', '..', '..');
 const endless = { prompt: 'a', max_tokens: 60_000 };
 const model = () => tinyBundle({ context: 65_536 });
 
-/** Reads an endless stream, does `act` at its second event, and gives the last one. */
+/** Reads an endless stream, calls `act` at its second event, and returns the last event. */
 async function lastOf(gateway: Gateway, act: () => void | Promise<void>): Promise<StreamEvent> {
   let seen = 0;
   let last: StreamEvent = { at: 0 };
@@ -22,7 +22,7 @@ async function lastOf(gateway: Gateway, act: () => void | Promise<void>): Promis
   return last;
 }
 
-it('tells every open request that it shuts down once the grace is over, and says in the log who ended it', async () => {
+it('ends open requests with shutting_down after the grace, and logs them', async () => {
   const up = await startUp(await model(), ['--in-process', '--grace', '0', '--log-level', 'info']);
   const whole = post(up, endless);
   const last = await lastOf(up, () => up.process.signal('SIGTERM'));
@@ -39,7 +39,7 @@ it('tells every open request that it shuts down once the grace is over, and says
   expect(up.process.stderr).toContain('ending 2 open requests with an error');
 });
 
-it('ends with 1 and one line if its engine fails, after a word to every open request', async () => {
+it('exits with 1 and one line if its engine fails, after an error to every open request', async () => {
   const when = join(await tinyFolder(), 'now');
   const preload = ['--import', join(root, 'test', 'support', 'engines', 'faulty-thread.ts')];
   const args = ['up', '--model', await model(), '--in-process', '--port', '0', '--log-level', 'error'];

@@ -1,5 +1,5 @@
-// A gateway with keys as its callers meet it: made by the command, revoked while it runs, their prompts apart, their use
-// written down.
+// A gateway with API keys: the command makes and revokes keys while the gateway runs, prompts of different keys share no cache, and
+// usage is logged.
 import { execFileSync } from 'node:child_process';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -54,7 +54,7 @@ beforeAll(async () => {
 const clientOf = (name: string) =>
   new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: key[name] ?? name, maxRetries: 0 });
 
-/** 64 ids, so that whole blocks of them are kept; `end` makes the prompt another after those. */
+/** 64 equal ids, of which the cache keeps whole blocks. `end` makes the rest of the prompt differ. */
 const prompt = (start: number, end: number) => [...Array<number>(64).fill(10 + start), end];
 
 async function cachedOf(name: string, start: number, more: Record<string, unknown> = {}): Promise<number> {
@@ -70,14 +70,14 @@ const usageLines = async () =>
     .map((line) => JSON.parse(line));
 
 describe('a gateway with keys', () => {
-  it('lets in who has one, and says how in its ready text', async () => {
+  it('accepts only requests with a key, and its ready text says so', async () => {
     expect(gateway.process.stdout).toContain('-H "authorization: Bearer $EXPERTGRID_API_KEY"');
     await expect(clientOf('eg-wrong').models.list()).rejects.toBeInstanceOf(AuthenticationError);
     expect((await clientOf('alice').models.list()).data[0]?.id).toBe(gateway.model);
     expect((await fetch(`${gateway.url}/health/ready`)).status).toBe(200);
   });
 
-  it('two keys do not see each other’s cached prefixes, nor does a salt; one key sees its own', async () => {
+  it('shares cached prefixes within one key, but not between keys or salts', async () => {
     expect(await cachedOf('alice', 1)).toBe(0);
     expect(await cachedOf('alice', 1)).toBe(64);
     expect(await cachedOf('bob', 1)).toBe(0);
@@ -85,7 +85,7 @@ describe('a gateway with keys', () => {
     expect(await cachedOf('alice', 1, { cache_salt: 'ours' })).toBe(64);
   });
 
-  it('limits requests, tokens and requests at once', async () => {
+  it('limits requests, tokens and concurrent requests', async () => {
     const ask = { model: gateway.model, prompt: 'x', max_tokens: 2 };
     await clientOf('slow').completions.create(ask);
     const refused = await clientOf('slow')
@@ -117,7 +117,7 @@ describe('a gateway with keys', () => {
     expect([asked.status, asked.headers.get('access-control-allow-origin')]).toEqual([204, headers.origin]);
   });
 
-  it('refuses a key within two seconds of its revocation, knows one that is made, and keeps all when the file breaks', async () => {
+  it('accepts new and refuses revoked keys within two seconds, and keeps its keys if the file becomes invalid', async () => {
     run('key', 'revoke', 'bob', '--file', keys);
     const fresh = run('key', 'create', 'fresh', '--file', keys).trim();
     const list = (given: string) =>
@@ -136,7 +136,7 @@ describe('a gateway with keys', () => {
     await eventually(async () => !('warnings' in (await ready())), 4_000);
   });
 
-  it('heat is told to an admin’s key alone, and the command says so', async () => {
+  it('shows expert heat only to an admin key, and the command says so', async () => {
     const without = startCli(['heat', gateway.url]);
     expect((await without.exit).code).toBe(1);
     expect(without.stderr).toContain(
@@ -145,7 +145,7 @@ describe('a gateway with keys', () => {
     expect(run('heat', gateway.url, '--api-key', key.root!)).toContain('rows per layer');
   });
 
-  it('writes what was used into the file of the name, also after that was renamed, and a kill loses none', async () => {
+  it('writes usage to the named file, also after that file was renamed, and loses no line if it is killed', async () => {
     const before = await usageLines();
     expect(new Set(before.map(({ key }) => key))).toEqual(
       new Set(['alice', 'bob', 'slow', 'short', 'single']),
@@ -174,7 +174,7 @@ describe('a gateway with keys', () => {
 });
 
 describe('two gateways with one file of keys', () => {
-  it('hand on a caller’s prompt with its key: its own prefixes are found whichever is asked, and its use is written once', async () => {
+  it('pass a prompt on with its key: both find the key’s cached prefixes, and usage is written once', async () => {
     const shard = startCli(['shard', '--model', bundle, '--experts', '0-95', '--port', '0']);
     const [, address = ''] = await shard.says(/shard ready on (\S+:\d+):/);
     const ports = [await freePort(), await freePort()];
@@ -203,7 +203,7 @@ describe('two gateways with one file of keys', () => {
     };
     for (const at of [0, 1]) {
       let start = 100;
-      // Each knows the shard and the other, once it hands on a prompt.
+      // Once a gateway passes a prompt on, it knows the shard and the other gateway.
       await eventually(async () => (await ask(at, 'root', start++)).by !== null);
     }
     const passed = new Set<string | null>();
@@ -240,7 +240,7 @@ describe('usage', () => {
     expect(up.stderr).toContain(reason);
   });
 
-  it('a gateway that others reach, without keys, warns', async () => {
+  it('a gateway without keys warns if other machines can reach it', async () => {
     const flags = ['--model', bundle, '--in-process', '--port', '0', '--host', '0.0.0.0'];
     const open = await gatewayOf(startCli(['up', ...flags]));
     expect(open.process.stderr).toContain(

@@ -1,4 +1,4 @@
-// POST /v1/messages of a running `up` on nano, as Anthropic's official client uses it.
+// POST /v1/messages of a running `up` on nano, through Anthropic's client.
 import Anthropic, { BadRequestError, NotFoundError } from '@anthropic-ai/sdk';
 import { betaTool } from '@anthropic-ai/sdk/helpers/beta/json-schema';
 import { beforeAll, expect, it } from 'vitest';
@@ -25,7 +25,7 @@ const weather = {
   },
 };
 
-it('plain and streamed are the same text', async () => {
+it('a streamed and a plain answer have the same text', async () => {
   const asked = { model: up.model, system: 'Be brief.', messages, max_tokens: 12, seed: 5 };
   const whole = await client.messages.create(asked);
   message.parse({ ...whole });
@@ -47,13 +47,13 @@ it('plain and streamed are the same text', async () => {
   expect(input_tokens).toBe(whole.usage.input_tokens + (whole.usage.cache_read_input_tokens ?? 0));
 });
 
-it('a stop sequence ends the answer, and is told', async () => {
+it('a stop sequence ends the answer, and stop_sequence names it', async () => {
   const asked = { model: up.model, messages, max_tokens: 200, seed: 5 };
   const { stop_reason, stop_sequence } = await client.messages.create({ ...asked, stop_sequences: ['e'] });
   expect({ stop_reason, stop_sequence }).toEqual({ stop_reason: 'stop_sequence', stop_sequence: 'e' });
 });
 
-it('a tool is used, whole and streamed, and its result taken', async () => {
+it('a tool is called, streamed or not, and its result is accepted', async () => {
   const asked = {
     ...{ model: up.model, messages, max_tokens: 100, seed: 7, tools: [weather] },
     tool_choice: { type: 'tool' as const, name: 'weather' },
@@ -77,26 +77,29 @@ it('a tool is used, whole and streamed, and its result taken', async () => {
   expect(after.usage.output_tokens).toBeGreaterThan(0);
 });
 
-it.each([false, true])('the client’s loop runs a tool and sends its result; stream: %s', async (stream) => {
-  const inputs: unknown[] = [];
-  const tool = betaTool({
-    ...{ name: 'weather', description: weather.description, inputSchema: weather.input_schema },
-    run: (input) => {
-      inputs.push(input);
-      return 'Blue sky.';
-    },
-  });
-  // The loop begins with a thread, which is refused in the words that let it go on without.
-  const runner = client.beta.messages.toolRunner({
-    ...{ model: up.model, messages, max_tokens: 100, tools: [tool], stream },
-    ...{ tool_choice: { type: 'tool', name: 'weather' }, max_iterations: 2 },
-  });
-  for await (const _ of runner);
-  expect(inputs.length).toBeGreaterThan(0);
-  expect(inputs[0]).toEqual({ city: expect.any(String) });
-});
+it.each([false, true])(
+  'the client’s tool runner runs a tool and sends its result; stream: %s',
+  async (stream) => {
+    const inputs: unknown[] = [];
+    const tool = betaTool({
+      ...{ name: 'weather', description: weather.description, inputSchema: weather.input_schema },
+      run: (input) => {
+        inputs.push(input);
+        return 'Blue sky.';
+      },
+    });
+    // The tool runner first asks for a thread. The server refuses it with the error after which the runner continues without.
+    const runner = client.beta.messages.toolRunner({
+      ...{ model: up.model, messages, max_tokens: 100, tools: [tool], stream },
+      ...{ tool_choice: { type: 'tool', name: 'weather' }, max_iterations: 2 },
+    });
+    for await (const _ of runner);
+    expect(inputs.length).toBeGreaterThan(0);
+    expect(inputs[0]).toEqual({ city: expect.any(String) });
+  },
+);
 
-it('a begun answer is gone on with, as a whole one would have', async () => {
+it('an answer continues a final assistant message as the whole answer would', async () => {
   const asked = { model: up.model, max_tokens: 20, temperature: 0 };
   const text = async (turns: Anthropic.MessageParam[], most = 20) => {
     const { content } = await client.messages.create({ ...asked, messages: turns, max_tokens: most });
@@ -107,7 +110,7 @@ it('a begun answer is gone on with, as a whole one would have', async () => {
   expect(begun + rest).toBe(await text(messages));
 });
 
-it('a prompt that only is to be cached is answered with nothing', async () => {
+it('the answer to max_tokens 0 has an empty text and no output tokens', async () => {
   const asked = { model: up.model, messages, max_tokens: 0 };
   const answer = await client.messages.create(asked);
   expect(answer).toMatchObject({ content: [{ type: 'text', text: '' }], stop_reason: 'max_tokens' });
@@ -115,7 +118,7 @@ it('a prompt that only is to be cached is answered with nothing', async () => {
   expect(await client.messages.stream(asked).finalMessage()).toMatchObject({ content: answer.content });
 });
 
-it('a text is held to a schema', async () => {
+it('the answer satisfies a schema', async () => {
   const schema = {
     type: 'object',
     properties: { calm: { type: 'boolean' }, waves: { type: 'integer', minimum: 0, maximum: 9 } },
@@ -132,7 +135,7 @@ it('a text is held to a schema', async () => {
   expect(JSON.parse(block.text)).toEqual({ calm: expect.any(Boolean), waves: expect.any(Number) });
 });
 
-it('leaving a stream stops the work', async () => {
+it('the generation stops when the client leaves a stream', async () => {
   const aborted = await engineCounter(up, 'aborted_sequences');
   const asked = { model: up.model, messages, max_tokens: 1500, ignore_eos: true };
   const stream = client.messages.stream(asked);
@@ -140,7 +143,7 @@ it('leaving a stream stops the work', async () => {
   await eventually(async () => (await engineCounter(up, 'aborted_sequences')) > aborted);
 });
 
-it('errors carry status, type and the request’s id', async () => {
+it('errors have a status, a type and the id of the request', async () => {
   const asked = { model: up.model, messages, max_tokens: 5 };
   const thrown = (call: Promise<unknown>) => call.catch((error: unknown) => error);
   const hot = { ...asked, temperature: 1.5 };

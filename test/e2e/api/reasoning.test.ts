@@ -1,4 +1,4 @@
-// Thinking at a running `up`: nano's weights under a template that begins to think, so that budgets are kept by the engine.
+// Thinking at a running `up`. Nano's weights have a template here that begins to think, so the engine must enforce the budgets.
 import { mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -25,12 +25,12 @@ afterAll(() => rm(dir, { recursive: true }));
 const messages = [{ role: 'user' as const, content: 'What is a whale?' }];
 const asked = (fields: object) => ({ model: up.model, messages, seed: 3, ...fields });
 
-/** The client's types know no thinking. */
+/** Fields that the client's types do not have. */
 interface Thought {
   reasoning_content?: string;
 }
 
-it('a budget is kept to the token, and the answer follows', async () => {
+it('thinking has exactly its budget of tokens, and the answer follows', async () => {
   for (const budget of [0, 1, 7]) {
     const request = asked({ max_thinking_tokens: budget, max_tokens: 40 });
     const { choices, usage } = await client.chat.completions.create(request);
@@ -45,13 +45,13 @@ it('a budget is kept to the token, and the answer follows', async () => {
   requireShape(none);
 });
 
-it('without a budget a model that never ends its thinking has no answer', async () => {
+it('a model that never ends its thinking has no answer without a budget', async () => {
   const { choices, usage } = await client.chat.completions.create(asked({ max_tokens: 6 }));
   expect(choices[0].message.content).toBe('');
   expect(usage?.completion_tokens_details?.reasoning_tokens).toBe(6);
 });
 
-it('streamed it is the same text, thinking first; calls come after it', async () => {
+it('a stream has the same text, first the thinking, and calls after it', async () => {
   const request = asked({ max_thinking_tokens: 5, max_tokens: 24 });
   const whole = await client.chat.completions.create(request);
   const texts = { reasoning: '', content: '' };

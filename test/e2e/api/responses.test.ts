@@ -1,4 +1,4 @@
-// POST /v1/responses of a running `up` on nano, as the official client uses it.
+// POST /v1/responses of a running `up` on nano, through OpenAI's client.
 import OpenAI, { APIError, BadRequestError, NotFoundError } from 'openai';
 import { beforeAll, expect, it } from 'vitest';
 import { response } from '../../gateway/api/responses/shapes.ts';
@@ -26,17 +26,17 @@ const weather = {
   strict: true,
 };
 
-/** The client adds the text of the output. */
+/** Without the text of the output, which the client adds. */
 const published = ({ output_text: _, ...body }: OpenAI.Responses.Response) => response.parse(body);
 
-/** The output as the next request's input; the client's types of the two differ in items that are never made here. */
+/** The output as input of the next request. The client's types of the two differ only in items that this server never writes. */
 const given = ({ output }: OpenAI.Responses.Response) => {
   return output.filter((item) =>
     ['message', 'function_call', 'reasoning'].includes(item.type),
   ) as OpenAI.Responses.ResponseInput;
 };
 
-it('plain and streamed are the same text', async () => {
+it('a streamed and a plain answer have the same text', async () => {
   const asked = { model: up.model, instructions: 'Be brief.', input, max_output_tokens: 12, seed: 5 };
   const whole = await client.responses.create(asked);
   published(whole);
@@ -52,7 +52,7 @@ it('plain and streamed are the same text', async () => {
   expect(last.usage).toMatchObject({ output_tokens: whole.usage?.output_tokens });
 });
 
-it('a conversation goes on with the output as it came', async () => {
+it('a conversation continues with the unchanged output of its answer', async () => {
   const turns: OpenAI.Responses.ResponseInput = [{ role: 'user', content: input }];
   const first = await client.responses.create({ model: up.model, input: turns, max_output_tokens: 8 });
   turns.push(...given(first), { role: 'user', content: 'And then?' });
@@ -60,7 +60,7 @@ it('a conversation goes on with the output as it came', async () => {
   expect(second.usage?.input_tokens).toBeGreaterThan(first.usage?.input_tokens ?? 0);
 });
 
-it('a function is called, whole and streamed, and its output taken', async () => {
+it('a function is called, streamed or not, and its output is accepted', async () => {
   const asked = {
     ...{ model: up.model, input, max_output_tokens: 100, seed: 7 },
     ...{ tools: [weather], tool_choice: 'required' as const, parallel_tool_calls: false },
@@ -83,7 +83,7 @@ it('a function is called, whole and streamed, and its output taken', async () =>
   expect(['completed', 'incomplete']).toContain(after.status);
 });
 
-it('a text is held to a schema', async () => {
+it('the answer satisfies a schema', async () => {
   const format = {
     ...{ type: 'json_schema' as const, name: 'answer', strict: true },
     schema: {
@@ -110,7 +110,7 @@ it('a text is held to a schema', async () => {
   expect((await client.responses.stream(asked).finalResponse()).output_text).toBe(output_text);
 });
 
-it('leaving a stream stops the work', async () => {
+it('the generation stops when the client leaves a stream', async () => {
   const aborted = await engineCounter(up, 'aborted_sequences');
   const asked = { model: up.model, input, max_output_tokens: 1500, stream: true as const, ignore_eos: true };
   const stream = await client.responses.create(asked);
@@ -118,7 +118,7 @@ it('leaving a stream stops the work', async () => {
   await eventually(async () => (await engineCounter(up, 'aborted_sequences')) > aborted);
 });
 
-it('errors carry status, code and param', async () => {
+it('errors have a status, a code and a param', async () => {
   const asked = { model: up.model, input };
   const thrown = (call: Promise<unknown>) => call.catch((error: unknown) => error);
   const refused = await thrown(client.responses.create({ ...asked, previous_response_id: 'resp_1' }));

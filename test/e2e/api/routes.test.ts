@@ -1,4 +1,4 @@
-// The routes that an answer tells: the same in one process and over shards, whole and streamed.
+// The routes in an answer (the experts of each token) in one process and over shards, streamed or not.
 import { expect, it } from 'vitest';
 import { tinyBundle } from '../../support/models/tiny-bundle.ts';
 import { type Gateway, post, startUp } from '../gateway.ts';
@@ -13,7 +13,7 @@ const ask = {
 
 interface Told {
   choices: { index: number; text: string }[];
-  /** Whole: `[choices][tokens][layers][k]`; in a chunk `[tokens][layers][k]`. */
+  /** `[choices][tokens][layers][k]`. In a chunk: `[tokens][layers][k]`. */
   expertgrid?: { routes?: number[][][] & number[][][][] };
 }
 
@@ -32,7 +32,7 @@ async function streamed(gateway: Gateway): Promise<unknown[]> {
   return routes;
 }
 
-it('is the same in one process and over shards, whole and streamed', async () => {
+it('routes are the same in one process and over shards, streamed or not', async () => {
   const bundle = await tinyBundle();
   const alone = await startUp(bundle, ['--in-process']);
   const sharded = await startUp(bundle, ['--shards', '2']);

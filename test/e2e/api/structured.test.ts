@@ -1,4 +1,4 @@
-// Structured output through the front door of a running `up` on nano, and the examples of docs/structured-output.md.
+// Structured output of a running `up` on nano, and the examples of docs/structured-output.md.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Ajv from 'ajv/dist/2020.js';
@@ -30,13 +30,13 @@ const person = {
 };
 const isPerson = ajv.compile(person);
 
-/** What the client's types do not know. */
+/** Fields that the client's types do not have. */
 function complete(fields: Record<string, unknown>) {
   const asked = { model: up.model, prompt: 'The answer is', max_tokens: 200, ...fields };
   return client.completions.create({ ...asked, stream: false });
 }
 
-it('every third schema of the 200 at temperature 1.5 gives JSON that validates', async () => {
+it('every third of the 200 schemas gives valid JSON at temperature 1.5', async () => {
   const chosen = basic.filter((_, i) => i % 3 === 0);
   const answers = await Promise.all(
     chosen.map(async (schema, seed) => {
@@ -54,7 +54,7 @@ it('every third schema of the 200 at temperature 1.5 gives JSON that validates',
   }
 });
 
-it('choices, log-probabilities and a stream are held to it, and the stream is the same text', async () => {
+it('choices, log-probabilities and a stream satisfy the schema, and the stream has the same text', async () => {
   const asked = {
     model: up.model,
     messages,
@@ -85,7 +85,7 @@ it('choices, log-probabilities and a stream are held to it, and the stream is th
   expect(reasons).toEqual(['stop', 'stop', 'stop']);
 });
 
-it('any JSON object, a pattern, a choice and a grammar, on completions', async () => {
+it('completions satisfy a JSON object, a pattern, a choice and a grammar', async () => {
   const object = await complete({ response_format: { type: 'json_object' }, max_tokens: 100, seed: 4 });
   if (object.choices[0]?.finish_reason === 'stop') JSON.parse(object.choices[0].text);
   expect(object.choices[0]?.text).toMatch(/^\{/);
@@ -98,14 +98,14 @@ it('any JSON object, a pattern, a choice and a grammar, on completions', async (
   );
 });
 
-it('ends without an id that ends it, and at a stop string as any answer does', async () => {
+it('an answer ends without a stop id, and at a stop string', async () => {
   const endless = await complete({ guided_regex: '(ab){10}', ignore_eos: true });
   expect(endless.choices[0]).toMatchObject({ text: 'ab'.repeat(10), finish_reason: 'stop' });
   const stopped = await complete({ guided_choice: ['one two three'], stop: ' two' });
   expect(stopped.choices[0]).toMatchObject({ text: 'one', finish_reason: 'stop' });
 });
 
-it('what cannot be honoured is a 400 that names it, and the server lives', async () => {
+it('a constraint that is not supported is a 400 that names it, and the server continues', async () => {
   const refused = [
     [{ guided_grammar: 'root ::= "a' }, 'guided_grammar'],
     [{ guided_regex: '(?=a)' }, 'guided_regex'],

@@ -1,4 +1,4 @@
-// Tools at a running `up` on nano, as the official client uses them: calls that fit their schemas whatever the model would say.
+// Tools at a running `up` on nano, through OpenAI's client. Calls satisfy their schemas whatever the model prefers.
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import OpenAI from 'openai';
 import type {
@@ -41,7 +41,7 @@ const asked = () => ({
   parallel_tool_calls: false,
 });
 
-it('a call that is required fits its schema, whole and streamed alike', async () => {
+it('a required call satisfies its schema, streamed or not', async () => {
   for (const seed of [1, 2, 3, 4]) {
     const request = { ...asked(), tool_choice: 'required' as const, seed };
     const whole = await client.chat.completions.create(request);
@@ -60,7 +60,7 @@ it('a call that is required fits its schema, whole and streamed alike', async ()
   }
 });
 
-it('a function that is named is the one that is called, in every choice', async () => {
+it('a named function is called in every choice', async () => {
   const tool_choice = { type: 'function' as const, function: { name: 'weather' } };
   const { choices } = await client.chat.completions.create({ ...asked(), tool_choice, n: 3, seed: 5 });
   for (const { message, finish_reason } of choices) {
@@ -72,7 +72,7 @@ it('a function that is named is the one that is called, in every choice', async 
   }
 });
 
-/** What is looked at of the three endpoints' answers. */
+/** The fields of the three endpoints' answers that the test reads. */
 interface Answer {
   choices: [{ message: { tool_calls: [{ function: { arguments: string } }] } }];
   output: [{ arguments: string }];
@@ -80,12 +80,12 @@ interface Answer {
   expertgrid: { schema_notes?: string[] };
 }
 
-it('a call obeys what its schema refers to, and of a schema that is not strict what can be held, at every endpoint', async () => {
+it('a call satisfies the references of its schema, and the supported parts of a schema that is not strict, at every endpoint', async () => {
   const nested = {
     type: 'object',
     properties: {
       to: { $ref: '#/$defs/Address' },
-      // It is not looked for whether they differ.
+      // The test does not check whether the calls differ.
       days: {
         type: 'array',
         items: { type: 'integer', minimum: 1, maximum: 7 },
@@ -150,14 +150,14 @@ it('a call obeys what its schema refers to, and of a schema that is not strict w
   }
 });
 
-it('where a call may come, text may come as well; where none may, no tool is shown', async () => {
+it('text is allowed if calls are only allowed, and the prompt has no tool if no call is allowed', async () => {
   const { choices, usage } = await client.chat.completions.create({ ...asked(), max_tokens: 8, seed: 1 });
   expect(choices[0].message.content ?? choices[0].message.tool_calls).toBeTruthy();
   const none = await client.chat.completions.create({ ...asked(), tool_choice: 'none', max_tokens: 8 });
   expect(none.usage?.prompt_tokens).toBeLessThan(usage?.prompt_tokens ?? 0);
 });
 
-it('a result is sent back and answered', async () => {
+it('a result that is sent back is answered', async () => {
   const { choices } = await client.chat.completions.create({ ...asked(), tool_choice: 'required', seed: 1 });
   const [call] = choices[0].message.tool_calls ?? [];
   const result = { role: 'tool' as const, tool_call_id: call.id, content: 'Sunny.<|end|>' };

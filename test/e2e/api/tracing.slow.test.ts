@@ -1,4 +1,4 @@
-// Traces of a running gateway, as a collector gets them: one span a request, with what the engine took below it.
+// Traces of a running gateway that a collector gets: one span for each request, with the spans of the engine below it.
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type Collector, openCollector, type ReadSpan } from '../../support/network/otlp.ts';
@@ -127,7 +127,7 @@ describe('a gateway with a collector', () => {
     );
   });
 
-  test('what was not sampled by the caller is not told', async () => {
+  test('a trace that the client does not sample is not sent', async () => {
     const unsampled = await ask(gateway, { prompt: 'a', max_tokens: 1 }, { traceparent: parentOf('00') });
     const sampled = await ask(gateway, { prompt: 'a', max_tokens: 1 }, { traceparent: parentOf('01') });
     await requestOf(collector, sampled);
@@ -151,7 +151,7 @@ test('spans that wait are sent when the gateway ends', async () => {
 test.each([
   ['is not there', async () => 'http://127.0.0.1:1'],
   ['never answers', async () => (await collectorOf({ answers: false })).url],
-])('a collector that %s holds up neither requests nor the end', async (_, address) => {
+])('a collector that %s delays neither requests nor the shutdown', async (_, address) => {
   const gateway = await traced({ OTEL_EXPORTER_OTLP_ENDPOINT: await address() });
   for (let i = 0; i < 5; i++) expect((await post(gateway, { prompt: 'a', max_tokens: 2 })).status).toBe(200);
   const endsAt = performance.now();

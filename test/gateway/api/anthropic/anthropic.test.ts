@@ -1,4 +1,4 @@
-// POST /v1/messages: answers, whole and streamed, and failures in Anthropic's published shapes.
+// POST /v1/messages: answers, streamed or not, and failures, in the shapes that Anthropic publishes.
 import { expect, test } from 'vitest';
 import { hashKey } from '../../../../gateway/api/tenants/keys.ts';
 import {
@@ -32,7 +32,7 @@ async function streamed(room: Room, body: object): Promise<MessageWireEvent[]> {
   return namedEvents(await answer.text(), event);
 }
 
-/** The message that a stream's events add up to, as Anthropic's clients put it together. */
+/** The message that Anthropic's clients build from the events of a stream. */
 function added(events: readonly MessageWireEvent[]): MessageBody {
   const [start] = events;
   if (start?.type !== 'message_start') throw new Error(`the first event is ${start?.type}`);
@@ -73,7 +73,7 @@ const weather = {
 };
 const call = (args: string) => `<tool_call>\n{"name": "weather", "arguments": ${args}}\n</tool_call>`;
 
-test('a text comes whole and in events, which add up to the same', async () => {
+test('the events of a streamed text add up to the message that is not streamed', async () => {
   const room = await openRoom({ once: true });
   const asked = { seed: 3, system: 'Be brief.', temperature: 0.5, metadata: { user_id: 'u' } };
   const answer = await whole(room, asked);
@@ -97,7 +97,7 @@ test('a text comes whole and in events, which add up to the same', async () => {
   expect(unmarked(added(events))).toEqual(unmarked(answer));
 });
 
-test('a call of a tool is a block whose input comes in pieces, after the text before it', async () => {
+test('a tool call is a block after the text, and its input is streamed in pieces', async () => {
   const room = await openRoom({
     once: true,
     chat: TOOL_TEMPLATE,
@@ -128,7 +128,7 @@ test.each([
     { mode: 'required', tools: [{ name: 'weather' }] },
   ],
   [{ type: 'none' }, undefined],
-])('tool_choice %j', async (tool_choice, constraint) => {
+])('tool_choice %j becomes the constraint of the engine', async (tool_choice, constraint) => {
   const room = await openRoom({ once: true, chat: TOOL_TEMPLATE });
   await whole(room, { tools: [weather, { ...weather, name: 'other' }], tool_choice });
   const held = room.engine.requests[0]?.constraint;
@@ -136,7 +136,7 @@ test.each([
   else expect(held).toMatchObject(constraint);
 });
 
-test('calls and their results go back as they came, failures marked as such', async () => {
+test('calls and results that are sent back reach the prompt, and failed results begin with "Error:"', async () => {
   const room = await openRoom({ once: true, chat: TOOL_TEMPLATE });
   await whole(room, {
     system: [{ type: 'text', text: 'Be kind.', cache_control: { type: 'ephemeral' } }],
@@ -178,7 +178,7 @@ test('calls and their results go back as they came, failures marked as such', as
   );
 });
 
-test('thinking is a block before the text, within its budget', async () => {
+test('thinking is a block before the text, and stays within its budget', async () => {
   const room = await openRoom({
     once: true,
     chat: OPEN_THINKING_TEMPLATE,
@@ -198,7 +198,7 @@ test('thinking is a block before the text, within its budget', async () => {
   });
 });
 
-test('a model that thinks does so only when asked; one that cannot is asked for nothing', async () => {
+test('a model thinks only if the request asks for it, and a model that cannot think ignores the request', async () => {
   const thinker = await openRoom({ once: true, chat: THINKING_TEMPLATE });
   const length = async (room: Room, thinking?: object) => {
     const answer = await send(room, { max_tokens: undefined, thinking }, '/v1/messages/count_tokens');
@@ -215,7 +215,7 @@ test('a model that thinks does so only when asked; one that cannot is asked for 
   }
 });
 
-test('turns of one role that follow one another are one', async () => {
+test('consecutive turns of one role become one message', async () => {
   const room = await openRoom({ once: true });
   const length = async (...turns: string[]) => {
     const messages = turns.map((turn) => ({
@@ -236,14 +236,17 @@ test.each([
   ['a stop string', { stop_sequences: [' world', 'x'] }, 'stop_sequence', ' world'],
   ['the limit', { max_tokens: 3 }, 'max_tokens', null],
   ['the end of the context', { max_tokens: 100_000 }, 'model_context_window_exceeded', null],
-])('an answer that %s ends says so', async (_, fields, stop_reason, stop_sequence) => {
-  const room = await openRoom({ context: 64 });
-  const ended = { stop_reason, stop_sequence };
-  expect(await whole(room, fields)).toMatchObject(ended);
-  expect((await streamed(room, fields)).at(-2)).toMatchObject({ type: 'message_delta', delta: ended });
-});
+])(
+  'stop_reason and stop_sequence name the end of an answer: %s',
+  async (_, fields, stop_reason, stop_sequence) => {
+    const room = await openRoom({ context: 64 });
+    const ended = { stop_reason, stop_sequence };
+    expect(await whole(room, fields)).toMatchObject(ended);
+    expect((await streamed(room, fields)).at(-2)).toMatchObject({ type: 'message_delta', delta: ended });
+  },
+);
 
-test('the tokens of a prompt are counted as they are when it is answered', async () => {
+test('count_tokens returns the input_tokens of the answer to the same request', async () => {
   const room = await openRoom({ once: true, chat: TOOL_TEMPLATE });
   const asked = { system: 'Be brief.', tools: [weather], tool_choice: { type: 'any' } };
   const { usage } = await whole(room, asked);
@@ -252,7 +255,7 @@ test('the tokens of a prompt are counted as they are when it is answered', async
   expect(room.engine.requests).toHaveLength(1);
 });
 
-test('a prompt that is longer than the context is counted, and refused where it is to be answered', async () => {
+test('a prompt that exceeds the context is counted by count_tokens and refused by messages', async () => {
   const room = await openRoom({ context: 100 });
   const asked = { messages: [{ role: 'user', content: 'x'.repeat(5_000) }] };
   const count = await send(room, { ...asked, max_tokens: undefined }, '/v1/messages/count_tokens');
@@ -260,14 +263,14 @@ test('a prompt that is longer than the context is counted, and refused where it 
   expect((await send(room, asked)).status).toBe(400);
 });
 
-test('a stream that waits pings', async () => {
+test('a stream without other events sends pings', async () => {
   const room = await openRoom({ once: true, prefillMs: 200, limits: { admissionMs: 1, keepAliveMs: 20 } });
   const types = (await streamed(room, {})).map(({ type }) => type);
   expect(types.slice(0, 2)).toEqual(['message_start', 'ping']);
   expect(types.slice(-1)).toEqual(['message_stop']);
 });
 
-test('a failure after the first event is an error event, and the end', async () => {
+test('a failure after the first event ends the stream with an error event', async () => {
   const failure = { code: 'shard_unavailable', message: 'shard 2 is gone', retryable: true } as const;
   const room = await openRoom({ fail: { after: 1, error: failure }, stepMs: 5, limits: { admissionMs: 1 } });
   const last = (await streamed(room, {})).at(-1);
@@ -294,7 +297,7 @@ test.each([
   }
 });
 
-test('a key is taken as Anthropic’s clients send it, and refused in their shape', async () => {
+test('an API key is accepted in x-api-key, and a wrong key is refused in Anthropic’s shape', async () => {
   const created = '2026-01-31T12:00:00.000Z';
   const keys = () => [{ name: 'a', sha256: hashKey('eg-a'), created, rpm: 1 }];
   const room = await openRoom({ once: true, api: { access: { keys } } });

@@ -1,4 +1,4 @@
-// POST /v1/messages: what context_management leaves out of a conversation, what the answer tells of it, and how tokens are counted then.
+// POST /v1/messages with context_management: which parts of the conversation are cleared, what the answer reports, and how tokens are counted.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Message } from '../../../../gateway/api/anthropic/blocks.ts';
 import { applyEdits, type ContextManagement } from '../../../../gateway/api/anthropic/context-management.ts';
@@ -7,7 +7,7 @@ import { TOOL_TEMPLATE } from '../../../support/models/chat-templates.ts';
 import { JSON_TYPE, MODEL, type Room, startRoom } from '../harness.ts';
 import { counted, error, message } from './shapes.ts';
 
-/** Shows all thinking. */
+/** A template that shows all thinking. */
 const CHAT = TOOL_TEMPLATE.replaceAll(
   'message.content',
   "(message.reasoning_content or '') + message.content",
@@ -44,7 +44,7 @@ const thought = (said: string): Message => ({
   ],
 });
 
-/** Each message is as many tokens as its JSON has characters. */
+/** Each character of a message's JSON counts as one token. */
 const tokens = (messages: Message[]) => JSON.stringify(messages).length;
 const apply = (messages: Message[], ...edits: NonNullable<NonNullable<ContextManagement>['edits']>) => {
   return applyEdits({ edits }, messages, async (counted) => tokens(counted));
@@ -97,7 +97,7 @@ test.each([
   );
 });
 
-test('inputs are cleared with the results if it is asked for, of all tools or of some', async () => {
+test('clear_tool_inputs also clears the inputs of all tools or of the named tools', async () => {
   const inputs = async (clear_tool_inputs: boolean | string[]) => {
     const { messages } = await apply(four, { ...clear, keep: after(1), clear_tool_inputs });
     return messages.flatMap(({ content }) => {
@@ -110,7 +110,7 @@ test('inputs are cleared with the results if it is asked for, of all tools or of
   expect(await inputs(['g'])).toEqual([{ a: 1 }, {}, { a: 1 }, { a: 1 }]);
 });
 
-test('older thinking is cleared; an edit sees what the one before it left', async () => {
+test('older thinking is cleared, and each edit applies to the result of the edit before it', async () => {
   const turns = [user, thought('one'), user, thought('two'), ...four];
   const kept = (edited: { messages: Message[] }) => JSON.stringify(edited.messages).match(/one|two/g);
   const type = 'clear_thinking_20251015';
@@ -124,7 +124,7 @@ test('older thinking is cleared; an edit sees what the one before it left', asyn
   ]);
 });
 
-test('the model reads what is left, and the answer tells what was cleared', async () => {
+test('the prompt contains the edited conversation, and the answer reports what was cleared', async () => {
   const asked = { messages: four, context_management: { edits: [{ ...clear, keep: after(1) }] } };
   const { body, names } = await send(asked);
   const whole = message.parse(body);
@@ -138,7 +138,7 @@ test('the model reads what is left, and the answer tells what was cleared', asyn
   expect(original_input_tokens).toBe(alone.input_tokens);
 });
 
-test('a conversation that fits only after the edits is answered; errors name the places of the request', async () => {
+test('a conversation that fits only after the edits is answered, and errors name paths of the request', async () => {
   const long = Array.from({ length: 12 }, (_, i) => use(`t${i}`, 'f', 200)).flat();
   const context_management = { edits: [{ ...clear, keep: after(1) }] };
   expect((await send({ messages: [user, ...long] })).status).toBe(400);

@@ -1,5 +1,5 @@
-// Fields of POST /v1/messages that ask for nothing, or only permit something: accepted, and named in a header; what would change the
-// answer is honoured, or refused by name.
+// Fields of POST /v1/messages. Fields without effect are accepted and named in a header. Fields that would change the answer are
+// honoured, or refused by name.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NO_EFFECT } from '../../../../gateway/api/requests/fields/no-effect.ts';
 import {
@@ -74,7 +74,7 @@ const idle: Case[] = [
   [{ mcp_servers: [] }, []],
 ];
 
-test.each(idle)('%j is accepted', async (fields, names) => {
+test.each(idle)('%j is accepted and named in the header', async (fields, names) => {
   const { status, names: told, body } = await send(fields);
   expect([status, told.toSorted()]).toEqual([200, names]);
   message.parse(body);
@@ -130,12 +130,12 @@ test.each<[object, RegExp]>([
   ],
   [edits({ type: 'forget' }), /'context_management\.edits\[0\]\.type': 'forget'/],
   [{ compaction: { type: 'summarize' } }, /'compaction' is not supported/],
-])('a summary is a 400: %j', async (fields, words) => {
+])('a compaction whose trigger is reached is a 400: %j', async (fields, words) => {
   const { status, body } = await send(fields);
   expect([status, error.parse(body).error.message]).toEqual([400, expect.stringMatching(words)]);
 });
 
-test('edits that were asked for are told to be none, whole and streamed', async () => {
+test('applied_edits is empty if no edit changed the conversation, streamed or not', async () => {
   const none = { context_management: { applied_edits: [] } };
   expect(message.parse((await send(clear('all'))).body)).toMatchObject(none);
   const asked = { model: MODEL, max_tokens: 9, messages: [user], stream: true, ...clear('all') };
@@ -148,7 +148,7 @@ test('edits that were asked for are told to be none, whole and streamed', async 
   expect(events.find(({ type }) => type === 'message_delta')).toMatchObject(none);
 });
 
-test('a thread is refused in the words by which the client goes on without', async () => {
+test('a thread is refused with the error code after which clients continue without it', async () => {
   for (const thread of [{ type: 'create' }, { type: 'continue', previous_message_id: 'msg_1' }]) {
     const { status, body } = await send({ thread });
     expect([status, error.parse(body).error.details]).toEqual([
@@ -158,7 +158,7 @@ test('a thread is refused in the words by which the client goes on without', asy
   }
 });
 
-test('diagnostics are answered: nothing is known of an earlier prompt', async () => {
+test('diagnostics report that the reason for a cache miss is unavailable', async () => {
   const told = async (diagnostics: object) => message.parse((await send({ diagnostics })).body).diagnostics;
   expect(await told({ previous_message_id: null })).toEqual({ cache_miss_reason: null });
   expect(await told({ previous_message_id: 'msg_1' })).toEqual({
@@ -166,13 +166,13 @@ test('diagnostics are answered: nothing is known of an earlier prompt', async ()
   });
 });
 
-test('the older name of a format is held to as well', async () => {
+test('output_format constrains the answer like output_config.format', async () => {
   const schema = { type: 'object', properties: { a: { type: 'string' } } };
   await send({ output_format: { type: 'json_schema', schema } });
   expect(room.engine.requests.at(-1)?.constraint).toMatchObject({ type: 'json_schema' });
 });
 
-test('a count takes what an answer takes, and names what is no part of the prompt', async () => {
+test('count_tokens accepts all fields of messages, and names those outside the prompt in the header', async () => {
   const fields = {
     stop_sequences: ['x'],
     temperature: 1,
@@ -185,7 +185,7 @@ test('a count takes what an answer takes, and names what is no part of the promp
   expect([status, names.toSorted()]).toEqual([200, ['max_tokens', ...Object.keys(fields)].toSorted()]);
 });
 
-test('a tool may have a name of 128 characters, and no longer one', async () => {
+test('a tool name of 128 characters is accepted, and a longer one is a 400', async () => {
   expect((await send({ tools: [tool({ name: 'n'.repeat(128) })] })).status).toBe(200);
   const { status, body } = await send({ tools: [tool({ name: 'n'.repeat(129) })] });
   expect([status, error.parse(body).error.message]).toEqual([
@@ -194,7 +194,7 @@ test('a tool may have a name of 128 characters, and no longer one', async () => 
   ]);
 });
 
-describe('of a model that thinks', () => {
+describe('a model that thinks', () => {
   const budget = async (fields: object, chat = THINKING_TEMPLATE) => {
     const thinker = await openRoom({ once: true, chat, reply: () => say('<think>\nhm</think>\n\nYes') });
     const { body, names } = await send(fields, thinker);
@@ -221,18 +221,18 @@ describe('of a model that thinks', () => {
       2048,
       [],
     ],
-  ])('%j is a budget of %s', async (fields, most, names) => {
+  ])('%j gives it a budget of %s tokens', async (fields, most, names) => {
     const { held, names: told } = await budget(fields);
     expect([held, told]).toEqual([most, names]);
   });
 
-  test('tools that are not offered do not choose the template', async () => {
+  test('gets the template without tools if no tool is offered', async () => {
     const tools = [{ type: 'web_search_20250305', name: 'web_search' }];
     const { held } = await budget({ tools, output_config: { effort: 'low' } }, THINKING_TOOL_TEMPLATE);
     expect(held).toBe(512);
   });
 
-  test('a budget that leaves no room for an answer is a 400', async () => {
+  test('refuses a budget that leaves no room for an answer', async () => {
     const thinker = await openRoom({ once: true, chat: THINKING_TEMPLATE });
     const thinking = { type: 'enabled', budget_tokens: 50 };
     const { status, body } = await send({ thinking, max_tokens: 50 }, thinker);
@@ -241,7 +241,7 @@ describe('of a model that thinks', () => {
     expect((await send({ thinking, max_tokens: 51 }, thinker)).status).toBe(200);
   });
 
-  test('thinking that is not to be shown is an empty block', async () => {
+  test('returns an empty block of thinking if its display is omitted', async () => {
     const { message: whole } = await budget({ thinking: { type: 'adaptive', display: 'omitted' } });
     expect(whole.content).toEqual([
       { type: 'thinking', thinking: '', signature: '' },

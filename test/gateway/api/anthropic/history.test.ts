@@ -1,4 +1,4 @@
-// POST /v1/messages: what an earlier answer held, ours or another server's, may be sent back; what the model then reads of it.
+// POST /v1/messages with blocks of an earlier answer, by this server or by another: which are accepted, and what the prompt contains.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TOOL_TEMPLATE } from '../../../support/models/chat-templates.ts';
 import { JSON_TYPE, MODEL, openRoom, type Room, startRoom } from '../harness.ts';
@@ -24,7 +24,7 @@ async function send(fields: object, { url }: Room = room) {
   return { status: answer.status, body: (await answer.json()) as unknown };
 }
 
-/** The prompt that the conversation becomes. */
+/** The prompt of the conversation. */
 async function prompt(fields: object, asked: Room = room): Promise<string> {
   const { status, body } = await send(fields, asked);
   expect([status, body]).toEqual([200, expect.anything()]);
@@ -40,7 +40,7 @@ async function prompt(fields: object, asked: Room = room): Promise<string> {
 const call = (name: string, args: string) =>
   `<tool_call>\n{"name": "${name}", "arguments": ${args}}\n</tool_call>`;
 
-test('what a server ran is shown as a call and its result, without what is encrypted', async () => {
+test('a server tool becomes a call and its result, without encrypted parts', async () => {
   const caller = { type: 'code_execution_20250825', tool_id: 'x' };
   const searched = assistant(
     text('Let me look.'),
@@ -66,7 +66,7 @@ test('what a server ran is shown as a call and its result, without what is encry
   );
 });
 
-test('a call of an MCP server, and its result', async () => {
+test('a call of an MCP server becomes a call and its result', async () => {
   const asked = assistant(
     { type: 'mcp_tool_use', id: 'm1', name: 'roll', server_name: 'dice', input: {} },
     { type: 'mcp_tool_result', tool_use_id: 'm1', is_error: true, content: 'No dice.' },
@@ -76,7 +76,7 @@ test('a call of an MCP server, and its result', async () => {
   );
 });
 
-test('what only its maker can read is not shown', async () => {
+test('encrypted thinking is not in the prompt', async () => {
   const hidden = assistant(
     { type: 'redacted_thinking', data: 'x' },
     { type: 'thinking', thinking: 'hm', signature: 'abc' },
@@ -88,7 +88,7 @@ test('what only its maker can read is not shown', async () => {
   );
 });
 
-test('a turn without content, as of a model that ended at once, goes back', async () => {
+test('an assistant turn without content is accepted', async () => {
   const quiet = await openRoom({ once: true, chat: TOOL_TEMPLATE, reply: () => [] });
   const { body } = await send({ messages: [user] }, quiet);
   const { content } = message.parse(body);
@@ -100,7 +100,7 @@ test('a turn without content, as of a model that ended at once, goes back', asyn
   }
 });
 
-test('results hold texts, documents, results of a search and names of tools; a summary is text', async () => {
+test('results with texts, documents, search results and tool names become text, and so does a summary', async () => {
   const source = (inner: object) => ({ type: 'document', source: inner, title: 'T', context: null });
   const blocks = [
     text('a'),
@@ -132,7 +132,7 @@ test('results hold texts, documents, results of a search and names of tools; a s
   );
 });
 
-test('a begun answer is gone on with', async () => {
+test('an answer continues a final assistant message', async () => {
   expect(await prompt({ messages: [user, { role: 'assistant', content: 'The answer is (' }] })).toBe(
     '<|user|>hello<|end|><|assistant|>The answer is (',
   );
@@ -153,7 +153,7 @@ test.each([
   }
 });
 
-test('system messages stand where they are, until the user speaks if they ask for it', async () => {
+test('system messages keep their position, and clear_at drops them after the next user message', async () => {
   const now = { role: 'system', content: 'It is noon.' };
   const once = { role: 'system', content: [text('Once.')], clear_at: 'next_user_message' };
   expect(await prompt({ system: 'Be brief.', messages: [user, now, once, user] })).toBe(
@@ -164,7 +164,7 @@ test('system messages stand where they are, until the user speaks if they ask fo
   );
 });
 
-test('tools that come and go on the way: those that are left are offered', async () => {
+test('the offered tools are those that remain after tool_addition and tool_removal', async () => {
   const tool = (name: string) => ({ name, input_schema: { type: 'object' } });
   const change = (type: string, changed: object) => ({ role: 'system', content: [{ type, tool: changed }] });
   const messages = [

@@ -1,4 +1,4 @@
-// What POST /v1/messages refuses: status, type and the field that the message names; the same for count_tokens.
+// Requests that POST /v1/messages and count_tokens refuse: status, type, and the field that the message names.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { unsupportedMessagesFields } from '../../../../gateway/api/anthropic/schema.ts';
 import { TOOL_TEMPLATE } from '../../../support/models/chat-templates.ts';
@@ -127,17 +127,20 @@ test.each([...prompts, [{ max_tokens: -1 }, /'max_tokens': integer below minimum
   },
 );
 
-test.each(['/v1/messages', '/v1/messages/count_tokens'])('other faults at %s', async (path) => {
-  const unknown = await send({ ...base, model: 'claude' }, path);
-  expect([unknown.status, faultOf(unknown.body).type]).toEqual([404, 'not_found_error']);
-  expect((await send('{', path)).status).toBe(400);
-  const deep = `{"a":${'['.repeat(9_000)}${']'.repeat(9_000)}}`;
-  const { body } = await send(
-    `{"model":"${MODEL}","messages":[{"role":"user","content":"x"}],"tools":[{"name":"f","input_schema":${deep}}]}`,
-    path,
-  );
-  expect(faultOf(body).message).toMatch(/'tools'.*nested/);
-});
+test.each(['/v1/messages', '/v1/messages/count_tokens'])(
+  '%s refuses an unknown model, invalid JSON and deep values',
+  async (path) => {
+    const unknown = await send({ ...base, model: 'claude' }, path);
+    expect([unknown.status, faultOf(unknown.body).type]).toEqual([404, 'not_found_error']);
+    expect((await send('{', path)).status).toBe(400);
+    const deep = `{"a":${'['.repeat(9_000)}${']'.repeat(9_000)}}`;
+    const { body } = await send(
+      `{"model":"${MODEL}","messages":[{"role":"user","content":"x"}],"tools":[{"name":"f","input_schema":${deep}}]}`,
+      path,
+    );
+    expect(faultOf(body).message).toMatch(/'tools'.*nested/);
+  },
+);
 
 test('a body that is too large is a 413', async () => {
   const { url } = await openRoom({ limits: { bodyBytes: 10 } });
@@ -161,7 +164,7 @@ test.each(Object.entries(unsupportedMessagesFields))('%s is refused by name', as
   }
 });
 
-test('sampling reaches the engine as a chat’s does', async () => {
+test('sampling fields become the same engine settings as in a chat', async () => {
   const { engine, post } = await openRoom({ once: true });
   const fields = { temperature: 0.3, top_p: 0.4, top_k: 7, min_p: 0.1, seed: 9, max_tokens: 5 };
   const asked = { model: MODEL, messages: [user], ...fields };

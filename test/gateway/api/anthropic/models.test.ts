@@ -1,4 +1,4 @@
-// GET /v1/models and failures of any path, in Anthropic's shapes for callers that send its version header; read by its own client.
+// GET /v1/models and errors of any path in Anthropic's shapes, for clients that send the header anthropic-version.
 import Anthropic, { NotFoundError } from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openAiError } from '../../../../gateway/api/endpoints/openapi/operation.ts';
@@ -22,7 +22,7 @@ const get = async (path: string, { url }: Room = room, init: RequestInit = { hea
   return { status: answer.status, body, id: answer.headers.get('request-id') };
 };
 
-test('the client lists models in pages, the newest first, and finds each', async () => {
+test('Anthropic’s client lists models in pages, newest first, and retrieves each', async () => {
   const client = clientOf(room);
   const ids: string[] = [];
   for await (const model of client.models.list({ limit: 1 })) {
@@ -33,7 +33,7 @@ test('the client lists models in pages, the newest first, and finds each', async
   expect(ids.slice(2)).toEqual(['newer', MODEL]);
 });
 
-test('a model is as Anthropic describes one; a name is as small as its smallest version', async () => {
+test('a model has Anthropic’s fields, and an alias has the smallest context of its versions', async () => {
   expect((await get('/v1/models/both')).body).toEqual({
     type: 'model',
     id: 'both',
@@ -57,7 +57,7 @@ test.each([
   [`?limit=9&before_id=${MODEL}`, [3, false]],
   ['?lifecycle[]=active&lifecycle[]=retired', [4, false]],
   ['?lifecycle[]=retired', [0, false]],
-])('the page %s', async (query, [length, hasMore]) => {
+])('the query %s selects the page', async (query, [length, hasMore]) => {
   const { body } = await get(`/v1/models${query}`);
   const { data, has_more, first_id, last_id } = body as Record<string, unknown> & { data: { id: string }[] };
   expect([data.length, has_more]).toEqual([length, hasMore]);
@@ -82,7 +82,7 @@ test.each([
   expect(request_id).toBe(answer.id);
 });
 
-test('a method that is not meant, and a missing key', async () => {
+test('a 405 and a missing key have Anthropic’s shape', async () => {
   const { status, body } = await get('/v1/models', room, { method: 'DELETE', headers: version });
   expect([status, error.parse(body).error.type]).toEqual([405, 'invalid_request_error']);
   const keys = () => [{ name: 'a', sha256: hashKey('eg-a'), created: '2026-01-31T12:00:00.000Z' }];
@@ -100,14 +100,14 @@ test.each([
   ['/v1/responses/resp_1', 'GET', 404],
   ['/v1/responses/input_tokens', 'GET', 405],
   ['/tokenize', 'POST', 400],
-])('%s is of one API: the header changes nothing of its errors', async (path, method, status) => {
+])('%s belongs to one API, so the header does not change its errors', async (path, method, status) => {
   const init = { method, headers: { ...JSON_TYPE, ...version }, ...(method === 'POST' && { body: '{' }) };
   const answer = await get(path, room, init);
   expect([answer.status, answer.id]).toEqual([status, null]);
   expect(openAiError.parse(answer.body).error.type).toBe('invalid_request_error');
 });
 
-test('without the header all of it has OpenAI’s shapes', async () => {
+test('without the header, models and errors have OpenAI’s shapes', async () => {
   expect((await get('/v1/models', room, {})).body).toMatchObject({ object: 'list' });
   expect((await get('/v1/models/none', room, {})).body).toMatchObject({ error: { code: 'model_not_found' } });
 });

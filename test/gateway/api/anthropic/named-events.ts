@@ -1,8 +1,8 @@
-// Reads a stream of named server-sent events, each checked against its published shape. Knows no endpoint.
+// Reads a stream of named server-sent events, and checks each against its published shape.
 import { expect } from 'vitest';
 import type { z } from 'zod';
 
-/** The parsed events in order; each is named by its own type, and nothing else but comments is in the stream. */
+/** The parsed events in order. Checks that each event has its type as name, and that the stream contains only events and comments. */
 export function namedEvents<Shape extends z.ZodType<{ type: string }>>(
   text: string,
   shape: Shape,

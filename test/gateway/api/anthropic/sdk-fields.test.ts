@@ -1,5 +1,5 @@
-// Every field that the types of Anthropic's SDK have, at every depth: honoured, without effect, or refused by name. A field that a
-// newer SDK adds is missing in one of these tables, so that the types do not hold.
+// Every field in the types of Anthropic's SDK, at every depth, is honoured, without effect, or refused by name. If a newer SDK adds a
+// field, these tables lack it and no longer compile.
 import type * as sdk from '@anthropic-ai/sdk/resources/beta/messages';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NO_EFFECT } from '../../../../gateway/api/requests/fields/no-effect.ts';
@@ -7,7 +7,7 @@ import { TOOL_TEMPLATE } from '../../../support/models/chat-templates.ts';
 import { JSON_TYPE, MODEL, type Room, startRoom } from '../harness.ts';
 import { error, message } from './shapes.ts';
 
-/** `taken`: honoured; `refused`: a 400; any other: without effect, and the name that the header gives. */
+/** `taken`: the field is honoured. `refused`: it is a 400. Any other text: it has no effect, and the header gives this name. */
 type Verdict = 'taken' | 'refused' | `-${string}`;
 type Rows<Key extends PropertyKey> = Record<Key, [value: unknown, verdict: Verdict]>;
 
@@ -36,7 +36,7 @@ async function check(fields: object, verdict: Verdict, place: string): Promise<v
   expect(names).toEqual(verdict === 'taken' ? [] : [verdict.slice(1)]);
 }
 
-/** Checks each row of a table in the request that `wrap` makes of it; `place` is where the error finds it. */
+/** Checks each row of a table in a request that `wrap` makes of it. `place` is the path that the error names. */
 function checkAll<Key extends string>(
   what: string,
   table: Rows<Key>,
@@ -133,10 +133,13 @@ const defined: Record<DefinedType, Verdict> = {
   advisor_20260301: '-tools.advisor',
   mcp_toolset: 'refused',
 };
-test.each(Object.entries(defined))('a tool of the type %s', async (type, verdict) => {
-  const fields = { cache_control: mark, allowed_callers: ['code_execution_20260120'], max_uses: 3 };
-  await check({ tools: [{ type, name: 'n', ...fields }] }, verdict, 'tools[0]');
-});
+test.each(Object.entries(defined))(
+  'a tool of the type %s is treated as the table says',
+  async (type, verdict) => {
+    const fields = { cache_control: mark, allowed_callers: ['code_execution_20260120'], max_uses: 3 };
+    await check({ tools: [{ type, name: 'n', ...fields }] }, verdict, 'tools[0]');
+  },
+);
 
 const text: Rows<keyof sdk.BetaTextBlockParam> = {
   type: ['text', 'taken'],
@@ -226,7 +229,7 @@ checkAll(
   (key) => `messages[0].content[0].${key}`,
 );
 
-/** As their maker's answers hold them. */
+/** Blocks in the form in which Anthropic's answers contain them. */
 const server = { id: 'a', tool_use_id: 'a', name: 'web_search', input: {}, content: [] };
 const blocks: Record<
   sdk.BetaContentBlockParam['type'],
@@ -257,11 +260,14 @@ const blocks: Record<
   tool_addition: ['user', { tool: { type: 'tool_reference', name: 'f' } }, 'refused'],
   tool_removal: ['user', { tool: { type: 'tool_reference', name: 'f' } }, 'refused'],
 };
-test.each(Object.entries(blocks))('a block of the type %s', async (type, [role, block, verdict]) => {
-  const made = { role: 'assistant', content: [call] };
-  const sent = { role, content: [{ ...block, type }] };
-  await check({ messages: [user, made, sent, user] }, verdict, 'messages[2].content[0].type');
-});
+test.each(Object.entries(blocks))(
+  'a block of the type %s is treated as the table says',
+  async (type, [role, block, verdict]) => {
+    const made = { role: 'assistant', content: [call] };
+    const sent = { role, content: [{ ...block, type }] };
+    await check({ messages: [user, made, sent, user] }, verdict, 'messages[2].content[0].type');
+  },
+);
 
 type ResultType = Exclude<NonNullable<sdk.BetaToolResultBlockParam['content']>, string>[number]['type'];
 const within: Record<ResultType, [block: object, verdict: Verdict]> = {
@@ -272,13 +278,16 @@ const within: Record<ResultType, [block: object, verdict: Verdict]> = {
   image: [{ source: { type: 'file', file_id: 'f' } }, 'refused'],
   browser_state: [{ tabs: [] }, 'refused'],
 };
-test.each(Object.entries(within))('a block of the type %s in a result', async (type, [block, verdict]) => {
-  await check(
-    answering({ ...result, content: [{ ...block, type }] }),
-    verdict,
-    'messages[2].content[0].content[0]',
-  );
-});
+test.each(Object.entries(within))(
+  'a block of the type %s in a result is treated as the table says',
+  async (type, [block, verdict]) => {
+    await check(
+      answering({ ...result, content: [{ ...block, type }] }),
+      verdict,
+      'messages[2].content[0].content[0]',
+    );
+  },
+);
 
 const systems: Rows<keyof sdk.BetaSystemMessageParam> = {
   role: ['system', 'taken'],
@@ -312,13 +321,20 @@ describe('thinking', () => {
     updates: ['thinking.display'],
     omitted: [],
   };
-  test.each(Object.entries(displays))('its display as %s', async (display, names) => {
-    const thinking = { type: 'adaptive', display, block_binding: { prefix_mismatch_behavior: 'drop_block' } };
-    const body = JSON.stringify({ model: MODEL, max_tokens: 50, messages: [user], thinking });
-    const answer = await fetch(`${room.url}/v1/messages`, { method: 'POST', headers: JSON_TYPE, body });
-    const told = answer.headers.get(NO_EFFECT)?.split(', ');
-    expect(told?.toSorted()).toEqual(['thinking', 'thinking.block_binding', ...names]);
-  });
+  test.each(Object.entries(displays))(
+    'its display %s is treated as the table says',
+    async (display, names) => {
+      const thinking = {
+        type: 'adaptive',
+        display,
+        block_binding: { prefix_mismatch_behavior: 'drop_block' },
+      };
+      const body = JSON.stringify({ model: MODEL, max_tokens: 50, messages: [user], thinking });
+      const answer = await fetch(`${room.url}/v1/messages`, { method: 'POST', headers: JSON_TYPE, body });
+      const told = answer.headers.get(NO_EFFECT)?.split(', ');
+      expect(told?.toSorted()).toEqual(['thinking', 'thinking.block_binding', ...names]);
+    },
+  );
 
   const types: Record<sdk.BetaThinkingConfigParam['type'], Verdict> = {
     enabled: '-thinking',
@@ -326,7 +342,7 @@ describe('thinking', () => {
     disabled: 'taken',
     between_tools: 'refused',
   };
-  test.each(Object.entries(types))('of the type %s', async (type, verdict) => {
+  test.each(Object.entries(types))('of the type %s is treated as the table says', async (type, verdict) => {
     await check(
       { thinking: { type, ...(type === 'enabled' && { budget_tokens: 9 }) } },
       verdict,
@@ -341,6 +357,6 @@ const edits: Record<EditType, object> = {
   clear_tool_uses_20250919: { exclude_tools: ['f'], clear_at_least: null, clear_tool_inputs: true },
   compact_20260112: { instructions: 'Be brief.', pause_after_compaction: false, trigger: null },
 };
-test.each(Object.entries(edits))('an edit of the type %s', async (type, edit) => {
+test.each(Object.entries(edits))('an edit of the type %s is accepted', async (type, edit) => {
   await check({ context_management: { edits: [{ type, ...edit }] } }, '-context_management', '');
 });

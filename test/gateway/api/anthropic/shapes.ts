@@ -1,5 +1,5 @@
-// The published shapes of Anthropic's Messages API (docs.claude.com: messages, streaming, errors), strict: a field that is not
-// there is refused. What we add is named apart.
+// The published shapes of Anthropic's Messages API (docs.claude.com: messages, streaming, errors) as strict schemas, which refuse
+// other fields. Fields that this server adds are marked.
 import { z } from 'zod';
 import { errorDetails } from '../requests/error-details.ts';
 

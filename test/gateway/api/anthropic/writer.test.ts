@@ -1,4 +1,4 @@
-// Whatever an assistant says, Anthropic's own client makes of the events what the message says.
+// For any answer, Anthropic's client builds from the events the message that is not streamed.
 import { MessageStream } from '@anthropic-ai/sdk/lib/MessageStream';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -8,7 +8,7 @@ import { event, message } from './shapes.ts';
 
 const frame = { id: 'msg_1', model: 'm', seed: 5, schemaNotes: [], promptTokens: 7, room: 8, asked: {} };
 
-test('events and message agree, and hold all that was said', async () => {
+test('events and message agree, and contain all text of the answer', async () => {
   await fc.assert(
     fc.asyncProperty(messages, async (said) => {
       const writer = new MessageWriter(frame);
@@ -33,7 +33,7 @@ test('events and message agree, and hold all that was said', async () => {
   );
 });
 
-test('an input that was cut short is empty, and its pieces stand in the events', async () => {
+test('a call that is cut off has an empty input, and the events contain the pieces of its JSON', async () => {
   const writer = new MessageWriter(frame);
   const usage = { promptTokens: 7, completionTokens: 4, cachedTokens: 0 };
   const said = [

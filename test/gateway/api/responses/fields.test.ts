@@ -1,9 +1,9 @@
-// Fields of POST /v1/responses that have no effect, truncation, and the paths beside it.
+// POST /v1/responses: fields without effect, truncation, the count of tokens, and paths that need stored responses.
 import { describe, expect, test } from 'vitest';
 import { MODEL, openRoom } from '../harness.ts';
 import { files, model, room, whole } from './room.ts';
 
-test('official fields that ask for nothing are accepted and named', async () => {
+test('official fields without effect are accepted and named in the header', async () => {
   model.says = 'hi';
   const fields = {
     max_tool_calls: 3,
@@ -69,7 +69,7 @@ describe('truncation: auto', () => {
     expect(prompt).toContain('And this.');
     expect(body.truncation).toBe('auto');
     if (first === 0) return;
-    // One turn more would not have fitted.
+    // One more turn would not fit.
     const more = { input: [head, ...turns(count).slice(4 * (first - 1))], model: MODEL };
     const refused = await room.post('/v1/responses', { ...asked, ...more, truncation: 'disabled' });
     expect(refused.body.error.code).toBe('context_length_exceeded');
@@ -83,7 +83,7 @@ describe('truncation: auto', () => {
 });
 
 describe('POST /v1/responses/input_tokens', () => {
-  test('counts what the prompt of the response would have', async () => {
+  test('returns the input_tokens of the response to the same request', async () => {
     model.says = 'hi';
     const asked = { instructions: 'Be brief.', tools: [files, { type: 'web_search' }] };
     const { body } = await whole(asked);
@@ -96,7 +96,7 @@ describe('POST /v1/responses/input_tokens', () => {
     expect(counted).toEqual({ object: 'response.input_tokens', input_tokens: body.usage?.input_tokens });
   });
 
-  test('counts more than the context, and refuses what the response would refuse', async () => {
+  test('counts a prompt that exceeds the context, and refuses invalid fields like responses', async () => {
     const count = (more: object) => room.post('/v1/responses/input_tokens', { model: MODEL, ...more });
     const { status, body } = await count({ input: 'x'.repeat(9_000), truncation: 'auto' });
     expect([status, 'input_tokens' in body && Number(body.input_tokens) > 9_000]).toEqual([200, true]);
@@ -105,7 +105,7 @@ describe('POST /v1/responses/input_tokens', () => {
   });
 });
 
-test('what leads to a stored response is a 404 that says that nothing is stored', async () => {
+test('paths of stored responses answer 404 and say that nothing is stored', async () => {
   const { client, url } = await openRoom({ once: true });
   const gone = { status: 404, message: /stores no responses.*'input'/ };
   const expected = expect.objectContaining({ status: 404, message: expect.stringMatching(gone.message) });

@@ -1,4 +1,5 @@
-// What POST /v1/responses refuses: status, type, code and param of each, under the caller's own names; and what it hands on.
+// Requests that POST /v1/responses refuses: status, type, code, and the param under the client's own name. Also settings that reach
+// the engine.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { unsupportedResponsesFields } from '../../../../gateway/api/responses/schema.ts';
 import { TOOL_TEMPLATE } from '../../../support/models/chat-templates.ts';
@@ -170,7 +171,7 @@ test.each(cases)('%j is a 400', async (fields, param, code, words = /./) => {
   expect(status).toBe(400);
 });
 
-test('other faults: no such model, no JSON, no memory for it', async () => {
+test('refuses an unknown model, invalid JSON, deep values, and a body over the limit', async () => {
   const unknown = await room.post('/v1/responses', { model: 'gpt-5', input: 'x' });
   expect([unknown.status, unknown.body.error.code]).toEqual([404, 'model_not_found']);
   expect((await room.post('/v1/responses', '{')).status).toBe(400);
@@ -189,7 +190,7 @@ test.each(Object.entries(unsupportedResponsesFields))('%s is refused by name', a
   }
 });
 
-test('what an API of the same shape sends without need is taken: null, defaults, harmless fields', async () => {
+test('null, defaults and fields that change nothing are accepted', async () => {
   const { status } = await room.post('/v1/responses', {
     model: MODEL,
     input: [{ type: 'message', role: 'user', content: [{ type: 'input_text', text: 'hi' }] }],
@@ -208,7 +209,7 @@ test('what an API of the same shape sends without need is taken: null, defaults,
   expect(status).toBe(200);
 });
 
-test('sampling reaches the engine as a chat’s does', async () => {
+test('sampling fields become the same engine settings as in a chat', async () => {
   const { engine, post } = await openRoom({ once: true });
   const fields = { temperature: 0.3, top_p: 0.4, top_k: 7, min_p: 0.1, seed: 9, presence_penalty: 1 };
   await post('/v1/responses', { model: MODEL, input: 'hello', ...fields, max_output_tokens: 5 });

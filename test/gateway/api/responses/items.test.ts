@@ -1,9 +1,9 @@
-// Items of others in the input of POST /v1/responses, and nulls in it.
+// POST /v1/responses with items that other servers wrote, and with null fields in the input.
 import { expect, test } from 'vitest';
 import { MODEL, openRoom } from '../harness.ts';
 import { model, patch, whole } from './room.ts';
 
-/** Answers as OpenAI gives them, null and all. */
+/** Items of OpenAI's answers, with their null fields. */
 const ofOpenAI = [
   { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: 'gAAA', status: null, content: null },
   { type: 'web_search_call', id: 'ws_1', status: 'completed', action: { type: 'search', query: 'x' } },
@@ -61,7 +61,7 @@ const ofOpenAI = [
   { type: 'file_search_call', id: 'fs1', queries: ['q'], results: [{ text: 'r7' }], status: 'completed' },
 ];
 
-test('an answer of OpenAI goes back: its calls are shown, and what holds nothing to show is left out by name', async () => {
+test('items of an answer by OpenAI are accepted: calls reach the prompt, and items without text are named in the header', async () => {
   model.says = 'hi';
   const input = [{ role: 'user', content: 'Q' }, ...ofOpenAI, { role: 'user', content: 'R' }];
   const { prompt, noEffect } = await whole({ input });
@@ -75,7 +75,7 @@ test('an answer of OpenAI goes back: its calls are shown, and what holds nothing
   );
 });
 
-/** Answers of others, whose items have more fields than OpenAI's, or fewer. */
+/** Answers of other servers, whose items have more fields than OpenAI's, or fewer. */
 const ofOthers = {
   vLLM: [
     {
@@ -115,14 +115,14 @@ const ofOthers = {
   ],
 };
 
-test.each(Object.entries(ofOthers))('an answer of %s goes back as it came', async (_, output) => {
+test.each(Object.entries(ofOthers))('items of an answer by %s are accepted unchanged', async (_, output) => {
   model.says = 'hi';
   const result = { type: 'function_call_output', call_id: 'c1', output: 'done' };
   const { prompt } = await whole({ input: [{ role: 'user', content: 'Q' }, ...output, result] });
   expect(prompt).toMatch(/Sunny\..*"name": "read", "arguments": \{\}.*done/s);
 });
 
-test('what an agent of Codex tells another is a message of the user', async () => {
+test('a message between agents of Codex becomes a user message', async () => {
   model.says = 'hi';
   const content = [
     { type: 'input_text', text: 'Task:\n' },
@@ -134,7 +134,7 @@ test('what an agent of Codex tells another is a message of the user', async () =
   expect(prompt).toContain('Task:\nsay hi');
 });
 
-test('reasoning of earlier turns is left out for the current turn alone', async () => {
+test('reasoning of earlier turns is left out only if reasoning.context is current_turn', async () => {
   const chat =
     "{# 'tool' tool_calls </think> #}{% for m in messages %}{{ m.reasoning_content }}{{ m.content }}{% endfor %}>";
   const room = await openRoom({ once: true, chat });
@@ -155,7 +155,7 @@ test('reasoning of earlier turns is left out for the current turn alone', async 
   expect(await shown('current_turn')).toEqual(['second']);
 });
 
-test('null is absent at every depth, but within JSON of the caller', async () => {
+test('null means absent at every depth, except within the client’s own JSON', async () => {
   model.says = 'hi';
   const { body } = await whole({
     input: [

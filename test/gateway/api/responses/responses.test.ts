@@ -1,4 +1,4 @@
-// POST /v1/responses: answers, whole and streamed, in OpenAI's published shapes.
+// POST /v1/responses: answers, streamed or not, in the shapes that OpenAI publishes.
 import { expect, test } from 'vitest';
 import {
   OPEN_THINKING_TEMPLATE,
@@ -47,7 +47,7 @@ const weather = {
 };
 const call = (args: string) => `<tool_call>\n{"name": "weather", "arguments": ${args}}\n</tool_call>`;
 
-test('a text comes whole and in events, which add up to the same', async () => {
+test('the events of a streamed text add up to the response that is not streamed', async () => {
   const room = await openRoom({ once: true });
   const asked = { seed: 3, instructions: 'Be brief.', metadata: { a: 'b' }, user: 'u', temperature: 0.5 };
   const answer = await whole(room, asked);
@@ -77,7 +77,7 @@ test('a text comes whole and in events, which add up to the same', async () => {
   expect(deltas.join('')).toBe('hello world');
 });
 
-test('every event of an item names the item and its place', async () => {
+test('every event of an item contains the id and the index of the item', async () => {
   const room = await openRoom({
     once: true,
     chat: TOOL_TEMPLATE,
@@ -92,7 +92,7 @@ test('every event of an item names the item and its place', async () => {
   }
 });
 
-test('a call of a function is an item whose arguments come in pieces', async () => {
+test('a function call is an item, and its arguments are streamed in pieces', async () => {
   const room = await openRoom({
     once: true,
     chat: TOOL_TEMPLATE,
@@ -118,7 +118,7 @@ test('a call of a function is an item whose arguments come in pieces', async () 
   expect(done).toMatchObject({ arguments: '{"city": "Bonn"}' });
 });
 
-test('a call and its result go back as they came, and the template is given them', async () => {
+test('a call and its result that are sent back reach the template', async () => {
   const replies = [call('{"city": "Bonn"}'), 'Sunny.'];
   const room = await openRoom({
     once: true,
@@ -149,7 +149,7 @@ async function promptOf(room: Room, i: number): Promise<string> {
   return prompt;
 }
 
-test('thinking is an item before the text, counted apart', async () => {
+test('thinking is an item before the text, and its tokens are counted separately', async () => {
   const room = await openRoom({
     once: true,
     chat: OPEN_THINKING_TEMPLATE,
@@ -182,12 +182,12 @@ test('thinking is an item before the text, counted apart', async () => {
   expect(places).toEqual(places.toSorted((a, b) => a - b));
   expect(places).not.toContain(-1);
   expect(unmarked(lastResponse(events)).output).toEqual(unmarked(answer).output);
-  // Sent back, it is the thought of the turn that it was of.
+  // If the item is sent back, it is the reasoning of its own turn.
   const back = { input: [{ role: 'user', content: 'Q' }, ...answer.output, { role: 'user', content: 'R' }] };
   expect((await whole(room, back)).status).toBe('completed');
 });
 
-test('a thought, a text and a call that come in one turn go back as one turn', async () => {
+test('reasoning, text and call of one turn become one message when they are sent back', async () => {
   const room = await openRoom({
     once: true,
     chat: THINKING_TOOL_TEMPLATE,
@@ -199,7 +199,7 @@ test('a thought, a text and a call that come in one turn go back as one turn', a
   expect((await promptOf(room, 1)).match(/<\|assistant\|>/g)).toHaveLength(2);
 });
 
-test('an answer that is cut short is incomplete, in an item that is', async () => {
+test('an answer that is cut off is incomplete, and so is its last item', async () => {
   const room = await openRoom();
   const asked = { max_output_tokens: 3 };
   const answer = await whole(room, asked);
@@ -215,14 +215,14 @@ test('an answer that is cut short is incomplete, in an item that is', async () =
   expect(unmarked(lastResponse(events)).output).toEqual(unmarked(answer).output);
 });
 
-test('a model that says nothing has said the empty text', async () => {
+test('an answer without tokens is a message with an empty text', async () => {
   const room = await openRoom({ once: true, reply: () => [] });
   expect((await whole(room, {})).output).toMatchObject([{ type: 'message', content: [{ text: '' }] }]);
   const { output } = lastResponse(await streamed(room, {}));
   expect(output).toMatchObject([{ type: 'message', status: 'completed', content: [{ text: '' }] }]);
 });
 
-test('log-probabilities stand beside the text if they are included, the stop id with them', async () => {
+test('the text has log-probabilities, also of the stop id, if `include` asks for them', async () => {
   const room = await openRoom({ once: true, reply: () => [...say('hello world'), idOf('<|end|>')] });
   const asked = { include: ['message.output_text.logprobs'], top_logprobs: 1 };
   const answer = await whole(room, asked);
@@ -248,7 +248,7 @@ test('log-probabilities stand beside the text if they are included, the stop id 
   expect(unmarked(lastResponse(events)).output).toEqual(unmarked(answer).output);
 });
 
-test('a failure after the first event is an error and the failed response, with what was said', async () => {
+test('a failure after the first event ends the stream with an error event and the failed response', async () => {
   const error = { code: 'shard_unavailable', message: 'shard 2 is gone', retryable: true } as const;
   const room = await openRoom({ fail: { after: 1, error }, stepMs: 5, limits: { admissionMs: 1 } });
   const events = await streamed(room, {});
@@ -266,7 +266,7 @@ test('a failure after the first event is an error and the failed response, with 
   await until(() => room.logs.some(({ status }) => status === 503));
 });
 
-test('a stream that waits says that it lives, in comments', async () => {
+test('a stream without other events sends comments', async () => {
   const room = await openRoom({ once: true, prefillMs: 200, limits: { admissionMs: 1, keepAliveMs: 20 } });
   const text = await (await send(room, { stream: true })).text();
   expect(text).toContain(': keep-alive\n\n');
@@ -280,7 +280,7 @@ test.each(['/responses', '/v1/responses/', '/responses/'])('%s is the same endpo
   expect((await fetch(room.url + path)).status).toBe(405);
 });
 
-test('leaving a stream stops the work', async () => {
+test('the generation stops when the client leaves a stream', async () => {
   const room = await openRoom({ stepMs: 5 });
   const stream = await room.client.responses.create({ model: MODEL, input: 'x', stream: true });
   for await (const each of stream) if (each.type === 'response.output_text.delta') break;

@@ -1,5 +1,5 @@
-// What the tests of tools and items of POST /v1/responses share: one room for a file, whose model says what a test sets, and how a
-// request is answered, prompted and constrained.
+// Shared by the tests of tools and items of POST /v1/responses: one server for a file, whose model writes the text that a test sets.
+// Returns the answer, the prompt and the constraint of a request.
 import { afterAll, beforeAll } from 'vitest';
 import { NO_EFFECT } from '../../../../gateway/api/requests/fields/no-effect.ts';
 import { TOOL_TEMPLATE } from '../../../support/models/chat-templates.ts';
@@ -7,7 +7,7 @@ import { namedEvents } from '../anthropic/named-events.ts';
 import { JSON_TYPE, MODEL, type Room, say, startRoom } from '../harness.ts';
 import { event, response } from './shapes.ts';
 
-/** What the model says. */
+/** The text that the model writes. */
 export const model = { says: '' };
 
 export let room: Room;
@@ -29,7 +29,7 @@ async function ask(body: object) {
   return { answer, text: await answer.text() };
 }
 
-/** The answer, what was given to the engine, and the prompt's text. */
+/** The answer, the request that the engine got, and the text of the prompt. */
 export async function whole(body: object) {
   const { answer, text } = await ask(body);
   const request = room.engine.requests.at(-1);

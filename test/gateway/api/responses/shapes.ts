@@ -1,5 +1,5 @@
-// The published shapes of OpenAI's Responses API (platform.openai.com/docs/api-reference/responses and responses-streaming),
-// strict: a field that is not there is refused. What we add is named apart.
+// The published shapes of OpenAI's Responses API (platform.openai.com/docs/api-reference/responses and responses-streaming) as strict
+// schemas, which refuse other fields. Fields that this server adds are marked.
 import { z } from 'zod';
 
 const count = z.int().min(0);

@@ -1,11 +1,11 @@
-// Tools of POST /v1/responses that a chat has not: custom tools, namespaces, tools that others run.
+// Tools of POST /v1/responses that chats do not have: custom tools, namespaces and built-in tools.
 import { describe, expect, test } from 'vitest';
 import { call, files, model, patch, streamed, whole } from './room.ts';
 
 describe('a custom tool', () => {
   const written = 'say "hi"\n\tä 😀 \u0001 \\';
 
-  test('is called with one text, which comes whole and in pieces', async () => {
+  test('is called with one text, streamed or not', async () => {
     model.says = call('patch', { input: written });
     const { body, prompt, constraint } = await whole({ tools: [patch] });
     expect(body.output).toMatchObject([{ type: 'custom_tool_call', name: 'patch', input: written }]);
@@ -28,14 +28,14 @@ describe('a custom tool', () => {
     expect(done).toMatchObject({ input: written });
   });
 
-  test('that is cut off has the text as far as it came', async () => {
+  test('has the text so far if its call is cut off', async () => {
     model.says = call('patch', { input: written }).slice(0, -30);
     const { body } = await whole({ tools: [patch], max_output_tokens: 60 });
     const [item] = body.output;
     expect(item?.type === 'custom_tool_call' && written.startsWith(item.input)).toBe(true);
   });
 
-  test('goes back as it came, and so does its result', async () => {
+  test('accepts its call and result that are sent back unchanged', async () => {
     model.says = call('patch', { input: written });
     const { body } = await whole({ tools: [patch] });
     const [item] = body.output;
@@ -62,18 +62,21 @@ describe('a custom tool', () => {
     ['lark', 'start: "(" start? ")"', undefined, false],
     ['lark', 'start: /(?=a)a/', '^(?:(?:(?:(?=a)a)))$', true],
     ['lark', 'start: /(?<=a)a/', '^(?:(?:(?:(?<=a)a)))$', false],
-  ])('is held to a grammar in %s if it can be: %j', async (syntax, definition, pattern, isHeld) => {
-    model.says = 'hi';
-    const format = { type: 'grammar', syntax, definition };
-    const { constraint, body } = await whole({ tools: [{ ...patch, format }] });
-    const notes = isHeld ? undefined : ['tools[0].format.definition'];
-    expect(body.expertgrid.schema_notes).toEqual(notes);
-    if (constraint?.type !== 'tool_calls') throw new Error('no calls');
-    const { properties } = JSON.parse(constraint.tools[0]?.parameters ?? '{}');
-    expect(properties).toEqual({ input: { type: 'string', ...(pattern && { pattern }) } });
-  });
+  ])(
+    'is constrained by a grammar in %s if the grammar is supported: %j',
+    async (syntax, definition, pattern, isHeld) => {
+      model.says = 'hi';
+      const format = { type: 'grammar', syntax, definition };
+      const { constraint, body } = await whole({ tools: [{ ...patch, format }] });
+      const notes = isHeld ? undefined : ['tools[0].format.definition'];
+      expect(body.expertgrid.schema_notes).toEqual(notes);
+      if (constraint?.type !== 'tool_calls') throw new Error('no calls');
+      const { properties } = JSON.parse(constraint.tools[0]?.parameters ?? '{}');
+      expect(properties).toEqual({ input: { type: 'string', ...(pattern && { pattern }) } });
+    },
+  );
 
-  test('can be forced', async () => {
+  test('can be forced by tool_choice', async () => {
     model.says = call('patch', { input: 'x' });
     const { constraint } = await whole({
       tools: [patch, files.tools[0]],
@@ -84,7 +87,7 @@ describe('a custom tool', () => {
 });
 
 describe('a namespace', () => {
-  test('is offered as functions that begin with its name, and told apart in calls', async () => {
+  test('is offered as functions that begin with its name, and its calls have name and namespace', async () => {
     model.says = `${call('files__read', {})}\n${call('files__patch', { input: 'x' })}`;
     const { body, prompt } = await whole({ tools: [files] });
     expect(body.output).toMatchObject([
@@ -119,7 +122,7 @@ describe('a namespace', () => {
       },
       ['files__patch'],
     ],
-  ])('%j names its functions', async (tool_choice, names) => {
+  ])('%j selects its functions', async (tool_choice, names) => {
     model.says = call('files__read', {});
     const { constraint } = await whole({ tools: [files, { type: 'web_search' }], tool_choice });
     if (constraint?.type !== 'tool_calls') throw new Error('no calls');
@@ -151,7 +154,7 @@ test.each([
   expect(noEffect).toBe(`tools.${type.replace('_use_preview', '')}`);
 });
 
-test('tools that items make known are offered with the others', async () => {
+test('tools that are defined in items are offered with the others', async () => {
   model.says = call('late', {});
   const input = [
     { role: 'user', content: 'Q' },
@@ -165,7 +168,7 @@ test('tools that items make known are offered with the others', async () => {
   expect(noEffect).toBe('input.tool_search_call, tools.web_search, input.call_id');
 });
 
-test('a tool that an item makes known again is offered as it says', async () => {
+test('a later definition of a tool replaces the earlier one', async () => {
   model.says = 'hi';
   const again = (description: string) => {
     return { type: 'tool_search_output', tools: [{ ...files, tools: [{ ...files.tools[0], description }] }] };

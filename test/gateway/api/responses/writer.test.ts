@@ -1,4 +1,4 @@
-// Whatever an assistant says, OpenAI's own client makes of the events what the response says.
+// For any answer, OpenAI's client builds from the events the response that is not streamed.
 import * as fc from 'fast-check';
 import { ResponseStream } from 'openai/lib/responses/ResponseStream';
 import { expect, test } from 'vitest';
@@ -8,10 +8,10 @@ import { event, response } from './shapes.ts';
 
 const frame = { id: 'resp_1', created: 1, model: 'm', seed: 5, request: { model: 'm', input: 'x' } };
 
-/** As a client reads it. */
+/** The value after JSON. */
 const sent = (value: object): unknown => JSON.parse(JSON.stringify(value));
 
-test('events and response agree, and hold all that was said', async () => {
+test('events and response agree, and contain all text of the answer', async () => {
   await fc.assert(
     fc.asyncProperty(messages, async (said) => {
       const writer = new ResponseWriter(frame);
