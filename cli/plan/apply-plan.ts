@@ -107,7 +107,7 @@ function epochAbove(from: PlacementId, wanted = from.epoch + 1): number {
     throw new Error(`--epoch ${wanted} is too low: the shards follow placement ${formatId(from)}`);
   }
   const fault = epochFault(wanted, from.epoch);
-  if (fault !== undefined) throw new Error(`${fault}. The next one is ${from.epoch + 1}.`);
+  if (fault !== undefined) throw new Error(`${fault}. The next epoch is ${from.epoch + 1}.`);
   return wanted;
 }
 

@@ -166,7 +166,7 @@ function parseCost(text: string): Partial<StepCost> {
       const [name = '', value = ''] = item.split('=');
       const microseconds = Number(value);
       if (!COST_NAMES.includes(name) || value === '' || !(microseconds >= 0)) {
-        throw new InvalidArgumentError(`It takes ${COST_NAMES.join(', ')}, each with =microseconds.`);
+        throw new InvalidArgumentError(`Write name=microseconds. Names are ${COST_NAMES.join(', ')}.`);
       }
       return [name, microseconds];
     }),

@@ -227,7 +227,7 @@ test('an epoch above 1,000,000 is refused before anything changes', async () => 
     expect(await apply(shards, file)).toMatchObject({
       code: 1,
       stderr: expect.stringContaining(
-        `epoch ${epoch} is too high: it may be at most 1000000; the highest epoch here is 0. The next one is 1.`,
+        `epoch ${epoch} is too high: it may be at most 1000000; the highest epoch here is 0. The next epoch is 1.`,
       ),
     });
   }

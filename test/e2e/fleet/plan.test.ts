@@ -119,7 +119,7 @@ test.each([
   [['--shards', 'a,a'], 2, '"a" is named twice'],
   [['--shards', 'a=b=c'], 2, 'neither a name nor a name=size'],
   [['--shards', '2', '--replicas', '3'], 1, '3 replicas need as many shards'],
-  [['--shards', '2', '--cost', 'hops=3'], 2, 'It takes layer, frame, hop, expert, row'],
+  [['--shards', '2', '--cost', 'hops=3'], 2, 'Names are layer, frame, hop, expert, row'],
 ])('plan %j ends with %d and says why', async (args, code, reason) => {
   const ended = await run('plan', '--heat', up.url, ...args);
   expect(ended.code).toBe(code);
