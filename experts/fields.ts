@@ -28,7 +28,7 @@ export function array(params: Params, name: string, most: number): Value[] {
   return value.length <= most ? value : refuse(`${name} has ${value.length} entries; ${most} are allowed`);
 }
 
-/** A name of at most `most` characters. Control characters such as line breaks are refused, because it may be written to a log. */
+/** A name of at most `most` characters. Control characters such as line breaks are refused, because logs may contain the name. */
 export function string(params: Params, name: string, most = 512): string {
   const value = text(params, name, most);
   return isPrintable(value) ? value : refuse(`${name} has control characters: ${shown(value)}`);

@@ -9,7 +9,7 @@ import type { ExpertDevice, Unit } from '../model/devices/expert.ts';
 
 /** Units checked before the shard serves, at least one of each layer. For a model of full size, 64 units are 120 MB on disk. */
 const CHECKED_FIRST = 64;
-/** The shard is at fault after this many checks in a row that could not be made. */
+/** The shard is reported as faulty if this many checks in a row fail with an error. */
 const MOST_FAILURES = 60;
 
 interface Checked {
@@ -23,7 +23,7 @@ export interface GoldenChecks {
   /** The device must have loaded the unit. Rejects if the unit does not give its golden answer. */
   check(unit: Unit): Promise<void>;
   /** From now on, checks one of the held units every `everyMs` milliseconds; 0: no checks. */
-  goOn(everyMs: number, units: () => readonly Unit[], onFault: (fault: string) => void): void;
+  startRounds(everyMs: number, units: () => readonly Unit[], onFault: (fault: string) => void): void;
   /** Resolves when no check is running. */
   stop(): Promise<void>;
 }
@@ -46,7 +46,7 @@ export async function checkGoldens(
       const wrong = await findFault(checked, [unit]);
       if (wrong !== undefined) throw new Error(`${bundle.dir}: ${wrong}`);
     },
-    goOn(everyMs, units, onFault) {
+    startRounds(everyMs, units, onFault) {
       if (everyMs > 0) rounds = checkInRounds({ ...checked, units, everyMs, onFault });
     },
     async stop() {
@@ -107,7 +107,7 @@ export function checkInRounds({ units, everyMs, onFault, ...checked }: Rounds): 
         // One failed read of the disk does not mean that an expert is damaged. A disk on which every read fails is a fault.
         if (++failures >= MOST_FAILURES) fault = String(cause);
       }
-      // The device no longer has a unit that was unloaded during its check, so that check says nothing.
+      // A unit may be unloaded during its check. The result of that check is ignored.
       const isHeld = units().some(({ layer, expert }) => layer === unit.layer && expert === unit.expert);
       if (fault !== undefined && isHeld) return onFault(fault);
     }

@@ -43,11 +43,7 @@ export class ShardMetrics {
   readonly #batchCalls = this.#histogram('batch_calls', 'Calls joined in one run of a layer', ROWS);
   readonly #batchRows = this.#histogram('batch_rows', 'Pairs of row and expert in one run of a layer', ROWS);
   readonly #runSeconds = this.#histogram('run_seconds', 'Time of one run of a layer on the device', SECONDS);
-  readonly #queueSeconds = this.#histogram(
-    'queue_seconds',
-    'Time from the arrival of a call to its run',
-    SECONDS,
-  );
+  readonly #queueSeconds = this.#histogram('queue_seconds', 'Time that a call waits for its run', SECONDS);
   readonly queuedCalls = this.#gauge('expertgrid_shard_queued_calls', 'Calls that wait for a run');
   readonly unitsHeld = this.#gauge('expertgrid_shard_units', 'Units (layer, expert) held');
   #samples: ReturnType<typeof sampleOf>[] = [];

@@ -1,6 +1,6 @@
 // The queue of calls at a shard, and the choice of the calls that run next. Pure: no clock, no promises.
 export interface Job {
-  /** Identity. */
+  /** Identity of the model. */
   model: string;
   layer: number;
   /** `[m, 2]`: pairs (row, expert) */

@@ -27,7 +27,7 @@ export type LifeEvent =
   | 'failed'
   /** The last open request has ended. */
   | 'idle'
-  /** The time for open requests is over in this phase. */
+  /** The phase's time limit for open requests has passed. */
   | 'late';
 
 export const initialLife: Life = { phase: 'loading', code: 0 };

@@ -52,7 +52,7 @@ export function holdModels(models: readonly OpenedExperts[], options: HoldOption
   );
 }
 
-/** `experts 0-23 of 6 layers of nano (144 units, 5.1 MB)` */
+/** Describes held experts for users: `experts 0-23 of 6 layers of nano (144 units, 5.1 MB)`. */
 export function describeHeld({ bundle, units }: Pick<OpenedExperts, 'bundle' | 'units'>): string {
   const { config, manifest, dir } = bundle;
   const sizes = units.map(({ layer, expert }) => manifest.experts[layer]?.[expert]?.length ?? 0);

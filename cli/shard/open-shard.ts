@@ -22,7 +22,7 @@ export interface OpenedShard {
   security: Credentials | undefined;
   state: ShardState;
   models: readonly OpenedModel[];
-  /** Kept free for this shard until it listens. */
+  /** The port, which is reserved until the shard listens. */
   port: KeptPort;
   /** `host:port` */
   address: string;

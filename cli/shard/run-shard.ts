@@ -84,7 +84,7 @@ async function hold(
   }
 }
 
-/** Listens on the kept port. */
+/** Listens on the reserved port. */
 async function listenAt(
   { port, security }: OpenedShard,
   { handlers }: OfferedShard,
@@ -143,7 +143,7 @@ async function serve(
 ): Promise<void> {
   for (const { bundle, checks } of held) {
     const units = () => placed.get(bundle.manifest.identity)?.units ?? [];
-    checks?.goOn(checkEvery, units, leaving.leaveFor);
+    checks?.startRounds(checkEvery, units, leaving.leaveFor);
   }
   const sendMemory = () => server.broadcast('memory', { residentBytes: process.memoryUsage.rss() });
   setInterval(sendMemory, MEMORY_MS).unref();

@@ -12,7 +12,7 @@ import type { ReadAheadMessage, ShardMessage } from './shard-parent.ts';
 const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 5_000;
 const HEALTHY_MS = 10_000;
-/** Environment variables that describe one shard. They are removed, because every child would inherit them. */
+/** Suffixes of EXPERTGRID_ variables that describe one shard. They are removed, because every child would inherit them. */
 const OF_ONE_SHARD = ['METRICS_PORT', 'NAME', 'STATE', 'MEMORY', 'STANDBY'];
 /**
  * glibc gives each thread a malloc arena, up to eight per core. Memory that V8's compiler threads free stays in their arenas: 15 MB in

@@ -41,7 +41,7 @@ interface PlacedModelOptions {
 
 /** Progress of a shard towards the placement of one model. */
 export interface PlacedReport {
-  /** Identity. */
+  /** Identity of the model. */
   model: string;
   /** Epoch of the placement that the shard follows. 0: none. */
   epoch: number;
@@ -215,7 +215,7 @@ export class PlacedModel {
     onChange('holdings', service.offer);
     // The state is saved before the units are unloaded. Otherwise, a shard that is killed in between would start with these units.
     // The move of a placement that arrives now waits for this move, and then loads the units again that it wants.
-    if (!(await this.#saveAtLast(() => !this.#stopping.signal.aborted))) return;
+    if (!(await this.#saveWithRetries(() => !this.#stopping.signal.aborted))) return;
     await gone;
     // Units are unloaded one by one, because unloading all at once would block the thread for longer than a step.
     for (const unit of surplus) await this.#paced(() => unload([unit]));
@@ -246,7 +246,7 @@ export class PlacedModel {
       if (this.#kept.arrived >= ANNOUNCED_TOGETHER) saved = await this.#announce(saved);
     }
     saved = await this.#announce(saved);
-    if (!saved) await this.#saveAtLast(isCurrent);
+    if (!saved) await this.#saveWithRetries(isCurrent);
   }
 
   /** Announces the loaded units. Returns whether the state with them is saved, or `saved` if there are no new units. */
@@ -264,7 +264,7 @@ export class PlacedModel {
   }
 
   /** Tries until the state is saved. Returns false if `isWanted` ends the tries first. */
-  async #saveAtLast(isWanted: () => boolean): Promise<boolean> {
+  async #saveWithRetries(isWanted: () => boolean): Promise<boolean> {
     for (let waitMs = FIRST_RETRY_MS; isWanted(); waitMs = Math.min(2 * waitMs, LONGEST_RETRY_MS)) {
       try {
         await this.#kept.save();

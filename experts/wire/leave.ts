@@ -13,7 +13,7 @@ export const LEAVE_FEATURE = 'leave';
 export interface LeaveView {
   /** Number of the question: the field `ask` of `may_leave`. */
   ask: number;
-  /** Identity. */
+  /** Identity of the model. */
   model: string;
   /** Units that no other shard serves. */
   alone: readonly HoldingRange[];

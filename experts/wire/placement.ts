@@ -8,7 +8,7 @@ const MOST_PLACEMENT = 4 * 1024 * 1024;
 
 /** The placement that a gateway acts on. */
 interface Adoption {
-  /** Identity. */
+  /** Identity of the model. */
   model: string;
   /** The hash is empty if the gateway runs an older release, which states only the epoch. */
   placement: PlacementId;

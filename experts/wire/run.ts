@@ -13,7 +13,7 @@ import { type FrameLimits, most } from './bounds.ts';
 import type { ModelShape } from './model.ts';
 
 export interface RunRequest {
-  /** Identity. */
+  /** Identity of the model. */
   model: string;
   layer: number;
   /** 0: decode rows; 1: prefill rows, which run after decode rows. */
