@@ -1,4 +1,4 @@
-// The embedded model: its size, its making from the 16-bit source, and its logits beside those of train/reference_logits.py.
+// The embedded model: its size, its conversion from the 16-bit source, and its logits, compared with train/reference_logits.py.
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -27,7 +27,7 @@ describe('nano', () => {
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(14e6);
   });
 
-  it('is converted from the 16-bit source, which goes back to a Hugging Face checkpoint', async () => {
+  it('is converted from the 16-bit source, which can be exported as a Hugging Face checkpoint', async () => {
     const folder = await tinyFolder();
     await exportCheckpoint(nanoSource, join(folder, 'checkpoint'));
     const kept: Partial<Record<Bits, Bundle>> = { 8: bundle, 16: source };

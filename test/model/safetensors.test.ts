@@ -1,4 +1,4 @@
-// The safetensors reader against files from a writer of its own, its own layouts, and noise.
+// The safetensors reader, tested with files of an independent writer, with its own layouts, and with random bytes.
 import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,7 +29,7 @@ const framed = (header: Record<string, unknown>, bytes: number) =>
   frameSafetensors(header, new Uint8Array(bytes));
 
 describe('a file', () => {
-  it('yields each tensor where another writer put it', async () => {
+  it('is read with each tensor at the place where an independent writer put it', async () => {
     const tensors = new Map<string, FloatTensor>([
       ['b', { shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) }],
       ['a', { shape: [4], data: Float32Array.of(7, 8, 9, 10) }],
@@ -140,7 +140,7 @@ describe('noise', () => {
     }
   };
 
-  it('as any JSON never crashes the parser', () => {
+  it('as random JSON never crashes the parser', () => {
     const value = fc.oneof(
       fc.jsonValue(),
       fc.record({
@@ -158,7 +158,7 @@ describe('noise', () => {
     );
   });
 
-  it('as flipped bytes of a sound header never crashes it', () => {
+  it('as flipped bytes of a valid header never crashes the parser', () => {
     const { header, bytes } = layOut([
       { name: 'a', dtype: 'F32', shape: [3, 4] },
       { name: 'b', dtype: 'BF16', shape: [7] },

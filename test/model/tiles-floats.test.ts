@@ -1,4 +1,4 @@
-// 16-bit floats against the format's definition, over every pattern there is.
+// 16-bit floats, compared with the format's definition for every bit pattern.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { firstNonFinite } from '../../base/finite.ts';
@@ -47,7 +47,7 @@ describe('float16', () => {
     );
   });
 
-  it('lets halves between two neighbours go to the even one, and what is too large to infinity', () => {
+  it('rounds a tie to the even number, and a value that is too large to infinity', () => {
     for (const half of [0, 1, 2, 3, 1023, 1024, 1025, 20_000, 31_742]) {
       const middle = (halfToNumber(half) + halfToNumber(half + 1)) / 2;
       expect(numberToHalf(middle)).toBe(half % 2 === 0 ? half : half + 1);
@@ -85,7 +85,7 @@ describe('bfloat16', () => {
     );
   });
 
-  it('keeps a NaN a NaN whose payload lies in the dropped half', () => {
+  it('keeps a NaN if its payload is only in the dropped half', () => {
     const nan = new Float32Array(Uint32Array.of(0x7f800001).buffer);
     const out = new Uint16Array(1);
     narrowBrain(nan, out);

@@ -33,7 +33,7 @@ const shapes = fc.record({
 });
 
 describe.each(encodings)('%s tiles', (encoding) => {
-  it('hold each value where the specification puts it', () => {
+  it('have each value at the place that the specification gives', () => {
     fc.assert(
       fc.property(shapes, ({ rows, cols, seed, exponent }) => {
         const matrix = quantize(randomValues(seed, rows * cols, 2 ** exponent), rows, cols, encoding);
@@ -50,7 +50,7 @@ describe.each(encodings)('%s tiles', (encoding) => {
     );
   });
 
-  it('lie within half a step of the values', () => {
+  it('differ from the values by at most half a step', () => {
     fc.assert(
       fc.property(shapes, ({ rows, cols, seed, exponent }) => {
         const values = randomValues(seed, rows * cols, 2 ** exponent);
@@ -113,7 +113,7 @@ describe.each(encodings)('%s tiles', (encoding) => {
     );
   });
 
-  it('keep a group of zeros zero, and tiny values finite', () => {
+  it('keep a group of zeros at zero, and tiny values finite', () => {
     expect(dequantize(quantize(new Float32Array(64), 2, 32, encoding)).every((value) => value === 0)).toBe(
       true,
     );
@@ -168,7 +168,7 @@ describe('4-bit rounding', () => {
   });
 });
 
-it('reads row-major floats of every width, from odd addresses too', () => {
+it('readRow reads row-major floats of every width, even from odd addresses', () => {
   const buffer = new Uint8Array(1 + 3 * 4);
   const at = (bytes: readonly number[]) => {
     buffer.set(bytes, 1);
@@ -184,7 +184,7 @@ it('reads row-major floats of every width, from odd addresses too', () => {
   );
 });
 
-it('refuses matrices with a wrong number of bytes, rows that do not exist, and blocks of float matrices', () => {
+it('tiles refuse a matrix with a wrong number of bytes, a row that does not exist, and blocks of a float matrix', () => {
   const matrix = quantize(new Float32Array(64), 2, 32, 'q4');
   expect(() => dequantize({ ...matrix, data: matrix.data.subarray(1) })).toThrow('has 288 bytes, not 287');
   expect(() => readRow(matrix, 2, new Float32Array(32), 0)).toThrow('row 2');

@@ -1,19 +1,18 @@
-// Holds a device's logits against the reference, allowing exactly what float32 leaves open and counting each use of
-// it. Knows no devices.
+// Compares a device's logits with the reference. It allows only the decisions that float32 leaves open, and counts them.
 //
-// Two decisions of a forward pass jump: which expert is best, and to which int8 an activation is rounded. Where the
-// operands of such a decision lie closer together than float32 can tell, the device may rightly decide the other way,
-// and everything after it differs by far more than the bound. So the comparison is made with the device's decision:
-// - experts: where the reference's margin is below `routingMargin`, the device was told the reference's experts;
-// - int8: where a position's error is above the bound, near ties (test/reference/int8.ts) of that position or
-//   earlier ones are turned until it is not. A turned tie lies within 1e-4 of a step of the half.
+// Two decisions of a forward pass are discontinuous: which expert is best, and to which int8 an activation is rounded. If the
+// operands of such a decision are closer together than the precision of float32, the device may rightly decide the other way,
+// and all later values differ by far more than the bound. So the comparison uses the same decision on both sides:
+// - experts: if the reference's margin is below `routingMargin`, the device uses the reference's experts;
+// - int8: if a position's error is above the bound, near ties (test/reference/int8.ts) of that position or earlier ones are
+//   turned until the error is below the bound. The distance of a turned tie from the half is at most 1e-4 of a step.
 // The bound itself is never widened: a position that no near tie explains fails.
 import { relativeError } from '../support/error.ts';
 import { type ForwardOptions, type ForwardResult, forward } from './forward.ts';
 
 /**
- * Near ties of one position that may turn at once. One is the rule; but a 4-bit embedding times a 16-bit norm weight
- * is a product of short numbers, and layer 0 then has several exact ties in a row (three have been seen to turn).
+ * Most near ties of one position that are turned together. Usually one is enough. But a 4-bit embedding times a 16-bit norm weight
+ * is a product of short numbers, so that a row of layer 0 may have several exact ties. Three of them have turned together.
  */
 const deepestSearch = 4;
 
@@ -23,7 +22,7 @@ export interface Resolved {
   result: ForwardResult;
   /** Near ties that the device rounded the other way, with their distances. */
   turned: Turns;
-  /** Of each position. */
+  /** The error of each position. */
   errors: number[];
 }
 
@@ -40,7 +39,7 @@ export function resolve(
     return result.logits.map((row, p) => relativeError(device[p] ?? [], row));
   };
 
-  /** Adds up to `depth` near ties that bring positions 0..last under the bound; undefined where none do. */
+  /** Turns up to `depth` more near ties that bring positions 0..last under the bound; undefined if there are none. */
   const search = (turns: Turns, last: number, depth: number, seen: Set<string>): Turns | undefined => {
     const key = [...turns.keys()].sort().join();
     if (seen.has(key)) return undefined;

@@ -1,4 +1,4 @@
-// The weights a bundle holds, dequantised, for the reference: what its devices compute with. Knows no checkpoint.
+// The dequantised weights of a bundle for the reference. They are the values with which devices compute.
 import type { Bundle } from '../../model/bundle/bundle.ts';
 import type { Matrix } from '../../model/tensor.ts';
 import { dequantize } from '../../model/tiles.ts';

@@ -1,9 +1,9 @@
-// Rounds rows to float16 as IEEE 754 has it, half to even; keys and values are kept so. Knows no cache.
+// Rounds rows to float16, half to even, like the KV cache rounds keys and values.
 //
-// As with int8 (int8.ts), a float32 device's value differs from the float64 one in its last bits, so where a value lies
-// next to the middle of two float16 the two may round apart.
+// As with int8 (int8.ts), the value of a float32 device differs from the float64 value in its last bits. If a value is next to
+// the middle of two float16 numbers, the device may round it the other way.
 
-/** How far from the middle, in steps of the float16, a float32 device can still round the other way: 2^-24 of 2^11 steps, several times over. */
+/** Largest distance from the middle, in float16 steps, at which a float32 device may round the other way. */
 export const tieDistance16 = 1e-3;
 
 export interface RoundedRow16 {
@@ -11,7 +11,7 @@ export interface RoundedRow16 {
   nearTies: { index: number; distance: number }[];
 }
 
-/** For magnitudes up to 65,504. `flipped` are indices that go the other way than to the nearest. */
+/** For magnitudes up to 65,504. `flipped` are indices of values that are rounded away from the nearest number. */
 export function roundToFloat16(row: Float64Array, flipped: ReadonlySet<number> = new Set()): RoundedRow16 {
   const nearTies: RoundedRow16['nearTies'] = [];
   const values = row.map((value, index) => {

@@ -1,5 +1,5 @@
-// The whole forward pass of a Mixture-of-Experts language model in float64 and plain loops: a sequence in, logits of
-// every position out. Written to be read against the papers, not to be fast. Knows no devices, caches or batches.
+// The whole forward pass of a Mixture-of-Experts language model in float64 and plain loops. It takes a sequence and returns the
+// logits of every position. It is written to be compared with the papers, not to be fast.
 import type { ModelConfig } from '../../model/config/config.ts';
 import { roundToFloat16 } from './float16.ts';
 import { roundToInt8 } from './int8.ts';
@@ -15,18 +15,18 @@ export interface ForwardOptions {
   activations?: 'float' | 'int8';
   /** `float16`: keys and values are kept in float16. */
   keyValues?: 'float' | 'float16';
-  /** Experts of `[layer][position]`, where the choosing is not to be the reference's own. */
+  /** `[layer][position]`, experts to use instead of the reference's own choice. */
   forcedExperts?: readonly (readonly (readonly number[] | undefined)[])[];
-  /** Near ties, by their names, that round the other way. */
+  /** Names of near ties that are rounded the other way. */
   flips?: ReadonlySet<string>;
 }
 
-/** A place where a float32 device may round an activation to the other int8, a key or value to the other float16. */
+/** An activation, key or value so near to a tie that a float32 device may round it to the other int8 or float16. */
 export interface NearTie {
   /** `layer/input/position/index`; the same in every run. */
   name: string;
   position: number;
-  /** From the half, in steps of the int8. */
+  /** Distance from the tie, in rounding steps. */
   distance: number;
 }
 
@@ -38,10 +38,10 @@ export interface ForwardResult {
   nearTies: NearTie[];
 }
 
-/** Gives a row as a matrix's device sees it; `place` names the input, which several matrices may share. */
+/** Rounds a row like the device of a matrix. `place` names the input, which several matrices may share. */
 type Rounding = (row: Float64Array, place: string, position: number, matrix: ReferenceMatrix) => Float64Array;
 
-/** Gives a key or value as the cache keeps it. */
+/** Rounds a key or value like the KV cache. */
 type Keeping = (row: Float64Array, place: string, position: number) => Float64Array;
 
 export function forward({
@@ -95,12 +95,12 @@ export function forward({
     const normed = rmsNorm(row, weights.finalNorm, config.normEps);
     return multiply(weights.head, input(normed, 'head', t, weights.head));
   });
-  // Experts of one token share their input, so its near ties are told once for each: keep one.
+  // The experts of one token share their input, so that each of them reports its near ties. Only one report is kept.
   const unique = new Map(nearTies.map((tie) => [tie.name, tie]));
   return { logits, routing, nearTies: [...unique.values()] };
 }
 
-/** Causal attention with grouped key/value heads; rows of all positions in, rows of all positions out. */
+/** Causal attention with grouped key/value heads, from rows of all positions to rows of all positions. */
 function attention(
   rows: Float64Array[],
   layer: ReferenceLayer,

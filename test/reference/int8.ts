@@ -13,13 +13,13 @@ const blockLength = 32;
 export const tieDistance = 1e-4;
 
 export interface RoundedRow {
-  /** What is multiplied: q * scale. */
+  /** The rounded values: q * scale. */
   values: Float64Array;
-  /** Values that lie within `tieDistance` of a half, and how far from it, in steps. */
+  /** Values within `tieDistance` of a half, with their distance from it in steps. */
   nearTies: { index: number; distance: number }[];
 }
 
-/** `flipped` are indices that go the other way than to the nearest. */
+/** `flipped` are indices of values that are rounded away from the nearest number. */
 export function roundToInt8(row: Float64Array, flipped: ReadonlySet<number> = new Set()): RoundedRow {
   const values = new Float64Array(row.length);
   const nearTies: RoundedRow['nearTies'] = [];

@@ -1,10 +1,10 @@
-// Rotary position angles in float64, by the rules of Hugging Face's modeling_rope_utils. Knows one head at a time.
+// Rotary position embedding of one head in float64, by the rules of Hugging Face's modeling_rope_utils.
 import type { ModelConfig } from '../../model/config/config.ts';
 
 export interface Rope {
-  /** Radians a position, `headDim / 2` of them. */
+  /** `[headDim / 2]`, radians for each position. */
   frequencies: number[];
-  /** Multiplies cosine and sine (yarn); 1 otherwise. */
+  /** Factor on cosine and sine; 1 except for yarn. */
   amplitude: number;
 }
 

@@ -1,20 +1,20 @@
-// Chooses experts and weights from one row of scores, by the checkpoint's rule, in float64. Knows no layers.
+// Chooses experts and their weights from one row of scores, by the checkpoint's rule, in float64.
 import type { RoutingConfig } from '../../model/config/config.ts';
 
 export interface Choice {
   /** Best first. */
   experts: number[];
-  /** What each answer is multiplied by. */
+  /** The factor on each answer. */
   weights: number[];
-  /** Gap between the last chosen and the first not chosen; Infinity where all are chosen. */
+  /** Difference between the scores of the last chosen expert and the best other one; Infinity if all are chosen. */
   margin: number;
-  /** How far the worst expert that was forced lies below the last that would have been chosen; 0 where none was. */
+  /** Difference between the last expert that would have been chosen and the worst forced one; 0 if none was forced. */
   regret: number;
 }
 
 /**
- * `forced` replaces the choosing, not the weighing. The margin is in the unit that is compared: raw scores under
- * softmax (which keeps their order), sigmoid plus bias under sigmoid.
+ * `forced` replaces the choice of experts, but not their weights. The margin has the unit of the compared values: raw scores for
+ * softmax, which keeps their order, and sigmoid plus bias for sigmoid.
  */
 export function choose(
   scores: Float64Array,

@@ -1,4 +1,4 @@
-// The weights a reference forward pass takes, and where they come from in a checkpoint. Knows no arithmetic.
+// The weights of a reference forward pass, read from a checkpoint.
 import type { ModelConfig } from '../../model/config/config.ts';
 import type { FloatTensor } from '../support/models/safetensors-writer.ts';
 
@@ -7,7 +7,7 @@ export interface ReferenceMatrix {
   rows: number;
   cols: number;
   data: Float64Array;
-  /** A device multiplies it with activations rounded to int8 (8- and 4-bit weights). */
+  /** Whether a device multiplies the matrix with activations that are rounded to int8 (8- and 4-bit weights). */
   quantised: boolean;
 }
 
@@ -39,11 +39,11 @@ export interface ReferenceWeights {
   embedding: ReferenceMatrix;
   layers: ReferenceLayer[];
   finalNorm: Float64Array;
-  /** The embedding itself where they are tied. */
+  /** The embedding itself if the two are tied. */
   head: ReferenceMatrix;
 }
 
-/** A checkpoint's own floats, by its layout's names. */
+/** The weights of a checkpoint, found by the names of its layout. */
 export function weightsOfCheckpoint(
   config: ModelConfig,
   tensors: ReadonlyMap<string, FloatTensor>,

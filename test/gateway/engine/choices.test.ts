@@ -1,4 +1,4 @@
-// Several choices of one prompt, their order in the queue, and what a request may change of the model's own k.
+// Several choices of one prompt, their order in the queue, and requests that change the model's own k.
 import { expect, it, onTestFinished } from 'vitest';
 import { collect, countingRequest, openCountingEngine } from '../../support/engines/counting-engine.ts';
 import { startTinyEngine } from '../../support/engines/tiny-engine.ts';
@@ -6,7 +6,7 @@ import { tinyBundle } from '../../support/models/tiny-bundle.ts';
 
 const prompt = Int32Array.from({ length: 40 }, (_, i) => (7 * i) % 50);
 
-it('the choices of one prompt compute it once', async () => {
+it('choices of one prompt compute the prompt once', async () => {
   const { generate, engine } = await openCountingEngine({ blockSize: 4 });
   const choices = Array.from({ length: 5 }, (_, choice) => {
     const id = choice === 0 ? 'first' : `other-${choice}`;
@@ -19,7 +19,7 @@ it('the choices of one prompt compute it once', async () => {
   expect(prompt_tokens).toBe(40 + 4 * 4);
 });
 
-it('a choice whose first one was given up computes the prompt itself', async () => {
+it('a choice computes the prompt itself if the choice that computed it was aborted', async () => {
   const { generate, engine } = await openCountingEngine({ blockSize: 4, maxSequences: 1 });
   const busy = collect(generate({ maxTokens: 30 }));
   const leave = new AbortController();
@@ -32,7 +32,7 @@ it('a choice whose first one was given up computes the prompt itself', async () 
   expect((await second).ids).toHaveLength(4);
 });
 
-it('a lower priority number leaves the queue first, equal ones in order of arrival', async () => {
+it('requests with a lower priority number leave the queue first, and equal ones in order of arrival', async () => {
   const { generate } = await openCountingEngine({ maxSequences: 1 });
   const ended: string[] = [];
   const ask = async (name: string, priority?: number) => {
@@ -52,7 +52,7 @@ it('no stop id comes before min_tokens', async () => {
   expect(late.ids).not.toContain(6);
 });
 
-it('k of a request holds for its rows and no others, and parts their cached prefixes', async () => {
+it('experts_per_token of a request applies only to its own rows, and its cached prefixes are not shared with others', async () => {
   const bundle = await tinyBundle({ experts: 12 });
   const { engine, close } = await startTinyEngine({ bundle, threads: 1 });
   onTestFinished(close);

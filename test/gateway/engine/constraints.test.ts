@@ -32,7 +32,7 @@ async function start(options: CountingEngineOptions = {}) {
 
 const warm = (choice: number) => ({ ...countingRequest().sampling, temperature: 1.5, choice });
 
-test('an answer that is whole ends, with no id that could end it and in spite of min_tokens', async () => {
+test('an answer ends when it is complete, even without stop ids and before min_tokens', async () => {
   const { run } = await start();
   for (const stopIds of [[END], []]) {
     const { text, last } = await run({ constraint: words, stopIds, minTokens: 80, sampling: warm(0) });
@@ -42,13 +42,13 @@ test('an answer that is whole ends, with no id that could end it and in spite of
   }
 });
 
-test('an answer that is not whole after max_tokens ends by length, one that is by itself', async () => {
+test('an answer that is incomplete after max_tokens ends with length, and a complete one with stop', async () => {
   const { run } = await start();
   expect((await run({ constraint: words, maxTokens: 55 })).last).toMatchObject({ reason: 'length' });
   expect((await run({ constraint: words, maxTokens: 56 })).last).toMatchObject({ reason: 'stop' });
 });
 
-test('the id that ends the answer comes where the answer may end, after min_tokens', async () => {
+test('a stop id is sampled only if the answer may end there and has min_tokens', async () => {
   const { run } = await start({ next: () => END });
   const asked = { constraint: { type: 'regex', pattern: 'abc[a-z]{0,60}' } } as const;
   const early = await run(asked);
@@ -56,7 +56,7 @@ test('the id that ends the answer comes where the answer may end, after min_toke
   expect((await run({ ...asked, minTokens: 20 })).ids).toHaveLength(20);
 });
 
-test('drafts change no answer', async () => {
+test('drafts do not change a constrained answer', async () => {
   const plain = await start();
   const drafting = await start({ speculate: true });
   const json = {
@@ -72,7 +72,7 @@ test('drafts change no answer', async () => {
   expect((await drafting.engine.status()).counters.kept_guesses).toBeGreaterThan(0);
 });
 
-test('an answer that gave way for others goes on as if it had not', async () => {
+test('a preempted answer continues as if it had not been preempted', async () => {
   const answers = async (options: CountingEngineOptions) => {
     const { run, engine, dense } = await start(options);
     const all = Array.from({ length: 8 }, (_, choice) =>
@@ -89,7 +89,7 @@ test('an answer that gave way for others goes on as if it had not', async () => 
   expect(new Set(roomy.texts).size).toBe(8);
 });
 
-test('log-probabilities are those of the model, not of what is left', async () => {
+test("log-probabilities are those of the model's own distribution, without the constraint", async () => {
   const { engine } = await start();
   const asked = countingRequest({ constraint: words, logprobs: 1, maxTokens: 10 });
   const parts = [];
@@ -104,7 +104,7 @@ test('log-probabilities are those of the model, not of what is left', async () =
   expect(parts.some(({ id, top = [] }) => top[0]?.id !== id)).toBe(true);
 });
 
-test('what cannot be honoured is refused before any work, and the engine lives', async () => {
+test('a constraint fails if it cannot be opened or is too ambiguous, and the engine continues', async () => {
   const { run, engine } = await start({ next: () => 0 });
   const refused = await run({ constraint: { type: 'grammar', grammar: 'root ::= root' } });
   expect(refused.last).toMatchObject({ type: 'error', error: { code: 'invalid_request', retryable: false } });
@@ -115,7 +115,7 @@ test('what cannot be honoured is refused before any work, and the engine lives',
   expect((await run({ constraint: { type: 'choice', choices: ['x'] } })).text).toBe('x');
 });
 
-test('a mask that takes long is found over several steps, while others’ rows go on', async () => {
+test('a slow mask is found over several steps while other sequences get rows', async () => {
   const asked = { slow: 0, spans: 0 };
   // Takes twenty pieces for each token.
   class Slow extends Constraints {
@@ -153,7 +153,7 @@ test('a mask that takes long is found over several steps, while others’ rows g
   expect((await engine.status()).running).toBe(0);
 });
 
-test('an engine without a vocabulary says so', async () => {
+test('an engine without a vocabulary refuses constraints with the reason', async () => {
   const { run } = await start({ constraints: new Constraints() });
   const { last } = await run({ constraint: words });
   expect(last).toMatchObject({ type: 'error', error: { message: expect.stringContaining('no vocabulary') } });

@@ -10,7 +10,7 @@ import {
 } from '../../support/engines/counting-engine.ts';
 
 describe('the engine', () => {
-  it('generates up to max_tokens and says how many tokens went in and out', async () => {
+  it('generates max_tokens tokens and reports the counts of prompt and answer tokens', async () => {
     const { generate } = await openCountingEngine();
     const { ids, last } = await collect(generate({ maxTokens: 5 }));
     expect(ids).toEqual([4, 5, 6, 7, 8]);
@@ -23,7 +23,7 @@ describe('the engine', () => {
     });
   });
 
-  it('ends at a stop id, counts it, and does not send it', async () => {
+  it('ends an answer at a stop id, which is counted but not sent as a token part', async () => {
     const { generate } = await openCountingEngine();
     const { ids, last } = await collect(generate({ maxTokens: 9, stopIds: [6, 20] }));
     expect(ids).toEqual([4, 5]);
@@ -46,7 +46,7 @@ describe('the engine', () => {
     expect((await engine.status()).running).toBe(0);
   });
 
-  it('lets sequences enter and leave at any step, each with the answer it has alone', async () => {
+  it('gives each sequence the same answer as alone if others enter and leave between steps', async () => {
     const { generate, dense } = await openCountingEngine({ prefillRows: 6, minPrefillRows: 2 });
     const answers = await Promise.all(
       Array.from({ length: 12 }, async (_, n) => {
@@ -93,7 +93,7 @@ describe('the engine', () => {
     }
   });
 
-  it('verifies drafts in one step and gives the same answers with fewer steps', async () => {
+  it('gives the same answers in fewer steps if drafts are verified', async () => {
     const looping = (ids: readonly number[]) => [3, 1, 4, 1, 5, 9, 2, 6][ids.length % 8]!;
     const answer = async (
       speculate: boolean,
@@ -127,7 +127,7 @@ describe('the engine', () => {
     expect(guessed_tokens!).toBeGreaterThanOrEqual(kept_guesses!);
   });
 
-  it('computes a common prefix once, and reports how much of a prompt was cached', async () => {
+  it('computes a common prefix once and reports the cached positions of each prompt', async () => {
     const { generate, dense } = await openCountingEngine();
     const prompt = Int32Array.from({ length: 11 }, (_, i) => i);
     const ask = async (request: Partial<GenerationRequest>) => {
@@ -150,7 +150,7 @@ describe('the engine', () => {
     });
   });
 
-  it('refuses requests that can never run, with the reason, before any work', async () => {
+  it('refuses a request that can never run, with the reason, before any work', async () => {
     const { generate, dense } = await openCountingEngine({ context: 10, kvMemory: 8 });
     const error = async (request: Partial<GenerationRequest>) => (await collect(generate(request))).last;
     expect(await error({ prompt: new Int32Array(0) })).toMatchObject({ error: { code: 'invalid_request' } });
@@ -164,7 +164,7 @@ describe('the engine', () => {
     expect(dense.steps).toEqual([]);
   });
 
-  it('refuses one request more than may wait', async () => {
+  it('refuses a request if maxWaiting requests are waiting', async () => {
     const { generate } = await openCountingEngine({ maxSequences: 1, maxWaiting: 2 });
     const parts = await Promise.all(Array.from({ length: 8 }, () => collect(generate({}))));
     const refused = parts.filter(({ last }) => last.type === 'error');
@@ -175,7 +175,7 @@ describe('the engine', () => {
     expect(parts.filter(({ last }) => last.type === 'finish').length).toBe(8 - refused.length);
   });
 
-  it('names the missing experts instead of starting', async () => {
+  it('refuses a request with the names of the missing experts if no shard holds them', async () => {
     const { generate, engine } = await openCountingEngine({ lastExpert: 3 });
     expect(await engine.status()).toMatchObject({
       ready: false,
@@ -191,13 +191,13 @@ describe('the engine', () => {
     });
   });
 
-  it('fails only the sequences whose expert failed; the others go on', async () => {
+  it('fails only the sequences whose expert failed', async () => {
     const { generate } = await openCountingEngine({
       before: async (_layer, _x, asks) => {
         if (asks.some((value, i) => i % 2 === 1 && value === 5)) throw new Error('broken expert');
       },
     });
-    // Ids 12… meet expert 12 % 6 = 0 first and expert 5 at id 17; ids 0… meet it at id 5, one step earlier than they end.
+    // Id i uses expert i % 6. Ids from 12 on reach expert 5 at id 17. Ids from 0 on reach it at id 5, one step before their end.
     const [hit, spared] = await Promise.all([
       collect(generate({ prompt: Int32Array.of(2), maxTokens: 10 })),
       collect(generate({ prompt: Int32Array.of(12), maxTokens: 3 })),
@@ -210,7 +210,7 @@ describe('the engine', () => {
     expect(spared).toMatchObject({ ids: [13, 14, 15], last: { type: 'finish' } });
   });
 
-  it('fails a sequence whose shard is too slow, and nothing hangs', async () => {
+  it('fails a sequence with deadline_exceeded if its shard does not answer in time', async () => {
     const { generate } = await openCountingEngine({
       callDeadlineMs: 30,
       before: () => new Promise(() => {}),
@@ -219,7 +219,7 @@ describe('the engine', () => {
     expect(last).toMatchObject({ type: 'error', error: { code: 'deadline_exceeded', retryable: true } });
   });
 
-  it('stops within a step when the client leaves, and frees the KV memory', async () => {
+  it('stops a sequence within one step and frees its KV memory if the client leaves', async () => {
     const { generate, dense, engine } = await openCountingEngine({
       before: () => new Promise((go) => setTimeout(go, 2)),
     });
@@ -237,7 +237,7 @@ describe('the engine', () => {
     expect((await engine.status()).counters.aborted_sequences).toBe(1);
   });
 
-  it('lets running generations end when it closes, refuses new ones, and cuts them when the grace is over', async () => {
+  it('lets running generations end for the grace time after close, refuses new ones, and then fails the rest', async () => {
     const slow = { before: () => new Promise<void>((go) => setTimeout(go, 2)) };
     const graceful = await openCountingEngine(slow);
     const running = collect(graceful.generate({ maxTokens: 10 }));
@@ -254,7 +254,7 @@ describe('the engine', () => {
     expect((await long).last).toMatchObject({ type: 'error', error: { code: 'shutting_down' } });
   });
 
-  it('obeys a constraint from the first token on', async () => {
+  it('applies a constraint from the first token on', async () => {
     const { generate } = await openCountingEngine();
     const { ids } = await collect(generate({ maxTokens: 3, constraint: { type: 'ids', ids: [9] } }));
     expect(ids).toEqual([9, 9, 9]);

@@ -1,4 +1,4 @@
-// What the engine counts in its steps, here and across a message port.
+// The heat that the engine counts in its steps, in the same thread and across a message port.
 import { MessageChannel } from 'node:worker_threads';
 import { expect, onTestFinished, test } from 'vitest';
 import { connectEngine, serveEngine } from '../../../gateway/engine/remote.ts';
@@ -12,7 +12,7 @@ async function open(options: Parameters<typeof startCountingEngine>[0] = {}) {
   return started.engine;
 }
 
-/** Of a layer of six experts. */
+/** For a layer of six experts. */
 function rowsOf(totals: Float64Array, layer: number): number {
   return totals.subarray(6 * layer, 6 * layer + 6).reduce((sum, rows) => sum + rows, 0);
 }
@@ -30,7 +30,7 @@ test.each([1, 2])('every row is counted once a layer, with %d micro-batches', as
   expect(followed).toBeCloseTo(rowsOf(counts, 0), 0);
 });
 
-test('rows of a sequence that failed at a layer are not counted at the next', async () => {
+test('rows of a sequence that failed at a layer are not counted at the next layer', async () => {
   const engine = await open({
     callDeadlineMs: 200,
     before: async (layer) => {
@@ -44,12 +44,12 @@ test('rows of a sequence that failed at a layer are not counted at the next', as
   expect(rowsOf(totals, 1)).toBe(0);
 });
 
-test('the half-life is the one that was asked for', async () => {
+test('the half-life is the configured one', async () => {
   const engine = await open({ heatHalfLifeSeconds: 30 });
   expect((await engine.heat()).halfLifeSeconds).toBe(30);
 });
 
-test('behind a message port the same is told, and nothing once the engine is lost', async () => {
+test('an engine behind a message port gives the same report, and rejects when the engine is lost', async () => {
   const engine = await open();
   await collect(engine.generate(countingRequest(), forever()));
   const { port1, port2 } = new MessageChannel();

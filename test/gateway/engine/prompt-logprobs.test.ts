@@ -58,7 +58,7 @@ async function referenceLogprobs(bundle: string): Promise<number[][]> {
   });
 }
 
-it('are those of the reference, with the likeliest beside them', async () => {
+it('log-probabilities of a prompt are those of the reference, with the likeliest tokens', async () => {
   const floats = await tinyBundle({ ...shape, bits: 32 });
   const expected = await referenceLogprobs(floats);
   const plain = await startTinyEngine({ bundle: floats, threads: 1 });
@@ -80,7 +80,7 @@ it('are those of the reference, with the likeliest beside them', async () => {
   expect(types.at(-1)).toBe('finish');
 });
 
-it('are the same bits alone, in chunks, beside others, and when the prefix is known', async () => {
+it('log-probabilities of a prompt have the same bits alone, in chunks, in batches, and with a cached prefix', async () => {
   const { logprobs } = await score({});
   await score({ promptLogprobs: undefined, maxTokens: 2 });
   expect((await score({})).logprobs).toEqual(logprobs);
@@ -96,7 +96,7 @@ it('are the same bits alone, in chunks, beside others, and when the prefix is kn
   expect(third.ids.length).toBe(3);
 });
 
-it('add up: a text is as likely as its beginning times the rest behind it', async () => {
+it('the log-probabilities of a text are those of its beginning plus those of the rest given the beginning', async () => {
   const sum = (all: readonly PromptLogprob[]) => all.reduce((total, { logprob }) => total + logprob, 0);
   const whole = (await score({})).logprobs;
   for (const cut of [2, 17, 33, 69]) {
@@ -105,7 +105,7 @@ it('add up: a text is as likely as its beginning times the rest behind it', asyn
   }
 });
 
-it('are told once where the sequence lost its KV memory on the way', async () => {
+it('log-probabilities of a prompt are sent once if the sequence is preempted meanwhile', async () => {
   const short = { prompt: prompt.slice(0, 40), maxTokens: 80 };
   const { logprobs, ids } = await score(short);
   const tight = await startTinyEngine({ bundle, threads: 1, kvMemory: 5 * page });
@@ -117,7 +117,7 @@ it('are told once where the sequence lost its KV memory on the way', async () =>
   expect(scored.ids).toEqual(ids);
 });
 
-it('a prompt without anything to follow is computed and ends', async () => {
+it('a prompt with max_tokens 0 is computed and then ends', async () => {
   const { types } = await score({ promptLogprobs: undefined });
   expect(types).toEqual(['finish']);
 });

@@ -38,7 +38,7 @@ const forever = () => new AbortController().signal;
 const slow = { before: () => new Promise<void>((go) => setTimeout(go, 2)) };
 
 describe('an engine behind a message port', () => {
-  it('gives the same parts as the engine itself, for many generations at once', async () => {
+  it('gives the same parts as the engine itself if many generations run at once', async () => {
     const { client, local } = await connect();
     expect(client.info).toEqual(local.engine.info);
     const request = { maxTokens: 6, logprobs: 2, digests: true };
@@ -55,7 +55,7 @@ describe('an engine behind a message port', () => {
     expect(await client.status()).toEqual({ ...(await local.engine.status()), ...settled });
   });
 
-  it('passes on what other threads spent for a tenant', async () => {
+  it('passes charges of other threads on to the engine', async () => {
     const { client, local } = await connect();
     const charged = Promise.withResolvers<[string, number]>();
     local.engine.charge = (...given) => charged.resolve(given);
@@ -63,7 +63,7 @@ describe('an engine behind a message port', () => {
     expect(await charged.promise).toEqual(['a', 7]);
   });
 
-  it('passes on a refusal', async () => {
+  it('passes a refusal on to the caller', async () => {
     const { client } = await connect();
     const { last } = await collect(client.generate(countingRequest({ maxTokens: 1000 }), forever()));
     expect(last).toMatchObject({ type: 'error', error: { code: 'context_length_exceeded' } });
@@ -78,7 +78,7 @@ describe('an engine behind a message port', () => {
     expect((await client.status()).counters.aborted_sequences).toBe(2);
   });
 
-  it('closes: running generations end, then the serving side is done', async () => {
+  it('lets running generations end on close, and then resolves the serving side', async () => {
     const { client, served } = await connect(slow);
     const running = collect(client.generate(countingRequest({ maxTokens: 10 }), forever()));
     await client.close(5000);
@@ -86,7 +86,7 @@ describe('an engine behind a message port', () => {
     expect((await running).last).toMatchObject({ type: 'finish', completionTokens: 10 });
   });
 
-  it('fails what is open, and what comes later, when its thread is lost', async () => {
+  it('fails open and later generations and calls when its thread is lost', async () => {
     const { client, lose } = await connect(slow);
     const running = collect(client.generate(countingRequest({ maxTokens: 90 }), forever()));
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -100,7 +100,7 @@ describe('an engine behind a message port', () => {
     await expect(client.status()).rejects.toThrow('the engine thread has ended');
   });
 
-  it('ends the generation that holds most unread parts, and no other, before they fill the memory', async () => {
+  it('fails only the generation with most unread parts if unread parts exceed the limit', async () => {
     const { local } = await connect();
     const { port1, port2 } = new MessageChannel();
     open.push(port1);
@@ -120,7 +120,7 @@ describe('an engine behind a message port', () => {
     expect(parts).toMatchObject([{ type: 'error', error: { code: 'answer_memory', retryable: true } }]);
   });
 
-  it('fails to connect when the thread ends before it serves', async () => {
+  it('rejects the connection if the thread ends before it serves', async () => {
     const { port1 } = new MessageChannel();
     open.push(port1);
     await expect(connectEngine(port1, Promise.resolve(new Error('no such bundle')))).rejects.toThrow(

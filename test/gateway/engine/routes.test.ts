@@ -87,7 +87,7 @@ describe('routes', () => {
     if (counter !== undefined) expect(counters[counter]).toBeGreaterThan(0);
   });
 
-  it('are told again where the prompt was cached, and only to who asks', async () => {
+  it('are reported even if the prompt was cached, but only if the request asks for them', async () => {
     const [again, unasked] = await Promise.all([
       generate(plain, requests[0]!),
       generate(plain, { ...requests[0]!, routes: false }),
@@ -97,7 +97,7 @@ describe('routes', () => {
     expect((await plain.engine.status()).counters.cached_prompt_tokens).toBeGreaterThan(0);
   });
 
-  it('add up to the heat where every position makes a token', async () => {
+  it('add up to the heat if every position samples a token', async () => {
     const engine = await startTinyEngine({ bundle, threads: 1 });
     const answers = [];
     for (let id = 0; id < 6; id++) answers.push(await generate(engine, { prompt: Int32Array.of(id) }));

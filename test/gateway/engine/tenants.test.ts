@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { GenerationPart } from '../../../gateway/engine/messages.ts';
 import { type BeforeRun, collect, openCountingEngine } from '../../support/engines/counting-engine.ts';
 
-/** Each row takes a millisecond in both layers together, which is much compared with everything else. */
+/** Each row takes a millisecond in both layers together, so that all other costs are small. */
 const dear: BeforeRun = async (_layer, _x, asks) => {
   const until = performance.now() + 0.25 * asks.length;
   while (performance.now() < until);
@@ -13,7 +13,7 @@ const dear: BeforeRun = async (_layer, _x, asks) => {
 const counted = (length: number) => Array.from({ length }, (_, i) => (4 + i) % 50);
 
 describe('tenants of requests', () => {
-  it('have places each though one has asked for all of them, and the answers stay the same', async () => {
+  it('each get places even if one tenant has taken all, and the answers stay the same', async () => {
     const { generate, engine } = await openCountingEngine({ maxSequences: 4, before: dear });
     const ended: string[] = [];
     const answers = Array.from({ length: 12 }, async () => {
@@ -29,7 +29,7 @@ describe('tenants of requests', () => {
     expect((await engine.status()).counters.preempted_sequences).toBe(1);
   });
 
-  it('generate at the speed of their share: one stream gets on faster than each of many', async () => {
+  it('generate at the speed of their share, so that a single stream is faster than each of many', async () => {
     const { generate } = await openCountingEngine({ before: dear, context: 100 });
     const leaving = new AbortController();
     let rows = 0;
@@ -52,7 +52,7 @@ describe('tenants of requests', () => {
     expect(beside).toBeGreaterThan(10);
   });
 
-  it('never fill the queue for the others', async () => {
+  it('never fill the queue for other tenants', async () => {
     const { generate } = await openCountingEngine({ maxSequences: 1, maxWaiting: 8, before: dear });
     const many = Array.from({ length: 12 }, () => collect(generate({ tenant: 'many', maxTokens: 20 })));
     const few = Array.from({ length: 3 }, () => collect(generate({ tenant: 'few' })));
@@ -66,7 +66,7 @@ describe('tenants of requests', () => {
     expect((await Promise.all(few)).map(({ last }) => last.type)).toEqual(['finish', 'finish', 'error']);
   });
 
-  it('tells with the first part of an answer how long it waited and how long its prompt took', async () => {
+  it('report with the first part of an answer how long the request waited and how long its prompt took', async () => {
     const { generate } = await openCountingEngine({ maxSequences: 1, before: dear });
     const first = collect(generate({ maxTokens: 30 }));
     const parts: GenerationPart[] = [];

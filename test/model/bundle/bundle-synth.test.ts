@@ -27,7 +27,7 @@ function spread(values: Float32Array): { mean: number; deviation: number } {
 }
 
 describe('random numbers', () => {
-  it('have the mean and deviation asked for', () => {
+  it('have the requested mean and deviation', () => {
     const values = new Float32Array(100_000);
     fillRandom(values, 0, streamKey(1, 'w'), 2, 0.5);
     const { mean, deviation } = spread(values);
@@ -35,7 +35,7 @@ describe('random numbers', () => {
     expect(deviation).toBeCloseTo(0.5, 2);
   });
 
-  it('are the same in slices as at once, and others for another name or seed', () => {
+  it('are the same in slices as at once, and differ for another name or seed', () => {
     const whole = new Float32Array(100);
     const slice = new Float32Array(40);
     fillRandom(whole, 0, streamKey(1, 'w'), 0, 1);
@@ -67,7 +67,7 @@ describe('a synthetic bundle', () => {
     await bundle.close();
   });
 
-  it('depends on the seed alone, and has one identity at every precision', async () => {
+  it('depends only on the seed, and has the same identity at every precision', async () => {
     const shape = join(fresh(), 'config.json');
     await writeCheckpoint(join(shape, '..'), { vocab: 50 });
     const write = (bits: 4 | 32, seed: number) => synth({ shape, to: fresh(), bits, seed });
@@ -94,7 +94,7 @@ describe('sigma-moe-tiny', () => {
   const json = (name: string): Record<string, unknown> =>
     JSON.parse(Buffer.from(files.get(name)!).toString());
 
-  it('is the published shape, weighing its one expert by the raw probability', () => {
+  it('has the published shape, and weights its one expert by the raw probability', () => {
     expect(parseConfig(json('config.json'), 'config.json')).toMatchObject({
       layers: 56,
       hidden: 1536,
@@ -108,7 +108,7 @@ describe('sigma-moe-tiny', () => {
     });
   });
 
-  it('has a tokenizer that spells any text in bytes and knows the specials by their ids', () => {
+  it('has a tokenizer that encodes any text as bytes and gives special tokens their ids', () => {
     const tokenizer = new Tokenizer(json('tokenizer.json'), json('tokenizer_config.json'));
     const { ids } = tokenizer.encode('<|user|>né 語<|end|>', { add_special_tokens: false });
     expect(ids).toEqual([200_001, 110, 0xc3, 0xa9, 32, 0xe8, 0xaa, 0x9e, 200_003]);

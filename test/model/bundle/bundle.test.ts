@@ -1,4 +1,4 @@
-// What the reader of a bundle accepts and refuses, and drawn rows and digests.
+// Bundles that the reader accepts and refuses, and the numbers and digests of golden rows.
 import { cp, mkdtemp, open, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,7 +46,7 @@ async function forge(at: string, change: (manifest: Manifest) => Record<string, 
 }
 
 describe('a bundle', () => {
-  it('may be read by several at once, and expert by expert', async () => {
+  it('can be read by several readers at once, and expert by expert', async () => {
     const [a, b] = await Promise.all([openBundle(sound), openBundle(sound)]);
     const units = [0, 1].flatMap((layer) => [0, 1, 2, 3].map((expert) => ({ layer, expert })));
     const [fromA, fromB] = await Promise.all(
@@ -56,7 +56,7 @@ describe('a bundle', () => {
     await Promise.all([a.close(), b.close()]);
   });
 
-  it('returns bytes that are aligned for wider views', async () => {
+  it('returns bytes that are aligned for typed arrays', async () => {
     const bundle = await openBundle(sound);
     const { data } = await bundle.readMatrix('model.embed_tokens.weight');
     expect(data.byteOffset % 4).toBe(0);
@@ -75,7 +75,7 @@ describe('a bundle', () => {
 });
 
 describe('a damaged byte', () => {
-  it('in an expert is found when it is read, and no other expert suffers', async () => {
+  it('in an expert is found when that expert is read, and other experts can be read', async () => {
     const at = await copy();
     const { experts } = await readManifest(at);
     const range = experts[1]?.[2];
@@ -89,7 +89,7 @@ describe('a damaged byte', () => {
     await bundle.close();
   });
 
-  it('in a dense tensor is found when it is read, by name', async () => {
+  it('in a dense tensor is found when it is read, and the error names the tensor', async () => {
     const at = await copy();
     const path = join(at, 'dense.safetensors');
     await flip(path, (await readFile(path)).length - 1);
@@ -186,7 +186,7 @@ describe('opening refuses', () => {
 });
 
 describe('drawn rows', () => {
-  it('are in [-1, 1) and differ by unit, the same everywhere', () => {
+  it('are in [-1, 1), differ by unit, and are the same on every machine', () => {
     const row = goldenInput(3, 17, 2048);
     expect(row.every((value) => value >= -1 && value < 1 && Number.isInteger(value * 2 ** 23))).toBe(true);
     expect(Math.abs(row.reduce((sum, value) => sum + value, 0) / 2048)).toBeLessThan(0.05);
@@ -202,7 +202,7 @@ describe('drawn rows', () => {
     `);
   });
 
-  it('and answers are named by their bits', () => {
+  it('have digests that differ if a bit differs', () => {
     const output = Float32Array.of(0, 1.5, -2, 3);
     expect(goldenDigest(output)).toMatch(/^[0-9a-f]{32}$/);
     expect(goldenDigest(output)).toBe(goldenDigest(new Float32Array([9, ...output]).subarray(1)));

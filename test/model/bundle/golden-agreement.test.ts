@@ -1,4 +1,4 @@
-// How far numerics classes are from each other, and what a golden row catches.
+// The distances between numerics classes, and the faults that a golden row detects.
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -26,7 +26,7 @@ function product({ rows, cols, ...matrix }: Matrix, x: ArrayLike<number>): Float
   });
 }
 
-/** With activations as they are, as a GPU computes. */
+/** Computes without rounding activations, like a GPU. */
 async function exactAnswer(bundle: Bundle, unit: { layer: number; expert: number }, x: Float32Array) {
   const { gate, up, down } = await bundle.readExpert(unit);
   const ups = product(up, x);
@@ -108,7 +108,7 @@ describe('an answer', () => {
     );
   });
 
-  it('that is not finite agrees in no class, and is named', () => {
+  it('with a number that is not finite agrees in no class, and the reason names the number', () => {
     for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
       for (const sameClass of [true, false]) {
         const answer = draw(7);
@@ -133,7 +133,7 @@ describe('an answer', () => {
     );
   });
 
-  it('of another class agrees with an answer of nothing but zeros only where it is the same', () => {
+  it('of another class agrees with an answer of zeros only if it is zeros as well', () => {
     const zeros = golden(new Float32Array(8));
     expect(agrees(new Float32Array(8), zeros, { sameClass: false, bits: 4 })).toBeUndefined();
     expect(agrees(Float32Array.of(1, 0, 0, 0, 0, 0, 0, 0), zeros, { sameClass: false, bits: 4 })).toContain(
@@ -141,7 +141,7 @@ describe('an answer', () => {
     );
   });
 
-  it('of another length is none', () => {
+  it('of another length does not agree', () => {
     expect(agrees(draw(7, 63), golden(draw(7)), { sameClass: false, bits: 4 })).toContain('63 numbers');
   });
 });

@@ -27,7 +27,7 @@ async function copy(from: string): Promise<string> {
 }
 
 describe('recording', () => {
-  it('stores what each expert of this machine gives for the row of its layer, and its class', async () => {
+  it("stores each expert's answer to the row of its layer, and the numerics class", async () => {
     const bundle = await openBundle(recorded);
     const goldens = (await openGoldens(bundle))!;
     const device = await openExpertDevice({ bundle });
@@ -69,7 +69,7 @@ describe('recording', () => {
     );
   });
 
-  it('reports progress, and a bundle without golden rows has none', async () => {
+  it('reports progress, and a bundle without golden rows opens without them', async () => {
     const at = await copy(plain);
     const progress: number[] = [];
     const { bytes } = await recordGoldens(at, {
@@ -95,7 +95,7 @@ describe('recording', () => {
     await bundle.close();
   });
 
-  it('that is stopped leaves the bundle as it was', async () => {
+  it('leaves the bundle unchanged if it is stopped', async () => {
     const at = await copy(plain);
     const controller = new AbortController();
     const onProgress = ({ done, total }: { done: number; total: number }) => {
@@ -116,7 +116,7 @@ describe('recording', () => {
     await expect(recordGoldens(at)).rejects.toThrow(`${file}: expert 2 of layer 0: does not match its hash`);
   });
 
-  it('takes the place of digests that earlier bundles had in the manifest', async () => {
+  it('replaces the digests that earlier bundles had in the manifest', async () => {
     const at = await copy(plain);
     const manifest = JSON.parse(await readFile(join(at, 'bundle.json'), 'utf8'));
     manifest.golden = { 'some/class': [['0'.repeat(32)]] };
@@ -175,7 +175,7 @@ describe('opening a bundle refuses golden rows', () => {
     await expect(refused).rejects.toThrow(message);
   });
 
-  it('whose bytes are damaged, when they are read, by the tensor and the layer', async () => {
+  it('whose bytes are damaged, when they are read, naming the tensor and the layer', async () => {
     const at = await copy(recorded);
     const path = join(at, 'golden.safetensors');
     const { length } = await readFile(path);

@@ -124,7 +124,7 @@ describeTests('what a file leaves out', () => {
     });
   });
 
-  it('counts null as left out', () => {
+  it('treats a null field as absent', () => {
     const nulls = { head_dim: null, rope_scaling: null, sliding_window: null, num_key_value_heads: null };
     expect(parse({ ...bare.mixtral, ...nulls })).toEqual(parse(bare.mixtral));
   });
@@ -133,14 +133,14 @@ describeTests('what a file leaves out', () => {
 describeTests('rope', () => {
   const rope = (fields: Record<string, unknown>) => parse({ ...bare.qwen3_moe, ...fields }).rope;
 
-  it('is read in its new spelling, base inside', () => {
+  it('is read in the new form, with the base inside', () => {
     expect(rope({ rope_parameters: { rope_type: 'default', rope_theta: 5e5 } })).toEqual({
       base: 5e5,
       scaling: { type: 'default' },
     });
   });
 
-  it('is read in the spelling with `type`', () => {
+  it('is read in the form with `type`', () => {
     expect(rope({ rope_scaling: { type: 'linear', factor: 2 } }).scaling).toEqual({
       type: 'linear',
       factor: 2,
@@ -232,14 +232,14 @@ describeTests('a refusal names file and field', () => {
     expect(() => parse(json)).toThrow(reason);
   });
 
-  it('for a Mixtral that slides or does not renormalise', () => {
+  it('for a Mixtral with a sliding window or without renormalisation', () => {
     expect(() => parse({ ...bare.mixtral, sliding_window: 4096 })).toThrow('sliding_window');
     expect(parse({ ...bare.mixtral, sliding_window: 131_072 }).context).toBe(131_072);
     expect(() => parse({ ...bare.mixtral, norm_topk_prob: false })).toThrow('norm_topk_prob');
     expect(() => parse({ ...bare.mixtral, scoring_func: 'sigmoid' })).toThrow('scoring_func');
   });
 
-  it('for what is no object at all', () => {
+  it('for a file that is not a JSON object', () => {
     for (const json of [null, 3, 'x', []])
       expect(() => parse(json)).toThrow('config.json: is not a JSON object');
   });

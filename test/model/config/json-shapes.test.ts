@@ -18,7 +18,7 @@ const shape = fields({
 });
 const sound = { format: 2, files: { a: { bytes: 0 }, b: { bytes: 7, hash: 'x' } }, layers: [[1], []] };
 
-test('a value of the shape comes back without the keys that the shape does not name', () => {
+test('a value of the shape is returned without the keys that the shape does not name', () => {
   expect(shape({ ...sound, other: 1 }, '')).toStrictEqual(sound);
 });
 
@@ -54,7 +54,7 @@ test.each([
   expect(() => shape(value, '')).toThrow(message);
 });
 
-test('whatever JSON there is, it is refused or of the shape', () => {
+test('random JSON is either refused or returned in the shape', () => {
   fc.assert(
     fc.property(fc.jsonValue(), (value) => {
       try {
@@ -66,7 +66,7 @@ test('whatever JSON there is, it is refused or of the shape', () => {
   );
 });
 
-test('a key that would change what an object is stays a key', () => {
+test('the key __proto__ stays an ordinary key', () => {
   const read = record(text(), whole(0))(JSON.parse('{"__proto__": 1}'), '');
   expect(Object.entries(read)).toEqual([['__proto__', 1]]);
 });

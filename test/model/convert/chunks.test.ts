@@ -42,7 +42,7 @@ it.each(['ort-cpu', 'cpu'] as const)('%s: 130 positions in any two chunks', asyn
   await bundle.close();
 });
 
-it('cuts queries into tiles of 2 to 16, a single one only where there is but one', () => {
+it('queryTiles cuts queries into tiles of 2 to 16, and makes a tile of one only for a single query', () => {
   for (let rows = 1; rows <= 200; rows++) {
     const tiles = queryTiles(rows);
     expect(tiles[0]?.from).toBe(0);

@@ -1,5 +1,4 @@
-// Broken checkpoints and configs that lie: each is refused in one line that names file and tensor or field, and
-// leaves no bundle.
+// Broken checkpoints and wrong configs. Each is refused in one line that names file and tensor or field, and leaves no bundle.
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -273,7 +272,7 @@ describe('convert refuses', () => {
     expect(existsSync(to)).toBe(false);
   });
 
-  it('a target that holds something', async () => {
+  it('a target directory that is not empty', async () => {
     const { dir: from } = await writeCheckpoint(fresh(), { vocab: 50 });
     const to = fresh();
     await mkdir(to);

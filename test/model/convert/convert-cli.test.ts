@@ -49,7 +49,7 @@ function run(args: string[], { env = {}, interruptAt, signal = 'SIGINT' }: RunOp
 }
 
 describe('expertgrid convert', () => {
-  it('converts, and takes its flags from the environment too', async () => {
+  it('converts with flags from the command line or the environment', async () => {
     const to = join(dir, 'bundle');
     const { code, stdout, stderr } = await run(['convert', '--to', to], {
       env: { EXPERTGRID_FROM: from, EXPERTGRID_BITS: '8' },
@@ -66,7 +66,7 @@ describe('expertgrid convert', () => {
     await bundle.close();
   });
 
-  it('says in one line what is broken, and exits with 1', async () => {
+  it('prints one line that names the fault, and exits with 1', async () => {
     const { dir: broken } = await writeCheckpoint(join(dir, 'broken'), { vocab: 50 });
     await truncate(join(broken, 'model.safetensors'), 90_000);
     const { code, stderr } = await run(['convert', '--from', broken, '--to', join(dir, 'none')]);
@@ -85,7 +85,7 @@ describe('expertgrid convert', () => {
     expect(stderr).toContain(message);
   });
 
-  it('exits with 2 where a directory is not given', async () => {
+  it('exits with 2 if a directory is not given', async () => {
     const { code, stderr } = await run(['convert', '--to', join(dir, 'none')]);
     expect(code).toBe(2);
     expect(stderr).toContain('--from');

@@ -122,7 +122,7 @@ async function hashes(folder: string): Promise<Map<string, string>> {
   return found;
 }
 
-it('converts 8 GB under 4 GB of memory; killed and resumed, to the same bytes', async () => {
+it('convert handles 8 GB with less than 4 GB of memory, and gives the same bytes after a kill', async () => {
   expect(sourceBytes).toBeGreaterThan(8e9);
   const undisturbed = join(dir, 'undisturbed');
   const whole = await convertTo(undisturbed);

@@ -1,4 +1,4 @@
-// A conversion that is stopped and run again gives the bytes of one that was not.
+// A conversion that is stopped and resumed gives the same bytes as one that is not stopped.
 import { existsSync } from 'node:fs';
 import { appendFile, mkdtemp, open, readdir, readFile, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -52,7 +52,7 @@ const convertTo = (to: string, options: Partial<Options> = {}) =>
   convert({ from, to, bits: 4, workers: 2, ...options });
 
 describe('an interrupted conversion', () => {
-  it('gives the same bytes when run again, as often as it is stopped', async () => {
+  it('gives the same bytes when it is resumed, however often it is stopped', async () => {
     const undisturbed = fresh();
     await convertTo(undisturbed);
     const to = fresh();
@@ -64,7 +64,7 @@ describe('an interrupted conversion', () => {
     expect(existsSync(`${to}.partial`)).toBe(false);
   });
 
-  it('does recorded work again whose bytes were lost, and drops a record cut short', async () => {
+  it('repeats recorded work whose bytes were lost, and drops an incomplete record', async () => {
     const undisturbed = fresh();
     await convertTo(undisturbed);
     const to = fresh();
@@ -78,7 +78,7 @@ describe('an interrupted conversion', () => {
     expect(await contents(to)).toEqual(await contents(undisturbed));
   });
 
-  it('is not resumed at another precision or from a changed source', async () => {
+  it('is refused at another precision or from a changed source', async () => {
     const to = fresh();
     await stopAt(0.3, to, convertTo);
     await expect(convertTo(to, { bits: 8 })).rejects.toThrow(`${to}.partial: was begun from another source`);
@@ -87,7 +87,7 @@ describe('an interrupted conversion', () => {
     await expect(convertTo(to)).rejects.toThrow('delete it to start afresh');
   });
 
-  it('is refused while another one writes to the same directory', async () => {
+  it('is refused while another process writes to the same directory', async () => {
     const to = fresh();
     let second: Promise<string> | undefined;
     const onProgress = () => {
@@ -102,14 +102,14 @@ describe('an interrupted conversion', () => {
     );
   });
 
-  it('that was aborted before it began does nothing', async () => {
+  it('that is aborted before it begins does nothing', async () => {
     const to = fresh();
     await expect(convertTo(to, { signal: AbortSignal.abort() })).rejects.toThrow(/abort/i);
     await convertTo(to);
   });
 });
 
-it('an interrupted synth gives the same bytes when run again', async () => {
+it('an interrupted synth gives the same bytes when it is resumed', async () => {
   const shape = join(from, 'config.json');
   const write = (to: string, options: Partial<Options> = {}) =>
     synth({ shape, to, bits: 8, seed: 3, ...options });

@@ -1,4 +1,4 @@
-// Conversion of every layout at every precision against the checkpoint's values, encoded here again tensor by tensor.
+// Converts every layout at every precision, and compares each tensor with the checkpoint's values, encoded by this test.
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -102,7 +102,7 @@ describe('identity', () => {
     return convert({ from, to: fresh(), bits: 4 });
   };
 
-  it('does not depend on how the source is packed', async () => {
+  it('does not depend on how the tensors are divided into files', async () => {
     const whole = await convertTo({ shards: 1 });
     const parts = await convertTo({ shards: 4 });
     expect(parts.identity).toBe(whole.identity);
@@ -119,7 +119,7 @@ describe('identity', () => {
 });
 
 describe('a bundle directory', () => {
-  it('holds the copied files unchanged, and no files of the conversion', async () => {
+  it('contains the copied files unchanged, and no files of the conversion', async () => {
     const { dir: from, files } = await writeCheckpoint(fresh(), { layers: 2 });
     await writeFile(join(from, 'chat_template.jinja'), '{{ messages }}');
     const to = fresh();
@@ -140,7 +140,7 @@ describe('a bundle directory', () => {
     expect(files).toEqual(['model.safetensors']);
   });
 
-  it('is the same, byte for byte, whatever the number of threads', async () => {
+  it('has the same bytes with any number of threads', async () => {
     const { dir: from } = await writeCheckpoint(fresh(), { hidden: 256, inner: 128, experts: 32, layers: 2 });
     const hashes = new Set<string>();
     for (const workers of [1, 3]) {
@@ -154,7 +154,7 @@ describe('a bundle directory', () => {
     expect(hashes.size).toBe(1);
   });
 
-  it('reports progress up to the whole source, and that a tokenizer is missing', async () => {
+  it('is made with progress up to the whole source, and reports a missing tokenizer', async () => {
     const { dir: from } = await writeCheckpoint(fresh(), { vocab: 50 });
     const seen: number[] = [];
     let all = 0;
@@ -173,7 +173,7 @@ describe('a bundle directory', () => {
     expect(seen).toEqual(seen.toSorted((a, b) => a - b));
   });
 
-  it('keeps the template for tools that lies in a folder of the checkpoint', async () => {
+  it('contains the template for tools from a folder of the checkpoint', async () => {
     const { dir: from } = await writeCheckpoint(fresh(), {});
     await mkdir(join(from, 'additional_chat_templates'));
     await writeFile(join(from, 'additional_chat_templates', 'tool_use.jinja'), 'with tools');
@@ -181,7 +181,7 @@ describe('a bundle directory', () => {
     expect(await readFile(join(to, 'chat_template.tool_use.jinja'), 'utf8')).toBe('with tools');
   });
 
-  it('takes a head stored beside the embedding it is tied to, and rotary frequencies, as known', async () => {
+  it('is made from a checkpoint that also stores a tied head and rotary frequencies', async () => {
     const checkpoint = await writeCheckpoint(fresh(), { tied: true });
     const plain = await convert({ from: checkpoint.dir, to: fresh(), bits: 4 });
     const embedding = checkpoint.tensors.get('model.embed_tokens.weight')!;

@@ -15,7 +15,7 @@ beforeAll(async () => {
 
 type Trick = (request: IncomingMessage, response: ServerResponse, body: Buffer) => boolean;
 
-/** Serves the bundle with ranges; where `trick` says true it has answered itself. */
+/** Serves the bundle with ranges, except for requests that `trick` answers itself; it then returns true. */
 async function serve(trick: Trick = () => false) {
   const asked: { file: string; bytes: number }[] = [];
   const server = createServer(async (request, response) => {
@@ -44,7 +44,7 @@ const wanted = [
   { layer: 2, expert: 0 },
 ];
 
-test('the experts that are wanted are those of the bundle, and no others were fetched', async () => {
+test('only the wanted experts are fetched, and they are equal to those of the bundle', async () => {
   const { url, asked } = await serve();
   const cache = await tinyFolder();
   const source = await httpSource({ url, cache });
@@ -64,13 +64,13 @@ test('the experts that are wanted are those of the bundle, and no others were fe
   const dense = await stat(join(source.dir, 'dense.safetensors'));
   expect(dense.blocks * 512).toBeLessThan(dense.size);
 
-  // Begun again, nothing but the manifest is asked for.
+  // After a restart, only the manifest is requested.
   asked.length = 0;
   await (await httpSource({ url, cache })).bring(wanted);
   expect(asked.map(({ file }) => file)).toEqual(['bundle.json']);
 });
 
-test('requests are retried if the server fails, stops half-way or sends too little', async () => {
+test('requests are retried if the server fails, stops halfway or sends too few bytes', async () => {
   let turn = 0;
   const { url } = await serve(({ headers }, response, body) => {
     if (headers.range === undefined || ++turn % 2 === 0) return false;

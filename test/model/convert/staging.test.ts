@@ -33,7 +33,7 @@ describe('room on the disk', () => {
     else expect(spaceFault(sizes)).toBe(`${told}, or choose a directory on another disk`);
   });
 
-  it('counts what lies there already', async () => {
+  it('counts bytes that are on the disk already', async () => {
     await writeFile(join(folder, 'a'), new Uint8Array(1 << 20));
     await requireSpace(folder, [{ name: 'a', bytes: 1 << 20 }], 0);
     await expect(requireSpace(folder, [{ name: 'b', bytes: 1e18 }], 5e17)).rejects.toThrow(

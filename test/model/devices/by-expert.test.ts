@@ -22,7 +22,7 @@ test('every ask is in its expert’s places once, in order', () => {
   );
 });
 
-test('a device sees each expert once with its rows together, and answers come back in the order of the asks', async () => {
+test('a device gets each expert once with all its rows, and answers are in the order of the asks', async () => {
   await fc.assert(
     fc.asyncProperty(drawn, async (pairs) => {
       const x = Float32Array.from({ length: 8 * hidden }, (_, i) => i);
@@ -40,7 +40,7 @@ test('a device sees each expert once with its rows together, and answers come ba
   );
 });
 
-test('a device that answers with another number of rows is caught', async () => {
+test('runByExpert throws if a device answers with another number of rows', async () => {
   const asked = runByExpert(new Float32Array(hidden), Uint16Array.of(0, 4), hidden, async () => [
     new Float32Array(1),
   ]);

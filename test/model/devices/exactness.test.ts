@@ -36,7 +36,7 @@ async function differing(
   return count;
 }
 
-describe('a row gives the same bits whatever runs beside it', () => {
+describe('a row gives the same bits in every batch', () => {
   for (const encoding of encodings) {
     for (const [cols, rows, zeroRow] of [
       [192, 100],

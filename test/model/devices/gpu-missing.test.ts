@@ -35,7 +35,7 @@ describe.each(Object.keys(verbs) as (keyof typeof verbs)[])('%s', (verb) => {
   });
 });
 
-it('a bundle of 16 bits is refused, with how to convert it again', async () => {
+it('a bundle of 16 bits is refused with advice to convert it again', async () => {
   const model = await tinyBundle({ layers: 1, experts: 8, bits: 16 });
   const said = await refused(['shard', '--model', model, '--device', 'webgpu', ...verbs.shard]);
   expect(said.trim().split('\n')).toHaveLength(1);

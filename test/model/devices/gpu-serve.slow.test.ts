@@ -18,7 +18,7 @@ async function answer(flags: string[]): Promise<string> {
   return choices[0]!.text;
 }
 
-it('gives the same text in process and over two shards, and leaves cleanly', async () => {
+it('up --device webgpu gives the same text in process and over two shards, and exits cleanly', async () => {
   const inProcess = await answer(['--in-process']);
   expect(inProcess.length).toBeGreaterThan(0);
   expect(await answer(['--shards', '2'])).toBe(inProcess);

@@ -12,7 +12,7 @@ function table() {
 }
 
 describe('slots', () => {
-  it('a dropped thing lives until its last user is done', async () => {
+  it('release a dropped resource when its last user is done', async () => {
     const { slots, released } = table();
     await slots.put(1, 'a');
     await slots.using([1], async ([outer]) => {
@@ -26,7 +26,7 @@ describe('slots', () => {
     expect(released).toEqual(['a']);
   });
 
-  it('a replacement is what the next user gets, while those before keep what they have', async () => {
+  it('give a replacement to the next user, while earlier users keep the old resource', async () => {
     const { slots, released } = table();
     await slots.put(1, 'old');
     await slots.using([1], async ([held]) => {
@@ -38,7 +38,7 @@ describe('slots', () => {
     expect(released).toEqual(['old']);
   });
 
-  it('a user that fails releases its slots as well', async () => {
+  it('release the resources of a user that fails', async () => {
     const { slots, released } = table();
     await slots.put(1, 'a');
     const failing = slots.using([1, 2], async (held) => {
@@ -50,7 +50,7 @@ describe('slots', () => {
     expect(released).toEqual(['a']);
   });
 
-  it('whatever the order of events, each thing is released once, after its users and never before', async () => {
+  it('release each resource once, after its users, in any order of events', async () => {
     const event = fc.record({
       key: fc.nat(2),
       what: fc.constantFrom('put', 'drop', 'begin', 'end'),

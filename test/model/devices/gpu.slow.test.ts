@@ -1,5 +1,5 @@
-// The WebGPU device on a software Vulkan device: against the reference, a row alone and among others, and units replaced
-// while they run. What it does not show: any real GPU, and CUDA (docs/devices.md).
+// The WebGPU device on a software Vulkan device: compared with the reference, with rows alone and in batches, and while units are
+// replaced. It tests neither a real GPU nor CUDA (docs/devices.md).
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openBundle } from '../../../model/bundle/bundle.ts';
@@ -13,7 +13,7 @@ import { tinyBundle } from '../../support/models/tiny-bundle.ts';
 
 beforeAll(useSoftwareGpu);
 
-/** Where a product sums over a multiple of 128, ONNX Runtime rounds activations to int8 on GPUs that can. */
+/** If a product sums over a multiple of 128, ONNX Runtime rounds activations to int8 on GPUs that can multiply int8. */
 function roundsNothing(options: CheckpointOptions): boolean {
   const { hidden, heads, headDim, inner } = shapeOf(options);
   const padded = (width: number) => Math.ceil(width / 32) * 32;
@@ -23,7 +23,7 @@ function roundsNothing(options: CheckpointOptions): boolean {
 const draws = 9;
 
 describe.each([8, 4] as const)('%i bits', (bits) => {
-  it('every position agrees with the float reference to 1e-4 where activations are not rounded', async () => {
+  it('every position agrees with the float reference to 1e-4 if activations are not rounded', async () => {
     const all: Measurement[] = [];
     for (let index = 0; index < draws; index++) {
       const draw = checkpointDraw(index).filter(roundsNothing);
@@ -37,7 +37,7 @@ describe.each([8, 4] as const)('%i bits', (bits) => {
     console.log(summary(`${bits} bits on webgpu`, all));
   });
 
-  it('wide products stay within the distance that int8 activations cost', async () => {
+  it('wide products differ by no more than int8 activations explain', async () => {
     const wide = { hidden: 256, heads: 4, kvHeads: 2, headDim: 64, inner: 128, layers: 2 };
     const distances: number[] = [];
     for (const seed of [1, 2, 3]) {
@@ -55,7 +55,7 @@ describe('experts', () => {
   const x = floats(3, rows * hidden, 1);
   const asks = Uint16Array.from({ length: 2 * rows }, (_, i) => (i % 2 === 0 ? i / 2 : (i * 5) % 8));
 
-  it('a row gives the same bits alone and among any others', async () => {
+  it('a row gives the same bits alone and in any batch', async () => {
     const bundle = await openBundle(await tinyBundle({ layers: 1, experts: 8, hidden, heads: 6 }));
     const device = await openExpertDevice({ bundle, device: 'webgpu' });
     await device.load(Array.from({ length: 8 }, (_, expert) => ({ layer: 0, expert })));
@@ -93,7 +93,7 @@ describe('experts', () => {
     await bundle.close();
   });
 
-  it('its numerics class names runtime, device, precision and the bits that the GPU gives', async () => {
+  it('the numerics class names runtime, device, precision and a hash of the bits that the GPU computes', async () => {
     const bundle = await openBundle(await tinyBundle({ layers: 1, experts: 8, hidden, heads: 6 }));
     const device = await openExpertDevice({ bundle, device: 'webgpu' });
     expect(device.numericsClass).toMatch(/^ort-[\d.]+\/webgpu\/b4g32\/[0-9a-f]{8}$/);

@@ -28,7 +28,7 @@ const plain = { config, weights: quantisedWeights(), ids, activations: 'int8' } 
 const expected = forward(plain);
 const options = { ...plain, forcedExperts: expected.routing.map((layer) => layer.map((c) => c.experts)) };
 
-test('a tie that a device rounded the other way is found, and the bound holds again', () => {
+test('a tie that a device rounded the other way is found, and the error is then below the bound', () => {
   const [tie] = expected.nearTies.filter(({ name }) => name.startsWith('0/'));
   if (!tie) throw new Error('the draw has no near tie in layer 0; choose another seed');
   const device = forward({ ...options, flips: new Set([tie.name]) }).logits;
@@ -37,7 +37,7 @@ test('a tie that a device rounded the other way is found, and the bound holds ag
   expect(Math.max(...errors)).toBeLessThan(1e-12);
 });
 
-test('an error that no tie explains stays', () => {
+test('an error that no tie explains stays above the bound', () => {
   const device = expected.logits.map((row) => row.slice());
   const row = device[9];
   if (!row) throw new Error('too few positions');
@@ -47,7 +47,7 @@ test('an error that no tie explains stays', () => {
   expect(errors[9]).toBeGreaterThan(2.9 * bound);
 });
 
-test('weights that are off by one part in a thousand are not excused', () => {
+test('weights that are wrong by one part in a thousand fail', () => {
   const weights = quantisedWeights();
   for (const { o } of weights.layers) o.data = o.data.map((w) => w * 1.001);
   const device = forward({ ...options, weights }).logits;

@@ -53,7 +53,7 @@ describe.each(['q4', 'q8'] as const)('%s', (encoding) => {
     expect(relativeError(device, plain)).toBeGreaterThan(1e-4);
   });
 
-  test('a value in the middle of two steps goes to the even one', async () => {
+  test('a value in the middle of two steps is rounded to the even one', async () => {
     // The largest magnitude is 127, so a step is 1 and every .5 is an exact tie.
     const rows = Float32Array.from({ length: 64 }, (_, i) => {
       return i % 32 === 0 ? -127 : ((i % 16) + 0.5) * (i % 3 === 0 ? -1 : 1);
@@ -65,7 +65,7 @@ describe.each(['q4', 'q8'] as const)('%s', (encoding) => {
   });
 });
 
-test('a turned tie goes the other way, by one step', () => {
+test('a tie in `flipped` is rounded the other way, by one step', () => {
   const row = Float64Array.of(127, 3.5 + tieDistance / 2, 8);
   expect([...roundToInt8(row).values]).toEqual([127, 4, 8]);
   expect([...roundToInt8(row, new Set([1])).values]).toEqual([127, 3, 8]);

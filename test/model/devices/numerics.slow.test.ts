@@ -1,4 +1,4 @@
-// As numerics.test.ts, with many more draws; also holds how seldom the comparison had to give way.
+// Like numerics.test.ts with many more random checkpoints. It also checks how rarely the comparison had to turn a tie.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { checkpointDraw } from '../../support/draws.ts';
@@ -22,7 +22,7 @@ test.each([32, 8, 4] as const)(
     console.log(summary(`${bits} bits`, all));
     const turned = all.reduce((sum, { turned: ties }) => sum + ties.length, 0);
     const positions = all.reduce((sum, one) => sum + one.positions, 0);
-    // Measured: 0.015 at 4 bits, 0.027 at 8. Were ties common, the bound would say little.
+    // Measured: 0.015 at 4 bits, 0.027 at 8. If ties were common, the bound would prove little.
     expect(turned / positions).toBeLessThan(bits === 32 ? Number.MIN_VALUE : 0.1);
   },
 );

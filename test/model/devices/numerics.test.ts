@@ -1,5 +1,5 @@
 // The devices against the reference, on random tiny checkpoints of every layout and score rule.
-// ONNX Runtime at 8 and 32 bits is in numerics.slow.test.ts. What is allowed and why: test/reference/agreement.ts.
+// ONNX Runtime at 8 and 32 bits is in numerics.slow.test.ts. test/reference/agreement.ts says which differences are allowed.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { checkpointDraw } from '../../support/draws.ts';

@@ -1,4 +1,4 @@
-// A device that is being read ahead: which runs wait, for which experts, and what damage does.
+// A device whose bundle is being read ahead: which runs wait for which experts, and the effect of damage.
 import { expect, it } from 'vitest';
 import type { Unit } from '../../../model/devices/expert.ts';
 import { ReadFirst } from '../../../model/devices/read-first.ts';
@@ -47,7 +47,7 @@ async function readFirst({ resident = [] as string[], bad = '' } = {}) {
   return { guarded, run, plainly, read, mapped, damaged, sound, words };
 }
 
-it('reads each expert that is not in memory once before a run, and gives the same rows', async () => {
+it('a run first reads each expert that is not in memory once, and gives the same rows', async () => {
   const { run, plainly, read, sound } = await readFirst({ resident: ['0:1'] });
   expect(await run(0, 2, 1, 2, 3)).toEqual(await plainly(0, 2, 1, 2, 3));
   expect(read).toEqual(['0:2', '0:3']);
@@ -58,7 +58,7 @@ it('reads each expert that is not in memory once before a run, and gives the sam
   expect(read).toEqual(['0:2', '0:3', '1:2']);
 });
 
-it('waits for nothing that was read ahead', async () => {
+it('a run does not wait for experts that were read ahead', async () => {
   const { guarded, run, read, mapped } = await readFirst();
   for (const unit of units) guarded.mapIn(unit);
   await run(0, 0, 1, 2, 3);
@@ -67,7 +67,7 @@ it('waits for nothing that was read ahead', async () => {
   expect(mapped).toEqual(units.map(nameOf));
 });
 
-it('leaves the disk to reading ahead again once a run has read', async () => {
+it('reading ahead continues when a run has read its experts', async () => {
   const { run, words } = await readFirst();
   const waiting = run(0, 0, 1);
   const during = [...words];
@@ -76,7 +76,7 @@ it('leaves the disk to reading ahead again once a run has read', async () => {
   expect(changed).toEqual([1]);
 });
 
-it('reports a damaged expert and fails the run that needs it', async () => {
+it('a damaged expert is reported, and the run that needs it fails', async () => {
   const { run, damaged, words } = await readFirst({ bad: '1:3' });
   await expect(run(1, 0, 3)).rejects.toThrow('expert 1:3 is damaged');
   expect(damaged).toEqual(['expert 1:3 is damaged']);

@@ -1,4 +1,4 @@
-// The thread that reads ahead, and what a process does with damage that it finds while serving.
+// The thread that reads ahead, and the reaction of a process to damage that is found while it serves.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -78,7 +78,7 @@ describe('reading ahead', () => {
     await bundle.close();
   });
 
-  it('ends when it is told to', async () => {
+  it('ends when it is stopped', async () => {
     const bundle = await openBundle(await tinyBundle({ seed: 31 }));
     const reading = new ReadAhead({
       bundle,

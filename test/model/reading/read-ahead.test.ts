@@ -1,4 +1,4 @@
-// Reading ahead: what it reads, in which order, how it ends, and what it does with damage.
+// Reading ahead: the ranges and their order, the end, and damaged ranges.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
@@ -27,7 +27,7 @@ async function damage(path: string, offset: number, at = 5): Promise<void> {
   await writeFile(path, bytes);
 }
 
-it('finds every matrix of the dense part and every expert of a sound bundle sound, in order', async () => {
+it('reports every matrix of the dense part and every expert of a sound bundle as sound, in order', async () => {
   const { matrixRanges, expertRange, manifest } = await open(21);
   const ranges = [...matrixRanges(), ...units.map(expertRange)];
   expect(matrixRanges().length).toBeGreaterThan(8);
@@ -37,7 +37,7 @@ it('finds every matrix of the dense part and every expert of a sound bundle soun
   expect(seen).toEqual(ranges.map((_, index) => index));
 });
 
-it('gives way after every piece, and ends between two when it is told to stop', async () => {
+it('gives way after every piece, and ends between two pieces when it is stopped', async () => {
   const { expertRange } = await open(21);
   const ranges = units.map(expertRange);
   let pieces = 0;
@@ -54,7 +54,7 @@ it('gives way after every piece, and ends between two when it is told to stop', 
   expect(pieces).toBe(3);
 });
 
-it('does not read again what another thread has found sound', async () => {
+it('does not read a range again that another thread has found sound', async () => {
   const { expertRange } = await open(23);
   const ranges = units.map(expertRange);
   const { path, offset } = ranges[2]!;

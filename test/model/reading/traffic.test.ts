@@ -1,4 +1,4 @@
-// How the reading thread gives way: not at all while idle, mostly while rows run, and fully while a request waits.
+// The pauses of the thread that reads ahead: none while idle, most of the time while rows run, and all while a request waits.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { expect, it } from 'vitest';
@@ -13,12 +13,12 @@ function timed(action: () => void): number {
 /** Other processes may take the processor at times, but not each time. */
 const shortest = (action: () => void) => Math.min(...Array.from({ length: 5 }, () => timed(action)));
 
-it('does not rest while nothing runs', () => {
+it('reading ahead does not pause while nothing runs', () => {
   const reading = new Reading(createTraffic());
   expect(shortest(() => reading.giveWay(100))).toBeLessThan(50);
 });
 
-it('rests for seven times as long as it worked while rows are run, and for a moment after', async () => {
+it('reading ahead pauses for seven times its working time while rows run, and for 50 ms after', async () => {
   const words = createTraffic();
   const reading = new Reading(words);
   new Serving(words).ran();
@@ -27,7 +27,7 @@ it('rests for seven times as long as it worked while rows are run, and for a mom
   expect(shortest(() => reading.giveWay(10))).toBeLessThan(50);
 });
 
-it('is woken from a rest by being told to stop', () => {
+it('reading ahead ends its pause when it is stopped', () => {
   const words = createTraffic();
   const serving = new Serving(words);
   const reading = new Reading(words);
@@ -62,7 +62,7 @@ async function reader(words: Int32Array): Promise<{ passed: Promise<void>; hasPa
   return { passed: promise, hasPassed: () => done };
 }
 
-it('leaves the disk to a waiting request until that has read', async () => {
+it('reading ahead pauses until a waiting request has read from the disk', async () => {
   const words = createTraffic();
   const serving = new Serving(words);
   serving.reads();
@@ -75,7 +75,7 @@ it('leaves the disk to a waiting request until that has read', async () => {
   await passed;
 });
 
-it('stops even while a request waits', async () => {
+it('reading ahead stops even while a request waits', async () => {
   const words = createTraffic();
   const serving = new Serving(words);
   serving.reads();

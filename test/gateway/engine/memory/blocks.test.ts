@@ -12,7 +12,7 @@ function fill(pool: BlockPool, prompt: number[], salt?: string): BlockTable {
 }
 
 describe('KV blocks', () => {
-  it('are found again by the prefix that filled them', () => {
+  it('are found by the prefix that filled them', () => {
     const pool = new BlockPool({ count: 8, size: 4 });
     const first = fill(pool, ids(10));
     expect(first.blocks.length).toBe(3);
@@ -21,14 +21,14 @@ describe('KV blocks', () => {
     expect(pool.open([1, ...ids(9)], { limit: 9 }).blocks).toEqual([]);
   });
 
-  it('are not found past the limit, nor under another salt', () => {
+  it('are not found beyond the limit or under another salt', () => {
     const pool = new BlockPool({ count: 8, size: 4 });
     fill(pool, ids(8), 'a');
     expect(pool.open(ids(8), { limit: 7, salt: 'a' }).known).toBe(1);
     expect(pool.open(ids(8), { limit: 7, salt: 'b' }).known).toBe(0);
   });
 
-  it('stay known when released, and are taken, the longest unused first, when memory is needed', () => {
+  it('stay known after release, and are evicted when memory is needed, the longest unused first', () => {
     const pool = new BlockPool({ count: 4, size: 4 });
     pool.release(fill(pool, ids(8)));
     pool.release(fill(pool, ids(8, 50)));
@@ -40,7 +40,7 @@ describe('KV blocks', () => {
     expect(pool.open(ids(9), { limit: 8 }).known).toBe(2);
   });
 
-  it('held by a sequence are never given to another', () => {
+  it('that a sequence uses are never given to another sequence', () => {
     const pool = new BlockPool({ count: 2, size: 4 });
     const table = fill(pool, ids(8));
     const late = pool.open(ids(3, 90), { limit: 2 });
@@ -49,7 +49,7 @@ describe('KV blocks', () => {
     expect(pool.grow(late, 3)).toBe(true);
   });
 
-  it('whatever happens: no block has two contents, none is lost, a known prefix is the very one', () => {
+  it('never have two contents, are never lost, and always have the content of their known prefix, in random use', () => {
     const size = 2;
     const act = fc.record({
       prompt: fc.array(fc.nat(2), { minLength: 1, maxLength: 9 }),

@@ -16,7 +16,7 @@ const tenants = (names: string, weights: Record<string, number> = {}, priority =
     .map((name) => ({ name, tenant: name[0]!, weight: weights[name[0]!] ?? 1, priority }));
 
 describe('places', () => {
-  it('go to the tenant that has fewest for its weight, and there to the first in the queue', () => {
+  it('go to the tenant with fewest for its weight, and within it to the first in the queue', () => {
     expect(nextIn(tenants('b4 b5 a1'), tenants('b1 b2 b3'))?.name).toBe('a1');
     expect(nextIn(tenants('b4 a2'), tenants('a1 b1 b2'))?.name).toBe('a2');
     expect(nextIn(tenants('a2 b4', { b: 3 }), tenants('a1 b1 b2', { b: 3 }))?.name).toBe('b4');
@@ -24,19 +24,19 @@ describe('places', () => {
     expect(nextIn([], tenants('a1'))).toBeUndefined();
   });
 
-  it('go to priorities below 0 before all, whoever has what', () => {
+  it('go to priorities below 0 first, whatever the tenants have', () => {
     const waiting = [...tenants('b9', {}, -1), ...tenants('a1')];
     expect(nextIn(waiting, tenants('b1 b2'))?.name).toBe('b9');
   });
 
-  it('are taken from the latest of the tenant that has most when memory runs out, but never its only one', () => {
+  it("are taken from the latest sequence of the tenant with most, but never a tenant's only one", () => {
     expect(victimOf(tenants('a1 a2 a3'))?.name).toBe('a3');
     expect(victimOf(tenants('b1 b2 b3 a1'))?.name).toBe('b3');
     expect(victimOf(tenants('b1 b2 b3 a1 a2', { b: 10 }))?.name).toBe('a2');
     expect(victimOf(tenants('a1 b1 c1'))?.name).toBe('c1');
   });
 
-  it('are made for a tenant that has less than its share, until it has it', () => {
+  it('are made for a tenant with less than its share, until it has its share', () => {
     const [next] = tenants('a9');
     expect(victimFor(next!, tenants('b1 b2 b3 b4'), [])?.name).toBe('b4');
     expect(victimFor(next!, tenants('b1 b2 b3 a1'), [])?.name).toBe('b3');

@@ -15,20 +15,20 @@ function slowly(ids: readonly number[]): Found | undefined {
   return best;
 }
 
-describe('looking up where the last ids stood before', () => {
-  it('finds the longest match, and the latest of equals', () => {
+describe('the lookup of earlier occurrences', () => {
+  it('finds the longest match, and the latest among equals', () => {
     expect(new Lookup(longest).find([1, 2, 3, 9, 2, 3, 8, 1, 2, 3])).toEqual({ match: 3, next: 3 });
     expect(new Lookup(longest).find([2, 3, 9, 2, 3, 8, 2, 3])).toEqual({ match: 2, next: 5 });
     expect(new Lookup(longest).find([7, 7, 7])).toEqual({ match: 2, next: 2 });
   });
 
-  it('finds nothing where the last two ids never stood together before', () => {
+  it('finds nothing if the last two ids have not been together before', () => {
     for (const ids of [[], [1], [1, 1], [1, 2, 3], [3, 1, 2, 1, 3, 2]]) {
       expect(new Lookup(longest).find(ids)).toBeUndefined();
     }
   });
 
-  it('finds what a search of the whole text finds, however the text grows', () => {
+  it('finds the same as a search of the whole text, however the text grows', () => {
     const text = fc.array(fc.integer({ min: 0, max: 9 }), { maxLength: 60 });
     fc.assert(
       fc.property(text, fc.array(fc.integer({ min: 1, max: 20 }), { maxLength: 10 }), (ids, growth) => {
@@ -44,7 +44,7 @@ describe('looking up where the last ids stood before', () => {
     );
   });
 
-  it('keeps pairs of a large vocabulary apart', () => {
+  it('does not mix up pairs of ids of a large vocabulary', () => {
     const ids = [200_000, 199_999, 5, 199_999, 200_000, 7, 200_000, 199_999];
     expect(new Lookup(longest).find(ids)).toEqual({ match: 2, next: 2 });
   });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { philox, uniform } from '../../../../gateway/engine/sampling/random.ts';
 
 describe('random numbers', () => {
-  it('are Philox4x32-10: the published known answers', () => {
+  it('equal the published known answers of Philox4x32-10', () => {
     const hex = (words: readonly number[]) =>
       words.map((word) => word.toString(16).padStart(8, '0')).join(' ');
     const all = 0xffffffff;

@@ -55,11 +55,11 @@ function reference(
 }
 
 describe('the sampler', () => {
-  it('takes the likeliest token at temperature 0, of equals the lowest id', () => {
+  it('takes the likeliest token at temperature 0, and the lowest id among equals', () => {
     expect(pick([1, 3, 2, 3])).toBe(1);
   });
 
-  it('subtracts the presence penalty once and the frequency penalty for each time, for the answer only', () => {
+  it("subtracts the presence penalty once and the frequency penalty per occurrence for the answer's tokens only", () => {
     expect(pick([2, 1.5, 0], { presencePenalty: 1 }, [0, 0])).toBe(1);
     expect(pick([2, 1.5, 0], { frequencyPenalty: 0.2 }, [0, 0])).toBe(0);
     expect(pick([2, 1.5, 0], { frequencyPenalty: 0.2 }, [0, 0, 0])).toBe(1);
@@ -76,7 +76,7 @@ describe('the sampler', () => {
     expect(pick([0, 5, 1], { logitBias: [[1, Number.NEGATIVE_INFINITY]] })).toBe(2);
   });
 
-  it('takes only what a constraint allows', () => {
+  it('takes only tokens that a constraint allows', () => {
     const constraint = new AllowedIds([0, 2]);
     const input = {
       settings: greedy,
@@ -98,7 +98,7 @@ describe('the sampler', () => {
     expect(run(5, 0)).not.toEqual(run(5, 1));
   });
 
-  it('draws tokens as often as their probability says', () => {
+  it('draws tokens with the frequency of their probability', () => {
     const logits = [Math.log(0.5), Math.log(0.3), Math.log(0.2)];
     const counts = [0, 0, 0];
     const settings = { ...greedy, temperature: 1 };
@@ -109,7 +109,7 @@ describe('the sampler', () => {
     expect(counts.map((count) => count / 20_000)).toEqual([0.5, 0.3, 0.2].map((p) => expect.closeTo(p, 1)));
   });
 
-  it('equals the definition by a full sort, for all filters together', () => {
+  it('equals a definition with a full sort if all filters are combined', () => {
     const settings = fc.record({
       temperature: fc.constantFrom(0.3, 0.8, 1, 2),
       topK: fc.constantFrom(0, 1, 3, 40, 1000),

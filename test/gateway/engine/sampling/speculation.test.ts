@@ -25,19 +25,19 @@ function run(next: (ids: readonly number[]) => number, count: number, price: num
 describe('drafting', () => {
   const looping = (ids: readonly number[]) => [3, 1, 4, 1, 5, 9, 2, 6][ids.length % 8]!;
 
-  it('drafts nearly all of a text that repeats itself, and is right', () => {
+  it('drafts nearly all ids of a repetitive text correctly', () => {
     const { drafted, kept } = run(looping, 400, 0.3);
     expect(kept).toBeGreaterThan(300);
     expect(kept).toBeGreaterThan(0.95 * drafted);
   });
 
-  it('drafts hardly at all where the text only seems to repeat itself', () => {
+  it('drafts hardly any ids of a text that only seems repetitive', () => {
     const random = uniform(4);
     const { drafted } = run(() => Math.floor(6 * random()), 2_000, 0.5);
     expect(drafted).toBeLessThan(40);
   });
 
-  it('brings more than it costs at any price, or stays silent', () => {
+  it('gains more than it costs at any price, or makes no drafts', () => {
     for (const price of [0.05, 0.2, 0.5, 0.9, 1.2]) {
       for (const noise of [0, 0.1, 0.3, 0.6]) {
         const random = uniform(8);
@@ -51,7 +51,7 @@ describe('drafting', () => {
     }
   });
 
-  it('never drafts more than there is room for', () => {
+  it('never drafts more ids than there is room for', () => {
     const speculation = new Speculation();
     const ids = Array.from({ length: 40 }, (_, i) => i % 4);
     expect(speculation.draft(ids, 0, 0)).toEqual([]);

@@ -1,20 +1,20 @@
-// What tenants get of steps when other threads spend time for one of them.
+// The parts of steps that tenants get if other threads spend time for one of them.
 import { describe, expect, it } from 'vitest';
 import { FairShares } from '../../../../gateway/engine/scheduling/fair-shares.ts';
 import type { Progress } from '../../../../gateway/engine/scheduling/scheduler.ts';
 
-/** Milliseconds of a step. Half of it is not the rows'. */
+/** Milliseconds of a step. Half of the time does not depend on the rows. */
 const costs = { stepMs: (rows: number) => (rows === 0 ? 0 : 4 + rows), promptRowMs: 1 };
 const options = { costs, prefillShare: 0.7, minPrefillRows: 1 };
 const limits = () => ({ prefillRows: 64, minPrefillRows: 1 });
 
-/** Sequences of the tenant that generate. */
+/** Decoding sequences of the tenant. */
 function generating(tenant: string, count: number): Progress[] {
   const known = { promptLength: 1, length: 2, computed: 1, drafts: [], stepped: 0, held: false };
   return Array.from({ length: count }, () => ({ tenant, weight: 1, ...known }) as unknown as Progress);
 }
 
-/** Rows by tenant over so many steps; `before` each of them happens what `before` does. */
+/** Rows of each tenant in all steps. `before` is called before each step. */
 function rowsOf(shares: FairShares, running: readonly Progress[], steps: number, before = () => {}) {
   const had: Record<string, number> = { few: 0, many: 0 };
   for (let step = 0; step < steps; step++) {
@@ -32,10 +32,10 @@ function rowsOf(shares: FairShares, running: readonly Progress[], steps: number,
   return { few: had.few ?? 0, many: had.many ?? 0 };
 }
 
-describe('what other threads spend for a tenant', () => {
+describe('time that other threads spend for a tenant', () => {
   const running = [...generating('few', 4), ...generating('many', 16)];
 
-  it('counts against its part of the steps, as if the engine had spent it', () => {
+  it("reduces the tenant's part of the steps like time of the engine", () => {
     const plain = rowsOf(new FairShares(), running, 400);
     const charged = new FairShares();
     const beside = rowsOf(charged, running, 400, () => charged.charge('many', 4));
@@ -46,14 +46,14 @@ describe('what other threads spend for a tenant', () => {
     expect(Math.abs(own.many - beside.many)).toBeLessThan(10); // the first step divides nothing yet
   });
 
-  it('is no part of what a step takes', () => {
+  it('is not part of the time of a step', () => {
     const shares = new FairShares();
     rowsOf(shares, running, 1);
     shares.charge('many', 100);
     expect(shares.spentMs).toBe(0);
   });
 
-  it('costs a tenant nothing if it is the only one', () => {
+  it('does not count if there is only one tenant', () => {
     const shares = new FairShares();
     const alone = generating('many', 16);
     expect(rowsOf(shares, alone, 50, () => shares.charge('many', 50)).many).toBe(800);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { cut, MicroBatches } from '../../../../gateway/engine/scheduling/micro-batches.ts';
 import { uniform } from '../../../support/random.ts';
 
-/** Milliseconds of a step of 16 sequences whose dense part takes `dense` a micro-batch and whose hops take `hop`. */
+/** Milliseconds of a step of 16 sequences. The dense part takes `dense` for each micro-batch, and the hops take `hop`. */
 function run(steps: number, dense: number, hop: number, noise = 0): { chosen: number[]; ms: number } {
   const random = uniform(3);
   const tuner = new MicroBatches();
@@ -21,7 +21,7 @@ function run(steps: number, dense: number, hop: number, noise = 0): { chosen: nu
 }
 
 describe('the number of micro-batches', () => {
-  it('stays one without trials if waits are short', () => {
+  it('stays 1, without trials, if waits are short', () => {
     expect(new Set(run(500, 10, 1.5).chosen)).toEqual(new Set([1]));
   });
 
@@ -38,7 +38,7 @@ describe('the number of micro-batches', () => {
     expect(chosen.slice(-500).filter((batches) => batches === 4).length).toBeGreaterThan(400);
   });
 
-  it('loses little by trials if one is best although waits are long', () => {
+  it('costs little time for trials if 1 is best although waits are long', () => {
     const tuner = new MicroBatches();
     let total = 0;
     for (let step = 0; step < 1000; step++) {
@@ -62,7 +62,7 @@ describe('the number of micro-batches', () => {
 });
 
 describe('cutting a step', () => {
-  it('keeps every span once and in order, in at most that many parts', () => {
+  it('keeps every span once and in order, in at most the given number of parts', () => {
     const spans = fc.array(fc.record({ count: fc.integer({ min: 1, max: 300 }) }), {
       minLength: 1,
       maxLength: 40,

@@ -26,7 +26,7 @@ function plan(running: Named[], prefillRows: number, minPrefillRows: number, poo
 }
 
 describe('planning a step', () => {
-  it('gives every decoding sequence one row, and prompts what the budget leaves', () => {
+  it('gives every decoding sequence one row, and prompts the rows of the budget', () => {
     const { rows } = plan([decoding('A', 10), waiting('B', 7), decoding('C', 5)], 4, 2);
     expect(rows).toEqual([
       ['A', 9, 1],
@@ -39,7 +39,7 @@ describe('planning a step', () => {
     expect(plan([decoding('A', 10, [7, 8])], 4, 1).rows).toEqual([['A', 9, 3]]);
   });
 
-  it('never leaves one prompt row alone if chunks have at least two', () => {
+  it('never leaves a chunk of one prompt row if minPrefillRows is 2', () => {
     expect(plan([waiting('A', 5)], 4, 2).rows).toEqual([['A', 0, 3]]);
   });
 
@@ -61,13 +61,13 @@ describe('planning a step', () => {
     ]);
   });
 
-  it('recomputes an answer in chunks, or row by row if a single query has bits of its own', () => {
+  it('recomputes an answer in chunks, or row by row if minPrefillRows is 2', () => {
     const again = (): Named => ({ ...waiting('A', 3), length: 9, computed: 3 });
     expect(plan([again()], 4, 1).rows).toEqual([['A', 3, 4]]);
     expect(plan([again()], 4, 2).rows).toEqual([['A', 3, 1]]);
   });
 
-  it('takes blocks from the latest arrivals when they run out, and never from the first', () => {
+  it('preempts the latest sequences when blocks run out, and never the first', () => {
     const pool = new BlockPool({ count: 3, size: 4 });
     const running = [decoding('A', 5), decoding('B', 5), decoding('C', 2)];
     for (const { table, computed } of running.slice(0, 2)) pool.grow(table, computed);
@@ -77,7 +77,7 @@ describe('planning a step', () => {
     expect(pool.available).toBe(1);
   });
 
-  it('gives each tenant its part: decode rows to sequences that waited longest, and prefill as if it were alone', () => {
+  it('gives each tenant its part: decode rows to the sequences that waited longest, and prefill rows as if it were alone', () => {
     const of = (tenant: string, sequence: Named, stepped = 0): Named => ({ ...sequence, tenant, stepped });
     const running = [
       of('a', decoding('A', 5)),
@@ -101,7 +101,7 @@ describe('planning a step', () => {
     ]);
   });
 
-  it('takes blocks from the tenant that has most, from what it was to compute in this step as well', () => {
+  it('preempts sequences of the tenant with most sequences, even if they have rows in this step', () => {
     const pool = new BlockPool({ count: 4, size: 4 });
     const running = ['B1', 'B2', 'A'].map((name) => ({ ...decoding(name, 4), tenant: name[0]! }));
     for (const { table, computed } of running) pool.grow(table, computed);
@@ -116,7 +116,7 @@ describe('planning a step', () => {
     });
   });
 
-  it('computes every position once, in order, in chunks that are never too short, and always gets on', () => {
+  it('computes every position once and in order, in chunks of at least minPrefillRows, and always advances', () => {
     const draw = fc.record({
       prompts: fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 6 }),
       least: fc.integer({ min: 1, max: 4 }),

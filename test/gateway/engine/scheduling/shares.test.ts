@@ -16,7 +16,7 @@ const demand = (rows: number, more: Partial<Demand> = {}): Demand => {
 const affine: StepMs = (rows) => (rows === 0 ? 0 : 2 + rows);
 const prefillShare = 0.7;
 
-/** Progress of each tenant as a share of what it would have made alone in the same time, and its longest gap in steps. */
+/** Progress of each tenant as a share of its progress alone in the same time, and its longest gap in steps. */
 function run(
   tenants: readonly { weight: number; rows: number; prompts?: boolean }[],
   stepMs: StepMs,
@@ -52,18 +52,18 @@ function run(
 }
 
 describe('dividing a step', () => {
-  it('cuts nothing for one tenant, nor where the whole batch leaves everyone its part', () => {
+  it('keeps all rows for a single tenant, and if the whole batch leaves every tenant its share', () => {
     expect(divide([demand(100)], { stepMs: affine, prefillShare }).rows).toEqual([100]);
     const flat: StepMs = (rows) => (rows === 0 ? 0 : 100 + rows);
     expect(divide([demand(1), demand(64)], { stepMs: flat, prefillShare }).rows).toEqual([1, 64]);
     expect(divide([demand(3), demand(3)], { stepMs: affine, prefillShare }).rows).toEqual([3, 3]);
   });
 
-  it('keeps a step as short as the one with few rows may be slowed to', () => {
+  it('keeps a step so short that the tenant with few rows is not slowed below its share', () => {
     expect(divide([demand(1), demand(100)], { stepMs: affine, prefillShare }).rows).toEqual([1, 3]);
   });
 
-  it('makes one large step, and pays for it with small ones, where small batches are dear', () => {
+  it('makes one large step and then small ones if small batches are expensive', () => {
     const concave: StepMs = (rows) => 4 * Math.sqrt(rows);
     let demands = [demand(1), demand(64)];
     const rows: number[][] = [];
@@ -77,7 +77,7 @@ describe('dividing a step', () => {
     expect(rows.slice(0, 8)).toEqual([[1, 48], ...Array(5).fill([1, 0]), [1, 48], [1, 0]]);
   });
 
-  it('gives prompts the part of the time that is their tenant’s', () => {
+  it('gives prompts the share of the time of their tenant', () => {
     const only = { stepMs: affine, prefillShare };
     expect(divide([demand(8, { prompts: 90 })], only).promptShare).toBeCloseTo(0.7);
     expect(divide([demand(8), demand(0, { prompts: 90 })], only).promptShare).toBeCloseTo(0.5);
@@ -87,7 +87,7 @@ describe('dividing a step', () => {
     expect(divide([demand(0, { prompts: 9 }), demand(0, { prompts: 9 })], only).promptShare).toBe(1);
   });
 
-  it('shares a budget of prompt rows between tenants, and what one leaves goes to the others', () => {
+  it('divides a budget of prompt rows between tenants, and gives rows that one does not need to the others', () => {
     const two = [demand(0, { prompts: 1000 }), demand(0, { prompts: 20 })];
     const parts = [0.5, 0.5];
     expect(promptRows(two, { parts, budget: 100, least: 2 })).toEqual([80, 20]);
@@ -97,16 +97,16 @@ describe('dividing a step', () => {
     expect(promptRows(two, { parts, budget: 1, least: 2 })).toEqual([0, 0]);
   });
 
-  it('gives what is spent beside rows its part of the time too', () => {
+  it('counts time that is spent beside rows against the tenant', () => {
     const prices = { stepMs: affine, leastMs: 2, mostMs: 10, aloneMs: 50 };
     expect(ownTime([demand(0)], prices)).toEqual([50]);
     expect(ownTime([demand(16), demand(0)], prices)).toEqual([2, 10]);
     expect(ownTime([demand(3), demand(0)], prices)).toEqual([2, 5]);
-    // It is ahead by what it spent too much, and waits.
+    // The tenant is ahead by the time that it spent beyond its share, so it waits.
     expect(ownTime([demand(3), demand(0, { lag: -5 })], prices)).toEqual([2, 0]);
   });
 
-  it('keeps a tenant’s part whatever another spends beside rows, in pieces that are longer than it may', () => {
+  it("keeps a tenant's share even if another spends longer beside its rows than it may", () => {
     const pieces = fc.record({
       own: fc.integer({ min: 1, max: 64 }),
       others: fc.nat(64),
@@ -148,7 +148,7 @@ describe('dividing a step', () => {
           rows === 0 ? 0 : base + rows ** power,
     );
 
-  it('gives every tenant its part of the speed that it has alone, whatever batches cost', () => {
+  it('gives every tenant its share of its speed alone, whatever batches cost', () => {
     const tenants = fc.array(
       fc.record({ weight: fc.integer({ min: 1, max: 4 }), rows: fc.integer({ min: 1, max: 100 }) }),
       { minLength: 1, maxLength: 5 },
@@ -166,7 +166,7 @@ describe('dividing a step', () => {
     );
   });
 
-  it('does so for those who have prompts as well', () => {
+  it('gives tenants with prompts their share as well', () => {
     const tenants = fc.array(
       fc.record({
         weight: fc.integer({ min: 1, max: 3 }),

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { StepCosts } from '../../../../gateway/engine/scheduling/step-costs.ts';
 
-/** Learns from steps of a machine with these prices. Each step is a little off, as on a busy machine. */
+/** Learns from steps of a machine with these costs. Each step's time varies a little, as on a busy machine. */
 function learnt({
   plain,
   row,
@@ -27,7 +27,7 @@ function learnt({
   return costs;
 }
 
-describe('what a step costs', () => {
+describe('the learnt cost of a step', () => {
   it('is unknown before the first steps', () => {
     const costs = new StepCosts();
     expect(costs.promptRows(8, 0.5)).toBeUndefined();
@@ -37,7 +37,7 @@ describe('what a step costs', () => {
     expect(costs.promptRows(8, 0.5)).toBe(66); // a row beside others is taken to cost half as much again
   });
 
-  it('gives prompts the rows that take their share of a step', () => {
+  it('gives prompts the number of rows that fills their share of a step', () => {
     const costs = learnt({ plain: (decoding) => 2 * decoding + 4, row: 0.5 });
     for (const [decoding, ms] of [
       [8, 20],
@@ -51,14 +51,14 @@ describe('what a step costs', () => {
     }
   });
 
-  it('prices a draft by the tokens that its time would have brought', () => {
+  it('prices a draft by the tokens that decode rows generate in the same time', () => {
     expect(new StepCosts().draftPrice(1)).toBe(0.5);
     const costs = learnt({ plain: (decoding) => 2 * decoding + 4, row: 1, draft: 2 });
     expect(Math.abs(costs.draftPrice(8) - (2 * 8) / 20)).toBeLessThan(0.15);
     expect(Math.abs(costs.draftPrice(2) - (2 * 2) / 8)).toBeLessThan(0.1);
   });
 
-  it('does not shun drafts for one odd step, nor for ever', () => {
+  it('does not stop drafts after one unusual step, or forever', () => {
     const costs = new StepCosts();
     const plain = () => costs.learn({ decoding: 1, promptRows: 0, drafts: 0, ms: 10 });
     const draft = (ms: number) => costs.learn({ decoding: 1, promptRows: 0, drafts: 1, ms });
@@ -71,12 +71,12 @@ describe('what a step costs', () => {
     expect(costs.draftPrice(1)).toBeLessThan(0.6);
   });
 
-  it('takes what it saw with a like number of sequences for a number that it has not seen', () => {
+  it('uses the cost at a similar number of sequences if a number has not been seen', () => {
     const costs = learnt({ plain: (decoding) => 2 * decoding + 4, row: 0.5 });
     expect(costs.promptRows(64, 0.5)).toBe(costs.promptRows(8, 0.5));
   });
 
-  it('is not thrown by one odd step, and follows a lasting change', () => {
+  it('hardly changes after one unusual step, and follows a lasting change', () => {
     const costs = learnt({ plain: () => 20, row: 0.5 });
     const before = costs.promptRows(8, 0.5)!;
     costs.learn({ decoding: 8, promptRows: 30, drafts: 0, ms: 900 });
@@ -85,7 +85,7 @@ describe('what a step costs', () => {
     expect(costs.promptRows(8, 0.5)!).toBeLessThan(0.3 * before);
   });
 
-  it('never gives a number that is none, whatever the clock says', () => {
+  it('is never NaN or infinite, whatever times are measured', () => {
     const step = fc.record({
       decoding: fc.nat(70),
       promptRows: fc.nat(300),
