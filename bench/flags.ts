@@ -9,10 +9,7 @@ type Values<Defaults> = {
       : string | undefined;
 };
 
-/**
- * Values by name. Each flag takes a string; one whose default is `false` takes no value. Throws on an unknown flag and on
- * a positional argument.
- */
+/** Values by name. A flag takes a string, or no value if its default is `false`. Throws on an unknown flag. */
 export function readFlags<Defaults extends Record<string, string | false | undefined>>(
   defaults: Defaults,
 ): Values<Defaults> {

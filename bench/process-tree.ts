@@ -86,10 +86,7 @@ export function killDescendants(pid: number): void {
   for (const each of treeOf(pid)) if (each !== pid) signal(each, 'SIGKILL');
 }
 
-/**
- * Every mapping of the process: the file behind it ('' if there is none), its size and its proportional set size
- * (`share`), in bytes.
- */
+/** Mappings of a process: the file behind each (or an empty path), its size and its proportional set size in bytes. */
 function mappingsOf(pid: number): { path: string; size: number; share: number }[] {
   // A mapping's first line: addresses, rights, offset, device, inode, path.
   const blocks = (readOrGone(`/proc/${pid}/smaps`) ?? '').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);

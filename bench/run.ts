@@ -71,15 +71,12 @@ const subjects = await prepare();
 const bandwidths: Bandwidth[] = [];
 const quiet = new Quiet({ log: (line) => log(`    ${line}`), patienceMs: Number(flags.patience) * 1000 });
 
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-] as const) {
-  process.once(signal, () => {
-    killDescendants(process.pid);
-    process.exit(code);
-  });
-}
+const leave = (code: number) => {
+  killDescendants(process.pid);
+  process.exit(code);
+};
+process.once('SIGINT', () => leave(130));
+process.once('SIGTERM', () => leave(143));
 
 /** Files in the page cache, which are those of one engine. */
 let cached: readonly string[] = [];

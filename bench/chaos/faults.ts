@@ -123,10 +123,7 @@ async function replaced(site: Site, gateway: Gateway): Promise<number | undefine
   return await servesAgain(site, gateway, RECOVERY_MS);
 }
 
-/**
- * Time when the gateway calls the shard again and no silent connection is left. Undefined if that takes longer than
- * `withinMs`.
- */
+/** Time when the gateway calls the shard again and no silent connection is left. Undefined after `withinMs`. */
 async function servesAgain(site: Site, gateway: Gateway, withinMs: number): Promise<number | undefined> {
   const until = performance.now() + withinMs;
   while (performance.now() < until) {

@@ -28,10 +28,7 @@ export async function readRequests(count: number): Promise<CompletionBody[]> {
   });
 }
 
-/**
- * A number in the range that differs for each `i`. If answers ended together, their streams would start together from
- * then on.
- */
+/** A number in the range that differs for each `i`, so that streams do not end and start together. */
 function spread([least, most]: readonly [number, number], i: number): number {
   return least + ((i * 37) % (most - least + 1));
 }

@@ -19,10 +19,7 @@ export function gapsOf(times: readonly number[]): Gap[] {
   return times.slice(1).map((to, i) => ({ from: times[i] ?? to, to }));
 }
 
-/**
- * Length of the longest gap that touches the window. A gap that begins or ends outside the window counts whole. Undefined
- * if no gap touches the window.
- */
+/** Length of the longest gap that touches the window, counted whole. Undefined if no gap touches it. */
 export function longestWithin(gaps: readonly Gap[], { from, to }: Gap): number | undefined {
   let longest: number | undefined;
   for (const gap of gaps) {

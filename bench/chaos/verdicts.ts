@@ -6,10 +6,7 @@ import type { Kind } from './schedule.ts';
 import { type Gap, gapsOf, longestWithin, type Spread, spreadOf, windowsOf } from './stalls.ts';
 import type { Answer } from './streams.ts';
 
-/**
- * Stalls of one kind of fault. A stall is the longest gap within the window of a fault, minus the median gap without
- * faults.
- */
+/** Stalls of one kind of fault: the longest gap within each window, minus the median gap without faults. */
 export interface StallLine extends Spread {
   name: string;
   /** Target of the p99. Absent if there is no target. */
@@ -67,11 +64,8 @@ export function judge(seen: Seen, { standby, verified }: { standby: boolean; ver
   const quiet = undisturbed.flatMap(({ times }) => gapsOf(times));
   const undisturbedGaps = spreadOf(lengths(quiet));
   const median = undisturbedGaps.p50;
-  const stalls = stallLines(
-    rounds,
-    disturbed.flatMap(({ times }) => gapsOf(times)),
-    median,
-  );
+  const gaps = disturbed.flatMap(({ times }) => gapsOf(times));
+  const stalls = stallLines(rounds, gaps, median);
   const control = windowsOf(undisturbedWindow, WINDOW_MS).flatMap((window) => addedIn(quiet, window, median));
 
   const verdicts = [
@@ -82,7 +76,12 @@ export function judge(seen: Seen, { standby, verified }: { standby: boolean; ver
     verdict('shards that stayed away', endured.filter(({ servedAt }) => servedAt === undefined).length, 0),
     ...(standby
       ? degradedVerdicts(degradedHops, counters)
-      : [...stallVerdicts(stalls), ...liarVerdicts(liars.length, callsToCordon)]),
+      : [
+          ...stalls.flatMap(({ name, p99, atMost }) =>
+            atMost === undefined ? [] : verdict(`stall p99 of ${name}`, p99, atMost),
+          ),
+          ...liarVerdicts(liars.length, callsToCordon),
+        ]),
   ];
   return {
     verdicts,
@@ -99,12 +98,6 @@ export function judge(seen: Seen, { standby, verified }: { standby: boolean; ver
     changedBesideLiar: besideLiar.length,
     failures: [...new Set(disturbed.flatMap(({ detail }) => detail ?? []))].slice(0, MOST_FAILURES),
   };
-}
-
-function stallVerdicts(stalls: readonly StallLine[]): Verdict[] {
-  return stalls.flatMap(({ name, p99, atMost }) => {
-    return atMost === undefined ? [] : [verdict(`stall p99 of ${name}`, p99, atMost)];
-  });
 }
 
 function liarVerdicts(liars: number, callsToCordon: readonly number[]): Verdict[] {
@@ -136,8 +129,7 @@ function stallLines(rounds: Seen['rounds'], gaps: readonly Gap[], median: number
     }
   }
   return [...byName].map(([name, values]) => {
-    const atMost = STALL_TARGETS_MS[name as Kind];
-    return { name, ...spreadOf(values), atMost };
+    return { name, ...spreadOf(values), atMost: STALL_TARGETS_MS[name as Kind] };
   });
 }
 

@@ -41,7 +41,8 @@ export function lineOf(row: Row, samples: Samples, facts: ReportFacts): Line {
   const reached =
     target && { peer: ratio, against: share, value, bundle: quotient(value, facts.bundleBytes) }[target.of];
   const failures = [samples.failure(subject, figure), samples.failure('peer', figure)];
-  const words = share === undefined ? [] : [`${share.toFixed(2)}x ${against?.words}${aimText(against?.aim)}`];
+  const aim = against?.aim === undefined ? '' : ` (aim ${against.aim}x)`;
+  const words = share === undefined ? [] : [`${share.toFixed(2)}x ${against?.words}${aim}`];
   const reasons = failures.flatMap((reason) =>
     reason === undefined ? [] : `failed: ${reason.split('\n')[0]?.slice(0, 120)}`,
   );
@@ -129,10 +130,6 @@ function amount(value: number | undefined, unit: Unit): string {
 
 function percent(share: number): string {
   return `${Math.round(100 * share)} %`;
-}
-
-function aimText(aim: number | undefined): string {
-  return aim === undefined ? '' : ` (aim ${aim}x)`;
 }
 
 function quotient(a: number | undefined, b: number | undefined): number | undefined {

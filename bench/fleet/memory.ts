@@ -8,6 +8,7 @@ import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readFlags } from '../flags.ts';
 import { streamCompletion } from '../http.ts';
+import { table } from '../print.ts';
 import { endTree, processorTicks, proportionalBytes, treeOf } from '../process-tree.ts';
 import { sum } from '../statistics.ts';
 import { startUp } from '../up-process.ts';
@@ -56,12 +57,12 @@ const alone = await shardAlone();
 
 const names = ['gateway', ...shards.map((_, index) => `shard ${index}`)];
 const megabytes = (value: number) => `${(value / 1e6).toFixed(1)} MB`;
-console.log('| process | at rest | after the load |\n| --- | --- | --- |');
-names.forEach((name, i) => {
-  console.log(`| ${name} | ${megabytes(atRest[i]!)} | ${megabytes(afterLoad[i]!)} |`);
-});
-console.log(`| all | ${megabytes(sum(atRest))} | ${megabytes(sum(afterLoad))} |`);
-console.log(`| a shard by itself | ${megabytes(alone)} | |\n`);
+const cells = [
+  ...names.map((name, i) => [name, megabytes(atRest[i]!), megabytes(afterLoad[i]!)]),
+  ['all', megabytes(sum(atRest)), megabytes(sum(afterLoad))],
+  ['a shard by itself', megabytes(alone), ''],
+];
+console.log(table(['process', 'at rest', 'after the load'], cells).join('\n'));
 const rate = tokens / seconds;
 const cost = processorMs / tokens;
 console.log(`${rate.toFixed(0)} tokens/s, ${cost.toFixed(2)} ms of CPU time a token`);

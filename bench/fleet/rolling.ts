@@ -24,10 +24,7 @@ const GATEWAYS = 2;
 const HUNG_MS = 40_000;
 
 type Phase = 'quiet' | 'shards' | 'gateways' | 'killed gateway';
-/**
- * `refused`: no byte came, so a load balancer asks another gateway. `told`: an error event ended it. `broken`: it ended
- * without one.
- */
+/** `refused`: no byte came. `told`: an error event ended it. `broken`: it ended without an error event. */
 type Ending = 'whole' | 'refused' | 'told' | 'broken' | 'hung';
 
 endAtSignals();

@@ -3,18 +3,8 @@
 import { between, pick, type Random } from './random.ts';
 import { regex } from './shapes-regex.ts';
 
-const schemas = [
-  optionalProperties,
-  alternatives,
-  exclusive,
-  references,
-  deepSchema,
-  longEnum,
-  counted,
-  patterns,
-  recursive,
-  items,
-];
+const objects = [optionalProperties, alternatives, exclusive, references, deepSchema];
+const schemas = [...objects, longEnum, counted, patterns, recursive, items];
 
 /** Fields of a request that constrain its answer by a schema. */
 export function schema(random: Random): object {

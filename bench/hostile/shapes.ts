@@ -234,10 +234,7 @@ const draws: Record<string, Draw> = {
     }),
 };
 
-/**
- * A number of choices and of tokens in each choice. Their product is at most about `tokens`, so that thousands of
- * requests can be tried. Keys share the engine's time anyway.
- */
+/** A number of choices and of tokens in each. Their product is limited, so that thousands of requests can be tried. */
 function answers(random: Random, most: { n: number; tokens: number }): { n: number; max_tokens: number } {
   const n = 1 + below(random, most.n);
   return { n, max_tokens: 1 + below(random, Math.ceil(most.tokens / n)) };

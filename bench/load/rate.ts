@@ -7,10 +7,7 @@ export function firstTokenSeconds({ startedAt, streams }: Generation): number {
   return (Math.max(...streams.map(({ times }) => first(times))) - startedAt) / 1000;
 }
 
-/**
- * Tokens a second of all streams together while all of them decode: from the time when the last stream has its first
- * token until the first stream ends. Throws if there is no such time.
- */
+/** Tokens a second of all streams together while all of them decode. Throws if they never do so at once. */
 export function decodeRate({ streams }: Generation): number {
   const from = Math.max(...streams.map(({ times }) => first(times)));
   const to = Math.min(...streams.map(({ times }) => times.at(-1) ?? Number.NaN));

@@ -35,14 +35,9 @@ const device: ExpertDevice = {
 };
 
 function service() {
+  const units = Array.from({ length: model.experts }, (_, expert) => ({ layer: 0, expert }));
   return new ShardService({
-    models: [
-      {
-        device,
-        model: { ...model, content: 'sha256:hop', bits: 4, group: 32 },
-        units: Array.from({ length: model.experts }, (_, expert) => ({ layer: 0, expert })),
-      },
-    ],
+    models: [{ device, model: { ...model, content: 'sha256:hop', bits: 4, group: 32 }, units }],
     version: 'bench',
     metrics: new ShardMetrics(),
   });

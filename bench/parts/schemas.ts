@@ -55,10 +55,7 @@ function acceptedOf(data: string) {
   return { schemas: files.length, accepted: files.length - refused.length };
 }
 
-/**
- * Counts as MaskBench does. A file passes if its schema compiles and if exactly its valid instances are accepted, written
- * as Python writes JSON.
- */
+/** Counts as MaskBench does. A file passes if its schema compiles and exactly its valid instances are accepted. */
 function maskBench(data: string) {
   const files = jsonFiles(data);
   const counts = { schemas: files.length, passing: 0, refused: 0, falseAccepts: 0, falseRejects: 0 };

@@ -7,6 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import { loadTokenizer } from '../../gateway/api/text/tokenizer.ts';
 import { convert } from '../../model/convert/convert.ts';
 import { exportCheckpoint } from '../../scripts/export-checkpoint.ts';
@@ -76,17 +77,15 @@ function measure(model: string, streams: number, temperature: number) {
   const runs: { without: Run; with: Run }[] = [];
   for (let round = 0; round < Number(flags.rounds); round++) {
     const start = (speculate: boolean): Run => {
-      const { tokens, threads } = flags;
-      const own = ['--model', model, '--tokens', tokens, '--threads', threads];
       const run = ['--run', [Number(speculate), streams, temperature].join()];
-      return JSON.parse(execFileSync(process.execPath, [here, ...own, ...run], { encoding: 'utf8' })) as Run;
+      const own = ['--model', model, '--tokens', flags.tokens, '--threads', flags.threads, ...run];
+      return JSON.parse(execFileSync(process.execPath, [here, ...own], { encoding: 'utf8' })) as Run;
     };
     const first = start(round % 2 === 1);
     const second = start(round % 2 === 0);
-    const [plain, guessing] = round % 2 === 0 ? [first, second] : [second, first];
-    if (JSON.stringify(plain.ids) !== JSON.stringify(guessing.ids))
-      throw new Error('drafts changed an answer');
-    runs.push({ without: plain, with: guessing });
+    const [plain, drafting] = round % 2 === 0 ? [first, second] : [second, first];
+    if (!isDeepStrictEqual(plain.ids, drafting.ids)) throw new Error('drafts changed an answer');
+    runs.push({ without: plain, with: drafting });
   }
   const of = (value: (run: (typeof runs)[number]) => number) => median(runs.map(value)) ?? Number.NaN;
   return {

@@ -80,10 +80,7 @@ export class BenchFleet {
     away.to = performance.now() + TAKEN_BACK_MS;
   }
 
-  /**
-   * Whether a shard was dead or not yet in service again within this time. Then units of which it was the only holder
-   * could not be called.
-   */
+  /** Whether a shard was out of service at some time from `from` to `to`, so that calls of its units could fail. */
   wasAway(from: number, to: number): boolean {
     return this.#away.some((away) => away.from < to && from < away.to);
   }
