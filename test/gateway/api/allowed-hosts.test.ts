@@ -1,4 +1,4 @@
-// Names that a listener may be called by, and requests that pages of other sites make a browser send to it.
+// The names that `Host` may have, and requests that pages of other sites make a browser send.
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -30,24 +30,27 @@ const odd = [
 ];
 const addresses = ['10.0.0.7:8080', '192.168.1.5', '[fd00::7]:8080'];
 
-describe('by its names', () => {
-  test.each(local)('%j is this machine, for every listener', (host) => {
+describe('isAllowedHost', () => {
+  test.each(local)('allows %j, a name of this machine, for every listener', (host) => {
     expect(isAllowedHost(host, { loopback: true })).toBe(true);
     expect(isAllowedHost(host, { loopback: true, allowed: ['x.example'] })).toBe(true);
     expect(isAllowedHost(host, { loopback: false, allowed: ['x.example'] })).toBe(true);
   });
 
-  test.each([...foreign, ...odd, ...addresses])('%j is not known to a listener on loopback', (host) => {
+  test.each([...foreign, ...odd, ...addresses])('refuses %j for a listener on loopback', (host) => {
     expect(isAllowedHost(host, { loopback: true })).toBe(false);
   });
 
-  test.each([...foreign, ...addresses])('%j is taken by other listeners without names', (host) => {
+  test.each([...foreign, ...addresses])('allows %j for other listeners without --allowed-hosts', (host) => {
     expect(isAllowedHost(host, { loopback: false })).toBe(true);
   });
 
-  test.each(addresses)('%j, an address, needs no name for other listeners: probes ask so', (host) => {
-    expect(isAllowedHost(host, { loopback: false, allowed: ['x.example'] })).toBe(true);
-  });
+  test.each(addresses)(
+    'allows the address %j for other listeners with --allowed-hosts, because probes use addresses',
+    (host) => {
+      expect(isAllowedHost(host, { loopback: false, allowed: ['x.example'] })).toBe(true);
+    },
+  );
 
   test.each([
     ['gateway.example:8080', ['gateway.example'], true],

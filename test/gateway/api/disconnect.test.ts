@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import { MODEL, openRoom, type Room, until } from './harness.ts';
 
-/** Sends a request on a socket of its own, which reads nothing until it is told to. */
+/** Sends a request on a new socket, which reads nothing until the test says so. */
 function send(room: Room, fields: object): Socket {
   const body = JSON.stringify({ model: MODEL, prompt: 'hello', max_tokens: 2000, ...fields });
   const socket = connect(room.server.port, '127.0.0.1');
@@ -30,7 +30,7 @@ test.each([
   await until(() => room.logs.some(({ status, error }) => status === 499 && error === 'client_closed'));
 });
 
-test('a client that leaves while its grammar is read is logged as one that left', async () => {
+test('a client that leaves while its grammar is read is logged with the status 499', async () => {
   const room = await openRoom({ stepMs: 5 });
   const rules = Array.from({ length: 900 }, (_, i) => `r${i} ::= [a-z]{1,9} r${i + 1} | "x"`);
   const grammar = ['root ::= r0', ...rules, 'r900 ::= "end"'].join('\n');
@@ -52,7 +52,7 @@ test('a client that leaves during a long prefill ends the generation', async () 
   expect(room.engine.cancelled).toBe(1);
 });
 
-/** Many choices with 20 alternatives a token, in a context without end: the sockets' buffers are full soon. */
+/** Many choices with 20 alternatives for each token in an endless context, which soon fill the buffers of the sockets. */
 const CHOICES = 100;
 const large = { stream: true, logprobs: 20, max_tokens: 1_000_000, prompt: Array(CHOICES).fill('x') };
 
@@ -69,7 +69,7 @@ async function stalled(room: Room): Promise<Socket> {
   return socket;
 }
 
-test('a reader that takes nothing holds its generation back, and is noticed when it goes', async () => {
+test('a client that reads nothing pauses its generation, which ends when the client leaves', async () => {
   const room = await openRoom({ context: 2_000_000 });
   const socket = await stalled(room);
   expect(room.engine.open).toBe(CHOICES);
@@ -78,7 +78,7 @@ test('a reader that takes nothing holds its generation back, and is noticed when
   expect(room.engine.cancelled).toBe(CHOICES);
 });
 
-test('a reader that takes nothing for too long loses its generation', async () => {
+test('the generation ends if the client reads nothing for too long', async () => {
   const room = await openRoom({ context: 2_000_000, limits: { stallMs: 300 } });
   const socket = send(room, large);
   await until(() => room.logs.some(({ error }) => error === 'reader_stalled'), 15_000);
@@ -93,7 +93,7 @@ test('a reader that takes nothing for too long loses its generation', async () =
   socket.destroy();
 });
 
-test('a client that leaves in the middle of its body is logged, not an error of ours', async () => {
+test('a client that leaves within its body is logged, but not as a server error', async () => {
   const room = await openRoom();
   const socket = connect(room.server.port, '127.0.0.1');
   socket.write(

@@ -19,17 +19,20 @@ const statuses = [
   ['internal', 500, 'server_error'],
 ] as const;
 
-test.each(statuses)('%s before the first token is a %d, streamed or not', async (code, status, type) => {
-  const { post } = await openRoom(failing(code));
-  for (const stream of [false, true]) {
-    const answer = await post('/v1/completions', { ...base, stream });
-    expect(answer.status).toBe(status);
-    expect(answer.body.error).toEqual({ message: `because ${code}`, type, param: null, code });
-    expect(answer.headers.get('content-type')).toContain('application/json');
-    expect(answer.headers.get('x-should-retry')).toBe('false');
-    expect(answer.headers.get('retry-after')).toBeNull();
-  }
-});
+test.each(statuses)(
+  'the engine’s %s before the first token is a %d, streamed or not',
+  async (code, status, type) => {
+    const { post } = await openRoom(failing(code));
+    for (const stream of [false, true]) {
+      const answer = await post('/v1/completions', { ...base, stream });
+      expect(answer.status).toBe(status);
+      expect(answer.body.error).toEqual({ message: `because ${code}`, type, param: null, code });
+      expect(answer.headers.get('content-type')).toContain('application/json');
+      expect(answer.headers.get('x-should-retry')).toBe('false');
+      expect(answer.headers.get('retry-after')).toBeNull();
+    }
+  },
+);
 
 test.each([
   ['queue_full', 429],
@@ -94,7 +97,7 @@ test('headers do not wait for the first token of a long prefill', async () => {
   expect((await readEvents(response)).done).toBe(true);
 });
 
-test('a refusal that comes after the headers is an event', async () => {
+test('a refusal after the headers is an error event', async () => {
   const { promise: prefill, resolve: prefilled } = Promise.withResolvers<void>();
   const room = await openRoom({ ...failing('queue_full'), prefill, limits: { admissionMs: 10 } });
   const response = await fetch(`${room.url}/v1/chat/completions`, {

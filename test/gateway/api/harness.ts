@@ -1,4 +1,4 @@
-// The room behind a real port, over a fake engine: what the tests of its front door share.
+// Shared by the tests of the API: a server on a real port with a fake engine, called a room.
 import OpenAI from 'openai';
 import pino from 'pino';
 import { onTestFinished } from 'vitest';
@@ -23,19 +23,19 @@ export const idOf = (token: string): number => tokenizer.idOf(token) ?? Number.N
 export const VOCAB = idOf('<|end|>') + 1;
 export const MODEL = 'fake-moe';
 
-/** What every POST must say. */
+/** The headers of every POST. */
 export const JSON_TYPE = { 'content-type': 'application/json' };
 
-/** The ids whose bytes are this text. */
+/** The token ids of this text: one for each byte. */
 export const say = (text: string): number[] => tokenizer.encodePlain(text, { first: true });
 
-/** A value as it is read back from its JSON. */
+/** The value after JSON. */
 type Written<Value> =
   Value extends LazyList<infer Entry>
     ? Entry[]
     : { [Field in keyof Value]: Value[Field] extends LazyList<infer Entry> ? Entry[] : Value[Field] };
 
-/** The fields of an answer, a chunk or an error that tests look at. */
+/** The fields of an answer, a chunk or an error that tests read. */
 export interface AnswerBody {
   id: string;
   object: string;
@@ -58,7 +58,7 @@ export interface AnswerBody {
   error: ErrorEnvelope['error'];
 }
 
-/** A call, or in a stream a piece of one. */
+/** A call, or in a stream a piece of a call. */
 export interface CallBody {
   index?: number;
   id?: string;
@@ -68,13 +68,13 @@ export interface CallBody {
 export interface Room {
   url: string;
   engine: FakeEngine;
-  /** By the model's id, `engine` among them. */
+  /** All engines by the id of their model, including `engine`. */
   engines: ReadonlyMap<string, FakeEngine>;
   client: OpenAI;
   server: ApiServer;
   /** Log lines so far. */
   logs: Record<string, unknown>[];
-  /** POST of a body, parsed answer beside. */
+  /** Sends a body by POST. Returns the status and the parsed answer. */
   post(
     path: string,
     body: unknown,
@@ -86,13 +86,13 @@ export interface RoomOptions extends Partial<FakeEngineOptions> {
   limits?: Partial<Limits>;
   chat?: string | null;
   tokenizer?: Tokenizer;
-  /** Models beside MODEL, by id. */
+  /** Further models by id, in addition to MODEL. */
   others?: Record<string, Partial<FakeEngineOptions>>;
   aliases?: () => Aliases;
   api?: Omit<ApiOptions, 'models' | 'aliases' | 'limits' | 'logger'>;
 }
 
-/** A room for one test, closed after it. */
+/** A room for one test, which is closed after the test. */
 export async function openRoom(options: RoomOptions = {}): Promise<Room> {
   const room = await startRoom(options);
   onTestFinished(async () => {
@@ -101,7 +101,7 @@ export async function openRoom(options: RoomOptions = {}): Promise<Room> {
   return room;
 }
 
-/** A room that its caller closes. */
+/** A room that the caller must close. */
 export async function startRoom({
   limits,
   chat = CHAT_TEMPLATE,
@@ -160,7 +160,7 @@ export async function readEvents(response: Response): Promise<{ values: AnswerBo
   return { values, done: data.at(-1) === '[DONE]' };
 }
 
-/** Waits until `condition` holds; fails after `ms`, which no machine should need. */
+/** Waits until `condition` is true. Fails after `ms`, which is long enough for any machine. */
 export async function until(condition: () => boolean, ms = 30_000): Promise<void> {
   const deadline = performance.now() + ms;
   while (!condition()) {

@@ -15,7 +15,7 @@ const request = (fields: object = {}) => ({
   body: JSON.stringify({ model: MODEL, prompt: 'hello', max_tokens: 20, ...fields }),
 });
 
-test('closing lets requests under way end, and takes no new ones', async () => {
+test('a closing server completes requests in progress, and accepts no new ones', async () => {
   const room = await openRoom({ stepMs: 10 });
   const plain = fetch(`${room.url}/v1/completions`, request());
   const streamed = await fetch(`${room.url}/v1/completions`, request({ stream: true }));
@@ -29,7 +29,7 @@ test('closing lets requests under way end, and takes no new ones', async () => {
   expect(room.server.open).toBe(0);
 });
 
-test('requests that have not ended in time are cut, and their generations are stopped', async () => {
+test('requests that outlast the grace are cut, and their generations stop', async () => {
   const room = await openRoom({ stepMs: 10 });
   const plain = fetch(`${room.url}/v1/completions`, request({ max_tokens: 2000 }));
   const refused = expect(plain).rejects.toThrow();
@@ -39,7 +39,7 @@ test('requests that have not ended in time are cut, and their generations are st
   await until(() => room.engine.open === 0);
 });
 
-test('idle connections do not hold a closing server open', async () => {
+test('idle connections do not delay closing', async () => {
   const room = await openRoom();
   const silent = connect(room.server.port, '127.0.0.1');
   await once(silent, 'connect');
@@ -49,7 +49,7 @@ test('idle connections do not hold a closing server open', async () => {
 
 interface Spoken {
   socket: Socket;
-  /** What came so far. */
+  /** The text received so far. */
   text: () => string;
 }
 
@@ -83,7 +83,7 @@ test('an idle connection is kept for the time in its Keep-Alive header, and answ
   socket.write(`${line}\r\n`);
   await until(() => text().includes('well'));
   expect(text()).toMatch(/^connection: keep-alive\r\nkeep-alive: timeout=1\r$/im);
-  // Longer than the time that one request may take: the clock of the next begins with its first byte.
+  // Longer than one request may take, because the time of the next request begins with its first byte.
   await pause(700);
   socket.write(`${line}\r\n`);
   await until(() => text().split('well').length === 3);
@@ -118,7 +118,7 @@ test('beyond the limit, the connection that has been idle longest is closed, but
   await until(() => busy.text().includes('well'));
 });
 
-test('a slow upload has its time, and one that is slower than that ends', async () => {
+test('a slow upload is accepted within requestMs, and ended after it', async () => {
   const handler = { fetch: async (request: Request) => new Response(await request.text()) };
   const { port } = await open({ requestMs: 1_000, headersMs: 300 }, handler);
   const post = 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\n\r\n';
@@ -139,7 +139,7 @@ test.each([
   ['no HTTP', 'hello\r\n\r\n', 400],
   ['two lengths', `${line}content-length: 1\r\ncontent-length: 2\r\n\r\n`, 400],
   ['headers without end', `${line}a: ${'x'.repeat(20_000)}`, 431],
-])('a request that is %s is refused in the envelope', async (_what, sent, status) => {
+])('a request that is %s gets an error in OpenAI’s shape', async (_what, sent, status) => {
   const { port } = await open({});
   const { socket, text } = await speak(port);
   socket.write(sent);
@@ -151,7 +151,7 @@ test.each([
   expect(JSON.parse(body)).toMatchObject({ error: { type: 'invalid_request_error', param: null } });
 });
 
-test('an answer that is under way when the server closes says that its connection closes', async () => {
+test('an answer in progress when the server closes has the header connection: close', async () => {
   const room = await openRoom({ stepMs: 5 });
   const plain = fetch(`${room.url}/v1/completions`, request());
   await until(() => room.engine.open === 1);
@@ -160,18 +160,18 @@ test('an answer that is under way when the server closes says that its connectio
   await closed;
 });
 
-test('closing again is the same closing', async () => {
+test('a second close returns the result of the first', async () => {
   const room = await openRoom();
   await Promise.all([room.server.close(1000), room.server.close(0)]);
   await room.server.close(0);
 });
 
-test('a taken port is an error, not a hang', async () => {
+test('serve rejects if the port is taken', async () => {
   const room = await openRoom();
   await expect(serve({ app, port: room.server.port })).rejects.toThrow(/EADDRINUSE/);
 });
 
-test('a request without a valid URL is refused in the envelope', async () => {
+test('a request without a valid URL gets an error in OpenAI’s shape', async () => {
   const room = await openRoom();
   const socket = connect(room.server.port, '127.0.0.1');
   socket.write('GET /v1\\models HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');

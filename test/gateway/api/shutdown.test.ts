@@ -1,4 +1,4 @@
-// A server that ends: it refuses new requests, lets open ones end, and tells those that it cannot wait for.
+// A server that shuts down: it refuses new requests, completes open requests, and ends those that take too long with an error.
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
@@ -25,7 +25,7 @@ const ask = ({ url }: Room, path: Path, fields: object = {}) =>
     body: JSON.stringify({ model: MODEL, ...endless[path], ...fields }),
   });
 
-/** `[name, data]` of the last event. */
+/** Name and data of the last event. */
 async function lastEvent(response: Response): Promise<[name: string | undefined, data: unknown]> {
   const block = (await response.text()).trimEnd().split('\n\n').at(-1) ?? '';
   const [, name] = /^event: (.*)$/m.exec(block) ?? [];

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Charge, Slices, type Steps, type Tenant } from '../../../../gateway/api/budget/slices.ts';
 
-/** A clock that only work moves, and an event loop that turns when it is told to. */
+/** A clock that only work advances, and an event loop that turns only when the test says so. */
 function bench(charge?: Charge) {
   let now = 0;
   const resumes: (() => void)[] = [];
@@ -19,7 +19,7 @@ function bench(charge?: Charge) {
     slices,
     work,
     now: () => now,
-    /** Milliseconds of work in the turn; undefined: nothing waits. */
+    /** Milliseconds of work in the turn. Undefined: no work waits. */
     turn() {
       const from = now;
       const resume = resumes.shift();
@@ -87,7 +87,7 @@ test('no turn takes longer than a slice and its last step, and tenants get time 
       for (let each = turn(); each !== undefined; each = turn()) expect(each).toBeLessThanOrEqual(4 + 2);
       await Promise.all(all);
       expect(now()).toBe(given.length * jobs.flat().reduce((sum, each) => sum + each, 0));
-      // No tenant is ahead of another by more than the work that it had begun, and a slice.
+      // No tenant is ahead of another by more than the step that it had begun, and one slice.
       const longest = Math.max(...jobs.map((ms) => ms.reduce((sum, each) => sum + each, 0)));
       for (const each of endedWhileAllWaited) {
         expect(Math.max(...each) - Math.min(...each)).toBeLessThanOrEqual(2 * longest + 8);

@@ -6,7 +6,7 @@ import { loadTextSide } from '../../../../gateway/api/text/text-side.ts';
 
 const dir = fileURLToPath(new URL('../../../../models/nano', import.meta.url));
 const encode = (text: string): TextJob & { type: 'encode' } => ({ type: 'encode', text, addSpecial: true });
-/** Takes this machine seconds. */
+/** A text that takes seconds to tokenize. */
 const long = encode(' '.repeat(2_000_000));
 
 function open(options: Partial<TextThreadsOptions> = {}): TextThreads {

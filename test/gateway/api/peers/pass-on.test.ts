@@ -1,4 +1,4 @@
-// A prompt that belongs to another gateway: what is handed there, which answers are the caller's, and what is computed here.
+// Requests whose prompt belongs to another gateway: what is passed on, which answers reach the client, and what is computed here.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -15,7 +15,7 @@ type Answering = (request: IncomingMessage, response: ServerResponse) => void;
 interface FakePeer {
   address: string;
   asked: { headers: IncomingMessage['headers']; fields: Record<string, unknown> }[];
-  /** It takes connections and says nothing of itself. */
+  /** From now on the peer accepts connections but does not answer its card. */
   silence(): void;
 }
 
@@ -42,7 +42,7 @@ async function openPeer(answer: Answering, models: object = { [MODEL]: 'fake' })
   return { address: `127.0.0.1:${port}`, asked, silence: () => (silent = true) };
 }
 
-/** A room beside the peer, and a request whose prompt belongs to that one. */
+/** A gateway with this peer, and a request whose prompt belongs to the peer. */
 async function openBeside(peer: FakePeer, api: RoomOptions['api'] = {}) {
   const room = await openRoom({ once: true, api: { peerAddresses: () => [peer.address], ...api } });
   const card = (await (await fetch(`${room.url}/peer`)).json()) as PeerCard;
@@ -78,7 +78,7 @@ const post = async ({ url }: Pick<Room, 'url'>, body: object, init: RequestInit 
   return { status: answer.status, by: answer.headers.get('x-expertgrid-gateway'), text: await answer.text() };
 };
 
-test('a gateway names its models with the identity of each', async () => {
+test('the card of a gateway has its models with their identities', async () => {
   const { card } = await openBeside(await openPeer(complete));
   expect(card.models).toEqual({ [MODEL]: 'fake' });
 });
@@ -181,14 +181,14 @@ test('a thrown value that is not an Error ends its request like any failure', as
   expect(room.logs).toContainEqual(expect.objectContaining({ status: 500, msg: 'request' }));
 });
 
-test('another checkpoint with the same id is another model', async () => {
+test('a request is not passed to a peer with another checkpoint under the same id', async () => {
   const peer = await openPeer(complete, { [MODEL]: 'another' });
   const room = await openBeside(peer);
   expect(await post(room, room.fields)).toMatchObject({ status: 200, by: null });
   expect(peer.asked).toHaveLength(0);
 });
 
-/** Peers that look often, and a request at one of them that has begun to answer. */
+/** Peers with frequent checks, and a request that one of them has begun to answer. */
 async function passed(answer: Answering) {
   const peer = await openPeer(answer);
   const card = { instance: 'self', models: { [MODEL]: 'fake' } };

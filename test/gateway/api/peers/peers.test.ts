@@ -1,4 +1,4 @@
-// Gateways that share prompts: which one a prompt belongs to, and that asking any of them gives the same answer.
+// Rendezvous hashing: to which of several gateways a prompt belongs.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PREFIX_BLOCK, prefixKey, rendezvous } from '../../../../gateway/api/peers/rendezvous.ts';

@@ -6,7 +6,7 @@ beforeAll(async () => {
   room = await startRoom({ context: 64, limits: { bodyBytes: 200_000, prompts: 3, choices: 32 } });
 });
 
-/** Whatever was asked, the server goes on. */
+/** After any request, the server still answers. */
 afterAll(async () => {
   const { status } = await room.post('/v1/completions', completion);
   expect([status, room.engine.open]).toEqual([200, 0]);
@@ -30,12 +30,12 @@ const format = (schema: unknown, more: object = {}) => ({
 });
 const schemaAt = 'response_format.json_schema.schema';
 
-/** Nested deeper than schemas may be. */
+/** A value that is deeper than schemas may be. */
 const deep = Array.from({ length: 110 }).reduce<unknown>((items) => ({ items }), {});
 
 type Case = [fields: Record<string, unknown>, param: string | null, code: string | null, words?: RegExp];
 
-/** Both endpoints. */
+/** Cases of both endpoints. */
 const common: Case[] = [
   [{ model: 5 }, 'model', 'invalid_type', /expected a string, but got an integer instead/],
   [
@@ -308,7 +308,7 @@ describe.each([
     });
   });
 
-  test('another model is not found', async () => {
+  test('an unknown model is a 404', async () => {
     const { status, body } = await room.post(path, { ...base, model: 'gpt-4' });
     expect(status).toBe(404);
     expect(body.error).toEqual({
@@ -319,7 +319,7 @@ describe.each([
     });
   });
 
-  test('null means absent, and neutral fields are accepted', async () => {
+  test('null means absent, and unsupported fields with neutral values are accepted', async () => {
     const nulls = Object.fromEntries(
       [
         'temperature',
@@ -358,7 +358,7 @@ describe.each([
     expect((await room.post(path, tools)).body.error.param).toBe('suffix');
   });
 
-  test('a body over the limit is a 413, with and without a content-length', async () => {
+  test('a body over the limit is a 413, with or without a content-length', async () => {
     const large = JSON.stringify({ ...base, user: 'x'.repeat(200_000) });
     const told = await room.post(path, large);
     const stream = new ReadableStream({
@@ -379,14 +379,14 @@ describe.each([
   });
 });
 
-test('a model without a chat template says so', async () => {
+test('a chat with a model without a chat template is a 400 that says so', async () => {
   const base = await openRoom({ chat: null });
   const { status, body } = await base.post('/v1/chat/completions', chat);
   expect(status).toBe(400);
   expect(body.error).toMatchObject({ param: 'messages', code: 'chat_template_missing' });
 });
 
-test('the error has the message that the template raises', async () => {
+test('the error of a template that raises contains its message', async () => {
   const strict = await openRoom({ chat: "{{ raise_exception('system must come first') }}" });
   const { status, body } = await strict.post('/v1/chat/completions', chat);
   expect(status).toBe(400);

@@ -1,4 +1,4 @@
-// The shape of `error.details`, which we add to OpenAI's and Anthropic's errors alike.
+// The shape of `error.details`, which this server adds to the errors of both OpenAI's and Anthropic's APIs.
 import { z } from 'zod';
 
 export const errorDetails = z.strictObject({

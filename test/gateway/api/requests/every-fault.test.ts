@@ -1,4 +1,4 @@
-// A request with several fields at fault: one error lists them all, by the names that the caller wrote.
+// Requests with several fields at fault: one error lists all of them, by the names that the client wrote.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MODEL, type Room, startRoom } from '../harness.ts';
 
@@ -50,7 +50,7 @@ test.each<Case>([
     ['container', 'max_tokens', 'colour'],
     refused,
   ],
-])('%s lists them: %j', async (path, body, params, codes) => {
+])('%s lists all faults: %j', async (path, body, params, codes) => {
   const answer = await room.post(path, { model: MODEL, ...body });
   expect(answer.status).toBe(400);
   const { message, details } = answer.body.error;
@@ -64,7 +64,7 @@ test.each<Case>([
   expect(message.startsWith(fields[0]?.message ?? '-')).toBe(true);
 });
 
-test('the first one is the error itself', async () => {
+test('param and code of the error are those of the first fault', async () => {
   const { body } = await room.post('/v1/completions', { model: MODEL, prompt: 'x', suffix: 5, n: 0 });
   const [first] = body.error.details?.fields ?? [];
   expect(body.error).toMatchObject({ param: first?.param, code: first?.code, type: 'invalid_request_error' });
@@ -79,7 +79,7 @@ test('a translated field has the name that the client wrote', async () => {
   expect(error.message).toContain("'tools[2].name'");
 });
 
-test('at most fifty faults are listed, and the message stays short', async () => {
+test('the error lists at most 50 faults, and its message stays short', async () => {
   const many = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`${'x'.repeat(150)}${i}`, i]));
   const { error } = (await room.post('/v1/completions', { model: MODEL, prompt: 'x', ...many })).body;
   expect(error.details?.fields).toHaveLength(50);
@@ -87,7 +87,7 @@ test('at most fifty faults are listed, and the message stays short', async () =>
   expect(error.message).toMatch(/\(\d+ more\)$/);
 });
 
-test('a single fault needs no list', async () => {
+test('the error of a single fault has no list', async () => {
   const { error } = (await room.post('/v1/completions', { model: MODEL, prompt: 'x', n: 0 })).body;
   expect(error).not.toHaveProperty('details');
 });

@@ -1,4 +1,4 @@
-// From Lark grammars to patterns of the same texts.
+// Translation of Lark grammars to regular expressions.
 import { describe, expect, test } from 'vitest';
 import { larkPattern } from '../../../../gateway/api/responses/tools/lark-pattern.ts';
 
@@ -10,7 +10,7 @@ describe('larkPattern', () => {
     ['start: "0".."9"+ // digits\n     | WS_INLINE\n%import common.WS_INLINE', ['12', '\t '], ['a']],
     ['start.2: A\nA: "*" "\\n" "-"', ['*\n-'], ['\n-']],
     ['start: one\n  | two\none: "1"\ntwo: "2"', ['1', '2'], ['3']],
-  ])('%j is a pattern of the same texts', (grammar, inside, outside) => {
+  ])('the pattern of %j matches the same texts', (grammar, inside, outside) => {
     const pattern = new RegExp(`^${larkPattern(grammar)}$`);
     expect(inside.filter((text) => !pattern.test(text))).toEqual([]);
     expect(outside.filter((text) => pattern.test(text))).toEqual([]);
@@ -30,7 +30,7 @@ describe('larkPattern', () => {
       `start: a a\n${'abcdefgh'.replaceAll(/./g, (c) => `${c}: ${`${String.fromCharCode(c.charCodeAt(0) + 1)} `.repeat(9)}\n`)}i: "x"`,
     ],
     ['a grammar that is too long', `start: "${'a'.repeat(70_000)}"`],
-  ])('finds none of %s', (_, grammar) => {
+  ])('returns undefined for %s', (_, grammar) => {
     expect(larkPattern(grammar)).toBeUndefined();
   });
 });

@@ -1,4 +1,4 @@
-// Requests that are large in one way: each is answered in time that grows with its length, and as a short one would be.
+// Long requests: the time of each grows in proportion to its length, and its answer is that of a short request.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TOOL_TEMPLATE } from '../../../support/models/chat-templates.ts';
 import { JSON_TYPE, MODEL, type Room, startRoom } from '../harness.ts';
@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => room.server.close(0));
 
-/** What takes time in the square of a length takes minutes here. */
+/** Time limit. Work that grows with the square of the length would take minutes. */
 const patienceMs = 15_000;
 
 async function ask(path: string, fields: object) {
@@ -32,7 +32,7 @@ test.each<[string, object]>([
   ['/v1/messages/count_tokens', { messages: [{ role: 'user', content: long }] }],
   ['/v1/completions', { prompt: long, echo: true, logprobs: 0, max_tokens: 1 }],
   ['/tokenize', { messages: [{ role: 'user', content: long }] }],
-])('%s takes a prompt of hundreds of thousands of tokens', async (path, fields) => {
+])('%s accepts a prompt of hundreds of thousands of tokens', async (path, fields) => {
   const { status, text } = await ask(path, fields);
   expect(status, text.slice(0, 300)).toBe(200);
 });
@@ -40,7 +40,7 @@ test.each<[string, object]>([
 const calls = Array.from({ length: 2_000 }, (_, i) => `c${i}`);
 const name = "'a'".repeat(200_000);
 
-test('a fault among thousands of translated messages is named at once', async () => {
+test('a fault among thousands of translated messages is named in time', async () => {
   const ofResponses = await ask('/v1/responses', {
     input: calls.flatMap((call_id) => [
       { type: 'function_call', call_id, name: 'f', arguments: '{}' },

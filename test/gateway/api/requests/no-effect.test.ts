@@ -1,4 +1,4 @@
-// Fields that are accepted and change nothing: how a schema marks them, the header that names them, and their table in the docs.
+// Fields without effect: how a schema marks them, the header that names them, and their tables in docs/api.md.
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -35,32 +35,36 @@ const messages = [{ content: 'x' }];
 
 describe('marked fields', () => {
   test.each<[string, object, string[]]>([
-    ['are none where none is given', { messages }, []],
-    ['are named where one is given', { messages, store: false }, ['store']],
-    ['are absent as null', { messages, store: null, truncation: null }, []],
-    ['may be some values of a field', { messages, truncation: 'auto' }, ['truncation']],
-    ['are not the other values', { messages, truncation: 'disabled' }, []],
+    ['are not named if the request has none', { messages }, []],
+    ['are named if the request has them', { messages, store: false }, ['store']],
+    ['are not named if they are null', { messages, store: null, truncation: null }, []],
+    ['are named for a value without effect', { messages, truncation: 'auto' }, ['truncation']],
+    ['are not named for other values of the field', { messages, truncation: 'disabled' }, []],
     [
-      'are named once, without places in lists',
+      'are named once, without the index in a list',
       { messages: [{ content: [1, 2].map(() => ({ type: 'text', text: '', cache_control: {} })) }] },
       ['messages.content.cache_control'],
     ],
     [
-      'are those of the branch that the value takes',
+      'are those of the branch of the union that the value has',
       { messages: [{ content: [{ type: 'image', detail: 'low', cache_control: {} }] }] },
       ['messages.content.detail'],
     ],
     [
-      'are named without the keys of the caller',
+      'are named without the client’s own keys',
       { messages, labels: { mine: { hint: '' } } },
       ['labels.hint'],
     ],
-    ['may have a name of their own', { messages, tools: [{ type: 'web_search' }] }, ['tools.web_search']],
+    [
+      'may have another name than their path',
+      { messages, tools: [{ type: 'web_search' }] },
+      ['tools.web_search'],
+    ],
   ])('%s', (_, value, names) => {
     expect(fieldsWithoutEffect(example, value)).toEqual(names);
   });
 
-  test('are all listed without a request', () => {
+  test('are all listed by namesWithoutEffect', () => {
     expect([...namesWithoutEffect(example)]).toEqual([
       'store',
       'truncation',
@@ -80,7 +84,7 @@ describe('marked fields', () => {
   });
 });
 
-test('every field without effect has its row in docs/api.md, and every row its field', async () => {
+test('every field without effect has a row in docs/api.md, and every row has a field', async () => {
   const page = await readFile(new URL('../../../../docs/api.md', import.meta.url), 'utf8');
   const [, section = ''] = page.split('## Fields without effect\n');
   const [, ...tables] = section.split('\n## ')[0].split('\n### Of ');
@@ -118,7 +122,7 @@ const asked = [
 ] as const;
 
 describe.each(asked)('%s', (path, body) => {
-  test.each([false, true])('names what had no effect in a header; stream: %s', async (stream) => {
+  test.each([false, true])('names the fields without effect in a header; stream: %s', async (stream) => {
     const { url } = await openRoom({ once: true, api: { corsOrigins: ['*'] } });
     const ask = async (more: object) => {
       const init = {

@@ -1,5 +1,5 @@
-// Fields of OpenAI's API and of vLLM's that ask for nothing here, or by two names for one thing: accepted, and named in the header
-// that tells what had no effect.
+// Fields of OpenAI's API and vLLM's that have no effect here, or that are two names of one setting. They are accepted, and the header
+// names those without effect.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { JSON_TYPE, MODEL, type Room, startRoom } from '../harness.ts';
 
@@ -66,18 +66,18 @@ const singles = cases.flatMap(([paths, fields, noEffect = []]) => {
   return paths.map((path): Single => [path, fields, noEffect]);
 });
 
-test.each(singles)('%s takes %j', async (path, fields, noEffect) => {
+test.each(singles)('%s accepts %j', async (path, fields, noEffect) => {
   const answer = await ask(path, fields);
   expect([answer.status, answer.told.slice(0, answer.status === 200 ? 0 : 500)]).toEqual([200, '']);
   expect(answer.noEffect).toEqual(noEffect);
 });
 
-test.each(both)('%s keeps a limit by its newer name', async (path) => {
+test.each(both)('%s accepts max_completion_tokens as a name of max_tokens', async (path) => {
   await ask(path, { max_completion_tokens: 3 });
   expect(room.engine.requests.at(-1)?.maxTokens).toBe(3);
 });
 
-test.each(both)('%s stops at none of the empty strings', async (path) => {
+test.each(both)('%s ignores empty stop strings', async (path) => {
   const { told } = await ask(path, { stop: ['', 'world'] });
   expect(told).toContain('hello ');
   expect(told).not.toContain('world');

@@ -1,4 +1,4 @@
-// Errors on a translated request, under the names of the one that was sent.
+// Errors about a translated request have the field names of the client's request.
 import { expect, test } from 'vitest';
 import { ApiError, ClientGone } from '../../../../gateway/api/errors.ts';
 import { type FieldNames, namer, underOuterNames } from '../../../../gateway/api/requests/renamed-fields.ts';
@@ -19,11 +19,11 @@ test.each([
   ['messages_of_mine', 'messages_of_mine'],
   ['max_tokens', 'max_output_tokens'],
   ['temperature', 'temperature'],
-])('%s is the caller’s %s', (inner, outer) => {
+])('the inner path %s becomes %s', (inner, outer) => {
   expect(namer(names)(inner)).toBe(outer);
 });
 
-test('an error keeps everything but its param and the quoted names', async () => {
+test('renaming changes only the param and the quoted names of an error', async () => {
   const message = "Invalid 'messages[1].content': it's not 'max_tokens', nor messages.";
   const error = new ApiError({
     status: 418,
@@ -47,7 +47,7 @@ test('errors that are not about a field are unchanged', async () => {
   expect(await underOuterNames(names, () => 5)).toBe(5);
 });
 
-test('a path that holds any key is renamed in the message too, and never twice', async () => {
+test('a path with any characters is renamed in the message too, and only once', async () => {
   const pairs: FieldNames = [
     ['messages[1]', 'messages[0].content[0]'],
     ['messages[0]', 'system'],

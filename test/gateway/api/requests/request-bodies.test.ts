@@ -1,5 +1,4 @@
-// What every endpoint that takes a body asks of it before any field is read: its media type, its encoding, its size, and that
-// it is text.
+// Checks of a request body before its fields are read: media type, encoding, size and UTF-8, at every endpoint with a body.
 import { once } from 'node:events';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { promisify } from 'node:util';
@@ -46,14 +45,14 @@ const encoders: Record<string, (text: string) => Uint8Array> = {
   'identity, gzip': zlib.gzipSync,
   'gzip, br': (text) => zlib.brotliCompressSync(zlib.gzipSync(text)),
   'deflate,gzip , deflate, identity,': (text) => zlib.deflateSync(zlib.gzipSync(zlib.deflateSync(text))),
-  // Node 22.15 and later have it.
+  // Node has zstd since version 22.15.
   ...(typeof zlib.zstdCompressSync === 'function' && { zstd: zlib.zstdCompressSync }),
 };
 
 describe.each(firsts)('$path', ({ path, body }) => {
   const text = JSON.stringify(body);
 
-  test.each(Object.entries(encoders))('takes a body with content-encoding %s', async (encoding, encode) => {
+  test.each(Object.entries(encoders))('accepts a body with content-encoding %s', async (encoding, encode) => {
     const answer = await send(path, bytesOf(encode(text)), { 'content-encoding': encoding });
     expect([answer.status, answer.message]).toEqual([200, '']);
   });
@@ -80,7 +79,7 @@ describe.each(firsts)('$path', ({ path, body }) => {
     'application/json, text/plain',
     'application/json; charset=utf-16',
     'application/json;charset=utf-8;charset=latin1',
-  ])('refuses the content type %s and names the one to send', async (type) => {
+  ])('refuses the content type %s and names the type to send', async (type) => {
     const headers = type === undefined ? undefined : { 'content-type': type };
     const init = { method: 'POST', body: bytesOf(Buffer.from(text)), ...(headers && { headers }) };
     const answer = await fetch(room.url + path, init);
@@ -94,7 +93,7 @@ describe.each(firsts)('$path', ({ path, body }) => {
     'application/json;charset="utf-8"',
     'application/json; profile=x; charset=utf8',
     'application/vnd.api+json',
-  ])('takes the content type %s', async (type) => {
+  ])('accepts the content type %s', async (type) => {
     expect((await send(path, text, { 'content-type': type })).status).toBe(200);
   });
 
@@ -127,7 +126,7 @@ describe.each(firsts)('$path', ({ path, body }) => {
   });
 });
 
-test('a pair of escapes is a character, as is a byte order mark nothing', async () => {
+test('a pair of surrogate escapes is a character, and a byte order mark is ignored', async () => {
   const text = completion.replace('hello', '\\ud83d\\ude00 \\\\ud83d 😀');
   expect((await send('/v1/completions', `\ufeff${text}`)).status).toBe(200);
 });
@@ -136,12 +135,12 @@ test.each([
   ['prompt', '{"prompt": ["a", "\\ud800"]}', 'prompt[1]'],
   ['stop', '{"prompt": "a", "stop": "\\ud800"}', 'stop'],
   ['a name', '{"\\ud800": 1}', '\ufffd'],
-])('the error about %s has the field as its param', async (_what, text, param) => {
+])('the error about a lone surrogate in %s has the field as its param', async (_what, text, param) => {
   const { error } = await send('/v1/completions', text);
   expect(error).toMatchObject({ param, code: 'lone_surrogate' });
 });
 
-test('JSON within a text is read too: the arguments of a call that is sent back', async () => {
+test('a lone surrogate within the arguments of a call that is sent back is refused', async () => {
   const call = { id: 'c', type: 'function', function: { name: 'f', arguments: '{"a": "\\ud800"}' } };
   const messages = [
     { role: 'user', content: 'x' },
@@ -164,7 +163,7 @@ test.each([
   expect(message).toContain(why);
 });
 
-test('an error that cuts a client’s text does not split a character', async () => {
+test('an error that quotes the beginning of a text does not split a character', async () => {
   const odd = JSON.stringify({
     model: MODEL,
     prompt: 'x',
@@ -256,7 +255,7 @@ describe('sizes', () => {
     agent.destroy();
   });
 
-  test('the limit is of the decoded bytes too, to the byte', async () => {
+  test('the limit also applies to decoded bytes, exactly', async () => {
     const padded = (bytes: number) => completion + ' '.repeat(bytes - completion.length);
     const ask = (bytes: number) =>
       send('/v1/completions', bytesOf(zlib.gzipSync(padded(bytes))), { 'content-encoding': 'gzip' });

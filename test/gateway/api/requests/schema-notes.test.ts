@@ -1,4 +1,5 @@
-// Schemas that are not strict, at every endpoint that takes one: what is not held is named in the answer, by the request's own names.
+// Schemas that are not strict, at every endpoint that accepts schemas: the answer names the parts that are not enforced, by paths of
+// the request.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TOOL_TEMPLATE } from '../../../support/models/chat-templates.ts';
 import { namedEvents } from '../anthropic/named-events.ts';
@@ -21,17 +22,17 @@ const odd = {
   unevaluatedProperties: false,
 };
 const plain = { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] };
-/** Of the schema `odd`, in the order in which they are met. */
+/** The paths in the schema `odd` that are not enforced, in the order in which they are found. */
 const left = ['.unevaluatedProperties', '.properties.ids.uniqueItems', '.properties.far.$ref'];
 
 interface Endpoint {
   path: string;
   /** A request that offers these schemas as tools. */
   tools(schemas: readonly unknown[], fields?: object): object;
-  /** Where the schema of a tool stands. */
+  /** Path of the schema of a tool. */
   at(index: number): string;
   notes(text: string): unknown;
-  /** Of the first event that may have them, and of all others together. */
+  /** The notes of the first event that may have them, and of all other events together. */
   streamed(text: string): { first: unknown; later: unknown[] };
 }
 
@@ -98,14 +99,14 @@ async function ask(path: string, body: object): Promise<{ status: number; text: 
 }
 
 describe.each(endpoints)('tools at $path', ({ path, tools, at, notes, streamed }) => {
-  test('that are not strict are taken, and what is not held is named by the names of the request', async () => {
+  test('that are not strict are accepted, and the parts that are not enforced are named by paths of the request', async () => {
     for (const fields of [{}, { strict: false }]) {
       const { status, text } = await ask(path, tools([plain, odd], fields));
       expect([status, notes(text)]).toEqual([200, left.map((each) => at(1) + each)]);
     }
   });
 
-  test('are named at the beginning of a stream, and there alone', async () => {
+  test('have their notes only at the beginning of a stream', async () => {
     const { status, text } = await ask(path, { ...tools([odd]), stream: true });
     expect(status).toBe(200);
     const { first, later } = streamed(text);
@@ -113,19 +114,19 @@ describe.each(endpoints)('tools at $path', ({ path, tools, at, notes, streamed }
     expect(later.filter((each) => each !== undefined)).toEqual([]);
   });
 
-  test('that can be held have nothing to tell', async () => {
+  test('whose schemas are fully supported have no notes', async () => {
     const { status, text } = await ask(path, tools([plain, { type: 'object' }]));
     expect([status, notes(text)]).toEqual([200, undefined]);
   });
 
-  test('that are strict are refused by their keyword', async () => {
+  test('that are strict are refused with the unsupported keyword', async () => {
     const { status, text } = await ask(path, tools([plain, odd], { strict: true }));
     expect(status).toBe(400);
     expect(text).toContain(`${at(1)}.unevaluatedProperties`);
     expect((await ask(path, tools([plain], { strict: true }))).status).toBe(200);
   });
 
-  test('name twenty paths at most', async () => {
+  test('have notes with at most 20 paths', async () => {
     const { status, text } = await ask(path, tools(Array(15).fill(odd)));
     const told = notes(text) as string[];
     expect(status).toBe(200);
@@ -133,14 +134,14 @@ describe.each(endpoints)('tools at $path', ({ path, tools, at, notes, streamed }
     expect(told[0]).toBe(`${at(0)}.unevaluatedProperties`);
   });
 
-  test('that are invalid schemas are refused, strict or not', async () => {
+  test('with invalid schemas are refused, strict or not', async () => {
     const wrong = { type: 'object', properties: { a: { type: 'text' } } };
     const { status, text } = await ask(path, tools([plain, wrong]));
     expect(status).toBe(400);
     expect(text).toContain(`${at(1)}.properties.a.type`);
   });
 
-  test('that refer to their own definitions are held, and nothing is told', async () => {
+  test('that refer to their own definitions are enforced, without notes', async () => {
     const nested = {
       $defs: { Address: { type: 'object', properties: { zip: { type: 'integer' } }, required: ['zip'] } },
       type: 'object',
@@ -247,7 +248,7 @@ const shapes: Record<string, object> = {
 };
 
 describe('shapes that generators of tools write', () => {
-  test.each(Object.entries(shapes))('are held to the letter, strict too: %s', async (_, shape) => {
+  test.each(Object.entries(shapes))('are enforced completely, strict or not: %s', async (_, shape) => {
     const schema = 'anyOf' in shape || '$ref' in shape ? shape : { type: 'object', ...shape };
     for (const { path, tools, notes } of endpoints) {
       const { status, text } = await ask(path, tools([plain, schema], { strict: true }));
@@ -270,7 +271,7 @@ describe('formats of answers', () => {
     ['/v1/chat/completions', {}],
     ['/v1/completions', { prompt: 'hello', messages: undefined }],
   ])(
-    'at %s are held as far as can be if they are not strict, and refused by name otherwise',
+    'at %s are enforced as far as they are supported if they are not strict, and refused by name otherwise',
     async (path, fields) => {
       const { status, text } = await ask(path, { ...format(odd, { strict: false }), ...fields });
       expect([status, notesIn(JSON.parse(text))]).toEqual([200, left.map((each) => at + each)]);
@@ -291,7 +292,7 @@ describe('formats of answers', () => {
     },
   );
 
-  test('at /v1/responses too, by the name that they have there', async () => {
+  test('have notes at /v1/responses by the path of text.format', async () => {
     const text = (fields: object) => ({
       input: 'hello',
       text: { format: { type: 'json_schema', name: 'x', schema: odd, ...fields } },
@@ -306,7 +307,7 @@ describe('formats of answers', () => {
     ]);
   });
 
-  test('and tools beside them are told together', async () => {
+  test('have their notes together with those of tools', async () => {
     const [chat] = endpoints;
     const body = {
       ...chat?.tools([odd]),

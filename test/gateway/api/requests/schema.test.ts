@@ -21,7 +21,7 @@ test('no field is both supported and refused', () => {
   expect(supported.filter((name) => Object.hasOwn(unsupportedFields, name))).toEqual([]);
 });
 
-/** Of vLLM's server, beside OpenAI's; its images and sounds apart. */
+/** The fields of vLLM's server in addition to OpenAI's, without those for images and audio. */
 const ofVllm =
   'use_beam_search top_k min_p repetition_penalty length_penalty stop_token_ids include_stop_str_in_output ignore_eos min_tokens skip_special_tokens spaces_between_special_tokens truncate_prompt_tokens prompt_logprobs allowed_token_ids bad_words add_special_tokens response_format structured_outputs guided_json guided_regex guided_choice guided_grammar guided_decoding_backend guided_whitespace_pattern structural_tag priority request_id logits_processors return_tokens_as_token_ids return_token_ids cache_salt kv_transfer_params vllm_xargs echo';
 const ofVllmChats =

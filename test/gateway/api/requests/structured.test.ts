@@ -32,7 +32,7 @@ describe.each(endpoints)('%s', (path, base) => {
       { response_format: { type: 'text' }, guided_regex: 'a' },
       { type: 'regex', pattern: 'a' },
     ],
-  ])('%j is what the engine is told', async (fields, constraint) => {
+  ])('%j becomes the constraint of the engine', async (fields, constraint) => {
     const { post, engine } = room;
     engine.requests.length = 0;
     const { status } = await post(path, { ...base, ...fields, n: 2 });
@@ -80,7 +80,7 @@ describe.each(endpoints)('%s', (path, base) => {
       'guided_regex',
       'invalid_parameter_combination',
     ],
-  ])('%j is a 400 that names %s, before any work', async (fields, param, code) => {
+  ])('%j is a 400 that names %s, and the engine gets no request', async (fields, param, code) => {
     const { post, engine } = room;
     engine.requests.length = 0;
     const { status, body } = await post(path, { ...base, ...fields });
@@ -97,7 +97,7 @@ test('a schema of more than a million characters is a 400 that says so', async (
   expect(body.error.message).toContain('at most 1048576');
 });
 
-test('a format of text asks for nothing; a schema that cannot be honoured is named by its keyword, each time', async () => {
+test('a text format has no effect, and an unsupported schema is refused with its keyword each time', async () => {
   expect(constraintOf({ response_format: { type: 'text' } })).toEqual({ form: undefined, asked: [] });
   const schema = { not: { unevaluatedItems: false } };
   const response_format = { type: 'json_schema', json_schema: { name: 'x', schema } };

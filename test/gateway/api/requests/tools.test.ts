@@ -18,7 +18,7 @@ const messages = [{ role: 'user', content: 'hello' }];
 const base = { model: MODEL, messages, tools: [weather, time] };
 const written = '<tool_call>\n{"name": "weather", "arguments": {"city": "Bonn"}}\n</tool_call>';
 
-/** Over an engine that writes this, whatever it is held to. */
+/** A server whose engine writes this text, whatever its constraint is. */
 const room = (text: string, options: RoomOptions = {}) => {
   const reply = () => [...say(text), idOf('<|end|>')];
   return openRoom({ chat: TOOL_TEMPLATE, reply, ...options });
@@ -30,7 +30,7 @@ const promptText = (ids: Iterable<number>) =>
     .map((id) => tokenizer.specialName(id) ?? Buffer.from(tokenizer.bytes(id)).toString('latin1'))
     .join('');
 
-test('a call is a message without content that ends with its own reason', async () => {
+test('a call is a message without content and with the finish reason tool_calls', async () => {
   const { post, engine } = await room(written);
   const { status, body } = await post('/v1/chat/completions', base);
   expect(status).toBe(200);
@@ -60,7 +60,7 @@ test('a call is a message without content that ends with its own reason', async 
   });
 });
 
-test('a streamed call begins with id and name, its arguments follow, and the finish is the last', async () => {
+test('a streamed call begins with id and name, then come its arguments, and finally the finish reason', async () => {
   const { url } = await room(`Look.\n${written}`);
   const body = JSON.stringify({ ...base, stream: true });
   const { values, done } = await readEvents(
@@ -82,7 +82,7 @@ test('a streamed call begins with id and name, its arguments follow, and the fin
   expect(values.map(({ choices }) => choices[0].finish_reason).filter(Boolean)).toEqual(['tool_calls']);
 });
 
-test('a result of a call that no message before it makes is a 400 that names it', async () => {
+test('a result without a call before it is a 400 that names the result', async () => {
   const { post } = await room(written);
   const call = (id: string) => {
     return {
@@ -107,7 +107,7 @@ test('a result of a call that no message before it makes is a 400 that names it'
   }
 });
 
-test('the official client puts a streamed call together', async () => {
+test('OpenAI’s client joins the pieces of a streamed call', async () => {
   const { client } = await room(`${written}\n${written}`);
   const stream = client.chat.completions.stream({
     model: MODEL,
@@ -120,7 +120,7 @@ test('the official client puts a streamed call together', async () => {
   expect(calls).toMatchObject(Array(2).fill({ name: 'weather', arguments: '{"city": "Bonn"}' }));
 });
 
-describe('what may be called', () => {
+describe('the tools that may be called', () => {
   const named = { type: 'function', function: { name: 'time' } };
   const allowed = { type: 'allowed_tools', allowed_tools: { mode: 'required', tools: [named] } };
   test.each([
@@ -136,7 +136,7 @@ describe('what may be called', () => {
     expect(promptText(prompt)).toContain('{"type": "function", "function": {"name": "weather"');
   });
 
-  test('nothing: the template gets no tools, and a call is text', async () => {
+  test('with none, the template gets no tools, and a call is text', async () => {
     const { post, engine } = await room(written);
     const { body } = await post('/v1/chat/completions', { ...base, tool_choice: 'none' });
     expect(body.choices[0]).toMatchObject({ message: { content: written }, finish_reason: 'stop' });
@@ -146,7 +146,7 @@ describe('what may be called', () => {
   });
 });
 
-test('a call that is cut off has the arguments as far as they came', async () => {
+test('a call that is cut off has its arguments so far', async () => {
   const { post } = await room(written);
   const { body } = await post('/v1/chat/completions', {
     ...base,
@@ -159,7 +159,7 @@ test('a call that is cut off has the arguments as far as they came', async () =>
   expect('{"city": "Bonn"}'.startsWith(args)).toBe(true);
 });
 
-test('log-probabilities and ids are of all tokens, those of the tags among them', async () => {
+test('log-probabilities and ids include the tokens of the tags', async () => {
   const { post, url } = await room(`Look.\n${written}`);
   const asked = { ...base, logprobs: true, return_token_ids: true };
   const ids = say(`Look.\n${written}`);
@@ -229,7 +229,7 @@ test('a template with another call syntax is refused by name', async () => {
   expect(body.error.message).toContain('Hermes');
 });
 
-test('deep values are refused before they are walked', async () => {
+test('deep values are refused before recursive code reads them', async () => {
   const { post } = await room('x');
   const deep = `${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`;
   const asked = JSON.stringify({ ...base, tools: [{ ...time, function: { name: 'f', parameters: 0 } }] });
@@ -253,7 +253,7 @@ test('deep values are refused before they are walked', async () => {
   expect([said.status, said.body.error.param]).toEqual([400, 'messages[1].tool_calls[0].function.arguments']);
 });
 
-test('a strict schema that calls cannot be held to is refused by its keyword, whichever tools may be called', async () => {
+test('an unsupported strict schema is refused with its keyword, whichever tools may be called', async () => {
   const { post } = await room('x');
   const parameters = { properties: { a: { unevaluatedItems: false } } };
   const odd = { type: 'function', function: { name: 'odd', parameters, strict: true } };
@@ -268,7 +268,7 @@ test('a strict schema that calls cannot be held to is refused by its keyword, wh
   }
 });
 
-test('with a response_format, an answer that calls nothing is held to it, and one that must call is not', async () => {
+test('response_format applies to answers without calls, and not if a call is required', async () => {
   const { post, engine } = await room('{}');
   const asked = { ...base, response_format: { type: 'json_object' } };
   await post('/v1/chat/completions', asked);

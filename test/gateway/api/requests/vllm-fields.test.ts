@@ -1,4 +1,4 @@
-// Fields of vLLM's that change an answer, and what its clients read beside: each is honoured on both completion endpoints.
+// Fields of vLLM that change an answer are honoured on both completion endpoints, and so are the paths that its clients read.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { idOf, MODEL, type Room, say, startRoom, tokenizer, VOCAB } from '../harness.ts';
 
@@ -86,7 +86,7 @@ describe.each([chat, completions])('%s', (path) => {
     if (path === completions) expect(body.choices[1]?.prompt_logprobs).toEqual(scores);
   });
 
-  test('does not return them in a stream', async () => {
+  test('does not return log-probabilities of the prompt in a stream', async () => {
     const { status, body } = await ask(path, { prompt_logprobs: 0, stream: true });
     expect([status, body.error.param]).toEqual([400, 'prompt_logprobs']);
   });
@@ -96,7 +96,7 @@ const nameOf = (id: number) => {
   return tokenizer.specialName(id) ?? new TextDecoder().decode(tokenizer.bytes(id));
 };
 
-test('an echo and log-probabilities of the prompt are told together if they are of one size', async () => {
+test('echo and prompt_logprobs may be combined if prompt_logprobs equals logprobs', async () => {
   const both = { echo: true, logprobs: 1, max_tokens: 0 };
   const { body } = await ask(completions, { ...both, prompt_logprobs: 1 });
   const [choice] = body.choices;
@@ -105,12 +105,12 @@ test('an echo and log-probabilities of the prompt are told together if they are 
   expect((await ask(completions, { prompt_logprobs: 1, echo: true })).status).toBe(200);
 });
 
-test('a text that is cut is echoed as far as it is kept', async () => {
+test('the echo of a truncated prompt is its remaining text', async () => {
   const fields = { echo: true, truncate_prompt_tokens: 1, max_tokens: 0 };
   expect((await ask(completions, fields)).body.choices[0]?.text).toBe(nameOf(asked()[0]));
 });
 
-test('a text may begin without the tokens that the tokenizer adds', async () => {
+test('add_special_tokens false omits the special tokens that begin a text', async () => {
   for (const add of [true, false]) {
     await ask(completions, { add_special_tokens: add });
     expect(asked()).toEqual(tokenizer.encode(text, { addSpecial: add }));
@@ -121,11 +121,11 @@ test('a text may begin without the tokens that the tokenizer adds', async () => 
   expect((await ask(chat, { add_special_tokens: true })).body.error.code).toBe('unsupported_parameter');
 });
 
-test.each(['/version', '/v1/version'])('%s tells the version', async (path) => {
+test.each(['/version', '/v1/version'])('%s returns the version', async (path) => {
   expect(await (await fetch(room.url + path)).json()).toEqual({ version: '1.2.3' });
 });
 
-test('a model has the length of its context', async () => {
+test('a model has max_model_len, the length of its context', async () => {
   const [model] = (await room.client.models.list()).data;
   expect(model).toMatchObject({ id: MODEL, root: MODEL, parent: null, max_model_len: 64 });
 });

@@ -1,4 +1,4 @@
-// Who may call, and how much: the front door with keys.
+// A server with API keys: who may call, the limits of keys, their caches and their usage.
 import OpenAI, { AuthenticationError, PermissionDeniedError, RateLimitError } from 'openai';
 import { describe, expect, test } from 'vitest';
 import { hashKey, type StoredKey } from '../../../../gateway/api/tenants/keys.ts';
@@ -26,7 +26,7 @@ interface KeyedOptions extends RoomOptions {
   sharedPrefix?: boolean;
 }
 
-/** A room of callers with keys, which the test may change, and what they used. */
+/** A server with API keys, which the test may change, and the usage that it reports. */
 async function openKeyed({ keys, sharedPrefix, ...options }: KeyedOptions) {
   const held = { keys };
   const usage: UsageLine[] = [];
@@ -100,7 +100,7 @@ describe('a key', () => {
     '/console/a/b',
     '/v1/console',
     '/Health',
-  ])('is wanted for %s', async (path) => {
+  ])('is required for %s', async (path) => {
     const { url } = await openKeyed({ keys: [named('alice')] });
     expect((await fetch(url + path)).status).toBe(401);
   });
@@ -120,7 +120,7 @@ describe('a key', () => {
     },
   );
 
-  test('is refused as soon as it is revoked, but an answer under way is completed', async () => {
+  test('is refused as soon as it is revoked, but its answers in progress are completed', async () => {
     const { url, post, held } = await openKeyed({ keys: [named('alice')], stepMs: 5 });
     const stream = await fetch(`${url}/v1/completions`, {
       method: 'POST',
@@ -143,7 +143,7 @@ describe('a key', () => {
 });
 
 describe('limits', () => {
-  test('requests a minute: headers count down to a 429 with a retry time, before any work', async () => {
+  test('requests a minute: headers count down, and then a 429 has a retry time and the engine gets no request', async () => {
     const { post, engine } = await openKeyed({
       keys: [named('alice', { rpm: 2 }), named('bob', { rpm: 2 })],
     });
@@ -174,7 +174,7 @@ describe('limits', () => {
     const { post, url, engine } = await openKeyed({ keys: [named('alice', { tpm: 100 })] });
     const prompt = Array<number>(30).fill(1);
     const first = await post('/v1/completions', { ...ask, prompt, max_tokens: 10 }, bearer('alice'));
-    // A slow machine may see some come back.
+    // On a slow machine, the bucket may have been refilled a little.
     const left = Number(first.headers.get('x-ratelimit-remaining-tokens'));
     expect(left).toBeGreaterThanOrEqual(60);
     expect(left).toBeLessThan(70);
@@ -188,7 +188,7 @@ describe('limits', () => {
     expect(engine.requests.length).toBe(2);
   });
 
-  test('a prompt beyond the limit itself is told not to retry', async () => {
+  test('the 429 of a prompt that exceeds the limit itself says not to retry', async () => {
     const { post } = await openKeyed({ keys: [named('alice', { tpm: 10 })] });
     const answer = await post('/v1/completions', { ...ask, prompt: Array(11).fill(1) }, bearer('alice'));
     expect([answer.status, answer.headers.get('x-should-retry')]).toEqual([429, 'false']);
@@ -230,7 +230,7 @@ const full: FakeEngineOptions['fail'] = {
   error: { code: 'queue_full', message: 'the queue is full', retryable: true, retryAfterMs: 1_500 },
 };
 
-/** The last: seconds to wait, where the machine that tests is quick; null: none are told. */
+/** The last value: seconds to wait if the machine is fast. Null: the answer has no retry time. */
 type Refusal = [
   string,
   Partial<StoredKey>,
@@ -273,7 +273,7 @@ test.each<Refusal>([
   },
 );
 
-describe('who shares cached prefixes', () => {
+describe('cached prefixes are shared by', () => {
   const salts = async (options: KeyedOptions, asked: [name: string, cache_salt?: string][]) => {
     const { post, engine } = await openKeyed(options);
     for (const [name, cache_salt] of asked)
@@ -316,7 +316,7 @@ describe('who shares cached prefixes', () => {
   );
 });
 
-describe('what was used', () => {
+describe('usage', () => {
   test('is reported at the end of each request that was computed', async () => {
     const { post, url, usage } = await openKeyed({ keys: [named('alice', { rpm: 3 })], once: true });
     const headers = { ...bearer('alice').headers, 'x-request-id': 'mine' };
@@ -408,7 +408,7 @@ describe('a web page', () => {
     expect(asked.headers.has('access-control-allow-origin')).toBe(false);
   });
 
-  test('of any origin may call if all are allowed, and none may call by default', async () => {
+  test('of any origin may call if all origins are allowed, and none may by default', async () => {
     const all = await openRoom({ api: { corsOrigins: ['*'] } });
     expect((await preflight(all.url)).headers.get('access-control-allow-origin')).toBe('*');
     const none = await openRoom();
@@ -431,16 +431,19 @@ test('only an admin’s key gets a priority ahead of the default, but any key ma
 test.each([
   [true, 97],
   [false, 91],
-])('a prompt counts once where its choices share it (%s), else for each', async (sharesPrefixes, left) => {
-  const keys = [named('alice', { tpm: 100 })];
-  const { post } = await openKeyed({ keys, once: true, reply: () => [], sharesPrefixes });
-  const { headers } = await post(
-    '/v1/completions',
-    { ...ask, prompt: [1, 2, 3], n: 3, max_tokens: 1 },
-    bearer('alice'),
-  );
-  expect(headers.get('x-ratelimit-remaining-tokens')).toBe(String(left));
-});
+])(
+  'a prompt counts once if its choices share its computation (%s), otherwise once for each choice',
+  async (sharesPrefixes, left) => {
+    const keys = [named('alice', { tpm: 100 })];
+    const { post } = await openKeyed({ keys, once: true, reply: () => [], sharesPrefixes });
+    const { headers } = await post(
+      '/v1/completions',
+      { ...ask, prompt: [1, 2, 3], n: 3, max_tokens: 1 },
+      bearer('alice'),
+    );
+    expect(headers.get('x-ratelimit-remaining-tokens')).toBe(String(left));
+  },
+);
 
 test('a key is charged in the engine for the time of its texts and schemas on other threads', async () => {
   const { url, engine } = await openKeyed({ keys: [named('a'), named('b')] });

@@ -1,4 +1,4 @@
-// Keys and the file that they are kept in.
+// API keys, and the file of their hashes.
 import { expect, test } from 'vitest';
 import {
   drawKey,
@@ -28,7 +28,7 @@ test('a line contains the hash but not the key, and can be read back', () => {
   expect(parseKeys(`# ours\n\n${line}${keyLine(stored('bob'))}`, 'keys')).toEqual([key, stored('bob')]);
 });
 
-test('any given key is found, and an unknown one is not', () => {
+test('every key of the file is found, and an unknown key is not', () => {
   const keys = ['alice', 'bob', 'carol'].map((name) => stored(name));
   for (const { name } of keys) expect(findKey(keys, `eg-${name}`)?.name).toBe(name);
   for (const wrong of ['', 'eg-', 'eg-alic', 'eg-alice ', 'EG-alice', keys[0]!.sha256]) {

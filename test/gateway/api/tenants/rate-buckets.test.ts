@@ -1,4 +1,4 @@
-// What a minute's limit promises, over drawn sequences of requests.
+// Properties of a limit per minute, checked over random sequences of requests.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
@@ -12,7 +12,7 @@ import {
 
 const seeded = { seed: 20_260, numRuns: 300 };
 const limits = fc.integer({ min: 1, max: 100_000 });
-/** Waits before each request, milliseconds, and what it asks for as a share of the limit. */
+/** For each request, the wait before it in milliseconds, and its amount as a share of the limit. */
 const requests = fc.array(
   fc.record({
     afterMs: fc.integer({ min: 0, max: 30_000 }),

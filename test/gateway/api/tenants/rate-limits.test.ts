@@ -1,4 +1,4 @@
-// The limits of keys, and how they are told.
+// The limits of API keys, and the headers and errors that report them.
 import { expect, test } from 'vitest';
 import type { StoredKey } from '../../../../gateway/api/tenants/keys.ts';
 import { formatDuration, rateError, rateHeaders } from '../../../../gateway/api/tenants/rate-answers.ts';
@@ -57,7 +57,7 @@ test('a request that concurrency refuses does not count as a request of the minu
   expect(read(alice).requests?.remaining).toBe(4);
 });
 
-test('tokens: a prompt needs its allowance, an answer is counted as it comes, and a debt has to be refilled', () => {
+test('tokens: a prompt needs enough tokens in the bucket, answers are counted as they are generated, and a bucket below zero must be refilled', () => {
   const { turn, read, pass } = limitsAt();
   const alice = key({ tpm: 600 });
   const first = turn(alice);
@@ -71,12 +71,12 @@ test('tokens: a prompt needs its allowance, an answer is counted as it comes, an
   expect(turn(alice).prompt(1)).toBeUndefined();
 });
 
-test('a prompt beyond the limit itself never fits', () => {
+test('a prompt that exceeds the limit itself is refused with an infinite wait', () => {
   const { turn } = limitsAt();
   expect(turn(key({ tpm: 10 })).prompt(11)?.retryMs).toBe(Number.POSITIVE_INFINITY);
 });
 
-test('a key without limits has none, and no headers', () => {
+test('a key without limits is never refused and has no headers', () => {
   const { turn, read } = limitsAt();
   for (let i = 0; i < 1_000; i++) expect(turn(key({})).prompt(1e9)).toBeUndefined();
   expect(rateHeaders(read(key({})))).toEqual({});

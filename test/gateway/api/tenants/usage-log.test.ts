@@ -1,4 +1,4 @@
-// The usage log as a file: appended to, renamed under the writer, torn.
+// The file of the usage log: lines are appended, the file is renamed, and writes fail.
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -61,7 +61,7 @@ test('each line is appended to the file before write returns', async () => {
   expect(JSON.parse((await readFile(path, 'utf8')).split('\n')[0]!)).toEqual(line('a'));
 });
 
-test('a file that is renamed is left as it is, and a new one begun', async () => {
+test('a renamed file is not changed, and a new file is begun', async () => {
   const log = open();
   log.write(line('a'));
   await rename(path, `${path}.1`);
