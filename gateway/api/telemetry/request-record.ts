@@ -80,7 +80,8 @@ export class RequestRecord {
   readonly #abandoned = new AbortController();
   readonly #generations: GenerationWatch[] = [];
   readonly #degradedHops: DegradedHops = {};
-  readonly #lastTokenAt = new Map<number, number>();
+  /** When the last token of each choice arrived. */
+  readonly #lastTokenMs = new Map<number, number>();
   /** Number of tokens that the engine has sent, by choice. */
   readonly #tokensOf = new Map<number, number>();
   readonly #reasons = new Set<string>();
@@ -159,9 +160,9 @@ export class RequestRecord {
       this.#firstTokenMs = now;
       metrics.firstToken(this.endpoint, now / 1000);
     }
-    const last = this.#lastTokenAt.get(index);
+    const last = this.#lastTokenMs.get(index);
     if (last !== undefined) metrics.nextToken(this.endpoint, (now - last) / 1000);
-    this.#lastTokenAt.set(index, now);
+    this.#lastTokenMs.set(index, now);
     this.#tokensOf.set(index, (this.#tokensOf.get(index) ?? 0) + 1);
   }
 

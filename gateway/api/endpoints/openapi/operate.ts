@@ -24,23 +24,25 @@ const shard = z.object({
   since: z.number().describe('When the shard entered this state, in Unix seconds.'),
   standby: z
     .boolean()
-    .describe('Whether it is used only if a request or the gateway allows the rung standby.'),
-  units: count.describe('Number of units (experts of a layer) that it serves now.'),
+    .describe('Whether the shard is used only if a request or the gateway allows the rung `standby`.'),
+  units: count.describe('Number of units (experts of a layer) that the shard serves now.'),
   experts: text.describe(
-    'These units in the format of the flag --experts. For a shard that is away, the units that it held before.',
+    'The units in the format of the flag --experts. If the shard is away: the units that it served before.',
   ),
   numerics_class: text.nullable().describe('Shards of one class give the same bits.'),
-  weight_bytes: amount.nullable().describe('Bytes of the weights that it holds. Null if not known.'),
-  memory_bytes: amount.nullable().describe('Bytes of memory of its process. Null while it is away.'),
-  in_flight: count.describe('Calls that it has not answered yet.'),
+  weight_bytes: amount.nullable().describe('Bytes of the weights that the shard holds. Null if not known.'),
+  memory_bytes: amount
+    .nullable()
+    .describe('Resident bytes of memory of its process. Null while the shard is away.'),
+  in_flight: count.describe('Calls that the shard has not answered yet.'),
   expected_ms: amount.describe('Expected duration of the next call in milliseconds.'),
   calls: count.describe('Calls since the start of this gateway. All counts below are since then too.'),
   rows: count,
   failures: count,
-  timeouts: count.describe('Failures that are calls without an answer in time.'),
+  timeouts: count.describe('Failures because the shard did not answer in time.'),
   reconnects: count,
   cordons: count,
-  unresponsive: count.describe('How often it answered pings but no calls.'),
+  unresponsive: count.describe('How often the shard answered pings but no calls.'),
   bans: count,
   golden_rows: count,
   bytes_sent: count,
@@ -154,7 +156,8 @@ export const operatorOperations = grouped('Operate', {
     },
     failures: 'probe',
     summary: 'Whether every expert is served',
-    description: 'A readiness probe: 503 while no shard holds some expert, with the missing ones by layer.',
+    description:
+      'A readiness probe: 503 while an expert is held by no shard. The body lists the missing experts by layer.',
     parameters: [modelParameter],
   },
   'get /version': {
@@ -172,7 +175,7 @@ export const operatorOperations = grouped('Operate', {
     admin: true,
     summary: 'Ten minutes by the second and a day by the minute',
     description:
-      'The data of the console. The gateway keeps it in about 100 kB of memory, whatever the traffic, and loses it when it ends.',
+      'The data of the console. The gateway keeps it in about 100 kB of memory and loses it when its process ends.',
     parameters: [
       {
         ...{ name: 'since', in: 'query', description: 'Only values after this time in Unix seconds.' },
@@ -193,8 +196,8 @@ export const operatorOperations = grouped('Operate', {
     admin: true,
     summary: 'Take a shard out of service',
     description:
-      'The calls of the shard end, other shards take over, and its process ends. The answer comes when the shard has left, ' +
-      'which takes as long as its calls, up to ten seconds. A shard that is the only holder of an expert stays (409, code ' +
+      'The shard finishes its calls, other shards take over, and its process ends. The answer is sent when the shard has left. ' +
+      'That takes as long as its calls, but at most ten seconds. A shard that is the only holder of an expert stays (409, code ' +
       '`only_holder`), unless `force` is true. Without API keys only a gateway on a loopback address allows this.',
     schema: { name: 'DrainRequest', zod: drainSchema },
     examples: { 'One shard': { address: '127.0.0.1:7001' } },
