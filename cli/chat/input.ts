@@ -9,7 +9,7 @@
 
 export type Input =
   | { type: 'message'; text: string }
-  /** A line that starts with `/`. A command `name` may not exist. */
+  /** A line that starts with `/`. A command of this name need not exist. */
   | { type: 'command'; name: string; rest: string };
 
 const FENCE = '"""';

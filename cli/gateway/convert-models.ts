@@ -79,7 +79,7 @@ async function askForBits(from: string, pathOf: (bits: Bits) => string): Promise
   try {
     for (;;) {
       const others = alternatives(bundleBits.filter((bits) => bits !== USUAL_BITS));
-      const question = `Convert it to ${USUAL_BITS} bits? Enter converts, ${others} takes more bits, n leaves: `;
+      const question = `Convert it to ${USUAL_BITS} bits? Enter converts, ${others} converts to more bits, n cancels: `;
       const answer = parseAnswer(await lines.question(question, { signal: stopped.signal }));
       if (answer === 'no') throw new Error(refusal);
       if (answer !== undefined) return answer;

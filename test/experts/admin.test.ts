@@ -73,7 +73,7 @@ test('shard.drain answers after the calls in flight, and later calls are refused
   const [gateway, admin] = [await connect(shard, 'gateway'), await connect(shard, 'admin')];
   const order: string[] = [];
   const calls = [1, 2, 3].map(() => gateway.call('expert.run', request, soon).then(() => order.push('call')));
-  await new Promise<void>((resolve) => queueMicrotask(resolve)); // they are taken
+  await new Promise<void>((resolve) => queueMicrotask(resolve)); // the calls are in flight now
   const drained = admin.call('shard.drain', {}, soon).then((answer) => {
     order.push('drained');
     return parseDrainAnswer(answer);

@@ -88,7 +88,7 @@ test('rounds check one unit after another, start again at the end, and stop at a
 });
 
 test('rounds report a fault if every run of the device fails', async () => {
-  const device = createPlainExpertDevice(shape); // has loaded nothing
+  const device = createPlainExpertDevice(shape); // every run fails, because no unit is loaded
   const faults: string[] = [];
   const goldens = await goldensBut();
   const onFault = (fault: string) => faults.push(fault);

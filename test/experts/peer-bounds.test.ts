@@ -73,7 +73,7 @@ const parsers: [name: string, honest: Value, parse: (value: Value) => unknown][]
 ];
 
 function of(parse: (params: Params) => unknown): (value: Value) => unknown {
-  return (value) => parse(isMap(value) ? value : {}); // the transport lets only maps through
+  return (value) => parse(isMap(value) ? value : {}); // the transport passes on only maps
 }
 
 function asError(value: Value): unknown {
@@ -152,7 +152,7 @@ describe.each(parsers)('%s', (_name, honest, parse) => {
     fc.assert(
       fc.property(spoilt(honest), (value) => {
         try {
-          const { result, params, ...taken } = Object(parse(value)); // of a message, what the method's own parser reads
+          const { result, params, ...taken } = Object(parse(value)); // other parsers check `result` and `params`
           expectTame(taken);
         } catch (error) {
           expect(error).toBeInstanceOf(RpcError);
