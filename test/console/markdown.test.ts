@@ -6,7 +6,7 @@ import { type Block, type Inline, type Line, markdown } from './modules.ts';
 
 const { blocksOf, inlineOf, safeLink } = markdown;
 
-/** Short: `type(children)`. */
+/** The nodes in a short form: `type(children)`. */
 function shape(block: Block): string {
   switch (block.type) {
     case 'heading':
@@ -85,7 +85,7 @@ describe('inline', () => {
   });
 });
 
-/** Every piece of text with its place. */
+/** Every piece of text with its place in the source. */
 function leaves(blocks: readonly Block[]): Line[] {
   const ofInline = ({ text, at = 0, children = [] }: Inline): Line[] =>
     text === undefined ? children.flatMap(ofInline) : [{ text, at }];
@@ -139,7 +139,7 @@ describe('any text', () => {
         const words = (text: string) => text.match(/word/g)?.length ?? 0;
         const hidden = blocksOf(source).some(({ type }) => type === 'code' || type === 'table');
         const shown = found.map(({ text }) => text).join('');
-        // The language of a code block and cells beyond a table's head are not shown; addresses of links neither.
+        // The language of a code block, cells beyond those of a table's head, and addresses of links are not drawn.
         if (!hidden && !source.includes('](')) expect(words(shown)).toBe(words(source));
       }),
       { seed: 4, numRuns: 200 },

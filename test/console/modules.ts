@@ -31,7 +31,7 @@ export interface Line {
   at: number;
 }
 
-/** Of every kind, with the fields of all. */
+/** A node of any kind, with the fields of all kinds. */
 export interface Block {
   type: 'paragraph' | 'heading' | 'code' | 'quote' | 'list' | 'table' | 'rule';
   from: number;

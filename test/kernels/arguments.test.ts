@@ -11,7 +11,7 @@ const cache = kernels.cache(4, 2, 2, 8);
 const spans = kernels.spans(cache, i(0, 3), i(0, 2, 30, 5));
 const shared = f(1000);
 
-/** Calls as plain JavaScript could make them: types do not hold there. */
+/** Calls a function with values of any type, as plain JavaScript can. */
 const call = (name: string, ...values: unknown[]) =>
   Reflect.apply(Reflect.get(kernels, name) as CallableFunction, kernels, values);
 

@@ -16,7 +16,7 @@ interface Model {
   kNorm: Float32Array | undefined;
 }
 
-/** One sequence's rows before norm and rotation, and its pages. */
+/** The rows of one sequence before norm and rotation, and its pages. */
 interface Sequence {
   positions: number;
   q: Float32Array;
@@ -181,7 +181,7 @@ describe('attention', () => {
           const m = model(seed, kvHeads * group, kvHeads, 2 * half, norm);
           const s = sequence(seed, positions, m, shuffled(seed, pagesFor(positions)));
           const y = onEveryPath(() => run(m, [s], [positions])[0]!);
-          // A key that a last bit sends to the other float16 neighbour moves its score by 2^-11 of a product.
+          // A difference in the last bit can round a key to another float16, which changes its score by 2^-11 of a product.
           expect(relativeError(y, attend(m, s, (2 * half) ** -0.5))).toBeLessThan(1e-3);
         },
       ),

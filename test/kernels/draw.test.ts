@@ -26,7 +26,7 @@ function native(logits: Float32Array, { temperature, topP, topK, minP }: Setting
   return kernels.draw(logits, logits.length, temperature, topP, topK, minP, u);
 }
 
-/** The same on every path and with any number of threads. */
+/** Draws on every path and with several numbers of threads, and checks that the id is always the same. */
 function everywhere(logits: Float32Array, chosen: Settings, u: number): number {
   const ids = new Set<number>();
   for (const path of paths) {
@@ -40,7 +40,10 @@ function everywhere(logits: Float32Array, chosen: Settings, u: number): number {
   return [...ids][0]!;
 }
 
-/** Weights are float32 here and float64 there, so that the two may differ at the very edge of an id's range or of a cut. */
+/**
+ * The kernel's weights are float32 and the sampler's float64, so the two may differ exactly at the edge of an id's range or of a
+ * cut.
+ */
 function agrees(logits: Float32Array, chosen: Settings, u: number, id: number): boolean {
   const around = [u, Math.max(0, u - 1e-5), Math.min(u + 1e-5, 1 - 2 ** -53)];
   const cuts = [chosen.topP, chosen.topP * (1 - 1e-5), Math.min(1, chosen.topP * (1 + 1e-5))];
@@ -51,7 +54,7 @@ function agrees(logits: Float32Array, chosen: Settings, u: number, id: number): 
 
 describe('draw', () => {
   it('draws the id that the sampler in TypeScript draws, with all filters together, on every path', () => {
-    // Logits that differ do so by more than float32 weights can lose.
+    // Different logits differ by more than the rounding error of float32 weights.
     const logit = fc.integer({ min: -768, max: 768 }).map((value) => value / 64);
     const row = fc.array(logit, { minLength: 1, maxLength: 3000 });
     fc.assert(

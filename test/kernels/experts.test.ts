@@ -59,7 +59,7 @@ describe('experts', () => {
             const from = first * hidden;
             const to = (first + count) * hidden;
             const expected = swiglu(experts[i]!, x.subarray(from, to), count);
-            // An inner value that rounds to the other int8 moves an output by up to 1/127 of one product.
+            // If an inner value rounds to another int8, an output changes by up to 1/127 of one product.
             expect(relativeError(y.subarray(from, to), expected)).toBeLessThan(5e-3);
             first += count;
           }
@@ -133,7 +133,7 @@ describe('experts', () => {
       const y = onEveryPath(() => run([unit], [1], Float32Array.of(x)));
       const g = Math.fround(x) * gain;
       const expected = (g / (1 + Math.exp(-g))) * g * gain;
-      // A last bit of g moves e^-g by g times as much; tiny results are bounded by the floor of the exponential, e^-87.
+      // An error in the last bit of g changes e^-g by g times as much. Tiny results are bounded by the smallest exponential, e^-87.
       expect(Math.abs(y[0]! - expected)).toBeLessThan(
         (2e-6 + 1.2e-7 * Math.abs(g)) * Math.abs(expected) + 1e-30,
       );

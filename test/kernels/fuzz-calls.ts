@@ -12,7 +12,7 @@ const below = (count: number) => Math.floor(next() * count);
 const pick = <T>(values: readonly T[]): T => values[below(values.length)]!;
 const size = (most: number) => 1 + below(most);
 
-/** Exactly as long as given: one byte more is outside. */
+/** A buffer of exactly this length, so that one byte more is out of bounds. */
 function floats(count: number): Float32Array {
   const kind = below(20);
   return Float32Array.from({ length: count }, () => {
@@ -28,14 +28,14 @@ function matrix(rows: number, cols: number, bits: 4 | 8): QuantisedMatrix {
   return kernels.matrixOf(bytes, rows, cols, bits);
 }
 
-/** Somewhere in a mapped file, aligned to nothing. */
+/** A random, unaligned place in a mapped file. */
 const map = kernels.map(file);
 function mapped(rows: number, cols: number, bits: 4 | 8): QuantisedMatrix {
   const bytes = Math.ceil(rows / 16) * Math.ceil(cols / 32) * (bits === 4 ? 288 : 544);
   return kernels.matrix(map, below(map.bytes - bytes + 1), rows, cols, bits);
 }
 
-/** A wrong value now and then. */
+/** Sometimes replaces the value by a wrong one. */
 const junk = () =>
   pick<unknown>([
     undefined,
@@ -187,7 +187,7 @@ const names = Object.keys(makers);
 for (let call = 0; call < Number(calls); call++) {
   const name = pick(names);
   const values = makers[name]!();
-  // Half of the calls are spoiled: a wrong value, or an array a little too short.
+  // Half of the calls get a wrong value, or an array that is slightly too short.
   if (below(2) === 0) {
     const at = below(values.length);
     const old = values[at];

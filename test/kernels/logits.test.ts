@@ -7,7 +7,7 @@ afterEach(() => {
   kernels.setThreads(1);
 });
 
-/** Coarse values, so that ties are common; NaN and infinities among them. */
+/** Coarse values, so that ties are common, with some NaN and infinities. */
 const value = fc.oneof(
   { weight: 9, arbitrary: fc.integer({ min: -20, max: 20 }) },
   { weight: 1, arbitrary: fc.constantFrom(Number.NaN, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY) },

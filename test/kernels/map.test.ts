@@ -8,7 +8,7 @@ import { draw, firstDifference, kernels, matrix } from './support.ts';
 const folder = mkdtempSync(join(tmpdir(), 'expertgrid-map-'));
 const file = join(folder, 'weights');
 const m = matrix(1, 50, 70, 4);
-/** Odd: nothing may depend on alignment. */
+/** An odd offset, because nothing may depend on alignment. */
 const offset = 5001;
 
 beforeAll(() => {

@@ -1,5 +1,4 @@
-// The product of one row reads the same weights as the product of four rows, so it must not take longer. Wrong prefetch hints slow
-// it down.
+// The products of one row and of four rows read the same weights. Wrong prefetch hints would make the product of one row slow.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

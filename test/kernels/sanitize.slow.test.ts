@@ -11,7 +11,7 @@ const addon = join(folder, 'kernels.node');
 
 const compiler = (...values: string[]) => execFileSync('gcc', values, { encoding: 'utf8' }).trim();
 
-/** binding.gyp names each source and its flags; its quotes make it JSON but for the comments and trailing commas. */
+/** The sources and flags in binding.gyp, which is JSON except for its quotes, comments and trailing commas. */
 function targets(): { sources: string[]; flags: string[] }[] {
   const text = readFileSync(join(root, 'binding.gyp'), 'utf8');
   const list = (name: string, from: string) =>
@@ -52,7 +52,7 @@ it.each([1, 2, 3])('random calls read and write nothing outside their arguments 
     env: {
       ...process.env,
       LD_PRELOAD: ['libasan.so', 'libubsan.so'].map((name) => compiler(`-print-file-name=${name}`)).join(' '),
-      // Node itself frees nothing at exit; what it allocates is not ours to judge.
+      // Leaks are not checked, because Node itself frees nothing at exit.
       ASAN_OPTIONS: 'detect_leaks=0',
       UBSAN_OPTIONS: 'print_stacktrace=1',
     },

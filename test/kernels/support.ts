@@ -25,7 +25,7 @@ export interface TestMatrix {
   rows: number;
   cols: number;
   bits: 4 | 8;
-  /** As stored. */
+  /** The bytes of the tiles. */
   bytes: Uint8Array;
   /** `[rows, cols]`, dequantised. */
   weights: Float32Array;
@@ -37,7 +37,7 @@ export function matrix(seed: number, rows: number, cols: number, bits: 4 | 8): T
   return { handle, rows, cols, bits, bytes: stored.data, weights: dequantize(stored) };
 }
 
-/** `y [n, rows]` in float64 from rows rounded to int8 by the reference's rule. */
+/** `y [n, rows]` in float64, from rows that are rounded to int8 like the reference. */
 export function multiply({ weights, rows, cols }: TestMatrix, x: Float32Array, n: number): Float64Array {
   const y = new Float64Array(n * rows);
   for (let i = 0; i < n; i++) {

@@ -49,7 +49,7 @@ describe('the pool', () => {
   });
 
   it.each(['worker ends', 'worker is terminated', 'process exits'])('ends without a crash if a %s', (way) => {
-    // Loaded by a worker alone: Node unmaps an addon with its last worker.
+    // Only a worker loads the addon, because Node unmaps an addon when the last thread that loaded it ends.
     const script = `
       import { Worker, isMainThread } from 'node:worker_threads';
       const loaded = ${JSON.stringify(new URL('../../kernels/kernels.ts', import.meta.url).href)};

@@ -28,7 +28,7 @@ function refuseEmptyCounted(each: Expression, nullable: ReadonlySet<string>): vo
   if (each.kind !== 'repeat' || each.most <= 1) return;
   if (each.most === Number.POSITIVE_INFINITY && each.least <= 1) return;
   if (!isNullable(each.item, nullable)) return;
-  throw new ConstraintFault('it counts repetitions of something that may be empty');
+  throw new ConstraintFault('it counts repetitions of an item that may be empty');
 }
 
 /** Refuses a rule that begins with itself, because a matcher would enter the rule for ever without reading a byte. */

@@ -89,7 +89,7 @@ class GrammarReader {
     const most = comma === undefined ? least : high === '' ? Number.POSITIVE_INFINITY : Number(high);
     if (least > most) throw this.#fault(`${braces} is out of order`);
     if (least > MOST_COUNT || (most > MOST_COUNT && most !== Number.POSITIVE_INFINITY)) {
-      throw this.#fault(`${braces} counts above ${MOST_COUNT}`);
+      throw this.#fault(`${braces} has a count above ${MOST_COUNT}`);
     }
     return { least, most };
   }
@@ -104,7 +104,7 @@ class GrammarReader {
     if (first !== '(') throw this.#fault(`did not expect ${JSON.stringify(first)}`);
     if (++this.#depth > DEEPEST) throw this.#fault(`groups are more than ${DEEPEST} deep`);
     const inside = this.#alternatives();
-    if (!this.#takes(')')) throw this.#fault('a group without its )');
+    if (!this.#takes(')')) throw this.#fault('there is a group without its )');
     this.#depth--;
     return inside;
   }
@@ -112,7 +112,7 @@ class GrammarReader {
   #literal(quote: string): Expression {
     let value = '';
     while (!this.#takes(quote)) value += this.#character();
-    if (!value.isWellFormed()) throw this.#fault('a text with half of a character, a lone surrogate');
+    if (!value.isWellFormed()) throw this.#fault('a literal has a lone surrogate');
     return text(value);
   }
 
@@ -123,7 +123,7 @@ class GrammarReader {
       const low = this.#character().codePointAt(0) ?? 0;
       const ranges = this.#peek === '-' && this.#source[this.#at + 1] !== ']' && this.#takes('-');
       const high = ranges ? (this.#character().codePointAt(0) ?? 0) : low;
-      if (low > high) throw this.#fault('a range out of order');
+      if (low > high) throw this.#fault('a range is out of order');
       set.push([low, high]);
     }
     return characters(negated ? complement(set) : union(set));
@@ -132,11 +132,11 @@ class GrammarReader {
   #character(): string {
     if (this.#peek !== '\\') return this.#next();
     const [whole, byte, short, long, other] = this.#match(ESCAPE) ?? [];
-    if (whole === undefined) throw this.#fault('a backslash without what it escapes');
+    if (whole === undefined) throw this.#fault('a backslash has nothing to escape');
     const digits = byte ?? short ?? long;
     if (digits === undefined) return controls[other ?? ''] ?? other ?? '';
     const point = Number.parseInt(digits, 16);
-    if (point > 0x10ffff) throw this.#fault(`${whole} is no character`);
+    if (point > 0x10ffff) throw this.#fault(`${whole} is above U+10FFFF`);
     return String.fromCodePoint(point);
   }
 
@@ -146,7 +146,7 @@ class GrammarReader {
 
   #next(): string {
     const point = this.#source.codePointAt(this.#at);
-    if (point === undefined) throw this.#fault('it ends in the middle of something');
+    if (point === undefined) throw this.#fault('the grammar ends in the middle of a rule');
     const character = String.fromCodePoint(point);
     this.#at += character.length;
     return character;

@@ -248,7 +248,7 @@ class PatternReader {
 
   #next(): string {
     const character = this.#pattern[this.#at++];
-    if (character === undefined) throw this.#fault('an end in the middle of something');
+    if (character === undefined) throw this.#fault('an unfinished escape or class');
     return character;
   }
 

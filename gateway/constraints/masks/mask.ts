@@ -5,7 +5,7 @@ import { LONGEST_PLAIN, type Vocabulary, type VocabularyTree } from '../vocabula
 import type { Automaton } from './automaton.ts';
 import type { State } from './state.ts';
 
-/** The ids that may come: a list if they are few, otherwise bits `[ceil(vocab / 32)]`. Stop ids are handled elsewhere. */
+/** The ids that may come: a list if they are few, otherwise bits `[ceil(vocab / 32)]`. `size`: bytes. Has no stop ids. */
 export type Mask = { size: number } & ({ ids: Int32Array } | { bits: Uint32Array });
 
 /** A mask is a list if fewer than one id in this many may come. */

@@ -13,20 +13,17 @@ interface TimeOptions {
   states?: number;
 }
 
-interface TimeLimit {
-  clock: () => number;
-  until: number;
-  states: number;
-}
-
 let statesLeft = Number.POSITIVE_INFINITY;
-let limit: TimeLimit | undefined;
+/** The limit of the innermost `withinTime`. */
+let limit: { clock: () => number; until: number; states: number } | undefined;
 /** Work since the clock was last read. */
 let unchecked = 0;
 /** The clock is read once for this much work, because reading it takes time. */
 const MOST_UNCHECKED = 16;
 
-/** Returns the result of `make`. Throws a ConstraintFault if `make` needs more than `most` states, or than an outer limit leaves. */
+/**
+ * Returns the result of `make`. Throws a ConstraintFault if `make` needs more than `most` states, or than an outer limit leaves.
+ */
 export function withinStates<Result>(most: number, make: () => Result): Result {
   const outer = statesLeft;
   const given = Math.min(most, outer);

@@ -29,7 +29,7 @@ export function read(spec: GrammarSpec): Read {
   } catch (cause) {
     if (!(cause instanceof OutOfTime)) throw cause;
     throw new ConstraintFault(
-      `reading it takes more than ${MOST_MS / 1000} s: it is too large, or too much in it is joined`,
+      `reading it takes more than ${MOST_MS / 1000} s: it is too large, or combines too many parts`,
     );
   }
 }

@@ -116,8 +116,7 @@ function counted(shape: ArrayShape, { value, define, terms, key, path }: WriteOp
   }
 }
 
-/** All combinations of counted kinds that an item at this place may be of. Each combination has, for each kind, whether the item is of that
- * kind; undefined if items at this place are not counted. */
+/** For each combination of kinds: whether an item at this place is of each kind. Undefined if the kind is not counted there. */
 function combinations(some: readonly SomeItems[], place: number): (boolean | undefined)[][] {
   return some.reduce<(boolean | undefined)[][]>(
     (all, { from }) => {

@@ -46,7 +46,7 @@ export class Document {
     if (!isObject(found)) {
       const why = reference.startsWith('#')
         ? 'leads to no schema'
-        : 'leads out of this schema: put what it names into $defs';
+        : 'leads out of this schema: put its target into $defs';
       throw new ConstraintFault(`the reference ${JSON.stringify(reference)} ${why}`, at);
     }
     if (!this.#places.has(found)) {

@@ -62,7 +62,7 @@ export function schemaGrammar(schema: unknown, { objects: only = false }: Schema
     if (grammar.root !== impossible) return grammar;
   }
   if (!normalizer.narrowed) throw new ConstraintFault('no value satisfies it', '', { invalid: true });
-  throw new ConstraintFault('no value that satisfies it is known');
+  throw new ConstraintFault('this server finds no value that satisfies it');
 }
 
 /** Refuses a schema that is too deep for functions that recurse into it, and numbers that JSON.parse has turned into infinity. */

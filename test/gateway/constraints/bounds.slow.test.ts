@@ -11,7 +11,7 @@ import { uniform } from '../../support/random.ts';
 import { END, nano } from './writer.ts';
 
 const VOCAB = nano.ends.length;
-/** Of all grammars together. */
+/** Most bytes of all grammars together. */
 const BYTES = 24 * 2 ** 20;
 
 interface Fields {
@@ -33,12 +33,12 @@ function specOf(fields: Fields): GrammarSpec {
 
 interface Tally {
   refused: number;
-  /** Followed for some tokens, and then too ambiguous or too large. */
+  /** Followed for some tokens, and then ended with a fault because it is too ambiguous or too large. */
   ended: number;
   written: number;
 }
 
-/** The shapes of the seeds, one after another with one memory; of each answer so many tokens. */
+/** Writes an answer of `tokens` tokens for the specification of each seed, all with the same memory. */
 function followShapes(from: number, to: number, tokens: number): Tally {
   const constraints = new Constraints(nano, { bytes: BYTES });
   const tally = { refused: 0, ended: 0, written: 0 };

@@ -7,7 +7,7 @@ import { grammarOf } from '../../../gateway/constraints/grammar/grammar-of.ts';
 import { Automaton } from '../../../gateway/constraints/masks/automaton.ts';
 import type { State } from '../../../gateway/constraints/masks/state.ts';
 
-/** Every text of a, b and c of up to so many characters. */
+/** Every text of the letters a, b and c that has at most this many characters. */
 function texts(most: number): string[] {
   const all = [''];
   for (let at = 0; (all[at]?.length ?? most) < most; at++) for (const next of 'abc') all.push(all[at] + next);

@@ -32,7 +32,7 @@ const exactly = (text: string): Dfa => {
 
 const found = (pattern: string): Dfa => dfaOf(anywhere(readPattern(pattern)));
 
-/** Few characters, so that random texts match often: of words and not, of one and of several bytes, an end of line. */
+/** Few characters, so that random texts match often: word characters and others, of one and of several bytes, and a line break. */
 const LETTERS = [...'aab1_ -.é😀\n'];
 const text = fc.string({ unit: fc.constantFrom(...LETTERS), maxLength: 7 });
 
@@ -261,7 +261,7 @@ describe('lengths', () => {
 });
 
 describe('numbers', () => {
-  /** In thousandths, so that the arithmetic of the test is exact. */
+  /** The number in thousandths, so that the arithmetic of the test is exact. */
   const thousandths = fc.oneof(
     fc.integer({ min: -3000, max: 3000 }),
     fc.integer({ min: -9_999_999, max: 9_999_999 }),
@@ -305,7 +305,7 @@ describe('numbers', () => {
         (all, values) => {
           const tests = all.map(([each]) => each);
           const dfa = numberTexts(tests);
-          // The bounds and values themselves are where it goes wrong.
+          // Errors are most likely at the bounds and values themselves.
           const near = tests.flatMap((each) =>
             'exclusive' in each ? [each.value] : each.test === 'among' ? each.values : [],
           );

@@ -11,7 +11,7 @@ import { Vocabulary, vocabularyData } from '../../../gateway/constraints/vocabul
 import { HERMES_CALLS } from '../../support/call-syntax.ts';
 import { nano } from './writer.ts';
 
-/** Tokens as large vocabularies have them: long ones, characters cut anywhere, escapes, several strings' ends in one. */
+/** Tokens as in large vocabularies: long tokens, parts of characters, escapes, and tokens with the ends of several strings. */
 const PIECES: readonly (string | number[])[] = [
   ...Array.from({ length: 256 }, (_, byte) => [byte]),
   '',
@@ -75,7 +75,7 @@ const bytesOf = (id: number) => {
 const made = new Vocabulary(vocabularyData(PIECES.length, bytesOf));
 const real = new Vocabulary(nano);
 
-/** By trying each token's bytes. */
+/** The allowed ids, found by trying the bytes of each token. */
 function tried(automaton: Automaton, state: State, vocabulary: Vocabulary): number[] {
   return Array.from({ length: vocabulary.size }, (_, id) => id).filter((id) => {
     let at: State | undefined = vocabulary.bytes(id).length > 0 ? state : undefined;
@@ -215,7 +215,7 @@ describe('a mask', () => {
         const mask = maskOf(grammar.automaton, state, vocabulary);
         const ids = Array.from({ length: vocabulary.size }, (_, id) => id).filter((id) => allows(mask, id));
         expect([begun, ids]).toEqual([begun, tried(grammar.automaton, state, vocabulary)]);
-        // What is remembered of states that are alike is no other mask.
+        // The mask that is kept for states with the same likeness must be the same.
         const kept = grammar.mask(state);
         expect(ids.filter((id) => !allows(kept, id))).toEqual([]);
         expect(ids.every((id) => allows(kept, id))).toBe(true);

@@ -6,7 +6,7 @@ import { allowed, END, nano, open, write } from './writer.ts';
 const vocabulary = new Vocabulary(nano);
 const oracle = await openOracle(Array.from({ length: vocabulary.size }, (_, id) => vocabulary.bytes(id)));
 
-/** In ASCII: of other characters the library lets through bytes that are no UTF-8. */
+/** The grammars use ASCII only, because the library allows bytes that are not UTF-8 for other characters. */
 const grammars: Record<string, string> = {
   sums: `root ::= sum
     sum ::= term (("+" | "-") term)*

@@ -11,7 +11,7 @@ const json = (schema: unknown): GrammarSpec => ({ type: 'json_schema', schema: J
 const named = (count: number, held: (i: number) => unknown) => {
   return Object.fromEntries(Array.from({ length: count }, (_, i) => [`p${i}`, held(i)]));
 };
-/** Its automaton has thousands of states. */
+/** A schema whose automaton has thousands of states. */
 const large = json({ type: 'string', pattern: '^[ab]*a[ab]{9}$', minLength: 40 });
 
 describe('reading', () => {

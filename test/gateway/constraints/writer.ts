@@ -20,14 +20,14 @@ export function open(spec: ConstraintSpec, replay: readonly number[] = []): Cons
   return constraints.open(spec, { stopIds: [END], replay });
 }
 
-/** Ids that may come next, those that end the answer among them. */
+/** The ids that may come next, including those that end the answer. */
 export function allowed(constraint: Constraint): number[] {
   const logits = new Float32Array(VOCAB);
   constraint.allow(logits);
   return Array.from(logits.keys()).filter((id) => logits[id] !== Number.NEGATIVE_INFINITY);
 }
 
-/** Whether the text, by the tokens that the tokenizer makes of it, may be written and ended. */
+/** Whether the constraint allows the text, tokenized by the tokenizer, and an end after the text. */
 export function accepts(spec: ConstraintSpec, text: string): boolean {
   const constraint = open(spec);
   for (const id of tokenizer.encodePlain(text, { first: true })) {
@@ -53,7 +53,7 @@ export interface Written {
 
 const settings = { ...neutralSampling, temperature: 1.5 };
 
-/** Logits lie within 10 of one another: at temperature 1.5 the unlikely comes often. */
+/** Logits differ by at most 10, so that unlikely tokens come often at temperature 1.5. */
 export function write(
   constraint: Constraint,
   { seed, most = 2000 }: { seed: number; most?: number },
@@ -79,7 +79,7 @@ export function write(
   }
 }
 
-/** Mulberry32: from 0 up to 1. */
+/** Random numbers in [0, 1) by Mulberry32. */
 export function generator(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

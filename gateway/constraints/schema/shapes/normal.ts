@@ -57,7 +57,7 @@ export class Normalizer {
       return known;
     }
     if (this.#open.has(term.id)) {
-      throw new ConstraintFault('it refers back to itself without a value in between', this.pathOf(term), {
+      throw new ConstraintFault('it refers to itself without a value in between', this.pathOf(term), {
         invalid: true,
       });
     }

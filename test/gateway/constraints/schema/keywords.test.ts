@@ -7,10 +7,10 @@ import { formats } from '../../../../gateway/constraints/schema/formats.ts';
 import { assertions } from '../../../../gateway/constraints/schema/keywords.ts';
 import { accepts } from '../writer.ts';
 
-/** Its division is that of doubles, which says that 19.99 is no multiple of 0.01. */
+/** ajv divides doubles, by which 19.99 is not a multiple of 0.01. */
 const ajv = new Ajv.default({ strict: false, multipleOfPrecision: 9 });
 addFormats.default(ajv);
-// In ASCII, which is all that is written, these are the same.
+// Answers to the international formats are in ASCII, for which these formats are the same.
 for (const [format, same] of Object.entries({
   'idn-email': 'email',
   'idn-hostname': 'hostname',
@@ -32,7 +32,7 @@ const letter = { enum: ['a', 'b'] };
 
 const country = { properties: { country: { enum: ['US', 'NL'] }, zip: { type: 'string', maxLength: 6 } } };
 
-/** Apart from the others: an object literal that has "then" looks like a promise. */
+/** This case is separate, because an object literal with "then" looks like a promise. */
 const conditions: Record<string, readonly Case[]> = Object.fromEntries([
   [
     'if',
@@ -355,7 +355,7 @@ const cases: Record<string, readonly Case[]> = {
       nearMiss: ['[null,null]', '["a","b",null]'],
     },
     {
-      // Objects are equal whatever the order of their keys.
+      // The order of keys does not matter for the equality of objects.
       schema: {
         type: 'array',
         items: {
@@ -726,7 +726,7 @@ const cases: Record<string, readonly Case[]> = {
       nearMiss: ['{"of":"a","in":[{}]}', '{"of":"a","in":[{"of":"c"}]}'],
     },
     {
-      // What a required property is asked for twice leads back to the whole.
+      // The required property is mentioned twice, and its schema leads back to the whole schema.
       schema: {
         type: ['object', 'null'],
         properties: { next: { $ref: '#' } },
@@ -739,7 +739,7 @@ const cases: Record<string, readonly Case[]> = {
   ],
 };
 
-/** A validator of others and the grammar take the valid texts, and neither takes the others. */
+/** Checks that ajv and the grammar both accept the valid texts, and that neither accepts the near misses. */
 function requireAgreement(
   schema: string,
   validate: (value: unknown) => unknown,
@@ -771,9 +771,9 @@ describe('supported keywords', () => {
 });
 
 interface OldCase {
-  /** As an older draft writes it. */
+  /** The schema in the spelling of an older draft. */
   schema: Record<string, unknown>;
-  /** The same in the newest draft's words. */
+  /** The same schema in the spelling of the newest draft. */
   newest: Record<string, unknown>;
   valid: readonly string[];
   nearMiss: readonly string[];

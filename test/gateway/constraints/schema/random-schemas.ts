@@ -24,7 +24,7 @@ const scalar = fc.oneof(
   fc.constantFrom(null, true, false),
 );
 
-/** JSON values that lie near the schemas. */
+/** JSON values that satisfy, or nearly satisfy, the schemas. */
 export const value: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
   value: fc.oneof(
     { maxDepth: 3, depthSize: 'small' },
@@ -46,7 +46,7 @@ const pattern = fc.constantFrom(
   '^x?$',
 );
 
-/** Each of the keywords may be there or not; most are not. */
+/** Each keyword may be present. Most keywords are absent. */
 function some(keywords: Record<string, fc.Arbitrary<unknown>>): fc.Arbitrary<Record<string, unknown>> {
   const seldom = Object.entries(keywords).map(([keyword, held]) => {
     const absent = { arbitrary: fc.constant(undefined), weight: keyword === 'type' ? 1 : 3 };
@@ -137,7 +137,7 @@ const { schema: made } = fc.letrec<{ schema: Schema; object: Schema; array: Sche
   }),
 );
 
-/** Whole documents; references lead to `x` and `y`, which may refer to each other. */
+/** Whole documents. References lead to `x` and `y`, which may refer to each other. */
 export const schema: fc.Arbitrary<Schema> = fc.tuple(made, made, made).map(([root, x, y]) => {
   const refers = JSON.stringify([root, x, y]).includes('$ref');
   return typeof root === 'boolean' || !refers ? root : { ...root, $defs: { x, y } };
@@ -147,7 +147,7 @@ const ajv = new Ajv.default({ strict: false, logger: false });
 addFormats.default(ajv);
 const vocabulary = new Vocabulary(nano);
 
-/** Undefined: ajv follows references round without an end. */
+/** Undefined if ajv follows a circle of references without an end. */
 function compiled(text: string): ValidateFunction | undefined {
   ajv.removeSchema();
   try {
@@ -158,7 +158,9 @@ function compiled(text: string): ValidateFunction | undefined {
   }
 }
 
-/** The same, `contains` apart from `prefixItems`: ajv takes a list that is too short where they stand together. */
+/**
+ * The same schema with `contains` separate from `prefixItems`, because ajv accepts lists that are too short if both are together.
+ */
 function apart(of: unknown): unknown {
   if (Array.isArray(of)) return of.map(apart);
   if (typeof of !== 'object' || of === null) return of;
@@ -169,7 +171,7 @@ function apart(of: unknown): unknown {
   return { ...rest, allOf: [...(allOf as unknown[]), counted] };
 }
 
-/** Undefined: ajv does not know: of some patternProperties beside others it makes code that throws. */
+/** Undefined if ajv cannot decide: for some combinations of patternProperties its code throws. */
 function judge(validate: ValidateFunction | undefined, of: unknown): boolean | undefined {
   try {
     return validate?.(of) as boolean | undefined;
@@ -178,10 +180,10 @@ function judge(validate: ValidateFunction | undefined, of: unknown): boolean | u
   }
 }
 
-/** `endless`: of an answer no end was found among the states that were looked at, and it was not proved that there is none. */
+/** `endless`: no end of an answer was found within the limit of states, but an end may exist. */
 export type Outcome = 'held' | 'refused' | 'empty' | 'endless';
 
-/** Throws where a schema's grammar lets through what it must not, or leads nowhere. */
+/** Throws if the grammar of a schema allows an invalid answer, or leads to a state from which no answer can end. */
 export function checkSchema(
   of: Schema,
   values: readonly unknown[],
@@ -220,7 +222,7 @@ export function checkSchema(
   return 'held';
 }
 
-/** An answer that is chosen at random. Throws where it has no end. */
+/** A random answer. Throws if the answer cannot end. */
 export function answerOf(spec: GrammarSpec, seed: number): string {
   const { text, ended } = walked(new CompiledGrammar(grammarOf(spec), vocabulary), generator(seed));
   if (ended !== true) throw new Error(`no end: ${text}`);
@@ -236,12 +238,12 @@ function takes({ automaton }: CompiledGrammar, text: string): boolean {
   return state.accepting;
 }
 
-/** Tokens that are chosen at random at most; then the shortest way to an end is looked for. */
+/** Most tokens that are chosen at random. Then the shortest way to an end is searched for. */
 const LONG = 30;
-/** States that are looked at on the way. */
+/** Most states that this search looks at. */
 const MOST_SEEN = 60_000;
 
-/** `ended`: false where there is no way to an end; undefined where none was found among so many states. */
+/** `ended`: false if no way leads to an end; undefined if none was found within MOST_SEEN states. */
 function walked(
   grammar: CompiledGrammar,
   random: () => number,
@@ -256,7 +258,7 @@ function walked(
     const ids: number[] = [];
     for (let id = 0; id < vocabulary.size; id++) if (allows(mask, id)) ids.push(id);
     if (ids.length === 0) return result(state.accepting);
-    // What is written in JSON's own signs is where schemas differ.
+    // Schemas differ mostly in the characters of JSON's own syntax.
     const signs = ids.filter((id) => /^[[\]{}":,0-9ab]+$/.test(Buffer.from(vocabulary.bytes(id)).toString()));
     const from = signs.length > 0 && random() < 0.7 ? signs : ids;
     const id = from[Math.floor(random() * from.length)] ?? 0;
@@ -274,10 +276,10 @@ function walked(
 }
 
 const EVERY = Array.from({ length: 224 }, (_, i) => 0x20 + i);
-/** What closes, what stands for any character, and letters of what is no text; nothing that opens. */
+/** Closing characters, a letter for any character, and letters of literals; no opening characters. */
 const NEAR = [...Buffer.from('"}],:01-nultrefas')];
 
-/** Bytes of a short text that may end: by few bytes where that leads to an end, which is soon known. */
+/** The bytes of a short text after which the answer may end. Tries a few bytes first, because they often lead to an end quickly. */
 function wayToEnd(grammar: CompiledGrammar, from: State): number[] | false | undefined {
   return shortest(grammar, from, NEAR) || shortest(grammar, from, EVERY);
 }

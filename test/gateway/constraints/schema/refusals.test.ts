@@ -60,7 +60,7 @@ describe('a schema that cannot be honoured', () => {
     [{ oneOf: [{ type: 'integer' }, { type: 'integer' }] }, ''],
     [{ type: 'string', not: { format: 'email' } }, ''],
     [{ type: 'object', minProperties: 2 }, '.minProperties'],
-    // The first branch has every string, but not all that it has can be written: the second is not held to be apart from it.
+    // Some values of the first branch are left out, so it is unknown whether the second branch overlaps the first.
     [
       {
         prefixItems: [
@@ -86,7 +86,7 @@ describe('a schema that cannot be honoured', () => {
       },
       '.prefixItems[0].oneOf[0]',
     ],
-    // What is not of a format cannot be told, and so not whether another branch holds too.
+    // It is unknown which strings do not have a format, and so whether a value satisfies another branch too.
     [{ oneOf: [{ type: 'string' }, { type: 'string', not: { format: 'email' } }] }, '.oneOf[1]'],
     [{ oneOf: [inA({ type: 'string' }), inA(noEmail)] }, '.oneOf[1].properties.a'],
     [{ enum: [{ o: { a: 'x' } }], not: { properties: { o: inA(noEmail) } } }, notEmail],

@@ -265,7 +265,7 @@ describe('tools that are not strict', () => {
         required: ['to'],
       },
     ],
-    // As a tool is shaped itself: its references must not resolve among the tools that are offered.
+    // This schema looks like a tool. Its references must not lead into the list of tools.
     [
       'in a schema that looks like a tool',
       {

@@ -21,7 +21,7 @@ describe('200 schemas, written by random logits at temperature 1.5', () => {
       const validate = ajv.compile(schema);
       for (let seed = 0; seed < 3; seed++) {
         const written = write(open({ type: 'json_schema', schema: text }), { seed: 1000 * i + seed });
-        // The name of a property that is not declared may go on for ever, as any string without a length may.
+        // The name of an undeclared property may go on without an end, like any string without `maxLength`.
         if (!written.finished && text.includes('"additionalProperties":{')) continue;
         expect(written.finished, written.text).toBe(true);
         const value: unknown = JSON.parse(written.text);

@@ -231,7 +231,7 @@ export const basic: readonly Document[] = [
     properties: { a: word, b: word },
     oneOf: [{ required: ['a'] }, { required: ['b'] }],
   },
-  // what comes together on one value
+  // several keywords for one value
   { type: 'string', pattern: '^(ab|cde)*$', minLength: 4, maxLength: 9 },
   { type: 'string', pattern: '^[0-9a-f-]+$', format: 'uuid', minLength: 36 },
   { type: 'string', pattern: '^(?=.*\\d)(?!0)[a-z0-9]{3,6}$' },
@@ -252,10 +252,10 @@ export const basic: readonly Document[] = [
   },
 ];
 
-/** References begin at the root, so a schema that has them is not put inside another. */
+/** References begin at the root, so a schema with references is not put inside another schema. */
 const nestable = basic.filter((schema) => !JSON.stringify(schema).includes('$ref'));
 
-/** In turn as a property beside others, and as items. */
+/** The schemas, alternately as a property beside others and as items. */
 const nested = nestable.slice(basic.length - 200).map((schema, i): Document => {
   if (i % 2 === 0) return { type: 'array', items: schema, minItems: 1, maxItems: 2 };
   return {
