@@ -2,7 +2,7 @@
 import { type Agent, type IncomingMessage, request } from 'node:http';
 import { now, type Stream } from './engine.ts';
 
-export interface PostOptions {
+interface PostOptions {
   /** API key. */
   key?: string;
   /** Breaks the connection. */

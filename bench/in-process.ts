@@ -13,7 +13,7 @@ import { openDenseDevice, openExpertDevice, openHostKernels } from '../model/dev
 import { Fleet } from '../router/fleet.ts';
 import { localMember } from '../router/shards/member.ts';
 
-export interface OpenEngineOptions {
+interface OpenEngineOptions {
   /** Directory of the bundle. */
   model: string;
   /** Threads of the CPU kernels. */
@@ -29,7 +29,7 @@ export interface OpenEngineOptions {
   options?: Partial<EngineOptions>;
 }
 
-export interface Devices {
+interface Devices {
   dense: DenseDevice;
   /** The device of all shards, with every unit loaded. */
   experts: ExpertDevice;
@@ -94,7 +94,7 @@ async function openDevices(bundle: Bundle, units: readonly Unit[], threads?: num
   return { dense, experts, host: openHostKernels({ bundle }) };
 }
 
-export interface Ask {
+interface Ask {
   prompt: Int32Array;
   maxTokens: number;
   /** Default: greedy. */

@@ -18,7 +18,7 @@ export interface Endured {
   callsToCordon?: number | undefined;
 }
 
-export interface Scene {
+interface Scene {
   site: Site;
   gateway: Gateway;
   /** A liar flips one of this many lowest bits of the mantissa. */

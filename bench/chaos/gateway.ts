@@ -31,7 +31,7 @@ export async function startVerb(
   return { child, found };
 }
 
-export interface ProcessOptions {
+interface ProcessOptions {
   /** Directory of the bundle. */
   model: string;
   flags?: readonly string[];
@@ -48,7 +48,7 @@ export function startShard({ model, flags = [], log, main, port = 0 }: ProcessOp
   return startVerb(args, /^shard ready on ([^\s,]+):/m, log, main);
 }
 
-export interface GatewayOptions extends ProcessOptions {
+interface GatewayOptions extends ProcessOptions {
   /** Addresses of its shards. */
   shards: readonly string[];
 }

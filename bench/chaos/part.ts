@@ -10,7 +10,7 @@ import { Site } from './site.ts';
 import type { Gap } from './stalls.ts';
 import { type Answer, runStreams } from './streams.ts';
 
-export interface PartOptions {
+interface PartOptions {
   /** Directory of the bundle. */
   model: string;
   /** Name that the gateway gives the model. */

@@ -35,7 +35,7 @@ export interface Round {
   pauseMs: number;
 }
 
-export interface ScheduleOptions {
+interface ScheduleOptions {
   seed: number;
   /** Number of faults in all rounds together. */
   faults: number;

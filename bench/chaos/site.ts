@@ -8,7 +8,7 @@ import type { Behaviour, Counts } from './misbehaviour.ts';
 import { end, hasEnded, spawnKept } from './processes.ts';
 import type { ShardOrder, ShardReport } from './shard.ts';
 
-export interface SiteOptions {
+interface SiteOptions {
   /** Directory of the bundle. */
   model: string;
   /** Experts that the shard holds, such as 0-47. */

@@ -24,7 +24,7 @@ export interface Answer {
   detail?: string;
 }
 
-export interface StreamsOptions {
+interface StreamsOptions {
   url: string;
   /** Name of the model. */
   model: string;

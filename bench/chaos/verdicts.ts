@@ -7,7 +7,7 @@ import { type Gap, gapsOf, longestWithin, type Spread, spreadOf, windowsOf } fro
 import type { Answer } from './streams.ts';
 
 /** Stalls of one kind of fault: the longest gap within each window, minus the median gap without faults. */
-export interface StallLine extends Spread {
+interface StallLine extends Spread {
   name: string;
   /** Target of the p99. Absent if there is no target. */
   atMost?: number;

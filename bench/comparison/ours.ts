@@ -4,7 +4,7 @@ import { type Engine, now, type RunningEngine } from '../engine.ts';
 import { streamCompletion } from '../http.ts';
 import { startUp } from '../up-process.ts';
 
-export interface OursOptions {
+interface OursOptions {
   name: string;
   /** Directory of the bundle. */
   model: string;

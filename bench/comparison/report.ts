@@ -3,7 +3,7 @@ import { type FloorShape, stepBytes } from './floor.ts';
 import { type Figure, type Floor, floorOf, type Row, type Subject, type Target, type Unit } from './rows.ts';
 import type { Samples } from './samples.ts';
 
-export interface ReportFacts {
+interface ReportFacts {
   shape: FloorShape;
   /** Bytes a second that all threads together read from memory. */
   bandwidth: number | undefined;

@@ -27,7 +27,7 @@ export interface Load {
   topP: number;
 }
 
-export interface TimedLoad extends Load {
+interface TimedLoad extends Load {
   /** Figure that the tokens after the first one give. */
   decode?: Figure;
   /** Figure that the time to first token gives. */

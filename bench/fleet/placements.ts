@@ -70,21 +70,18 @@ const texts = new Map<number, string>();
 /** Errors of streams since the interleaving began. */
 let failures: string[] = [];
 function onAnswer({ request, outcome, text, detail, sentAt, endedAt }: Answer): void {
-  if (outcome !== 'whole' && detail?.startsWith('503') && stage?.fleet.wasAway(sentAt, endedAt)) {
-    streams.refused++;
-    return;
-  }
-  if (outcome !== 'whole') {
-    streams.failed++;
-    failures.push(`${outcome}: ${detail}`);
-    return;
-  }
-  streams.whole++;
-  const before = texts.get(request);
-  if (before === undefined) texts.set(request, text);
-  else if (before !== text) {
+  if (outcome === 'whole') {
+    streams.whole++;
+    const before = texts.get(request) ?? text;
+    texts.set(request, before);
+    if (before === text) return;
     streams.changed++;
     failures.push(`request ${request} gave another text`);
+  } else if (detail?.startsWith('503') && stage?.fleet.wasAway(sentAt, endedAt)) {
+    streams.refused++;
+  } else {
+    streams.failed++;
+    failures.push(`${outcome}: ${detail}`);
   }
 }
 

@@ -5,7 +5,7 @@ import type { Engine } from '../../gateway/engine/engine.ts';
 import { generate } from '../in-process.ts';
 import { percentile } from '../statistics.ts';
 
-export interface ArrivalOptions {
+interface ArrivalOptions {
   /** Number of decoding sequences. */
   streams: number;
   /** Length of the prompt that arrives, in tokens. */

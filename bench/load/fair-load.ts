@@ -4,14 +4,14 @@ import { now } from '../engine.ts';
 import { ask } from '../http.ts';
 import { percentile, sum } from '../statistics.ts';
 
-export interface Caller {
+interface Caller {
   /** API key. */
   key: string;
   /** Number of answers that run at once. */
   streams: number;
 }
 
-export interface FairLoadOptions {
+interface FairLoadOptions {
   /** URL of the gateway. */
   url: string;
   model: string;

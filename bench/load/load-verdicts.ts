@@ -19,7 +19,7 @@ export interface LoadFindings {
   othersShare: number;
 }
 
-export interface LoadFigures {
+interface LoadFigures {
   /** Tokens a second of all clients together. */
   tokens: number;
   requests: number;

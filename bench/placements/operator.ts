@@ -23,7 +23,7 @@ export interface OperatorRun {
   said: string;
 }
 
-export interface OperatorOptions {
+interface OperatorOptions {
   main: string;
   addresses: readonly string[];
   /** Delay of a message to each shard. */
