@@ -1,5 +1,4 @@
-// The HTTP application. A request passes the checks of host, origin and API key, and then a route of routes.ts answers it. Errors
-// become answers here.
+// The HTTP application: checks host, origin and API key, calls the route of routes.ts, and turns errors into answers.
 import { type Context, type Handler, Hono, type MiddlewareHandler } from 'hono';
 import { requireAllowedHost } from './allowed-hosts.ts';
 import { errorAnswer } from './error-answer.ts';

@@ -127,7 +127,7 @@ export const countSchema = z.strictObject({
 });
 export type CountRequest = z.infer<z.ZodObject<typeof promptFields, z.core.$strict>>;
 
-/** Known fields that are not supported, each with the values that are accepted because they ask for nothing (JSON text). */
+/** Known fields that are not supported, each with the values that are accepted because they change nothing (JSON texts). */
 export const unsupportedMessagesFields: Record<string, readonly string[]> = {
   container: [],
   mcp_servers: ['[]'],

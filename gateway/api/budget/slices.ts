@@ -112,7 +112,7 @@ export class Slices {
     });
   }
 
-  /** Runs work that cannot be interrupted in its tenant's turn. */
+  /** Runs `work` when it is the tenant's turn. `work` cannot be interrupted. */
   turn<Result>(tenant: Tenant, work: () => Result): Promise<Result> {
     return this.run(tenant, oneStep(work));
   }

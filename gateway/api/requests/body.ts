@@ -1,5 +1,4 @@
-// Turns the bytes of a request into checked fields: reads the body, parses the JSON, applies a schema, and reports faults as OpenAI
-// does.
+// Turns the bytes of a request into checked fields: reads the body, parses the JSON, applies a schema, and reports all faults.
 
 import type { z } from 'zod';
 import { errorText } from '../../../base/error-text.ts';
@@ -170,7 +169,7 @@ export function refuseManyValues(fields: Record<string, unknown>): void {
   if (countValues(small, MOST_VALUES) > MOST_VALUES) throw manyValues();
 }
 
-/** The fault of an unsupported field. There is none if the value is one of `neutral` (JSON texts), which ask for nothing. */
+/** The fault of an unsupported field. Empty if the value is one of `neutral` (JSON texts), which do not change the answer. */
 function refusal(name: string, value: unknown, neutral: readonly string[]): FieldFault[] {
   // Only small values can be neutral, and JSON.stringify fails on deep values.
   const small = typeof value !== 'object' || value === null || countValues(value, 2) <= 2;

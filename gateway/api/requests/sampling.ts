@@ -1,5 +1,4 @@
-// Translates checked request fields to settings of the engine other than the sampling settings: seed, stops, limits, experts and
-// priority.
+// Translates checked request fields to the engine's seed, stops, limits, experts, priority and allowed tokens.
 import { randomInt } from 'node:crypto';
 import type { ConstraintSpec } from '../../constraints/specification.ts';
 import type { EngineInfo } from '../../engine/messages.ts';

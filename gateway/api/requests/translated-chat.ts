@@ -15,7 +15,7 @@ export interface TranslatedChat {
 
 /**
  * Parses the client's fields by `schema`. Also limits their depth, because the translation writes parts of them as JSON, which
- * recurses. `unsupported` has known fields, each with the values that ask for nothing (JSON text). Throws a 400 that names the
+ * recurses. `unsupported` has known fields, each with the values that change nothing (JSON texts). Throws a 400 that names the
  * field.
  */
 export function parseShallowFields<Schema extends z.ZodType>(

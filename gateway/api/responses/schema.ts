@@ -127,7 +127,7 @@ export const responsesSchema = z.strictObject({
 });
 export type ResponsesRequest = z.infer<typeof responsesSchema>;
 
-/** Known fields that are not supported, each with the values that are accepted because they ask for nothing (JSON text). */
+/** Known fields that are not supported, each with the values that are accepted because they change nothing (JSON texts). */
 export const unsupportedResponsesFields = {
   background: ['false'],
   background_options: ['{}'],

@@ -48,7 +48,7 @@ export function hashKey(key: string): string {
   return createHash('sha256').update(key).digest('hex');
 }
 
-/** Each line has a key. `#` begins a comment. Throws if a line is invalid or a name occurs twice. `from` names the file in the error. */
+/** Each line has a key. `#` begins a comment. Throws if a line is invalid or a name occurs twice. Errors name the file `from`. */
 export function parseKeys(text: string, from: string): StoredKey[] {
   const keys = text.split('\n').flatMap((line, index) => {
     if (isComment(line)) return [];

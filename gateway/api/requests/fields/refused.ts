@@ -1,7 +1,7 @@
 // Zod schemas of known request fields that are not supported and would change the answer.
 import { z } from 'zod';
 
-/** A field that is refused by name, unless it is null or one of the `neutral` values, which ask for nothing. */
+/** A field that is refused by name, unless it is null or one of the `neutral` values, which do not change the answer. */
 export function refused(...neutral: readonly (string | number | boolean | readonly unknown[])[]) {
   const texts = neutral.map((value) => JSON.stringify(value));
   return z

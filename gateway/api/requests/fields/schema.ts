@@ -132,7 +132,7 @@ export const chatSchema = z.strictObject({
 });
 export type ChatRequest = z.infer<typeof chatSchema>;
 
-/** Known fields that are not supported and would change the answer, each with the values that ask for nothing (JSON texts). */
+/** Known fields that are not supported and would change the answer, each with the values that would not (JSON texts). */
 export const unsupportedFields: Record<string, readonly string[]> = {
   functions: ['[]'],
   function_call: ['"none"'],
