@@ -1,11 +1,10 @@
-// Rounds activation rows to int8 by block of 32, as ONNX Runtime's MatMulNBits does at accuracy_level 4.
-// Knows no matrices.
+// Rounds activation rows to int8 in blocks of 32, as ONNX Runtime's MatMulNBits does at accuracy_level 4.
 //
-// MLAS, QuantizeARow_CompInt8 (onnxruntime/core/mlas/lib/sqnbitgemm_kernel_avx512.cpp and _avx2.cpp), float32
-// throughout: scale = max|a| / 127, inverse = 127 / max|a|, q = round half to even (a * inverse).
+// Source: MLAS, QuantizeARow_CompInt8 (onnxruntime/core/mlas/lib/sqnbitgemm_kernel_avx512.cpp and _avx2.cpp), all in
+// float32: scale = max|a| / 127, inverse = 127 / max|a|, q = round half to even (a * inverse).
 //
-// A device's a differs from the float64 one in its last bits, so where a * inverse lies next to a half the two may
-// round apart, by one whole step. Such near ties are reported, and a caller may ask for the other way of any.
+// The a of a device differs from the float64 value in its last bits. If a * inverse is next to a half, the device may round it
+// the other way, which differs by one whole step. Such near ties are reported, and a caller may have them rounded that way.
 
 const blockLength = 32;
 
