@@ -1,5 +1,5 @@
 // The answering side of one connection: runs the handlers of hello and then of calls. Each call has a signal that aborts when the
-// caller cancels the call or disconnects. Answers `challenge`, `ping` and `cancel` itself. Knows no sockets.
+// caller cancels the call or disconnects. Handles `challenge`, `ping` and `cancel` itself. Knows no sockets.
 import { quoted } from '../base/text.ts';
 import { RpcError, toRpcError } from './errors.ts';
 import { isMap, type Message } from './messages.ts';

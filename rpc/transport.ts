@@ -54,7 +54,7 @@ export interface HandlerContext {
 /** Implements a method on the answering side. */
 export type Handler = (params: Params, context: HandlerContext) => Promise<Value>;
 
-/** The methods of a server. `hello` is required. Sessions answer `ping` and `cancel` themselves. */
+/** The methods of a server. `hello` is required. Sessions handle `ping` and `cancel` themselves. */
 export type Handlers = { [method: string]: Handler };
 
 export interface TransportServer {

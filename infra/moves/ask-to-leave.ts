@@ -30,7 +30,7 @@ export async function askToLeave(
   const transport = await openSocketTransport(address, {
     hello: helloParams({ protocol: PROTOCOL_VERSION, role: 'admin', version }),
     onClose: () => closed.resolve(),
-    ...(security && { security }),
+    security,
   });
   try {
     const answer = parseDrainAnswer(await transport.call('shard.drain', { force }, { deadlineMs }));

@@ -14,7 +14,7 @@ export interface PlaceOptions {
   room: readonly number[];
   /** Least number of replicas of each unit. Default: 1. */
   replicas?: number;
-  /** To keep such experts together, the hottest load of a layer may be this multiple of the mean load. Default: 1.02. */
+  /** The hottest load of a layer may be this multiple of the mean load, to keep experts together (together.ts). Default: 1.02. */
   slack?: number;
   /** Whether spare memory gets further replicas, so that steps need fewer frames. Default: false. */
   fill?: boolean;

@@ -78,7 +78,7 @@ function exchange(layer: number, options: TogetherOptions): number {
   return exchanged;
 }
 
-/** `[experts, shards]`: rows that go to the expert from the last layer, or from it to the next layer, on the shard. */
+/** `[experts, shards]`: rows that the expert gets from the previous layer, or passes to the next layer, on the shard. */
 function pullOf(layer: number, { layout, successors, shards }: TogetherOptions): Float64Array {
   const pull = new Float64Array(layout[layer]!.length * shards);
   const add = (expert: number, holders: readonly number[], rows: number) => {

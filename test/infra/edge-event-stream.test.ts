@@ -4,7 +4,7 @@ import { relayEvents } from '../../infra/edge/event-stream.ts';
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
-/** A body that gives the pieces one by one and then ends, or breaks with `failure`. */
+/** A body that gives the pieces one by one, and then ends or fails with `failure`. */
 function bodyOf(pieces: readonly Uint8Array[], failure?: Error): ReadableStream<Uint8Array> {
   const left = pieces.values();
   return new ReadableStream({
@@ -34,7 +34,7 @@ function cutAt(bytes: Uint8Array, places: readonly number[]): Uint8Array[] {
   return [0, ...cuts].map((from, i) => bytes.subarray(from, cuts[i] ?? bytes.length));
 }
 
-/** The data of each event that a client would act on: closed by a blank line. */
+/** The data of each complete event: one that ends with a blank line. */
 const dataOf = (text: string) => Array.from(text.matchAll(/^data: (.*)\n\n/gm), ([, data]) => data!);
 
 const token = fc.string({ unit: 'grapheme' }).map((text) => `data: ${JSON.stringify({ text })}\n\n`);

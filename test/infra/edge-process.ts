@@ -1,4 +1,4 @@
-// Starts the real Worker under `wrangler dev` in front of a gateway's address. Knows no route.
+// Starts the real Worker under `wrangler dev` in front of a gateway.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -14,7 +14,7 @@ export interface EdgeProcess {
   stop(): Promise<void>;
 }
 
-/** Needs no account and no internet. Rejects with what wrangler printed where it is not ready within `readyMs`. */
+/** Needs no account and no internet. Rejects with the output of wrangler if the Worker is not ready within `readyMs`. */
 export async function startEdge(gatewayUrl: string, { readyMs = 60_000 } = {}): Promise<EdgeProcess> {
   const scratch = await mkdtemp(join(tmpdir(), 'edge-'));
   const flags = ['--ip', '127.0.0.1', '--port', '0', '--inspector-port', '0', '--persist-to', scratch];
@@ -25,7 +25,7 @@ export async function startEdge(gatewayUrl: string, { readyMs = 60_000 } = {}): 
   });
   const exited = once(child, 'exit');
   async function stop(): Promise<void> {
-    // SIGTERM, and wrangler ends workerd itself; SIGKILL would leave workerd behind.
+    // After SIGTERM, wrangler ends workerd. After SIGKILL, workerd would go on running.
     child.kill();
     await exited;
     await rm(scratch, { recursive: true, force: true });

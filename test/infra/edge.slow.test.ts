@@ -9,7 +9,7 @@ import { type EdgeProcess, startEdge } from './edge-process.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
-/** What the gateway behind the Worker does in this test. */
+/** The behaviour of the gateway behind the Worker in this test. */
 let handle: Handler;
 const gateway = createServer((request, response) => void handle(request, response));
 let edge: EdgeProcess;
@@ -92,7 +92,7 @@ describe('a stream', () => {
   it('is relayed event by event without delay', async () => {
     const events = ['one', 'two', 'three'].map(token).concat('data: [DONE]\n\n');
     const sent: number[] = [];
-    // Each event is written only once the one before it was received: a relay that buffers would wait for ever.
+    // Each event is written only after the client has received the one before, so a relay that buffers would wait for ever.
     let next = Promise.withResolvers<void>();
     handle = async (_request, response) => {
       response.writeHead(200, eventStream).flushHeaders();
@@ -119,7 +119,7 @@ describe('a stream', () => {
     expect(Math.min(...delays)).toBeLessThan(200);
   });
 
-  // The local runtime notices at its next write that nobody reads; Cloudflare's fires `request.signal` at once.
+  // The local runtime notices a disconnected client at its next write. On Cloudflare, `request.signal` fires at once.
   it('ends at the gateway when its client disconnects', async () => {
     const closed = Promise.withResolvers<void>();
     let written = 0;

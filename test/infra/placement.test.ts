@@ -15,7 +15,7 @@ import { staying } from '../../infra/placement/together.ts';
 
 const seeded = { seed: 11, numRuns: 150 };
 
-/** Heat of any skew, with a few successors. */
+/** Heat with any distribution and a few successors. */
 const heats: fc.Arbitrary<Heat> = fc
   .record({ layers: fc.integer({ min: 1, max: 4 }), experts: fc.integer({ min: 1, max: 12 }) })
   .chain(({ layers, experts }) => {
@@ -122,7 +122,7 @@ describe('a layout', () => {
   });
 
   it('puts experts of consecutive layers with the same rows on one shard, and keeps the loads balanced', () => {
-    // Expert e of a layer is followed by 7 - e: in order, no row would stay on its shard.
+    // All rows of expert e go to expert 7 - e of the next layer. With contiguous placement, no row would stay on its shard.
     const counts = Array.from({ length: 4 }, () => new Array<number>(8).fill(1000));
     const successors = Array.from({ length: 3 }, () =>
       Array.from({ length: 8 }, (_, expert) => [[7 - expert, 1000] as const]),

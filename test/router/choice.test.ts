@@ -49,7 +49,7 @@ describe('of two drawn candidates', () => {
       taken.set(ms, (taken.get(ms) ?? 0) + 1);
     }
     expect(taken.has(9)).toBe(false);
-    // Of the six pairs three have the cheapest, two the next, one the third.
+    // Three of the six pairs have the cheapest candidate; two others have the next cheapest; one has the third.
     expect((taken.get(1) ?? 0) / 600).toBeCloseTo(3 / 6, 1);
     expect((taken.get(2) ?? 0) / 600).toBeCloseTo(2 / 6, 1);
     expect((taken.get(3) ?? 0) / 600).toBeCloseTo(1 / 6, 1);

@@ -7,7 +7,7 @@ test('adds weighted answers in order of rank, and rounds after each rank', () =>
   combine(residual, Float32Array.of(50, 0.7, -20, 0.9), assignment, 2);
   const first = Math.fround(1 + Math.fround(0.1) * Math.fround(0.7));
   expect(residual[1]).toBe(Math.fround(first + Math.fround(0.3) * Math.fround(0.9)));
-  // 1e8 + 5 rounds to 100000008 and - 6 then to 100000000: in the other order it would differ.
+  // 1e8 + 5 rounds to 100000008, and 100000008 - 6 to 100000000. The other order gives another sum.
   expect(residual[0]).toBe(Math.fround(Math.fround(1e8 + 50 * Math.fround(0.1)) - 20 * Math.fround(0.3)));
 });
 

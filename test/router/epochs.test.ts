@@ -1,4 +1,4 @@
-// Which placement a gateway acts on, from what its shards say.
+// Tests which placement a gateway acts on, by the placements and holdings of its shards.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatHoldings, Holdings } from '../../experts/holdings.ts';
@@ -10,7 +10,7 @@ import { Epochs, type SpeakingShard } from '../../router/epochs.ts';
 const shape: ModelShape = { identity: 'm', layers: 2, experts: 3, hidden: 4 };
 const units = Array.from({ length: 6 }, (_, unit) => ({ layer: Math.floor(unit / 3), expert: unit % 3 }));
 
-/** By unit (layer * experts + expert), who holds it. */
+/** Names of the holders, by unit (layer * experts + expert). */
 function placementOf(epoch: number, holders: readonly (readonly string[])[]): Placement {
   const shards = Object.fromEntries(
     ['a', 'b', 'c'].map((name) => {
@@ -39,7 +39,7 @@ const split = placementOf(2, [['a'], ['a'], ['a'], ['b'], ['b'], ['b']]);
 test('a placement is adopted only when every unit is served by a shard that should hold it', () => {
   const epochs = new Epochs(shape);
   expect(epochs.learn([shard('a', [0, 1, 2], split), shard('b', [3, 4], split)])).toBe(false);
-  // Held by someone else is not held where it is wanted.
+  // A unit on another shard than the wanted one does not count.
   expect(epochs.learn([shard('a', [0, 1, 2, 5], split), shard('b', [3, 4], split)])).toBe(false);
   expect(epochs.newerFor('c', undefined)).toBe(split);
   expect(epochs.epoch).toBe(0);
@@ -79,7 +79,7 @@ test('a shard that follows another placement of the same epoch does not count, w
   const all = [0, 1, 2, 3, 4, 5];
   const epochs = new Epochs(shape);
   expect(epochs.learn([shard('a', all, first), shard('b', all, second)])).toBe(false);
-  // Of two with one epoch the greater hash is the later one, and it is brought to whoever follows the other.
+  // The placement with the greater hash is the later one of two with the same epoch. It is sent to shards that follow the other.
   expect(epochs.newerFor('a', first)).toBe(second);
   expect(epochs.newerFor('b', second)).toBeUndefined();
   expect(epochs.learn([shard('a', all, first), shard('b', all, first)])).toBe(true);
@@ -97,7 +97,7 @@ test('an epoch that is out of bounds is ignored, or forgotten once a real one is
   epochs.learn([shard('c', [], placementOf(2 ** 53 - 1, wanted)), shard('d', [], far)]);
   expect(told).toEqual([`placement: epoch ${2 ** 53 - 1} is too high: it may be at most ${LARGEST_EPOCH}`]);
   expect(epochs.newerFor('a', undefined)).toBe(far);
-  expect(epochs.newerFor('a', split)).toBeUndefined(); // it would be refused there
+  expect(epochs.newerFor('a', split)).toBeUndefined(); // the shard would refuse it
   const shards = [shard('a', [0, 1, 2], split), shard('b', [3, 4, 5], split), shard('d', [], far)];
   expect(epochs.learn(shards)).toBe(true);
   expect(epochs.newerFor('a', undefined)).toBe(split);
@@ -161,7 +161,7 @@ test('every unit has a replica that stays, whichever placement is adopted', () =
           ),
         );
       if (adopted === undefined) {
-        // Were one served without anyone still loading, it would have been adopted.
+        // A later placement that is served, with no shard still loading, would have been adopted.
         const still = (epoch: number, wanted: readonly (readonly string[])[]) =>
           shards.some(
             ({ name, placement }, i) =>

@@ -32,7 +32,7 @@ import {
 const { hidden, experts } = model;
 const everyExpert = [0, 1, 2, 3, 4, 5];
 
-/** A shard whose answers are those of another machine: another seed, so that they are told apart. */
+/** A shard of another numerics class. Its weights have another seed, so that a test can tell its answers apart. */
 async function shardOf(numericsClass: string, chosen = everyExpert, standby = false) {
   const device = createPlainExpertDevice({ hidden, inner: 5, seed: standby ? 3 : 2, numericsClass });
   const units = unitsOf(chosen);
@@ -194,7 +194,7 @@ describe('numerics classes', () => {
     expect((await dispatch({ fleet, ...rowFor(1) })).failed.size).toBe(0);
     expect(log).toContain('12 experts in 2 layers are served by another numerics class from now on');
 
-    // The first class comes back, and is the other one now.
+    // The first class comes back, and the units do not belong to it any more.
     fleet.setMembers([one, memberOf('two', await shardOf('two'))]);
     await expect.poll(() => stateOf(fleet, 'one')).toBe('available');
     expect(fleet.replicas(0, 0).exact.map(({ address }) => address)).toEqual(['two']);
@@ -265,7 +265,7 @@ describe('down the ladder', () => {
     const asked = allowing('next_best', 40, 1);
     const before = [...asked.assignment.experts];
     const given = await dispatch({ fleet, ...asked });
-    await expectRight(asked, given); // of the experts that are assigned now
+    await expectRight(asked, given); // compared with the experts that are assigned now
     const replaced = before.flatMap((expert, row) => (expert > 2 ? [row] : []));
     expect(replaced.length).toBeGreaterThan(5);
     expect(given.degraded.map(({ row }) => row).sort((a, b) => a - b)).toEqual(replaced);
@@ -375,7 +375,7 @@ describe('down the ladder', () => {
     }
     expect(took[0]).toBeGreaterThan(100);
     expect(Math.max(took[1]!, took[2]!)).toBeLessThan(60);
-    // Who allows nothing goes on asking the only shard there is.
+    // A row without a ladder still calls the only exact replica.
     const { failed } = await dispatch({ fleet, ...rowFor(4), deadlineMs: 50 });
     expect(failed.get(0)).toMatchObject({ code: 'deadline' });
   });

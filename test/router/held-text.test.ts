@@ -1,4 +1,4 @@
-// What a shard holds as text: read back by what reads the flag --experts, it is the same.
+// Tests that the text of a shard's units can be given to the flag --experts.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Holdings, parseHoldings } from '../../experts/holdings.ts';

@@ -1,4 +1,4 @@
-// Shards, fleets and steps for the router's tests: real services, and whatever a test does to their answers on the way.
+// Shards, fleets and steps for the router's tests: real services whose calls and answers a test can change.
 import { expect, onTestFinished } from 'vitest';
 import type { DispatchOptions } from '../../router/delivery/ledger.ts';
 import type { Dispatched } from '../../router/dispatch.ts';
@@ -14,10 +14,10 @@ import { normal } from '../support/random.ts';
 
 const { hidden, layers, experts } = model;
 
-/** What a shard's `expert.run` becomes. */
+/** Wraps the handler of a shard's `expert.run`. */
 export type Change = (real: Handler) => Handler;
 
-/** A shard in this process, its rows as messages; `change` is done to every call of it. */
+/** A shard in this process that gets rows in messages. `change` wraps its calls. */
 export function memberOf(name: string, { service }: TestShard, change: Change = (real) => real): Member {
   const { handlers } = service;
   return localMember(name, { ...handlers, 'expert.run': change(handlers['expert.run']!) });
@@ -37,7 +37,7 @@ export function socketOf({ address }: RpcServer): Member {
 
 export const strict = { hedgeBudget: 0, auditShare: 0, patienceMs: 0 };
 
-/** With `random` 0 the first of equally cheap members is asked. Waits until all of them are connected. */
+/** Waits until all members are connected. If `random` gives 0, the first of equally cheap members is called. */
 export async function fleetOf(members: Member[], options: Partial<FleetOptions> = {}): Promise<Fleet> {
   const fleet = new Fleet({
     members,
@@ -75,7 +75,7 @@ export function rowFor(expert: number): Omit<DispatchOptions, 'fleet'> {
   return { ...rest, assignment: { k: 1, experts: Uint16Array.of(expert), weights: Float32Array.of(1) } };
 }
 
-/** What a sound shard answers, `[rows, k, hidden]`, computed slot by slot. */
+/** The right answers, `[rows, k, hidden]`, computed slot by slot. */
 export async function rightAnswers({
   assignment,
   x,
@@ -106,12 +106,12 @@ export async function expectRight(asked: Omit<DispatchOptions, 'fleet'>, { answe
   expect(bits(answers)).toEqual(bits(await rightAnswers(asked)));
 }
 
-/** So that -0 and 0 differ. */
+/** The bits of the floats, so that -0 and 0 differ. */
 export function bits(rows: Float32Array): number[] {
   return [...new Uint32Array(rows.buffer, rows.byteOffset, rows.length)];
 }
 
-/** Fails every call, or the first `times`. */
+/** Fails every call, or only the first `times` calls. */
 export function failing(
   code: RpcErrorCode,
   { times = Number.POSITIVE_INFINITY, retryAfterMs = 5 } = {},
@@ -123,16 +123,16 @@ export function failing(
   };
 }
 
-/** Does not answer; `seen` gets the calls. */
+/** Never answers. Adds each call to `seen`. */
 export function hanging(seen: HandlerContext[] = []): Change {
   return () => (_, context) => {
     seen.push(context);
-    void context.signal; // is made when it is asked for
+    void context.signal; // the signal is created on first use
     return new Promise(() => {});
   };
 }
 
-/** Answers, but not before `ms` have passed. */
+/** Answers after `ms`. */
 export function slow(ms: number): Change {
   return (real) => async (params, context) => {
     const answer = await real(params, context);
@@ -141,7 +141,7 @@ export function slow(ms: number): Change {
   };
 }
 
-/** Answers, but not before `happened`. */
+/** Answers after `happened`. */
 export function heldUntil(happened: () => boolean): Change {
   return (real) => async (params, context) => {
     const answer = await real(params, context);
@@ -150,7 +150,7 @@ export function heldUntil(happened: () => boolean): Change {
   };
 }
 
-/** Calls `note` with each call, before it is answered. */
+/** Calls `note` with each call before the answer. */
 export function noted(note: () => void): Change {
   return (real) => async (params, context) => {
     note();
@@ -158,7 +158,7 @@ export function noted(note: () => void): Change {
   };
 }
 
-/** Changes each answer `[asks * hidden]` before it leaves. */
+/** Changes each answer, `[asks * hidden]`, before it is sent. */
 export function lying(change: (rows: Float32Array) => void): Change {
   return (real) => async (params, context) => {
     const answer = await real(params, context);
@@ -171,7 +171,7 @@ export function lying(change: (rows: Float32Array) => void): Change {
   };
 }
 
-/** Of a float, the lowest bit. */
+/** Flips the lowest bit of a float. */
 export function flip(rows: Float32Array, at = 0): void {
   new Uint32Array(rows.buffer)[at]! ^= 1;
 }

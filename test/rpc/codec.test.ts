@@ -38,7 +38,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ type: fc.constant('response' as const), id, error: fc.constant(undefined), result: value }),
 );
 
-/** Binary values come back as views of another class: compare them as numbers. */
+/** Compares binary values as numbers, because decoded ones have another class. */
 function comparable(part: unknown): unknown {
   if (part instanceof Uint8Array) return { bytes: [...part] };
   if (Array.isArray(part)) return part.map(comparable);

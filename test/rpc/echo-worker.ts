@@ -1,4 +1,4 @@
-// A peer in a thread of its own, so that a test's thread can be blocked, or the peer be gone, in the middle of a call.
+// A peer in its own thread, so that a test can block its own thread or end the peer during a call.
 import { setTimeout as delay } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { listen } from '../../rpc/socket/server.ts';

@@ -1,4 +1,4 @@
-// A payload as a frame, for peers that are played by hand.
+// Makes frames for tests that write bytes to a socket.
 import { headerBytes, writeFrameHeader } from '../../rpc/frame.ts';
 
 export function framed(payload: Uint8Array, maxBytes?: number): Buffer {

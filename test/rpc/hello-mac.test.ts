@@ -130,7 +130,7 @@ describe('a hello between two ends', () => {
     const impostor = {
       channel: noChannel,
       call: async (method: string, params: Params) =>
-        method === 'challenge' ? gate.challenge(params) : { instance: 'a', proof: params.proof ?? null }, // the caller's own, sent back
+        method === 'challenge' ? gate.challenge(params) : { instance: 'a', proof: params.proof ?? null }, // sends the caller's own proof back
     };
     await expect(greet(impostor, hello, { ...soon, secret })).rejects.toMatchObject({
       code: 'unproven',

@@ -1,4 +1,4 @@
-// The client's end of a bare socket: writes any bytes, collects the messages that come back, until the connection ends.
+// The calling end of a plain socket: writes any bytes, and collects the received messages until the connection ends.
 import { connect } from 'node:net';
 import type { Address } from '../../rpc/address.ts';
 import { decodeMessage, encodeMessage } from '../../rpc/codec.ts';
@@ -9,9 +9,9 @@ import { framed } from './framed.ts';
 export interface RawPeer {
   send(message: Message): void;
   write(bytes: Uint8Array): void;
-  /** The next message; rejects once the connection has ended. */
+  /** The next message. Rejects if the connection has ended. */
   next(): Promise<Message>;
-  /** What is left to come, once the connection has ended. */
+  /** The remaining messages. Resolves when the connection has ended. */
   rest(): Promise<Message[]>;
   end(): void;
 }
@@ -26,7 +26,7 @@ export async function openRawPeer({ host, port }: Address): Promise<RawPeer> {
     messages.push(...splitter.push(chunk).map(decodeMessage));
     wake();
   });
-  socket.on('error', () => {}); // a reset is one way for the connection to end; 'close' follows
+  socket.on('error', () => {}); // 'close' follows
   socket.on('close', () => {
     ended = true;
     wake();

@@ -1,4 +1,4 @@
-// Servers that are closed to strangers, over real sockets: secrets, certificates, and what a stranger may cost.
+// Tests secrets, certificates and limits for strangers over real sockets.
 import { connect as connectTls } from 'node:tls';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Address } from '../../rpc/address.ts';
@@ -356,7 +356,7 @@ describe('the cost of a stranger is limited', () => {
       const options = { ...address, ...gatewayTls.material(), ...(session && { session }) };
       const socket = connectTls(options);
       const given = new Promise<Buffer>((resolve) => socket.once('session', resolve));
-      socket.on('data', () => {}); // a session comes behind the handshake, where it is read
+      socket.on('data', () => {}); // TLS 1.3 sends sessions after the handshake, so the socket must be read
       const result = { session: await given, resumed: socket.isSessionReused() };
       socket.destroy();
       return result;

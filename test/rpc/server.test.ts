@@ -36,7 +36,7 @@ async function greeted(address: Address): Promise<RawPeer> {
 
 async function worker(): Promise<{
   address: Address;
-  /** How many answers of `after` lie in their sockets. */
+  /** Number of answers of `after` that are in their sockets. */
   answered: Int32Array;
   terminate: () => Promise<unknown>;
 }> {
@@ -268,10 +268,10 @@ describe('the calling end', () => {
   });
 });
 
-/** A listener that answers hello and never another byte. */
+/** A listener that answers hello and then sends nothing more. */
 async function frozenAfterHello(): Promise<Address> {
   const server = createServer((socket) => {
-    socket.on('error', () => {}); // the caller cuts the connection: that is the point
+    socket.on('error', () => {}); // expected, because the caller cuts the connection
     socket.once('data', () => socket.write(frame(Buffer.from('940101c080', 'hex'))));
     closers.push(() => socket.destroy());
   });

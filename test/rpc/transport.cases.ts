@@ -1,5 +1,4 @@
-// What every transport and every server must do, whatever carries them. Run by socket-transport.test.ts and
-// local-transport.test.ts.
+// Tests that every transport and every server must pass. Run by socket-transport.test.ts and local-transport.test.ts.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -16,7 +15,7 @@ import type {
 
 export interface ServeOptions {
   maxRunning?: number;
-  /** Called with errors that a handler did not expect. */
+  /** Called with unexpected errors of handlers. */
   onError?: (error: RpcError, method: string) => void;
 }
 
@@ -29,7 +28,7 @@ export interface Served {
   open(options: OpenOptions & { hello: Params }): Promise<Transport>;
 }
 
-/** Serves these handlers; what it opens is closed by `close`. */
+/** Serves the handlers. `close` closes everything that was opened. */
 export interface TransportUnderTest {
   serve(handlers: Handlers, options: ServeOptions): Promise<Served>;
   close(): Promise<void>;
@@ -255,7 +254,7 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
   describe(`a server ${name}`, () => {
     afterEach(close);
 
-    /** Two callers, and what each of them is notified of. */
+    /** Two callers, and the notifications that each of them gets. */
     async function withTwo(handlers: Handlers) {
       const { server, open } = await serve({ hello, ...handlers }, {});
       const heard: Record<string, string[]> = { a: [], b: [] };
@@ -311,7 +310,7 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
       };
       const { server, a, b, heard, closes, open } = await withTwo({ slow });
       const running = a.call('slow', {}, soon);
-      await a.call('ping', {}, soon); // so that the call before it has arrived
+      await a.call('ping', {}, soon); // so that the earlier call has arrived
       const closing = server.close();
       await expect.poll(() => heard).toEqual({ a: ['draining undefined'], b: ['draining undefined'] });
       await expect(b.call('slow', {}, soon)).rejects.toMatchObject({ code: 'draining' });
@@ -373,7 +372,7 @@ export class Stuck {
   }
 }
 
-/** Keeps the thread busy, so that neither timers nor sockets are served. */
+/** Blocks the thread, so that neither timers nor sockets are served. */
 export function block(ms: number): void {
   const until = performance.now() + ms;
   while (performance.now() < until);

@@ -1,4 +1,4 @@
-// What the OTEL variables ask for, and what a request becomes in a trace.
+// Tests the settings from OTEL variables, and the spans and attributes of a request.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { RequestStory } from '../../gateway/api/telemetry/telemetry.ts';

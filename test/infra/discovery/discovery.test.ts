@@ -1,4 +1,4 @@
-// Shards that come and go in DNS and in files: found soon, and never lost to an answer that failed.
+// Tests that changes in DNS and in files are found soon, and that failed lookups lose no address.
 import { execFileSync } from 'node:child_process';
 import { appendFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ async function open(source: ShardSource, options: Partial<DiscoverOptions> = {})
   return { discovery, answers, logged };
 }
 
-/** Answers what `zone` says at the time; counts the questions. */
+/** Answers with the present records of `zone`, and collects the names that are looked up. */
 function nameService(zone: { addresses?: string[]; services?: { name: string; port: number }[] }) {
   const asked: string[] = [];
   const answer = async <T>(name: string, records: T[] | undefined): Promise<T[]> => {

@@ -1,4 +1,4 @@
-// What the flags and files say of where shards are, and what changed.
+// Tests the parsing of flags, files and DNS answers, and the comparison of two lists of addresses.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {

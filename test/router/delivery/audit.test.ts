@@ -128,7 +128,7 @@ describe('a shard that flips one bit is cordoned, and the other answer is used',
     ['which was asked second', 'b'],
   ])('found by golden rows, if it repeats its answer: %s', async (_name, wrongShard) => {
     const goldens = await testGoldens();
-    // It gives wrong answers once it has passed its golden checks.
+    // The shard gives wrong answers after it has passed its golden checks.
     let lies = false;
     const later = lying((rows) => {
       if (lies) flip(rows, 3);
@@ -309,7 +309,7 @@ describe('a frame that no single other shard could answer', () => {
     ];
     const fleet = await fleetOf(members, { policy: { auditShare: 0.5 } });
     const asked = step(30, 2);
-    asked.assignment.experts[0] = 0; // its answer is the wrong one
+    asked.assignment.experts[0] = 0; // the expert whose answer is wrong
     await expectRight(asked, await dispatch({ fleet, ...asked }));
     expect(stateOf(fleet, 'whole')).toBe('cordoned');
     expect(fleet.calls).toMatchObject({ mismatches: 1, retried: 1 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Budget } from '../../../router/delivery/budget.ts';
 
-/** What may be saved. */
+/** Largest number of saved extra calls. */
 const saved = 20;
 
 test('any run of calls spends at most its share and the saved extra calls', () => {

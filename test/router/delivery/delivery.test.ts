@@ -381,7 +381,7 @@ describe('a shard that alone holds an expert', () => {
       message: 'no connected shard holds expert 3 of layer 1',
     });
     expect(performance.now() - startedAt).toBeGreaterThan(119);
-    expect(performance.now() - startedAt).toBeLessThan(9_000); // its deadline is 10 s
+    expect(performance.now() - startedAt).toBeLessThan(9_000); // the deadline is 10 s
   });
 
   test('answers when it is back, even if another shard stays away', async () => {
@@ -425,7 +425,7 @@ describe('a shard that alone holds an expert', () => {
 });
 
 describe('a caller that gives up ends everything', () => {
-  /** Aborts as soon as `when` holds. Resolves to the milliseconds from then until the call had ended. */
+  /** Aborts the call when `when` becomes true. Resolves to the milliseconds from the abort to the end of the call. */
   async function abortWhen(fleet: Fleet, when: () => boolean): Promise<number> {
     const controller = new AbortController();
     const { signal } = controller;
@@ -443,7 +443,7 @@ describe('a caller that gives up ends everything', () => {
     return performance.now() - abortedAt;
   }
 
-  /** That keep this process alive. */
+  /** Number of timers that keep this process alive. */
   function timers(): number {
     return process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
   }

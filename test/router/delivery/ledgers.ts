@@ -1,4 +1,4 @@
-// Ledgers over shards that are plain data, for tests of the rules of delivery: no timers, no sockets, no promises.
+// Ledgers with shards that are plain data, for tests of the rules of delivery without timers, sockets and promises.
 import { Budget, Sample } from '../../../router/delivery/budget.ts';
 import type { Replicas } from '../../../router/delivery/ladder.ts';
 import { Quantile } from '../../../router/delivery/latency.ts';
@@ -15,14 +15,14 @@ import { next } from '../../../router/delivery/next.ts';
 import type { Fleet } from '../../../router/fleet.ts';
 import type { Shard } from '../../../router/shards/shard.ts';
 
-/** What the rules read of a shard. Of equally cheap ones, the first is asked. */
+/** A shard with the fields that the rules read. All shards cost the same, and the first of several is called. */
 export function shard(address: string): Shard {
   const fields = { address, silent: false, cost: () => 1, limits: { rows: 64, asks: 512 } };
   return fields as unknown as Shard;
 }
 
 export interface Setting {
-  /** By expert; an expert that is not named has no replica. */
+  /** Replicas by expert. An expert without an entry has no replica. */
   held: Record<number, Partial<Replicas<Shard>>>;
   /** Experts of each row. */
   rows: number[][];
@@ -111,7 +111,7 @@ export function told(actions: readonly Action[]): string[] {
   });
 }
 
-/** One number a slot. */
+/** An answer with one number for each slot. */
 export function answer(call: Call, value = 1): Event {
   return { type: 'answered', call, rows: new Float32Array(call.slots.length).fill(value) };
 }

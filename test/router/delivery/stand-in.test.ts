@@ -17,7 +17,7 @@ function busy(retryAfterMs?: number): RpcError {
 describe('a slot whose expert has no replica', () => {
   const ranked = () => [3, 1, 2, 0].map((expert) => ({ expert, weight: expert / 10 }));
 
-  /** A row of experts 3 and 2; of the experts, `served` have a replica. */
+  /** A row with the experts 3 and 2. Only the experts in `served` have a replica. */
   function placed(level: number, served: number[]) {
     const ledger = ledgerOf({ held: {}, rows: [[3, 2]], step: { ladder: Uint8Array.of(level), ranked } });
     const of = (expert: number) => (served.includes(expert) ? { index: 0, level: 0 } : undefined);

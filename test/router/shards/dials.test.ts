@@ -1,4 +1,4 @@
-// Many addresses where nobody is: they cost little, and nobody waits for them.
+// Tests fleets with many dead addresses: they cost little, and do not delay other shards.
 import { expect, onTestFinished, test } from 'vitest';
 import { dispatch } from '../../../router/dispatch.ts';
 import { Fleet } from '../../../router/fleet.ts';
@@ -7,7 +7,7 @@ import type { Member } from '../../../router/shards/member.ts';
 import { RpcError } from '../../../rpc/errors.ts';
 import { createTestShard, expectRight, memberOf, model, rowFor, stateOf, strict } from '../shards.ts';
 
-/** Nobody is there; each attempt ends when the test says so, if it ever does. */
+/** Members that are down. An attempt to connect ends only when the test calls `fail`. */
 function deadMembers(count: number) {
   const attempts: { address: string; fail: () => void }[] = [];
   let open = 0;
@@ -38,7 +38,7 @@ test('a shard that is up is dialled soon and serves although hundreds of other a
   onTestFinished(() => fleet.close());
   await expect.poll(() => dead.attempts.length).toBe(256);
   for (const { fail } of [...dead.attempts]) fail();
-  await expect.poll(() => dead.attempts.length).toBe(300); // while these are open, none is tried again
+  await expect.poll(() => dead.attempts.length).toBe(300); // no address is tried again while these attempts are open
   fleet.setMembers([...dead.members, memberOf('alive', await createTestShard())]);
   await expect.poll(() => stateOf(fleet, 'alive')).toBe('available');
   expect(dead.most()).toBeLessThanOrEqual(257);

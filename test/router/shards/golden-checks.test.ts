@@ -25,7 +25,7 @@ import {
 } from '../shards.ts';
 import { testGoldens } from './goldens.ts';
 
-/** Everything within moments. */
+/** Short pauses, for fast tests. */
 const pace = { roundMs: 60, leastPauseMs: 2, firstCordonMs: 60 };
 
 function open(members: Member[], options: Partial<FleetOptions> = {}): Fleet {
@@ -34,7 +34,7 @@ function open(members: Member[], options: Partial<FleetOptions> = {}): Fleet {
   return fleet;
 }
 
-/** Lies where `isWrong` says so of the unit. */
+/** Answers wrongly for units for which `isWrong` is true. */
 function wrongAt(isWrong: (layer: number, expert: number) => boolean): Change {
   return (real) => async (params, context) => {
     const expert = params.asks instanceof Uint8Array ? params.asks[2]! : 0;
@@ -167,7 +167,7 @@ describe('a shard enters service', () => {
     const goldens = await testGoldens();
     const shard = await createTestShard();
     const { handlers } = shard.service;
-    // The first golden row finds it busy; meanwhile it keeps two experts only, of which it tells.
+    // The shard is busy at the first golden row. Meanwhile it unloads all but two experts, and reports this.
     let left = 1;
     const server = await listen({
       handlers: {
@@ -230,7 +230,7 @@ describe('a shard that answers a golden row wrongly', () => {
     const asked = goldens.compared.length;
     wrong = false;
     expect(await fleet.whenReady(5_000)).toBe(true);
-    // By all of its units: there are fewer than the sample.
+    // All units are checked, because there are fewer than in the sample.
     const after = goldens.compared.slice(asked).map((unit) => JSON.stringify(unit));
     expect(new Set(after).size).toBe(12);
     expect(fleet.counters.cordons).toBe(1);
@@ -268,7 +268,7 @@ describe('a shard that answers a golden row wrongly', () => {
     expect(await fleet.whenReady(5_000)).toBe(true);
     damaged = true;
     await expect.poll(() => fleet.counters.cordons, { interval: 5 }).toBeGreaterThan(0);
-    // It stays out of service while that unit, which is suspected, is wrong.
+    // The shard stays out of service while the suspected unit is wrong.
     await expect.poll(() => fleet.counters.cordons, { interval: 5 }).toBeGreaterThan(1);
     damaged = false;
     expect(await fleet.whenReady(5_000)).toBe(true);
@@ -288,7 +288,7 @@ describe('checks in the background', () => {
 
   test('end with the validation of a shard that is cordoned, and begin again with its next validation', async () => {
     const goldens = await testGoldens();
-    // The loop of the first validation sleeps longer than the cordon lasts.
+    // The loop of the first validation pauses for longer than the cordon.
     const slowly = { roundMs: 12 * 150, leastPauseMs: 150, firstCordonMs: 20 };
     let answering = true;
     let asked = 0;
@@ -311,7 +311,7 @@ describe('checks in the background', () => {
     expect(stateOf(fleet, 'a')).toBe('validating');
     answering = true;
     expect(await fleet.whenReady(5_000)).toBe(true);
-    expect(asked).toBe(from + 13); // the suspect, and a sample of all 12
+    expect(asked).toBe(from + 13); // the suspect and a sample of all 12 units
   });
 
   test('trust a shard, and log it, if the gateway cannot read the golden rows', async () => {

@@ -1,4 +1,4 @@
-// Golden rows of the test model: what a sound shard gives for a row of each layer. Knows no files.
+// Golden rows of the test model, with the right answers of every expert to one row of each layer.
 import type { Goldens } from '../../../router/shards/golden-checks.ts';
 import type { Unit } from '../../../router/shards/units.ts';
 import { createPlainExpertDevice } from '../../support/engines/plain-expert-device.ts';
@@ -12,7 +12,7 @@ export interface TestGoldens extends Goldens {
   readonly compared: Unit[];
 }
 
-/** Speaks for shards of the test model's content; bit-equal within the plain device's class, nearly so across. */
+/** Covers shards with the test model's content. Answers must have equal bits within the plain device's class, and be close in others. */
 export async function testGoldens(): Promise<TestGoldens> {
   const device = createPlainExpertDevice({ hidden, inner: 5 });
   await device.load(unitsOf(Array.from({ length: experts }, (_, expert) => expert)));

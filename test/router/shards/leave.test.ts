@@ -1,4 +1,4 @@
-// A shard that is asked to drain asks its gateways first: real servers, real fleets, and whatever keeps a replica from counting.
+// Tests with real servers and fleets that a shard asks its gateways before it drains, and which replicas they count.
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { adminHandlers } from '../../../experts/admin.ts';
 import { Leave } from '../../../experts/leave.ts';
@@ -21,7 +21,7 @@ interface Leaving {
   drain(options?: Params): Promise<unknown>;
 }
 
-/** A shard that can be drained as one of `expertgrid shard` can. */
+/** A shard that can be drained like one of `expertgrid shard`. */
 async function shardWith(experts: number[], { waitMs = 2_000, change = {} } = {}): Promise<Leaving> {
   const { service } = await createTestShard({ units: unitsOf(experts) });
   const leave = new Leave({
@@ -113,7 +113,7 @@ describe('a shard that is asked to drain', () => {
   test('counts as a holder again if it stays', async () => {
     const [a, b] = [await shardWith(all), await shardWith(all)];
     await gatewayOver(a, b);
-    await gatewayOver(a); // sees no other
+    await gatewayOver(a); // is connected to no other shard
     await expect(a.drain()).rejects.toEqual(
       needed('no other shard serves layers 0-1: experts 0-5 (according to 1 of 2 gateways)'),
     );

@@ -114,7 +114,7 @@ const pace = { firstCordonMs: 5_000, firstRestMs: 1_000 };
 const suspect = { layer: 1, expert: 4 };
 const peer = { instance: 'p1', check: 'golden', numericsClass: 'f32', standby: false } as const;
 
-/** One event of each type; a shard is not needed, and waits are drawn as long as they may be. */
+/** One event of each type. The shard is not needed, and random waits have their greatest length. */
 const events: { [T in ShardEvent['type']]: Extract<ShardEvent, { type: T }> } = {
   connected: { type: 'connected', peer },
   unreached: { type: 'unreached', why: 'silent', message: 'refused', random: 1, longestMs: 0 },
@@ -128,7 +128,7 @@ const events: { [T in ShardEvent['type']]: Extract<ShardEvent, { type: T }> } = 
   removed: { type: 'removed' },
 };
 
-/** What the events lead to one after another, all of them at `nowMs`. */
+/** The step after each event. All events happen at `nowMs`. */
 function lifeAfter(life: Life, happened: readonly ShardEvent[], nowMs = 0): Life {
   return happened.reduce((before, event) => lifecycle(before, event, nowMs).life, life);
 }
@@ -136,7 +136,7 @@ function lifeAfter(life: Life, happened: readonly ShardEvent[], nowMs = 0): Life
 const { connected, lost, passed, wrong, suspected, unanswered, leaving, time, removed } = events;
 const sixLosses = Array.from({ length: 6 }, () => [connected, lost]).flat();
 
-/** How a new shard came into each state. */
+/** By state: events that bring a new shard into it. */
 const ways: Record<ShardState, ShardEvent[]> = {
   away: [],
   banned: [...sixLosses, time],
@@ -148,7 +148,7 @@ const ways: Record<ShardState, ShardEvent[]> = {
   retired: [removed],
 };
 
-/** An action on one line. */
+/** An action as one line of text. */
 function lineOf(action: Action): string {
   switch (action.do) {
     case 'log':
@@ -381,7 +381,7 @@ describe('after any events in any order', () => {
   );
   const history = fc.array(some, { maxLength: 80 });
 
-  /** Looks at every step of every history. */
+  /** Calls the check with every step of random histories. */
   function holds(
     check: (before: Life, event: ShardEvent, actions: Action[], next: Life, nowMs: number) => void,
   ) {

@@ -5,7 +5,7 @@ import { type CallKind, Responses } from '../../../router/shards/responses.ts';
 
 const kinds: CallKind[] = ['decode', 'bulk', 'golden'];
 
-/** A call of `kind` that took all of its time. */
+/** A call of `kind` that missed its deadline. */
 function timeOut(responses: Responses, kind: CallKind, sentAt: number, ms = 10_000): string | undefined {
   return responses.unanswered({ kind, code: 'deadline', sentAt, now: sentAt + ms });
 }

@@ -1,4 +1,4 @@
-// A shard that serves another model of the same gateway is left aside without alarm, and found when it has ours.
+// Tests shards that serve only another model of the same gateway.
 import { afterEach, expect, test } from 'vitest';
 import { Fleet } from '../../../router/fleet.ts';
 import { localMember } from '../../../router/shards/member.ts';

@@ -1,4 +1,4 @@
-// Shards that answer pings and not what they are asked: they are seen, told of once, taken out, and come back when they answer.
+// Tests shards that answer pings and no calls: they are taken out of service, logged once, and used again when they answer.
 import { expect, onTestFinished, test } from 'vitest';
 import { dispatch } from '../../../router/dispatch.ts';
 import { Fleet, type FleetOptions } from '../../../router/fleet.ts';
@@ -28,7 +28,7 @@ const pace = {
 };
 
 interface Fault {
-  /** Whether the call, which is a golden row or not, is swallowed. */
+  /** Whether the call is left unanswered. */
   swallows: (params: Params) => boolean;
 }
 
@@ -36,7 +36,7 @@ const isGolden = ({ trace }: Params) => trace === 'golden';
 const everything = () => true;
 const nothing = () => false;
 
-/** Never answers what its fault swallows; hello and pings it answers. */
+/** Answers hello and pings, but no calls that `fault` selects. */
 function swallowing(fault: Fault): Change {
   return (real) => (params, context) =>
     fault.swallows(params) ? new Promise(() => {}) : real(params, context);
@@ -76,7 +76,7 @@ test('the only holder of an expert, if it answers no calls, is taken out of serv
   expect(fleet.ready).toBe(false);
   expect(fleet.missing()).toHaveLength(model.layers);
   expect(fleet.status()).toMatchObject([{ connected: true, units: 0 }]);
-  expect((await ask(fleet)).failed.get(0)).toMatchObject({ code: 'unavailable' }); // at once, for nobody is asked
+  expect((await ask(fleet)).failed.get(0)).toMatchObject({ code: 'unavailable' }); // at once, because no shard is called
   await expect.poll(() => fleet.counters.silences).toBeGreaterThan(1); // golden rows are not answered either
   expect(fleet.counters.timeouts).toBeGreaterThan(1);
   fault.swallows = nothing;
@@ -95,9 +95,9 @@ test('a shard with a replica that answers no calls is taken out of service altho
   });
   await expect.poll(() => fleet.status().every(({ units }) => units > 0)).toBe(true);
   await expect.poll(() => fleet.single()).toEqual([]);
-  await new Promise((resolve) => setTimeout(resolve, 100)); // that there are two holders has been seen
+  await new Promise((resolve) => setTimeout(resolve, 100)); // the fleet has seen that there are two holders
   fault.swallows = everything;
-  // Prompt rows, because of generated ones a late shard is asked for few.
+  // Prefill rows, because a late shard gets few decode rows.
   while (stateOf(fleet, 'a') === 'available') {
     await expectRight(rowFor(0), await ask(fleet, { bulk: true, deadlineMs: 300 }));
   }
