@@ -5,10 +5,10 @@ export function errorText(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
-/** Messages of `fetch` without a reason. The reason is in the error's cause. */
+/** Error messages of `fetch` that give no reason. The `cause` of the error has the reason. */
 const saysNothing = new Set(['fetch failed', 'terminated']);
 
-/** The reason for an error of `fetch`, or of reading the body of its answer. */
+/** Why a request by `fetch` failed, or why the body of its answer could not be read. */
 export function fetchErrorText(thrown: unknown): string {
   if (!(thrown instanceof Error) || !saysNothing.has(thrown.message)) return errorText(thrown);
   return thrown.cause instanceof Error && thrown.cause.message !== '' ? thrown.cause.message : thrown.message;

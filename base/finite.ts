@@ -2,7 +2,8 @@
 
 /** Index of the first NaN or infinity; undefined if there is none. */
 export function firstNonFinite(values: Float32Array): number | undefined {
-  // A finite number times 0 is 0; any other number times 0 is NaN. Four sums, because each addition waits for the last one.
+  // A finite number times 0 is 0; any other number times 0 is NaN.
+  // There are four sums, because the additions to one sum wait for each other.
   let [a, b, c, d] = [0, 0, 0, 0];
   let i = 0;
   for (; i + 3 < values.length; i += 4) {

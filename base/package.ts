@@ -8,7 +8,7 @@ export const version: string = (
   JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string }
 ).version;
 
-/** Searches the parent folders for our package.json, because its depth differs between a checkout and the compiled `dist/`. */
+/** Searches the parent folders for our package.json, because this module is one folder deeper in `dist/` than in a checkout. */
 function findRoot(folder: string): string {
   for (let at = folder; ; at = dirname(at)) {
     try {

@@ -3,10 +3,10 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 
-/** Default of the largest file: enough for 100,000 API keys. */
+/** Default limit in bytes. A file of 100,000 API keys is smaller. */
 const MOST_BYTES = 64 * 2 ** 20;
 
-/** Rejects with an error that names the file if it is not a regular file or has more than `mostBytes`. */
+/** Rejects with an error that names the file if it is not a regular file or has more than `mostBytes` bytes. */
 export async function readRegularFile(
   path: string,
   { mostBytes = MOST_BYTES }: { mostBytes?: number } = {},

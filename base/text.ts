@@ -1,5 +1,5 @@
-// Makes texts of peers and users safe for messages and logs: cuts them, and removes characters that control a terminal or break a
-// line. Pure.
+// Makes texts from peers and users safe for messages and logs: cuts long texts, and replaces characters that control a terminal or
+// break a line. Pure.
 
 /** Control characters (C0 and C1), line and paragraph separators, and characters that change the direction of writing. */
 const unprintable = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;

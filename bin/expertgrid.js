@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-/** A published package has no TypeScript sources. A checkout has `dist` only if `npm pack` was interrupted, so `dist` is not used there. */
+/** A published package has only `dist`. A checkout runs its sources; it has a `dist` only if `npm pack` was interrupted. */
 const source = join(root, 'cli', 'main.ts');
 const main = existsSync(source) ? source : join(root, 'dist', 'cli', 'main.js');
 
@@ -25,9 +25,9 @@ if (major > OLDEST.major || (major === OLDEST.major && minor >= OLDEST.minor)) {
 
 function startPinned() {
   const child = spawn(pinnedNode(), [main, ...process.argv.slice(2)], { stdio: 'inherit' });
-  // The terminal sends Ctrl-C to both processes, so `forward` leaves it to the child.
+  // The terminal sends Ctrl-C to both processes, so `forward` does not send it again.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => forward(child, signal));
-  // npx sends a signal only to its shell, which ends without a signal to this process. Then the id of the parent process changes.
+  // npx sends a signal only to its shell, which ends without passing it on. Then the id of the parent process changes.
   const parent = process.ppid;
   setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), 500).unref();
   child.on('error', (error) => fail(`cannot start the pinned Node: ${error.message}`));

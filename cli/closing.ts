@@ -1,4 +1,4 @@
-// Closes what a process has opened, in reverse order: at its end, or when a later step of its start fails.
+// Closes what a process has opened, in reverse order: when the process ends, or when a later step of its start fails.
 
 export class Closing {
   readonly #steps: (() => unknown)[] = [];

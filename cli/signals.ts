@@ -34,7 +34,7 @@ export function onSignals({ drain, halt }: SignalActions): () => void {
   };
 }
 
-/** npm sends a signal only to its shell, which ends without a signal to this process. Then the id of the parent process changes. */
+/** npm sends a signal only to its shell, which ends without passing it on. Then the id of the parent process changes. */
 function onOrphaned(act: () => void): () => void {
   if (process.env.npm_lifecycle_event === undefined) return () => {};
   const parent = process.ppid;

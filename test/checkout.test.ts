@@ -10,7 +10,7 @@ import { startProcess } from './support/process.ts';
 const root = join(import.meta.dirname, '..');
 const biome = join(root, 'node_modules', '@biomejs', 'biome', 'bin', 'biome');
 
-it('formatter, linter, types and tests ignore files that a user saves in it', async () => {
+it('formatter, linter, types and tests ignore files that a user saves in the checkout', async () => {
   const names = ['ts', 'mjs', 'py', 'test.ts', 'tsx'].flatMap((extension) => {
     const name = `saved-by-a-reader-${process.pid}.${extension}`;
     return [name, join('local', name)];
@@ -54,7 +54,7 @@ it('npm run expertgrid resolves paths against the folder in which it is called',
 });
 
 it.each(['20.20.2', '22.17.1'])(
-  'Node %s prints one line that says which version is needed if there is no other Node',
+  'with Node %s and without the pinned Node, one line says which version is needed',
   async (version) => {
     const folder = await tinyFolder();
     for (const name of ['bin', 'package.json'])

@@ -68,7 +68,7 @@ function parentOf({ traceparent, tracestate }: CallerTrace): typeof ROOT_CONTEXT
   return trace.setSpanContext(ROOT_CONTEXT, { ...parent, ...traceState, isRemote: true });
 }
 
-/** Child spans are created when the request ends, because the engine reports their times with the first token. */
+/** Child spans are created when the request ends, because only then are the times of all of them known. */
 function begin(tracer: Tracer, parent: typeof ROOT_CONTEXT): RequestTrace {
   const startTime = Date.now();
   const span: Span = tracer.startSpan('request', { kind: SpanKind.SERVER, startTime }, parent);

@@ -25,7 +25,7 @@ export interface SamplerSettings {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Undefined if no traces are requested. `warn` is called for each unsupported value, with the value that replaces it. */
+/** Undefined if no traces are requested. `warn` gets a message for each unsupported value, which says what is used instead. */
 export function tracingSettings(
   env: Environment,
   warn: (message: string) => void,

@@ -13,7 +13,7 @@ export interface Phase {
   attributes: Attributes;
 }
 
-/** By endpoint that generates: the conventions' name of the operation. */
+/** For each endpoint that generates text, the conventions' name of its operation. */
 const operations: Readonly<Record<string, string>> = {
   '/v1/completions': 'text_completion',
   '/v1/chat/completions': 'chat',

@@ -10,7 +10,7 @@ const WARN_EVERY_MS = 60_000;
 const FLUSH_MS = 2_000;
 
 export interface OpenTracing extends Tracing {
-  /** Sends the last spans, or drops them after 2 s. Never rejects. */
+  /** Sends the queued spans, and drops those that are not sent after 2 s. Never rejects. */
   close(): Promise<void>;
 }
 
@@ -30,7 +30,7 @@ export async function openTracing(env: NodeJS.ProcessEnv, log: Logger): Promise<
   };
 }
 
-/** Calls `tell` only if the last call was at least `ms` ago. */
+/** Passes a text to `tell`, or drops it if `tell` was called less than `ms` milliseconds ago. */
 function atMostEvery(ms: number, tell: (text: string) => void): (text: string) => void {
   let last = Number.NEGATIVE_INFINITY;
   return (text) => {

@@ -6,7 +6,7 @@ export interface AnswerSummary {
   /** The answer without its reasoning. */
   text: string;
   tokens: number;
-  /** Number of hops in which a rung of the degradation ladder answered for an expert. */
+  /** How often a rung of the degradation ladder replaced an expert: once for each row and layer. */
   degradedHops: number;
   /** The API's `finish_reason`. Undefined: the user stopped the answer. */
   reason: string | undefined;
@@ -56,10 +56,10 @@ export async function streamAnswer({
   return summary;
 }
 
-/** `42 tokens, 35.1 tokens/s, first after 120 ms` */
+/** Example: `42 tokens, 35.1 tokens/s, first after 120 ms`. */
 export function summaryLine({ tokens, degradedHops, reason, firstMs, lastMs }: AnswerSummary): string {
   const words = [`${tokens} ${tokens === 1 ? 'token' : 'tokens'}`];
-  // The time to the first token is the time of the prompt, so the rate counts only the later tokens.
+  // The prompt is computed before the first token, so the rate counts only the tokens after the first.
   if (firstMs !== undefined && tokens > 1 && lastMs > firstMs) {
     words.push(`${((1000 * (tokens - 1)) / (lastMs - firstMs)).toFixed(1)} tokens/s`);
   }

@@ -18,11 +18,11 @@ export interface ChatRequest {
 
 export type AnswerPiece =
   | { type: 'reasoning' | 'content'; text: string }
-  /** Numbers so far: generated tokens, and hops in which a rung of the degradation ladder answered for an expert. */
+  /** Totals so far. `degradedHops`: how often a rung of the degradation ladder replaced an expert. */
   | { type: 'usage'; tokens: number; degradedHops: number }
   | { type: 'finish'; reason: string };
 
-/** An error with a message of one line for the user. */
+/** An error whose message is one line for the user. */
 export class ChatError extends Error {}
 
 /** Deadline of `GET /v1/models`. */

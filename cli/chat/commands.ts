@@ -1,4 +1,4 @@
-// The commands of `expertgrid chat`, such as /model. Each may change the conversation, and returns the next step of the chat.
+// The commands of `expertgrid chat`, such as /model. Each may change the conversation, and returns what the chat does next.
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type ChatClient, ChatError, type ChatRequest } from './client.ts';

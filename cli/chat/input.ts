@@ -29,7 +29,7 @@ export class InputLines {
     this.#fenced = false;
   }
 
-  /** Returns the message or command that this line completes. `inPaste` means that the next line was pasted together with it. */
+  /** Returns the message or command that `line` completes. `inPaste`: the next line belongs to the same pasted text. */
   push(line: string, { inPaste = false }: { inPaste?: boolean } = {}): Input | undefined {
     if (!this.#fenced && this.#lines.length === 0 && line.trimStart().startsWith(FENCE)) {
       this.#fenced = true;
@@ -41,7 +41,7 @@ export class InputLines {
     return continues || inPaste ? undefined : this.#whole();
   }
 
-  /** A line with only a fence adds no line to the message. */
+  /** A line that is only `"""` adds no line to the message. */
   #pushFenced(line: string, { first = false } = {}): Input | undefined {
     const end = line.trimEnd();
     const closes = end.endsWith(FENCE);

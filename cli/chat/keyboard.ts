@@ -4,7 +4,7 @@ import { Writable } from 'node:stream';
 import { HISTORY_LINES } from './history.ts';
 
 export type Typed =
-  /** `inPaste`: the next line was pasted together with this line. `unseen`: it was typed during `silence` and not echoed. */
+  /** `inPaste`: the next line belongs to the same pasted text. `unseen`: this line was typed during `silence`, without an echo. */
   { type: 'line'; text: string; inPaste: boolean; unseen: boolean } | { type: 'interrupt' } | { type: 'end' };
 
 /** Makes the terminal mark the start and the end of pasted text. */

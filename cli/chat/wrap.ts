@@ -7,7 +7,7 @@ const WIDE =
 const NARROW = /^[\uff61-\uffdc]/u;
 /** Variation selector 16: it turns a narrow character into a wide emoji. */
 const PICTURE = '\ufe0f';
-/** Punctuation that may not begin a line. */
+/** Punctuation that must not begin a line. */
 const CLOSING = /^[\p{Pe}\p{Pf}.,!?;:…、。，．！？：；]/u;
 const TAB = 8;
 
@@ -57,7 +57,7 @@ export class WordWrap {
     return characters.map((character) => this.#take(character)).join('');
   }
 
-  /** Ends the text, and returns its rest. */
+  /** Ends the text, and returns the part that `push` has not returned. */
   end(): string {
     const held = this.#held;
     this.#held = '';
@@ -96,7 +96,7 @@ export class WordWrap {
     return `${word}\n`;
   }
 
-  /** Returns the word after its spaces, or after a line end if the line has no room for spaces and word. */
+  /** Returns the spaces and the word. If the line has no room for both, returns a line end and the word. */
   #endWord(): string {
     const [word, spaces, columns] = [this.#word, this.#spaces, this.#columns()];
     if (word.text === '') return '';
@@ -105,7 +105,7 @@ export class WordWrap {
     this.#isWide = false;
     const isRest = this.#isRest;
     this.#isRest = false;
-    // The terminal has broken the line itself if it has become narrower or if a word is longer than a line.
+    // The terminal itself has broken the line if the terminal has become narrower or if a word is longer than a line.
     if (this.#column > columns) this.#column = ((this.#column - 1) % columns) + 1;
     const breaks = !isRest && this.#column > 0 && this.#column + spaces.cells + word.cells > columns;
     this.#column = breaks ? word.cells : this.#column + spaces.cells + word.cells;

@@ -24,7 +24,7 @@ export function addAccessFlags(command: Command): Command {
   return addFlags(command, 'Access:', [
     inputFlag(
       '--api-keys <file>',
-      'File of the API keys that callers may use, made by `expertgrid key create`. Read again when it changes',
+      'File of API keys that callers may use. `expertgrid key create` adds keys to it. Read again when it changes',
     ).default(undefined, 'callers need no key'),
     switchFlag(
       '--shared-prefix',
@@ -118,7 +118,7 @@ function origins(text: string, before?: readonly string[]): string[] {
   return [...(before ?? []), ...several(text).map(originOf)];
 }
 
-/** Accepts only an origin as browsers send it, because any other text would never match. */
+/** Accepts only the form in which browsers send an origin, because any other form would match no request. */
 function originOf(text: string): string {
   if (text === '*') return text;
   const origin = URL.canParse(text) ? new URL(text).origin : undefined;

@@ -1,8 +1,8 @@
-// Parses and lists the possible bits of a stored weight.
+// Parses and lists the precisions of bundles, in bits per weight.
 import { InvalidArgumentError } from 'commander';
 import { type Bits, bundleBits } from '../../model/tiles.ts';
 
-/** Default bits of a new bundle. */
+/** Default precision of a new bundle. */
 export const USUAL_BITS: Bits = 4;
 
 /** `4, 8, 16 or 32` */

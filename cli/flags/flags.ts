@@ -121,7 +121,7 @@ export function bytes(text: string): number {
   return Math.floor(Number(match[1]) * unit);
 }
 
-/** Formats a size as `bytes` parses it: 1536 is `1.5KiB`. The result is never less than `size` unless `round` rounds down. */
+/** Formats a size as `bytes` parses it: 1536 is `1.5KiB`. The result is at least `size`, unless `round` rounds down. */
 export function formatBinary(size: number, round: (value: number) => number = Math.ceil): string {
   const units = ['KiB', 'MiB', 'GiB', 'TiB'];
   let value = size / 1024;

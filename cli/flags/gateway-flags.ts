@@ -86,8 +86,8 @@ function addModelFlags(command: Command): Command {
       .default(undefined, 'nano, the embedded model'),
     flag(
       '--alias <name=model:weight,…>',
-      'Another name for one or more models. Each request for it goes to one of the models, drawn by weight; ' +
-        'a weight that is left out is 1. Repeatable',
+      'Another name for one or more models. Each request for this name goes to one of the models, drawn by weight. ' +
+        'A model without a weight has weight 1. Repeatable',
     ).argParser(several),
     inputFlag(
       '--aliases <file>',
@@ -222,7 +222,7 @@ export function callPolicy({
   return { hedgeBudget, auditShare: audit, patienceMs };
 }
 
-/** Throws a UsageError if the context exceeds a model's, or if the KV memory is too small or exceeds the machine's. */
+/** Throws a UsageError if --context is too long for a model, or if --kv-memory is too small or exceeds the machine's memory. */
 export function engineOptions(
   flags: GatewayFlags,
   models: readonly OpenedModel[],

@@ -1,4 +1,4 @@
-// Checks before anything starts that the files to read can be read.
+// Checks that the files that flags name can be read, before anything starts.
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Command } from 'commander';

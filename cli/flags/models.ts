@@ -18,7 +18,7 @@ export interface NamedModel {
 export interface OpenedModel extends NamedModel {
   /** Identity of the checkpoint. Bundles of one checkpoint have the same identity at every precision. */
   identity: string;
-  /** Experts of each layer. */
+  /** Number of experts in each layer. */
   experts: number;
   /** Number of token ids. */
   vocab: number;

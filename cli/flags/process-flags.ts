@@ -1,4 +1,4 @@
-// The flags that gateways and shards share. Imports nothing of the gateway, because a shard would keep it in memory for nothing.
+// The flags that gateways and shards share. Imports no module of the gateway, because a shard would load that module without need.
 import { availableParallelism } from 'node:os';
 import type { Command, Option } from 'commander';
 import { DEFAULT_DEVICE, deviceNames } from '../../model/devices/options.ts';

@@ -26,7 +26,7 @@ export interface SecurityPaths {
   secret?: string;
 }
 
-/** Names in a caller's certificate that a shard accepts by default. */
+/** Names that a shard accepts by default in the certificate of a caller. */
 export const CALLERS = ['gateway', 'gateway-*', 'gateway.*', 'admin', 'admin-*', 'admin.*'] as const;
 
 /** Default of --tls-peers for a process that calls shards. */
@@ -98,8 +98,8 @@ export function securityArguments({ tls, peers, secret }: SecurityPaths = {}): s
 }
 
 /**
- * Opens the files, with `peers` as the names to accept if the flags give none. `onFailing` is called with true when changed files
- * cannot be used, so that the earlier ones stay in use, and with false when they can again. Rejects if a file cannot be used.
+ * Opens the files. `peers` are the names to accept if the flags give none. Rejects if a file cannot be used. If a file changes later
+ * and cannot be used, its earlier content stays in use and `onFailing(true)` is called; once it can be used, `onFailing(false)`.
  */
 export function openSecurity(
   { tls, peers: named, secret }: SecurityPaths,
@@ -113,14 +113,14 @@ export function openSecurity(
   });
 }
 
-/** Credentials of a command that calls shards and logs to standard error. Undefined if the flags give none. */
+/** Opens the credentials for a command that calls shards. Logs to standard error. Undefined if the flags give none. */
 export async function openCommandSecurity(flags: SecurityFlags): Promise<Credentials | undefined> {
   const paths = securityPaths(flags);
   const log = (level: string, message: string) => void process.stderr.write(`${level}: ${message}\n`);
   return paths && (await openSecurity(paths, { log }));
 }
 
-/** Why a shard must not listen on `host`, or undefined if it may: on loopback, or with credentials. */
+/** Why a shard must not listen on `host`. Undefined if `host` is a loopback address or if there are credentials. */
 export function exposure(host: string, paths: SecurityPaths | undefined): string | undefined {
   if (isLoopback(host) || paths !== undefined) return undefined;
   return (

@@ -57,7 +57,7 @@ function addExpertFlags(command: Command): Command {
     switchFlag(
       '--standby',
       'Serve a bundle of fewer bits as a fallback. Gateways call this shard only for requests that allow lower ' +
-        'precision, and only if no better replica is left',
+        'precision, and only if no replica of full precision is left',
     ),
     flag('--name <name>', 'Name of this shard in placements').default(undefined, 'its host:port'),
     flag(

@@ -16,7 +16,7 @@ const outcomes: Partial<Record<RpcErrorCode, 'refused' | 'unproven'>> = {
   unproven: 'unproven',
 };
 
-/** Returns undefined if the shards run in this process and cannot be drained. */
+/** Returns undefined if the shards run in this process, because such shards cannot be drained. */
 export function drainShardOf(shards: EngineThreadData['shards'], log: Logger): DrainShard | undefined {
   if ('holdings' in shards) return undefined;
   return async (address, { force }) => {

@@ -1,7 +1,7 @@
 // The life cycle of a gateway process as a table: the next phase and the exit code for each phase and event. Pure.
 
 /**
- * - `draining`: new requests are refused, and open requests may end.
+ * - `draining`: new requests are refused, and open requests have time to finish.
  * - `cutting`: open requests are ended with an error.
  * - `leaving`: the engines and shards are drained and ended.
  * - `halting`: the engines and shards are ended at once.
@@ -27,7 +27,7 @@ export type LifeEvent =
   | 'failed'
   /** The last open request has ended. */
   | 'idle'
-  /** The phase's time limit for open requests has passed. */
+  /** Requests are still open at the time limit of the phase. */
   | 'late';
 
 export const initialLife: Life = { phase: 'loading', code: 0 };

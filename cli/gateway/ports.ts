@@ -1,4 +1,4 @@
-// Explains why a server could not listen on its port, and keeps a port while its server is prepared.
+// Explains why a server could not listen on its port, and reserves a port for a server that starts later.
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { formatAddress } from '../../rpc/address.ts';
@@ -47,7 +47,7 @@ export interface KeptPort {
   release(): Promise<void>;
 }
 
-/** Listens on a port, and closes connections at once. A port in use is therefore noticed before anything is loaded. */
+/** Reserves a port: listens on it, and closes each connection at once. So a port in use is noticed before anything is loaded. */
 export async function keepPort({ host, port }: Place): Promise<KeptPort> {
   const server = createServer((socket) => socket.destroy());
   server.listen({ host, port });

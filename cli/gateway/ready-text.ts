@@ -7,7 +7,7 @@ export interface ReadyFacts {
   port: number;
   /** Ids of the models. */
   models: readonly string[];
-  /** Time since the start of the process. */
+  /** How long the start took. */
   seconds: number;
   /** Status of each model's engine. */
   engines: readonly Pick<EngineStatus, 'ready' | 'shards'>[];

@@ -8,7 +8,7 @@ import { type GatewayProcess, type Started, startGateway } from './start-gateway
 
 /** Time for writing the errors of requests that were ended by force. */
 const LAST_ANSWERS_MS = 1_000;
-/** Time for an engine thread to halt. A thread that computes halts only between two runs. */
+/** Time for an engine thread to halt. A thread halts only between two runs of its device. */
 const LONGEST_HALT_MS = 10_000;
 
 /** The answer to open requests if the process has failed. The log has the cause. */

@@ -15,7 +15,7 @@ interface Reports {
   onLoading: (done: number, total: number) => void;
   /** Bytes of experts read ahead, while the engine serves. */
   onReading: (done: number, total: number) => void;
-  /** For `Warnings.set`. */
+  /** Called with the arguments of `Warnings.set`. */
   onWarning: (what: string, message: string | undefined) => void;
 }
 
@@ -139,7 +139,7 @@ function startEngine(
   };
 }
 
-/** An error that the thread did not catch, with the name of the model, or with advice if the heap of the thread is full. */
+/** Describes an error that the thread did not catch: names the model, and gives advice if the heap of the thread is full. */
 function threadError(name: string, thrown: unknown): Error {
   const { message = String(thrown), code } = thrown instanceof Error ? (thrown as NodeJS.ErrnoException) : {};
   const why =

@@ -36,7 +36,7 @@ export interface GatewayProcess extends OpenedGateway {
   stopShards: () => Promise<void>;
   /** Ends at once the shards that this process started. */
   killShards: () => void;
-  /** True if the gateway reports ready only when every expert is held, at the latest after 10 s. */
+  /** True: the gateway begins to serve when shards hold every expert, or after 10 s. False: it does not wait for shards. */
   awaitExperts: boolean;
 }
 
@@ -49,7 +49,7 @@ export interface Started {
 
 interface Starting extends Required<Pick<ApiOptions, 'shutdown' | 'history'>> {
   started: Started;
-  /** Called when the server answers requests with the models. */
+  /** Called when the server begins to pass requests to the models. */
   onServed: () => void;
   /** Called when an engine ends by itself. */
   onFailed: (error: Error) => void;
@@ -151,7 +151,7 @@ function loadModels(
   return { engines, loaded: Promise.all(loading) };
 }
 
-/** Resolves when every expert is held, or after 10 s. After that, the status of the gateway lists the missing experts. */
+/** Resolves when shards hold every expert, or after 10 s. The status of the gateway then lists the missing experts. */
 async function allHeld(engine: EngineClient): Promise<void> {
   for (let tries = 0; tries < 200 && !(await engine.status()).ready; tries++) await delay(50);
 }

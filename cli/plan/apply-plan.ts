@@ -64,7 +64,7 @@ export async function applyPlan(addresses: readonly string[], flags: ApplyFlags)
 
 /**
  * Chooses the placement of the file, or else the placement that the shards are still moving to, or else plans a new one. `from` is the
- * latest placement that any shard followed before.
+ * latest placement that any of the shards follows now.
  */
 async function choosePlacement(
   shards: readonly FoundShard[],

@@ -7,7 +7,7 @@ import { type ReadHeat, readHeat } from '../../infra/placement/read-heat.ts';
 import { flag } from '../flags/flags.ts';
 import { requireFile } from '../flags/input-files.ts';
 
-/** A gateway that answers later counts as failed. */
+/** Deadline of the gateway's answer. */
 const ANSWER_MS = 10_000;
 
 export function apiKeyFlag(): Option {
@@ -18,7 +18,7 @@ export function apiKeyFlag(): Option {
 }
 
 export interface AskHeatOptions {
-  /** Also reads which experts of the next layer get the rows of an expert. */
+  /** Also reads, for each expert, which experts of the next layer get the same rows. */
   transitions?: boolean;
   apiKey?: string | undefined;
 }

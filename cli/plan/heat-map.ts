@@ -8,11 +8,11 @@ export interface HeatMapOptions {
   colour?: boolean;
 }
 
-/** Both from cold to hot. The colours are numbers of the 256-colour palette of xterm. */
+/** Both scales begin with the coldest. The colours are numbers of the 256-colour palette of xterm. */
 const LETTERS = ' .:-=+*#%@';
 const COLOURS = [16, 17, 18, 19, 25, 31, 37, 36, 71, 107, 143, 179, 214, 208, 202, 196];
 
-/** The ramp shows ratios from 1/2³ to 2³: an expert's rows over the mean rows of its layer's experts. */
+/** The letters and colours stand for ratios from 1/2³ to 2³. A ratio is an expert's rows divided by the mean of its layer. */
 const SPAN = 3;
 /** Number of hottest and of coldest experts that are listed. */
 const LISTED = 5;
@@ -37,7 +37,7 @@ export function heatMap(
   return [...lines, '', legend(perCell, colour), ...extremes(heat)].join('\n');
 }
 
-/** Rows of each expert over the mean of the layer. All ratios are 1 if no row was counted. */
+/** Rows of each expert divided by the mean of the layer. All ratios are 1 if no row was counted. */
 function ratiosOf(rows: readonly number[]): number[] {
   const mean = rows.reduce((sum, count) => sum + count, 0) / rows.length;
   return rows.map((count) => (mean === 0 ? 1 : count / mean));

@@ -20,7 +20,7 @@ export interface PlanSettings {
   /** API key for the gateway whose heat is read. */
   apiKey?: string;
   model: string;
-  /** Bytes of each shard whose size is not known. If undefined, just enough. */
+  /** Memory of each shard whose own memory is not known, in bytes. Undefined: just enough for the experts. */
   memory: number | undefined;
   replicas: number;
   rows: number | undefined;
@@ -34,7 +34,7 @@ export interface PlanSettings {
 /** Rows per step that a plan assumes if the gateway has counted none. */
 export const USUAL_ROWS = 8;
 
-/** Also prints the predictions. Rejects with --strict if fewer shards are predicted to be faster. */
+/** Also prints the predictions. With --strict, rejects if fewer shards are predicted to be faster. */
 export async function makePlan(
   flags: PlanSettings & { shards: NamedShards; epoch: number },
 ): Promise<Placement> {

@@ -1,4 +1,4 @@
-// Formats a plan as text: its predictions beside those of contiguous placement, and the share of each shard. Pure.
+// Formats a plan as text: its predictions beside those of contiguous placement, and a line for each shard. Pure.
 import { formatBytes } from '../../base/format-bytes.ts';
 import type { Plan } from '../../infra/placement/plan.ts';
 import type { Prediction } from '../../infra/placement/predict.ts';

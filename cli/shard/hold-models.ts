@@ -37,7 +37,7 @@ export interface HeldExperts extends OpenedExperts {
   checks: GoldenChecks | undefined;
   /** Stops reading ahead. Resolves when no read is in progress. */
   stopReading(): Promise<void>;
-  /** Frees the device and closes the bundle. May only be called when no call is running. */
+  /** Frees the device and closes the bundle. Must not be used while a call from a gateway is in flight. */
   release(): Promise<void>;
 }
 

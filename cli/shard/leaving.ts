@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { onSignals } from '../signals.ts';
 
 export interface Leaving {
-  /** Aborted when the shard is to leave service. */
+  /** Aborted when the shard must leave service. */
   signal: AbortSignal;
   leave(): void;
   /** Logs the fault and leaves. The process then exits with code 1. */

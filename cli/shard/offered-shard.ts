@@ -1,4 +1,4 @@
-// The calls that a shard with loaded experts answers to gateways and operators, and its drain.
+// The RPC handlers of a shard whose experts are loaded, for gateways and operators, and the drain of the shard.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { version } from '../../base/package.ts';

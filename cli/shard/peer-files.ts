@@ -14,8 +14,8 @@ import type { Transport } from '../../rpc/transport.ts';
 /** Deadline of one `bundle.read` call. */
 const PIECE_MS = 30_000;
 /**
- * Most bytes of a file that is read whole. The memory is allocated before the bytes arrive, so a wrong size must not exhaust it. Files
- * that are read whole contain no weights.
+ * Largest file that is read as a whole, in bytes. The memory is allocated before the bytes arrive, so a wrong size from the other
+ * shard must not exhaust it. Files that are read as a whole contain no weights.
  */
 const LARGEST_WHOLE = 2 ** 30;
 

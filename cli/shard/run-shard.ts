@@ -18,7 +18,7 @@ import { fetchExperts } from './open-experts.ts';
 import { type OpenedModel, type OpenedShard, openShard, type ShardRun } from './open-shard.ts';
 import { hasParent, tellParent, toldToRead } from './shard-parent.ts';
 
-/** The server closes connections after this time, so that the last answers can be written. */
+/** How long the server may write the last answers before it closes the connections. */
 const LAST_ANSWERS_MS = 1_000;
 /** Interval of the notification `memory`. */
 const MEMORY_MS = 5_000;
@@ -115,7 +115,7 @@ function place(models: readonly OpenedModel[], { placed }: OfferedShard): void {
   }
 }
 
-/** Prints that the shard is ready, and sends it to the parent. */
+/** Prints that the shard is ready, and tells the parent process. */
 function announce(
   { address, port, metrics }: OpenedShard,
   held: readonly HeldExperts[],

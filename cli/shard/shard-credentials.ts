@@ -5,7 +5,7 @@ import { openSecurity, type SecurityPaths } from '../flags/security-flags.ts';
 
 export type SecuredShards = ShardSource & { security?: SecurityPaths };
 
-/** The certificate of a shard may contain the DNS name by which it was found. Returns undefined without certificates and secrets. */
+/** A shard found by a DNS name may have a certificate for that name. Returns undefined if there are no credentials. */
 export async function shardCredentials(
   { security: paths, ...source }: SecuredShards,
   watch: Pick<OpenCredentialsOptions, 'log' | 'onFailing'>,

@@ -43,7 +43,7 @@ export function explain(error: unknown, by?: Command | string): string {
   return describeFault({ ...fault, path: isBeside ? given.path : fault.path }, given.name);
 }
 
-/** The system's error about a file, if `error` or a cause is such an error and its message adds nothing. */
+/** The system's error about a file, if `error` or a cause is such an error and the message of `error` repeats it. */
 function fileFault(error: unknown): FileFault | undefined {
   if (!(error instanceof Error)) return undefined;
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
@@ -95,7 +95,7 @@ function leadsTo(given: string, path: string): boolean {
   return ['', '.lock', '.new'].some((end) => wanted === file + end) || wanted.startsWith(`${file}/`);
 }
 
-/** EISDIR does not include the path. If exactly one of the given files is a directory, the error is about that one. */
+/** An EISDIR error has no path. If exactly one of the given files is a directory, the error is about that one. */
 function directoryFault(error: unknown, command: Command): FileFault | undefined {
   if (!(error instanceof Error && error.message.startsWith('EISDIR: '))) return undefined;
   const [directory, ...more] = givenFiles(command).filter(({ path }) => {

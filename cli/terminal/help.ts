@@ -3,7 +3,7 @@
 import type { Command, Option } from 'commander';
 import { variableOf } from '../flags/flags.ts';
 
-/** Applies to the command and the verbs below it; `name` is its full name. */
+/** Changes the command and the verbs below it. `name`: full name of the command, such as `expertgrid key`. */
 export function withPlainHelp(command: Command, name: string = command.name()): Command {
   if (command.options.some(({ helpGroupHeading }) => helpGroupHeading !== undefined)) {
     command.optionsGroup('Help:');

@@ -19,7 +19,7 @@ export interface ProgressOptions {
 }
 
 const REDRAW_MS = 100;
-/** Work done by an earlier run passes quickly, so the rate and the ETA count only this last stretch of time. */
+/** A resumed run passes quickly over the work of the run before, so the rate and the ETA count only the last 10 s. */
 const WINDOW_MS = 10_000;
 
 export function formatSeconds(seconds: number): string {

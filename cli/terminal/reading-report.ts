@@ -15,7 +15,7 @@ export function readingReport({
   let startedAt: number | undefined;
   let quarters = 0;
   return {
-    /** Both in bytes. */
+    /** `done` and `total` are in bytes. */
     update(done: number, total: number) {
       startedAt ??= now();
       if (now() - startedAt < QUIET_MS) return;
@@ -34,7 +34,7 @@ export function readingReport({
   };
 }
 
-/** One reporter for each part. `report` receives the sums of all parts, as soon as each part has reported. */
+/** Returns one reporter for each part. Once every part has reported, `report` is called with the sums over all parts. */
 export function addUp(parts: number, report: (done: number, total: number) => void) {
   const each = Array.from({ length: parts }, () => ({ done: 0, total: 0 }));
   return each.map((part) => (done: number, total: number) => {

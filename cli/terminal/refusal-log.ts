@@ -5,7 +5,7 @@ import type { RpcError } from '../../rpc/errors.ts';
 /** Most characters of a reason that are logged. A stranger may have written the reason. */
 const LONGEST_REASON = 300;
 
-/** Writes at most one line every `everyMs`, with the number of refusals since the last line that were not logged. */
+/** Writes at most one line every `everyMs`. A line has the number of refusals that were left out since the line before. */
 export function refusalLog(
   warn: (fields: object, message: string) => void,
   { everyMs = 5_000, now = () => performance.now() }: { everyMs?: number; now?: () => number } = {},

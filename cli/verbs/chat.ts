@@ -42,8 +42,8 @@ export function chatCommand(): Command {
       .default(undefined, '1'),
     flag('--max-tokens <n>', 'Most tokens of an answer, at least 1')
       .argParser(integer({ min: 1 }))
-      .default(undefined, 'as many as the context has left'),
-    // EXPERTGRID_SEED belongs to `synth` and draws weights.
+      .default(undefined, 'as many as still fit into the context'),
+    // EXPERTGRID_SEED belongs to `synth` and is a seed for weights.
     flag('--seed <n>', 'Sampling seed, at least 0; the same seed gives the same answers')
       .env('EXPERTGRID_CHAT_SEED')
       .argParser(integer())
@@ -51,7 +51,7 @@ export function chatCommand(): Command {
   ]);
   return addFlags(command, 'Use:', [
     flag('--once <text>', 'Ask this question, print the answer and exit'),
-    flag('--no-history', 'Do not write the lines of this chat to the history file'),
+    flag('--no-history', 'Neither read nor write the file with the lines of earlier chats'),
   ]).action(chat);
 }
 

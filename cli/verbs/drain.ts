@@ -29,7 +29,7 @@ export function drainCommand(): Command {
         .default(60),
     )
     .addOption(
-      // A variable could switch the safeguard off for later commands too, so this flag has none.
+      // A variable could switch the safeguard off for later commands too, so this flag has no variable.
       new Option('--force', 'Drain the shard even if no other shard serves some of its experts').default(
         false,
       ),

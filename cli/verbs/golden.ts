@@ -10,7 +10,7 @@ export function goldenCommand(): Command {
   return new Command('golden')
     .description(
       'Add golden rows to a bundle: one test row for each layer, and the answer of each expert to it. ' +
-        'Shards compare the answers of the experts that they load with these.',
+        'Shards compare the answers of their experts with these stored answers.',
     )
     .addOption(flag('--model <dir>', 'Directory of the bundle').makeOptionMandatory())
     .addOption(deviceFlag())

@@ -31,7 +31,7 @@ export function heatCommand(): Command {
     .action(async (from: string, { watch, apiKey }: HeatFlags) => {
       if (watch === false) return void process.stdout.write(await draw(from, apiKey));
       const seconds = watch === true ? WATCH_SECONDS : watch;
-      // The reader of the output has ended.
+      // Standard output fails if its reader, such as `head`, has ended.
       process.stdout.on('error', () => process.exit(0));
       for (;;) {
         const drawn = await draw(from, apiKey);

@@ -8,7 +8,7 @@ import { explain } from '../terminal/explain.ts';
 
 export function shardCommand(): Command {
   const command = new Command('shard').description(
-    'Hold experts of one or more models, and run rows on them for gateways.',
+    'Hold experts of one or more models, and compute their answers for gateways.',
   );
   return addShardFlags(command).action(async (flags: ShardFlags) => {
     try {

@@ -44,16 +44,16 @@ export function upCommand(): Command {
     switchFlag('--in-process', 'Run the experts inside the gateway process, without sockets'),
     flag(
       '--bits <n>',
-      `Bits of a weight, ${BITS_TEXT}, if --model is a Hugging Face checkpoint. It is then converted, and the bundle is kept in a cache`,
+      `Bits of a weight, ${BITS_TEXT}, if --model is a Hugging Face checkpoint. up converts the checkpoint and keeps the bundle in a cache`,
     )
       .argParser(parseBits)
-      .default(undefined, 'a question at a terminal; elsewhere, checkpoints are refused')
+      .default(undefined, 'the user is asked at a terminal; elsewhere, checkpoints are refused')
       .helpGroup('Models:'),
   ]);
   return addGatewayFlags(command, PEERS_OF_UP).action(up);
 }
 
-/** In older releases EXPERTGRID_SHARDS was this count. Today it holds the addresses of a gateway's shards. */
+/** In older releases EXPERTGRID_SHARDS was the number of shards of `up`. Today it holds the addresses of a gateway's shards. */
 function refuseOldCount(command: Command): void {
   const old = process.env.EXPERTGRID_SHARDS?.trim() ?? '';
   if (!/^\d+$/.test(old) || command.getOptionValue('shards') !== undefined) return;

@@ -19,15 +19,15 @@ test.each([
   ['the endpoint is empty', { OTEL_EXPORTER_OTLP_ENDPOINT: ' ' }],
   ['the SDK is disabled', { ...endpoint, OTEL_SDK_DISABLED: 'TRUE' }],
   ['no exporter is wanted', { ...endpoint, OTEL_TRACES_EXPORTER: 'none' }],
-])('no traces where %s', (_, env) => {
+])('no traces are sent if %s', (_, env) => {
   expect(settings(env)).toEqual({ found: undefined, warnings: [] });
 });
 
 test.each([
   ['an endpoint', endpoint],
   ['an endpoint of traces', { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://collector:4318/v1/traces' }],
-  ['and what is the default', { ...endpoint, OTEL_SDK_DISABLED: 'no', OTEL_TRACES_EXPORTER: 'otlp' }],
-])('%s is enough', (_, env) => {
+  ['an endpoint with defaults', { ...endpoint, OTEL_SDK_DISABLED: 'no', OTEL_TRACES_EXPORTER: 'otlp' }],
+])('%s is enough to send traces', (_, env) => {
   expect(settings(env)).toEqual({ found: always, warnings: [] });
 });
 
@@ -38,13 +38,13 @@ test.each([
   ['parentbased_always_off', undefined, { parentBased: true, ratio: 0 }],
   ['parentbased_traceidratio', '0', { parentBased: true, ratio: 0 }],
   ['parentbased_traceidratio', undefined, { parentBased: true, ratio: 1 }],
-])('the sampler %s with %s', (name, share, expected) => {
+])('the sampler %s with the argument %s is known', (name, share, expected) => {
   const argument = share === undefined ? {} : { OTEL_TRACES_SAMPLER_ARG: share };
   const { found, warnings } = settings({ ...endpoint, OTEL_TRACES_SAMPLER: name, ...argument });
   expect([found?.sampler, warnings]).toEqual([expected, []]);
 });
 
-test('settings of batches and propagators are used', () => {
+test('variables set the batches, and whether the traces of callers are continued', () => {
   const env = { OTEL_BSP_SCHEDULE_DELAY: '0', OTEL_BSP_MAX_QUEUE_SIZE: '9', OTEL_PROPAGATORS: 'b3, baggage' };
   expect(settings({ ...endpoint, ...env }).found).toEqual({
     ...always,
@@ -63,7 +63,7 @@ test.each([
     expect.anything(),
   ],
   [{ OTEL_BSP_MAX_QUEUE_SIZE: '0' }, /OTEL_BSP_MAX_QUEUE_SIZE is "0".*at least 1/, always],
-])('%o is warned of', (env, warning, expected) => {
+])('%o gives a warning', (env, warning, expected) => {
   const { found, warnings } = settings({ ...endpoint, ...env });
   expect(found).toEqual(expected);
   expect(warnings).toEqual([expect.stringMatching(warning)]);
@@ -94,7 +94,7 @@ test.each([
   `ff-${'1'.repeat(32)}-${'1'.repeat(16)}-01`,
   `00-${'1'.repeat(32)}-${'1'.repeat(16)}-01-more`,
   `00-${'A'.repeat(32)}-${'1'.repeat(16)}-01`,
-])('%s is no traceparent', (header) => {
+])('the header %s is not a valid traceparent', (header) => {
   expect(readTraceParent(header)).toBeUndefined();
 });
 
@@ -123,7 +123,7 @@ const story: RequestStory = {
   generations: [],
 };
 
-test('the attributes of a request have the names of the conventions, and our own names for the rest', () => {
+test('the attributes of a request have the names of the conventions, or our own where there are none', () => {
   expect(spanName(story)).toBe('POST /v1/chat/completions');
   expect(requestAttributes(story)).toEqual({
     'http.request.method': 'POST',
@@ -160,7 +160,7 @@ test('a span has failed only if the server is at fault', () => {
   ]);
 });
 
-test('the phases of a generation follow one another, and a generation that did not begin has none', () => {
+test('the phases of a generation follow one another, and a generation that did not begin has no phases', () => {
   const began = { queuedMs: 10, prefillMs: 20 };
   const generations = [
     { index: 0, askedAtMs: 5, began, endedAtMs: 90 },

@@ -108,7 +108,7 @@ test('/help lists every command, and an unknown command is refused', async () =>
   }
 });
 
-test('summaryLine has the number of tokens, their rate, and the reason of the end', () => {
+test('summaryLine has the number of tokens, their rate, and why the answer ended', () => {
   const summary = { text: '', tokens: 11, degradedHops: 0, reason: 'stop', firstMs: 100, lastMs: 600 };
   expect(summaryLine(summary)).toBe('11 tokens, 20.0 tokens/s, first after 100 ms');
   expect(summaryLine({ ...summary, tokens: 1, lastMs: 100 })).toBe('1 token, first after 100 ms');

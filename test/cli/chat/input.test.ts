@@ -29,7 +29,7 @@ test('a line that ends in a backslash continues on the next line', () => {
   expect(entered('one\\', 'two\\', 'three')).toEqual(message('one\ntwo\nthree'));
 });
 
-test('the lines between fences are one unchanged message', () => {
+test('the lines between two """ are one unchanged message', () => {
   expect(entered('"""', '  /help', 'a \\', '', '"""')).toEqual(message('  /help\na \\\n'));
   expect(entered('"""first', 'last"""')).toEqual(message('first\nlast'));
   expect(entered('"""one line"""')).toEqual(message('one line'));
@@ -68,7 +68,7 @@ test('drop removes an unfinished message', () => {
   expect(input.push('new')).toEqual(message('new'));
 });
 
-test('any text between fences is unchanged', () => {
+test('any text between two """ is unchanged', () => {
   const line = fc.string().filter((text) => !/[\r\n]/.test(text) && !text.includes('"'));
   fc.assert(
     fc.property(fc.array(line, { minLength: 1 }), (lines) => {

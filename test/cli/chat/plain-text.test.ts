@@ -35,7 +35,7 @@ const pieces = fc.array(
   ),
 );
 
-test('no control character except line ends and tabs is left of any text', () => {
+test('no control character except line ends and tabs is left in any text', () => {
   fc.assert(
     fc.property(pieces, (all) => {
       expect(plain(all.join(''))).not.toMatch(/[^\P{Cc}\n\t]/u);

@@ -35,7 +35,7 @@ describe('a line', () => {
   });
 });
 
-test('push returns a word when its end is known, and the lines are the same for any pieces', () => {
+test('push returns a word when its end is known', () => {
   const wrap = new WordWrap(() => 80);
   expect(wrap.push('The old')).toBe('The');
   expect(wrap.push(' man')).toBe(' old');
@@ -44,7 +44,7 @@ test('push returns a word when its end is known, and the lines are the same for 
   expect(wrap.end()).toBe('');
 });
 
-test('no line exceeds the terminal, no word is broken and no text is lost, for any pieces', () => {
+test('for any pieces, the lines are the same, none exceeds the terminal, and no word is broken or lost', () => {
   const word = fc.oneof(
     fc.stringMatching(/^[a-z]{1,9}[.,]?$/),
     fc.constantFrom('中', '文字', '日本語。', '한국', 'né', 'e\u0301te\u0301', '👍🏽', '🇩🇪', 'ﾊﾝｶｸ'),

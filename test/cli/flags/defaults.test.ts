@@ -39,7 +39,7 @@ const ofGateway: Record<string, unknown> = {
   '--device': DEFAULT_DEVICE,
 };
 
-/** Flags whose default is defined in the command line only. */
+/** Flags whose default is defined in cli/ only. */
 const onlyHere = [
   'chat --url',
   'convert --bits',

@@ -45,7 +45,7 @@ describe('environment variables', () => {
     const toldApart = [...twins].filter(([, sharing]) => {
       return kindsOf(sharing, ({ option }) => option.description).length > 1;
     });
-    // These have one meaning that verbs describe differently. Any other name would have two meanings or two descriptions.
+    // Verbs describe these variables in different words. Every other variable has one description.
     expect(toldApart.map(([twin]) => twin).sort()).toEqual([
       'EXPERTGRID_API_KEYS',
       'EXPERTGRID_BITS',
@@ -56,7 +56,7 @@ describe('environment variables', () => {
     ]);
   });
 
-  it('reserve EXPERTGRID_SHARDS for the addresses of a gateway', () => {
+  it('reserve EXPERTGRID_SHARDS for the shard addresses of `gateway`', () => {
     const sharing = flags.filter(({ option }) => option.envVar === 'EXPERTGRID_SHARDS');
     expect(sharing.map((flag) => [flag.verb, syntaxOf(flag)])).toEqual([['gateway', '<host:port,…>']]);
   });
@@ -121,7 +121,7 @@ describe('a wrong command line', () => {
 });
 
 describe('flags that name a file', () => {
-  it('are checked before anything starts, unless the file is written or may be an address', () => {
+  it('are checked before anything starts, unless the file is to be written or the value may be an address', () => {
     const others = flags.filter(({ option }) => /file>$/.test(option.flags) && !isInput(option));
     expect(others.map(({ verb, option }) => `${verb} ${option.flags}`).sort()).toEqual([
       'create --file <file>',

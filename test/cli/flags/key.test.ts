@@ -84,7 +84,7 @@ test('adding and removing keys keeps comments, also in a file without a last lin
   expect(await readFile(file, 'utf8')).toMatch(/^# ours\n\{"name":"b".*\}\n$/);
 });
 
-test('removing a key through a link changes the file, whose mode stays', async () => {
+test('removing a key through a link changes the file, but not the mode of the file', async () => {
   await addKey(file, stored('a'));
   const link = join(folder, 'link');
   await symlink(file, link);
@@ -93,7 +93,7 @@ test('removing a key through a link changes the file, whose mode stays', async (
   expect((await stat(file)).mode & 0o777).toBe(0o600);
 });
 
-test('if several commands write at the same time, those that cannot fail with an error and no key is lost', async () => {
+test('if several commands write at the same time, some may be refused, but no key is lost', async () => {
   const made = await Promise.allSettled(['a', 'b', 'c'].map((name) => addKey(file, stored(name))));
   const kept = made.filter(({ status }) => status === 'fulfilled').length;
   expect(await names()).toHaveLength(kept);

@@ -18,7 +18,7 @@ test('a --context longer than that of a model is refused with the length of the 
   expect(fitted([nano], { context: 2048 })).toEqual({ kvMemory: 2 * GiB, warnings: [] });
 });
 
-test('a --kv-memory that holds no block of a model is refused with the least memory', () => {
+test('a --kv-memory that holds no block of a model is refused with the smallest size that is possible', () => {
   expect(() => fitted([nano], { kvMemory: 1024 })).toThrow(
     '--kv-memory 1KiB: nano needs at least 48KiB, for 32 tokens. Its context of 2048 tokens needs 3MiB',
   );

@@ -63,7 +63,7 @@ test.each([
   ['127.0.0.1', false, false],
   ['localhost', false, false],
   ['::1', false, false],
-])('listening on %j with a secret: %s; is refused: %s', (host, closed, refused) => {
+])('listening on %j (with a secret: %s) is refused: %s', (host, closed, refused) => {
   const reason = exposure(host, closed ? { secret: 's' } : undefined);
   expect(reason !== undefined).toBe(refused);
   if (refused) expect(reason).toMatch(/--host .*--tls-cert, --tls-key and --tls-ca, or --secret-file/);

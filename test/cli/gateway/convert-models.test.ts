@@ -114,7 +114,7 @@ describe('convertModels', () => {
     else process.env.XDG_CACHE_HOME = before;
   });
 
-  it('refuses a checkpoint without a terminal and --bits, converts it with --bits, and finds its bundle later', async () => {
+  it('refuses a checkpoint with neither a terminal nor --bits, converts it with --bits, and finds its bundle later', async () => {
     await expect(convertModels(given(), undefined)).rejects.toThrow(
       /^--model .*convert --from .* --bits 4; then give --model .*\. Or add --bits 4, which converts it into a cache/,
     );

@@ -1,4 +1,4 @@
-// Checks the text of a plan: predictions beside contiguous placement, and the share of each shard.
+// Checks the text of a plan: predictions beside those of contiguous placement, and a line for each shard.
 import { expect, it } from 'vitest';
 import { fewerWarning, planTable } from '../../../cli/plan/plan-table.ts';
 import type { Plan } from '../../../infra/placement/plan.ts';

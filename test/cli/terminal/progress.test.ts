@@ -34,7 +34,7 @@ describe('progressLine', () => {
     expect(progressLine({ label: 'x', done: 0, total: 10, rate: 0 }, 100)).not.toContain('ETA');
   });
 
-  it('formats times from an hour on with hours', () => {
+  it('formats times of an hour or more with hours', () => {
     expect([0, 59.2, 61, 3725].map(formatSeconds)).toEqual(['0:00', '1:00', '1:01', '1:02:05']);
   });
 });
