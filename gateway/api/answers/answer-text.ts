@@ -11,7 +11,7 @@ export interface AnswerToken {
   top?: TokenLogprob[];
   digest?: string;
   route?: Route;
-  /** Code points of the choice's text before the token's first character. */
+  /** Number of code points of the choice's text before the token's first character. */
   offset: number;
 }
 
@@ -30,7 +30,7 @@ export interface TextRules {
   stops: readonly StopString[];
   /** Keep the stop string that ended the text. Default false. */
   includeStop?: boolean;
-  /** Stop strings do not count in the text of this many first tokens. Default 0. */
+  /** Stop strings in the text of the first `minTokens` tokens do not end the text. Default 0. */
   minTokens?: number;
   /** Code points before the answer's text: those of an echoed prompt. Default 0. */
   offset?: number;
@@ -39,7 +39,7 @@ export interface TextRules {
 }
 
 type HeldToken = AnswerToken & {
-  /** Code units of the decoded text before this token, and up to the end of this token. */
+  /** Numbers of code units of the decoded text before this token, and up to the end of this token. */
   start: number;
   end: number;
 };
@@ -48,7 +48,7 @@ export class AnswerText {
   readonly #tokenizer: Tokenizer;
   readonly #utf8 = new Utf8Stream();
   readonly #stops: StopBuffer;
-  /** Code units that have been decoded, and code units that have been released. */
+  /** Numbers of code units that have been decoded, and that have been released. */
   #decoded = 0;
   #released = 0;
   #codePoints: number;
@@ -116,7 +116,7 @@ export class AnswerText {
     return { text, tokens, stopped, stopString: stop };
   }
 
-  /** Removes and returns the held tokens before the first one that does not belong. */
+  /** Removes and returns the held tokens before the first one for which `belongs` is false. */
   #take(belongs: (token: HeldToken) => boolean): AnswerToken[] {
     const first = this.#held.findIndex((token) => !belongs(token));
     const count = first < 0 ? this.#held.length : first;

@@ -12,7 +12,7 @@ import { AnswerText, type AnswerToken, type Released, type TextRules } from './a
 import type { EchoedPrompt } from './echo.ts';
 
 export interface ChoiceUsage {
-  /** 0 unless this choice counts the prompt, which is counted once for all its choices. */
+  /** 0 unless this choice counts the prompt. Only one of the choices of a prompt counts it. */
   promptTokens: number;
   /** Includes the stop id, or the token that completed a stop string, but no later token. */
   completionTokens: number;
@@ -48,8 +48,8 @@ export interface AnswerOptions {
   /** Whether this choice counts the tokens of the prompt. */
   countsPrompt: boolean;
   /**
-   * Yield the prompt first. The choice that counts the prompt calls `scored` with its log-probabilities, or with undefined if it ends
-   * before. Every choice waits for `prompt`, which is then undefined too.
+   * Yield the prompt first. The choice that counts the prompt calls `scored` with the prompt's log-probabilities, or with undefined
+   * if the choice ends before they are known. Every choice waits for `prompt`, which is undefined if `scored` got undefined.
    */
   echo?: {
     scored: (logprobs: readonly PromptLogprob[] | undefined) => void;
@@ -59,7 +59,7 @@ export interface AnswerOptions {
   onScored?: (logprobs: readonly PromptLogprob[]) => void;
   rules: TextRules;
   signal: AbortSignal;
-  /** Called for every token of the engine. */
+  /** Called for every token that the engine sends. */
   onToken: (index: number) => void;
 }
 
@@ -131,7 +131,7 @@ export async function* answer({
       return;
     }
   } finally {
-    // Without effect if the prompt has been scored. Otherwise the other choices must not wait for it.
+    // Has no effect if the prompt has been scored. Otherwise it ends the wait of the other choices.
     if (countsPrompt) echo?.scored(undefined);
   }
   if (signal.aborted) throw new ClientGone();

@@ -7,7 +7,7 @@ import type { AnswerToken } from './answer-text.ts';
 
 export interface EchoedPrompt {
   text: string;
-  /** Code points of `text`. */
+  /** Length of `text` in code points. */
   length: number;
   tokens: AnswerToken[];
 }
@@ -16,9 +16,9 @@ export interface EchoedPrompt {
 const STEP = 256;
 
 /**
- * `given` is the prompt's text in the request. It is undefined for a prompt of ids, whose text then contains special tokens by
- * name. Tokens that the tokenizer added before the text have the offset 0. `logprobs` has an entry for each token except the
- * first, whose log-probability is null. It is empty if log-probabilities are not needed.
+ * `given` is the prompt's text in the request. It is undefined for a prompt of ids; the returned text then contains the names of
+ * special tokens. Tokens that the tokenizer added before the text have the offset 0. `logprobs` has an entry for each token except
+ * the first, whose log-probability is null. It is empty if log-probabilities are not needed.
  */
 export function* echoedPrompt(
   ids: readonly number[],

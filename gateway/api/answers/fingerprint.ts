@@ -1,6 +1,6 @@
 // Caches `system_fingerprint`, the name that the engine gives to its numerics, so that requests do not wait for a busy engine.
 
-/** Age from which a fingerprint is asked for again. It changes when shards of another numerics class take over. */
+/** A fingerprint older than this is asked for again, because it changes when shards of another numerics class take over. */
 const FRESH_MS = 5_000;
 
 export class Fingerprint {

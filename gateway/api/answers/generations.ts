@@ -36,7 +36,7 @@ export interface Generated {
   logprobs: number | undefined;
   /** Number of alternatives for each prompt token. Undefined: no log-probabilities. */
   promptLogprobs?: number | undefined;
-  /** Called with the index of a prompt and its log-probabilities before its first answer ends. */
+  /** Called once for each prompt, with its index and its log-probabilities, before the prompt's first answer ends. */
   onScored?: (prompt: number, logprobs: readonly PromptLogprob[]) => void;
   /** Return the prompt before the text of each choice. */
   echo: boolean;
@@ -73,7 +73,7 @@ export function generations(
       if (!echo || logprobs === undefined) return undefined;
       return slices.run(record.tenant, echoedPrompt(prompt, text, { tokenizer, logprobs }));
     });
-    echoed.catch(() => {}); // Each choice that waits for `echoed` gets the error.
+    echoed.catch(() => {}); // The error is not lost: each choice that waits for `echoed` gets it.
     return ids.map((id, choice) => {
       const generation: GenerationRequest = {
         id,
@@ -120,7 +120,7 @@ export function generations(
   );
 }
 
-/** The lowest rung that the request allows, or else the gateway's default. */
+/** The last rung of the ladder that the request allows, or else the gateway's default. */
 function degradeOf({ expertgrid }: CommonRequest, byDefault: Rung | undefined): { degrade?: Rung } {
   const rung = expertgrid?.degrade ?? byDefault;
   return rung === undefined || rung === 'none' ? {} : { degrade: rung };

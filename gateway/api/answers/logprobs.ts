@@ -8,7 +8,7 @@ export interface CompletionLogprobs {
   /** Null for a prompt's first token. */
   token_logprobs: LazyList<number | null>;
   top_logprobs: LazyList<Record<string, number> | null>;
-  /** Offset of each token in `text`, in code points. */
+  /** Offset of each token in the choice's field `text`, in code points. */
   text_offset: LazyList<number>;
 }
 
@@ -29,7 +29,7 @@ export function completionLogprobs(tokens: readonly AnswerToken[], tokenizer: To
     token_logprobs: lazyMap(tokens, ({ logprob }) => (logprob === null ? null : finite(logprob))),
     top_logprobs: lazyMap(tokens, ({ id, logprob, top = [] }) => {
       if (logprob === null) return null;
-      // `top` is sorted by probability. If two ids have the same name, the more likely one stays, or else the chosen token.
+      // `top` is sorted by probability. If two ids have the same name, the chosen token stays, or else the more likely one.
       const entries = new Map<string, number>();
       for (const other of top) {
         if (!entries.has(name(other.id))) entries.set(name(other.id), finite(other.logprob));
@@ -74,7 +74,7 @@ export function tokenName(id: number, tokenizer: Tokenizer, bytesPrefix: string)
   return bytesPrefix + [...bytes].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
 }
 
-/** OpenAI's log-probability of a token that cannot occur, because JSON has no -Infinity. */
+/** What OpenAI's API returns as the log-probability of a token that cannot occur. JSON has no -Infinity. */
 const IMPOSSIBLE = -9999;
 
 export function finite(logprob: number | null | undefined): number {

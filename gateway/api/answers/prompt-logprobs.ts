@@ -9,7 +9,7 @@ import { finite, tokenName } from './logprobs.ts';
 /** One entry for each token of the prompt. */
 export type PromptScores = LazyList<TokenScores | null>;
 
-/** The token itself and the most likely alternatives, by id. */
+/** The token of the prompt and the most likely tokens in its place, by id. */
 type TokenScores = Record<string, { logprob: number; rank: number | null; decoded_token: string }>;
 
 /**
@@ -21,7 +21,7 @@ export function promptLogprobsOf({
   stream,
   echoed,
 }: Pick<CommonRequest, 'prompt_logprobs' | 'stream'> & {
-  /** Number of alternatives that `echo` returns for each prompt token. Undefined: the prompt is not echoed with any. */
+  /** Number of alternatives that `echo` returns for each prompt token. Undefined: `echo` returns no log-probabilities. */
   echoed?: number | undefined;
 }): number | undefined {
   const asked = prompt_logprobs ?? undefined;

@@ -18,13 +18,13 @@ import type { Frame, Wire } from './wire.ts';
 
 /** Which answers are generated for a request, and which of them are returned. */
 export interface AnswerPlan extends Generated {
-  /** Names in the planned request of fields that change nothing for this model. */
+  /** Fields that change nothing for this model, by their names in the planned request. */
   noEffect?: readonly string[];
   /** Specifications of the constraint. They must be read before anything is generated. */
   asked?: readonly Asked[];
   /** Number of answers that are returned for each prompt: the best of the `made` ones. */
   wanted: number;
-  /** Ids of the only prompt, if the answer should contain them once for all choices. */
+  /** Ids of the request's one prompt, if the answer should contain them once for all choices. */
   promptIds?: readonly number[];
 }
 
@@ -41,9 +41,9 @@ export interface Started {
 }
 
 /**
- * Starts the generations of a plan and sets the header `x-expertgrid-seed`. The record must have admitted the request. For a stream
- * it waits until the engine has admitted the request too; see admission.ts. `frame.id` is the prefix and the request's own id, or
- * else 32 random hexadecimal digits.
+ * Starts the generations of a plan and sets the header `x-expertgrid-seed`. The record must have admitted the request. For a
+ * stream, waits until the engine has admitted the request too; see admission.ts. `frame.id` is the prefix and then the request's
+ * own id or, without one, 32 random hexadecimal digits.
  */
 export async function startGenerations(
   c: Context,
@@ -76,7 +76,7 @@ export async function startGenerations(
   return { frame, events: noteUsage(events, record), cancel };
 }
 
-/** Sends `values`, which are made from the events, as a stream. Its end settles the record and stops the generations. */
+/** Sends `values`, which are made from the events, as a stream. The end of the stream settles the record and ends generations. */
 export function streamAnswer<Value extends object>(
   c: Context,
   context: ApiContext,
@@ -106,7 +106,7 @@ export function streamAnswer<Value extends object>(
   });
 }
 
-/** Sends an answer that is not streamed. A long answer is sent in pieces, and its end settles the record. */
+/** Sends an answer that is not streamed. A long answer is sent in pieces, and the last piece settles the record. */
 export async function wholeAnswer(
   c: Context,
   { slices, limits }: Pick<ApiContext, 'slices' | 'limits'>,

@@ -1,4 +1,4 @@
-// Finds stop strings in text that arrives in pieces. Text that may be part of a stop string is not released.
+// Finds stop strings in text that arrives in pieces. Text that may become part of a stop string is held back.
 
 export interface StopOutput {
   /** Text that is certain to be part of the answer. */
@@ -12,7 +12,7 @@ export interface StopOutput {
 /** A stop string with its failure function (Knuth, Morris and Pratt 1977). All choices of a request share it. */
 export interface StopString {
   readonly text: string;
-  /** `[text.length]`. Entry i: length of the longest proper prefix of `text` with which its first i + 1 code units end. */
+  /** `[text.length]`. Entry i: of the first i + 1 code units, the length of the longest proper suffix that is also a prefix. */
   readonly borders: Int32Array;
 }
 
@@ -24,8 +24,8 @@ export function stopString(text: string): StopString {
 }
 
 /**
- * One step of the search: returns the length of the longest prefix of the stop string `text` with which the searched text ends after
- * the code unit `unit`. Before that unit, the searched text ended with the first `length` code units of the stop string.
+ * One step of the search, which appends the code unit `unit` to the searched text. Before the step, the searched text ended with
+ * the first `length` code units of the stop string `text`. Returns the largest such length after the step.
  */
 function extended(text: string, borders: Int32Array, length: number, unit: number): number {
   let kept = length;
@@ -41,16 +41,16 @@ interface Match {
 
 /**
  * Cuts the text at the match that starts first. The result does not depend on how the text is split into pieces. A match is held
- * while a stop string that began before it may still be completed: after "abc", "c" waits for "bcd". Takes time proportional to the
- * length of the text times the number of stop strings.
+ * while a stop string that began before it may still be completed: with the stop strings "c" and "bcd", the match of "c" in "abc"
+ * is held. Takes time proportional to the length of the text times the number of stop strings.
  */
 export class StopBuffer {
   readonly #stops: readonly StopString[];
   readonly #include: boolean;
-  /** `[stops.length]`: length of the longest prefix of each stop string with which the text ends. */
+  /** `[stops.length]`: for each stop string, the length of its longest prefix with which the text so far ends. */
   readonly #matched: Int32Array;
   #held = '';
-  /** Code units of the whole text that have been released, and code units that have been read. */
+  /** Numbers of code units of the whole text that have been released, and that have been read. */
   #released = 0;
   #read = 0;
   /** Of the matches so far, the one that starts first. */

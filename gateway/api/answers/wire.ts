@@ -1,4 +1,4 @@
-// Writes the bodies and chunks of /v1/completions and /v1/chat/completions. A `WireFormat` has the parts in which they differ.
+// Writes the bodies and chunks of /v1/completions and /v1/chat/completions. A `WireFormat` has the parts in which the two differ.
 import { type DegradedHops, type Route, rungs } from '../../engine/messages.ts';
 import type { AnswerEvent, ChoiceUsage } from './answer.ts';
 import type { AnswerToken } from './answer-text.ts';
@@ -26,15 +26,15 @@ interface Choice {
   usage: ChoiceUsage;
 }
 
-/** How one endpoint reads and writes choices. `whole`, `opening`, `piece` and `finish` return an entry of `choices`. */
+/** How one endpoint reads and writes choices. `whole`, `opening`, `piece` and `finish` return an entry of the field `choices`. */
 interface WireFormat<P extends Piece, F extends Finish, C extends Choice> {
   idPrefix: string;
-  /** `object` of a whole answer and of a chunk. */
+  /** The value of the field `object` in a whole answer, and that in a chunk. */
   object: string;
   chunkObject: string;
   /** Further fields of a whole answer and of each chunk. */
   head?: object;
-  /** Further fields of a whole answer, called when the answer has ended. */
+  /** Returns further fields of a whole answer. Called when the answer has ended. */
   tail?: () => object;
   read(events: AsyncIterable<AnswerEvent>): AsyncIterable<P | F>;
   /** The choices in order of index. */
@@ -92,9 +92,9 @@ export interface Frame {
   digests: boolean;
   /** Return the experts of each token. */
   routes: boolean;
-  /** Paths in the request of those schema parts that are not enforced. */
+  /** The parts of schemas that are not enforced, as paths in the request. */
   schemaNotes: readonly string[];
-  /** Ids of the only prompt, if the answer should contain them once for all choices. */
+  /** Ids of the request's one prompt, if the answer should contain them once for all choices. */
   promptIds?: readonly number[];
 }
 
@@ -102,7 +102,7 @@ export interface Usage {
   prompt_tokens: number;
   completion_tokens: number;
   total_tokens: number;
-  /** Absent if a choice ended before the engine reported it. */
+  /** Absent if a choice ended before the engine reported the number of cached tokens. */
   prompt_tokens_details?: { cached_tokens: number };
   /** Absent if the model does not think. */
   completion_tokens_details?: { reasoning_tokens: number };
@@ -168,11 +168,11 @@ interface ChunkOptions {
   frame: Frame;
   /** Number of choices. */
   choices: number;
-  /** Tokens of all prompts, each counted once. */
+  /** Number of tokens of all prompts. Each prompt counts once, however many choices it has. */
   promptTokens: number;
   /** Send a last chunk with the usage. */
   includeUsage: boolean;
-  /** Each chunk contains the usage so far. Only with `includeUsage`. */
+  /** Each chunk contains the usage so far. Has no effect without `includeUsage`. */
   continuous: boolean;
   /** Called with the finish reason of each choice. */
   finished: (reason: string) => void;

@@ -131,7 +131,7 @@ async function readChat(
   return { ...(await written(conversation, tools, context, limits)), toolUse, answer, asked, tags, budget };
 }
 
-/** Token ids of a conversation up to the assistant's turn. Throws a 400 if there is no chat template, or if it raises. */
+/** Token ids of the prompt for a conversation. Throws a 400 if there is no chat template, or if the template raises an error. */
 export async function promptOfMessages(
   messages: ChatRequest['messages'],
   context: RequestContext,

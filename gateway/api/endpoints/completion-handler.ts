@@ -23,7 +23,7 @@ import { chooseModel, type Requester } from './models.ts';
 
 /** One endpoint. Its methods may throw ApiErrors. */
 export interface Endpoint extends Relayed {
-  /** Checks the body's fields, which do not contain `null` fields. */
+  /** Checks the fields of the body, from which fields with the value null have been removed. */
   read(fields: Record<string, unknown>): Asked;
 }
 
@@ -91,7 +91,7 @@ export function completionHandler(endpoint: Endpoint, shared: Shared): Handler<R
       const passed = peers && info.sharesPrefixes ? await passOn(c.req.raw, peers, work) : undefined;
       record.passedOn = passed !== undefined;
       const answer = passed ?? (await respond(c, record));
-      // A relayed answer needs the header too, because fields without effect are not passed on.
+      // A relayed answer needs the header too: the other gateway does not get the fields without effect, so it does not name them.
       for (const [name, value] of Object.entries(idle)) answer.headers.set(name, value);
       return answer;
     });

@@ -148,7 +148,7 @@ function completionWire({ tokenizer, logprobs, promptIds, scores }: FormatOption
 }
 
 interface WholeChoice extends Omit<AnswerFinish, 'type'> {
-  /** Only if the prompt is echoed. */
+  /** Absent if the prompt is not echoed. */
   prompt?: EchoedPrompt;
   text: string;
   tokens: AnswerToken[];

@@ -19,8 +19,8 @@ export function health(c: Context): Response {
 
 /**
  * 503 while an expert is held by no connected shard, while an engine does not answer in time, and while the server shuts down. The
- * body lists the missing experts by layer. All models must be ready, unless `?model=` names one model. Warnings do not change the
- * status.
+ * body lists the missing experts by layer. All models must be ready or, with `?model=`, only the named one. Warnings do not
+ * change the status.
  */
 export async function healthReady(
   c: Context,

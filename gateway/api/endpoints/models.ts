@@ -32,7 +32,7 @@ export function showModel(c: Context, { contexts, aliases }: Served): Response {
   return c.json(describeAlias(id, weights, contexts));
 }
 
-/** Throws OpenAI's error `model_not_found` for an unknown name. Other types pass, because the schema refuses them later. */
+/** Throws OpenAI's error `model_not_found` for an unknown name. A name that is no string passes: the schema refuses it later. */
 export function requireServed(name: unknown, served: Served): void {
   if (typeof name !== 'string' || served.contexts.has(name) || served.aliases().has(name)) return;
   throw notFound(name, served);

@@ -47,7 +47,7 @@ export function textHandler(
   }
 }
 
-/** Makes the `read` of an endpoint whose request is not translated from another API's. */
+/** Makes the function `read` for an endpoint whose requests need no translation. */
 export function plainly<Schema extends z.ZodType<{ model?: string | null | undefined }>>(
   schema: Schema,
   answer: (request: z.infer<Schema>, context: RequestContext) => Promise<object>,

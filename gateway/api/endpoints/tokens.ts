@@ -16,7 +16,7 @@ const MOST_IDS = 1_000_000;
 
 const ids = z.array(integer(0, LARGEST_INT32)).max(MOST_IDS);
 
-/** Replaces all ids but the first invalid one by valid ids. Otherwise zod would make an issue for each of a million ids. */
+/** Leaves only one fault in a list of ids: the first one. Otherwise zod would make an issue for each of a million ids. */
 function toFirstFault(value: unknown): unknown {
   if (!Array.isArray(value)) return value;
   if (value.length > MOST_IDS) return new Array<number>(MOST_IDS + 1).fill(0);

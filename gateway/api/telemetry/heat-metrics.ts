@@ -1,7 +1,7 @@
 // Writes the heat of the experts (how many rows each has computed) as samples of /metrics.
 import type { HeatReport } from '../../engine/messages.ts';
 
-/** Largest number of units (experts of a layer) that get a sample each. A larger model has only the gauges of its layers. */
+/** Largest number of units (experts of a layer) that get a sample each. A model with more has only the gauges of its layers. */
 const MOST_SERIES = 8192;
 
 /** In Prometheus' text format, with the label `model` if `labelled`. A unit without rows has no sample. */

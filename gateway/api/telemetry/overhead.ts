@@ -13,7 +13,7 @@ export class OverheadClock {
   /** Number of generations that have not ended, and number of those that wait for the engine. */
   #open = 0;
   #waiting = 0;
-  /** Whether everything has been handed to the reader, who has not asked for more. */
+  /** Whether the reader has been given everything and has not asked for more. */
   #withReader = false;
   #untaken: NodeJS.Immediate | undefined;
 
@@ -78,7 +78,7 @@ export class OverheadClock {
   }
 }
 
-/** Follows one generation: stops `clock` while it waits for the engine, and keeps its times. */
+/** Follows one generation: stops `clock` while it waits for the engine, and keeps the generation's times. */
 export class GenerationWatch implements GenerationTimes {
   readonly index: number;
   askedAtMs = 0;

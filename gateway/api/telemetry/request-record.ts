@@ -33,7 +33,7 @@ interface RequestRecordOptions {
   metrics: Metrics;
   /** Called at the end of each admitted request, with the tokens that it used. */
   onUsage?: (line: UsageLine) => void;
-  /** No request is admitted while lines of this log wait. Absent: usage need not be logged. */
+  /** No request is admitted while lines of this log wait to be written. Absent: usage need not be logged. */
   usageLog?: Pick<UsageLog, 'waiting'>;
   /** Absent: requests are not traced. */
   trace?: RequestTrace;
@@ -63,7 +63,7 @@ export class RequestRecord {
   prefixTenant: string | undefined;
   /** Whether another gateway computes the answer and logs the usage. */
   passedOn = false;
-  /** Paths in the request of those schema parts that are not enforced; see structured.ts. */
+  /** The parts of schemas that are not enforced, as paths in the request; see structured.ts. */
   schemaNotes: readonly string[] = [];
   /** Memory that is reserved until the request ends. Does not include the memory of its answer. */
   holding: Holding | undefined;

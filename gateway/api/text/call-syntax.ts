@@ -2,7 +2,7 @@
 import type { CallSyntax } from '../../constraints/specification.ts';
 
 interface KnownSyntax {
-  /** The syntax in error messages. */
+  /** Describes the syntax in error messages. */
   title: string;
   syntax: CallSyntax;
   /** A template that contains one of these texts has another syntax with the same tags. */
@@ -27,7 +27,7 @@ const knownSyntaxes: readonly KnownSyntax[] = [
 export const titlesOfSyntaxes = knownSyntaxes.map(({ title }) => title).join(', ');
 
 /**
- * Undefined if the template, whose Jinja is `source`, shows no known syntax. `specials` are the names of special tokens. A syntax
+ * Undefined if the template with the text `source` shows no known syntax. `specials` are the names of special tokens. A syntax
  * whose tag is a special token is not supported, because special tokens are not part of the text that is parsed and constrained.
  */
 export function callSyntaxOf(source: string, specials: readonly string[]): CallSyntax | undefined {
@@ -37,7 +37,7 @@ export function callSyntaxOf(source: string, specials: readonly string[]): CallS
 function shows(source: string, specials: readonly string[], { syntax, others }: KnownSyntax): boolean {
   const tags = [syntax.begin.trim(), syntax.end.trim()];
   if (!tags.every((tag) => source.includes(tag) && !specials.includes(tag))) return false;
-  // Quotes are escaped if the template writes the tag within a string.
+  // The quotes of a key are escaped if the template writes the key within a Jinja string.
   const hasKey = (key: string) => new RegExp(`\\\\?"${key}\\\\?":`).test(source);
   const hasKeys = hasKey(syntax.nameKey) && hasKey(syntax.argumentsKey);
   return hasKeys && !others.some((text) => source.includes(text));

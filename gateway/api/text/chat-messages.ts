@@ -35,7 +35,7 @@ export function templateMessages(sent: readonly ChatMessage[], template: ChatTem
   return placeSystemTurns(made, template);
 }
 
-/** Translates OpenAI's older function calls to tool calls. A function message becomes the result of the function's last call. */
+/** Translates OpenAI's older function calls to tool calls. A function message becomes the result of the last call with its name. */
 function withoutFunctions(messages: readonly ChatMessage[]): ToolMessage[] {
   const calls = new Map<string, string>();
   return messages.map(({ function_call, role, ...message }, i) => {
@@ -159,7 +159,7 @@ type EndingFields = Pick<ChatRequest, 'messages' | 'add_generation_prompt' | 'co
 
 /**
  * How the prompt ends. `prefix` on the final message means the same as `continue_final_message`. Throws a 400 if there is no assistant
- * message to continue, or if an earlier message is a prefix.
+ * message to continue, or if a message before the final one has `prefix`.
  */
 export function endingOf({
   messages,

@@ -91,7 +91,7 @@ function guarded(conversation: Conversation, guard: Guard): Conversation {
   };
 }
 
-/** If the answer continues the final message, cuts the text at the end of that message. Throws if the text does not contain it. */
+/** If the answer continues the final message, cuts the text at the end of that message. Throws if the text lacks that end. */
 function ended(rendered: string, { ending }: Conversation, { seam }: Guard): string {
   if (ending !== 'final message') return rendered;
   const at = rendered.lastIndexOf(seam);

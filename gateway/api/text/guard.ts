@@ -1,13 +1,13 @@
-// Puts a mark into each name of a special token in the client's text, so that the rendered template does not contain that name.
+// Puts a mark into each name of a special token in the client's text, so that the name does not become that token.
 import type { SpecialNames } from './special-names.ts';
 
-/** Unicode's noncharacters (chapter 23.7), which no text should contain. The first one that does not occur becomes the mark. */
+/** 32 of Unicode's noncharacters (chapter 23.7). No text should contain them. The mark is the first that the values lack. */
 const noncharacters = Array.from({ length: 32 }, (_, i) => String.fromCharCode(0xfdd0 + i));
 const anyNoncharacter = /[\ufdd0-\ufdef]/;
 
 /**
- * Keys that templates look up in tools and documents. Such a key gets no marks at its edges, because the template could not find it
- * otherwise.
+ * Keys that templates look up in tools and documents. Such a key gets no marks at its edges, because the template would not
+ * find a key with marks.
  */
 const lookedUp = new Set(
   (
@@ -16,15 +16,15 @@ const lookedUp = new Set(
   ).split(' '),
 );
 
-/** Guards the JSON values of one conversation. */
+/** Puts marks into the JSON values of one conversation. */
 export class Guard {
-  /** The character that breaks up names. It is removed after the special tokens of the template were found. */
+  /** The character that breaks up names. It is removed after the special tokens of the template have been found. */
   readonly mark: string;
-  /** A second character that does not occur. It marks the end of the final message. */
+  /** A second character that `values` do not contain. It marks the end of the final message. */
   readonly seam: string;
   readonly #names: SpecialNames;
 
-  /** Throws a RangeError if `values` contain so many noncharacters that none is left for the mark or the seam. */
+  /** Throws a RangeError if `values` contain so many of the noncharacters that fewer than two are left. */
   constructor(values: unknown, names: SpecialNames) {
     this.#names = names;
     let unwritten = noncharacters;
@@ -39,7 +39,7 @@ export class Guard {
     this.seam = seam;
   }
 
-  /** Returns a JSON value with all of its strings and keys guarded. Recurses, so the depth must be bounded. */
+  /** Returns a JSON value with marks in all of its strings and keys. Recurses, so the depth must be bounded. */
   value<Value>(value: Value): Value;
   value(value: unknown): unknown {
     if (typeof value === 'string') return this.text(value);

@@ -1,4 +1,4 @@
-// Reads a JSON object or a text from a file. Errors about the content name the file.
+// Reads a JSON object or a text from a file. An error about the content contains the file's name.
 import { readFile } from 'node:fs/promises';
 import { errorText } from '../../../base/error-text.ts';
 

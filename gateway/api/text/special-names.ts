@@ -14,7 +14,7 @@ export function specialNames(tokenizer: Tokenizer): SpecialNames {
 interface Branch {
   /** The token whose name ends at this node. */
   token?: AddedToken;
-  /** The nodes of longer names, by their next code unit. */
+  /** The child nodes, by the next code unit of the name. */
   longer: Map<number, Branch>;
 }
 
@@ -29,8 +29,8 @@ export class SpecialNames {
   readonly #tails = new Set<string>();
   readonly #heads = new Set<string>();
   /**
-   * All suffixes of names without their first code unit, sorted, and all suffixes of names without their last code unit. A text that
-   * occurs inside a name is the beginning of such a suffix.
+   * Sorted suffixes: those of all names without the first code unit, and those of all names without the last code unit. A text that
+   * occurs in such a shortened name is the beginning of one of its suffixes.
    */
   readonly #endsOfTails: readonly string[];
   readonly #endsOfHeads: readonly string[];
@@ -56,7 +56,7 @@ export class SpecialNames {
     this.#endsOfHeads = [...endsOfHeads].sort();
   }
 
-  /** The names in `text` from left to right, without overlaps. Where several names begin, the longest one counts. */
+  /** The names in `text` from left to right, without overlaps. If several names begin at the same place, the longest one counts. */
   *occurrences(text: string): Generator<{ token: AddedToken; at: number }> {
     let from = 0;
     for (const { index: at } of text.matchAll(this.#first ?? NOTHING)) {
@@ -97,7 +97,7 @@ export class SpecialNames {
     return longest;
   }
 
-  /** Whether `text` begins with the end of a name, or occurs in a name after its first code unit. */
+  /** Whether `text` begins with the end of a name, or occurs in a name after the name's first code unit. */
   completedBy(text: string): boolean {
     for (let length = 1; length <= Math.min(text.length, this.#longest); length++) {
       if (this.#tails.has(text.slice(0, length))) return true;
@@ -105,7 +105,7 @@ export class SpecialNames {
     return text.length < this.#longest && beginsOne(text, this.#endsOfTails);
   }
 
-  /** Whether `text` ends with the beginning of a name, or occurs in a name before its last code unit. */
+  /** Whether `text` ends with the beginning of a name, or occurs in a name before the name's last code unit. */
   begunBy(text: string): boolean {
     for (let length = 1; length <= Math.min(text.length, this.#longest); length++) {
       if (this.#heads.has(text.slice(-length))) return true;
@@ -114,7 +114,7 @@ export class SpecialNames {
   }
 }
 
-/** Code units of the first character. It may be a surrogate pair, which a mark must not split. */
+/** Number of code units of the first character, which may be a surrogate pair. A mark must not split the pair. */
 function firstLength(name: string): number {
   return String.fromCodePoint(name.codePointAt(0) ?? 0).length;
 }

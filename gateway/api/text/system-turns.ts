@@ -2,7 +2,7 @@
 // messages.
 import type { ChatTemplate, TemplateMessage } from './template.ts';
 
-/** Returns messages that the template writes completely. System messages at the start do not change. */
+/** System messages after a message with another role become user messages, unless the template shows them there. */
 export function placeSystemTurns(
   messages: readonly TemplateMessage[],
   template: ChatTemplate,
@@ -38,8 +38,9 @@ function showsLaterSystem(template: ChatTemplate): boolean {
 }
 
 /**
- * Two conversations that a template must render completely. In the first, turns alternate if the first system message takes the place
- * of an assistant message. In the second, turns alternate only without the system message. No template contains these texts itself.
+ * Two conversations. A template shows later system messages if it writes the text of every message of both. In the first, users and
+ * assistants alternate if the first system message counts as an assistant's; in the second, if the system message is left out. No
+ * template contains these texts itself.
  */
 const probes = [
   ['user', 'system', 'user', 'assistant', 'user', 'system'],

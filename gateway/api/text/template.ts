@@ -25,7 +25,7 @@ export interface TemplateMessage {
 export interface TemplateCall {
   id: string;
   type: 'function';
-  /** `arguments` is parsed JSON, or a text that is not valid JSON. */
+  /** `arguments` is parsed JSON, or the text itself if it is not valid JSON. */
   function: { name: string; arguments: unknown };
 }
 
@@ -54,7 +54,7 @@ export const reservedVariables: readonly string[] = [
 ];
 
 export interface ChatTemplate {
-  /** The template's Jinja. */
+  /** The template's text, in Jinja. */
   readonly source: string;
   /** Returns the prompt as text. Throws the errors that the template raises. */
   render(conversation: Conversation): string;
@@ -64,7 +64,7 @@ export interface ChatTemplate {
 interface TemplateTokens {
   bos: string | undefined;
   eos: string | undefined;
-  /** Further special tokens by their variables in templates, such as `pad_token`. */
+  /** Names of further special tokens, each under its variable in templates, such as `pad_token`. */
   others?: Readonly<Record<string, string>>;
 }
 
@@ -99,7 +99,7 @@ export function compileTemplate(
   };
 }
 
-/** Only the library's parser is used, because the library renders differently from Python. */
+/** Uses only the library's parser, because its renderer differs from Jinja in Python. */
 function parsed(source: string): Node {
   const tokens = tokenize(source, { lstrip_blocks: true, trim_blocks: true });
   requireNoChains(tokens);
@@ -113,12 +113,12 @@ export interface ChatTemplates {
   toolTemplate?: ChatTemplate;
 }
 
-/** File of the template for tools in a checkpoint, and in a bundle, which has no folders. */
+/** Where the template for tools is: first in a checkpoint, then in a bundle, which has no folders. */
 const TOOL_USE_FILES = ['additional_chat_templates/tool_use.jinja', 'chat_template.tool_use.jinja'];
 
 /**
- * Loads the templates from files in `dir`, or else from the field `chat_template` of tokenizer_config.json, which is `config`. The
- * field is a string, or a list of named templates: `default` and, if there is one, `tool_use`.
+ * Loads the templates from files in `dir`, or else from the field `chat_template` of `config` (tokenizer_config.json).
+ * The field is a string, or a list of named templates: `default` and, if there is one, `tool_use`.
  */
 export async function loadTemplates(
   dir: string,

@@ -8,9 +8,9 @@ export interface TextSide extends ChatTemplates {
   tokenizer: Tokenizer;
   /** Ids of tokens that end an answer. */
   stopIds: number[];
-  /** The content of tokenizer_config.json, for `/tokenizer_info`. Special tokens are replaced by their names. */
+  /** The content of tokenizer_config.json, for `/tokenizer_info`. Special tokens are given by their names. */
   tokenizerInfo: Record<string, unknown>;
-  /** Id of the token that begins a text, if the checkpoint names one. A prompt of this token replaces an empty prompt. */
+  /** Id of the token that begins a text, if the checkpoint names one. An empty prompt is replaced by a prompt of this one token. */
   bos: number | undefined;
 }
 

@@ -1,4 +1,5 @@
-// Support for models that think before they answer: finds the tags around the thinking, and limits its number of tokens.
+// Support for models that think before they answer: finds the tags around the thinking, and limits the number of
+// tokens between them.
 import type { ConstraintSpec } from '../../constraints/specification.ts';
 import { badRequest } from '../errors.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -6,7 +7,7 @@ import type { Tokenizer } from './tokenizer.ts';
 export const reasoningEfforts = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const;
 export type ReasoningEffort = (typeof reasoningEfforts)[number];
 
-/** Largest number of tokens for thinking by effort. Undefined: no limit. */
+/** Largest number of tokens of thinking, by effort. Undefined: no limit. */
 const budgets: Record<ReasoningEffort, number | undefined> = {
   none: 0,
   minimal: 128,
@@ -22,7 +23,7 @@ export interface ThinkingTags {
   end: string;
 }
 
-/** In order: the tags of Qwen3, DeepSeek-R1 and most other models, of Mistral, of Seed, and of prompts that ask for thinking. */
+/** In order: the tags of most models, such as Qwen3 and DeepSeek-R1; of Mistral; of Seed; of prompts that ask for thinking. */
 const knownTags: readonly ThinkingTags[] = [
   { begin: '<think>', end: '</think>' },
   { begin: '[THINK]', end: '[/THINK]' },
@@ -30,7 +31,7 @@ const knownTags: readonly ThinkingTags[] = [
   { begin: '<thinking>', end: '</thinking>' },
 ];
 
-/** The tags of the model to which the template belongs. Undefined if `source` contains no known end tag: the model does not think. */
+/** The tags in the chat template `source`. Undefined if it has no known end tag: the model then counts as one that does not think. */
 export function thinkingTagsOf(source: string): ThinkingTags | undefined {
   return knownTags.find(({ end }) => source.includes(end));
 }
@@ -52,7 +53,7 @@ interface ThinkingFields {
 const EFFORT = 'reasoning_effort';
 const SWITCH = 'enable_thinking';
 
-/** Names of the request's fields that have no effect because the model does not think. They only limit thinking or turn it off. */
+/** Names of the request's fields that limit thinking or turn it off, if the model does not think. Such fields then have no effect. */
 export function idleThinking(
   { reasoning_effort: effort, enable_thinking: on }: ThinkingFields,
   tags: ThinkingTags | undefined,
@@ -93,7 +94,7 @@ export function thinkingBudget(
   return on === false ? 0 : budget;
 }
 
-/** Template variables that turn thinking on or off. In a template that does not use them, only the budget limits thinking. */
+/** Template variables that turn thinking on or off. If a template does not use them, only the budget limits thinking. */
 export function thinkingVariables({
   reasoning_effort: effort,
   max_thinking_tokens: most,
@@ -110,7 +111,7 @@ export function thinkingVariables({
 
 interface SpecOptions {
   tags: ThinkingTags;
-  /** Whether the prompt has begun the thinking. It must not have ended it. */
+  /** Whether the prompt has begun the thinking. The prompt must not have ended the thinking. */
   open: boolean;
   budget: number | undefined;
   tokenizer: Tokenizer;

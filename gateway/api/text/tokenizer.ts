@@ -18,7 +18,7 @@ export interface AddedToken {
 /** All texts must be well-formed: they must not contain lone surrogates. */
 export interface Tokenizer {
   readonly added: readonly AddedToken[];
-  /** Bytes of the longest token. A text of more than `context * longestToken` bytes cannot fit into the context. */
+  /** Length of the longest token in bytes. A text of more than `context * longestToken` bytes cannot fit into the context. */
   readonly longestToken: number;
   /**
    * Ids of a text, as in Hugging Face's tokenizers. Names of special tokens become those tokens. The post-processor adds its tokens,
@@ -46,8 +46,8 @@ interface Library {
 }
 
 /**
- * An added token that no well-formed text contains: two high surrogates. With this token before it, a text is not the first piece,
- * which SentencePiece-style tokenizers treat differently.
+ * An added token that no well-formed text contains: two high surrogates. A text after this token is not the first piece, which
+ * SentencePiece-style tokenizers treat differently.
  */
 const LEAD = '\ud800\ud800';
 
@@ -131,7 +131,7 @@ function readAdded(value: unknown, reserved: readonly number[]): AddedToken[] {
   });
 }
 
-/** Bytes of the longest spelling. A spelling is never shorter than the bytes that it stands for. */
+/** Length of the longest spelling in bytes. A spelling is never shorter than the bytes that it stands for. */
 function longest(tokens: readonly string[]): number {
   return tokens.reduce((most, token) => Math.max(most, Buffer.byteLength(token)), 1);
 }

@@ -44,7 +44,7 @@ function completeLength(bytes: Uint8Array): number {
   return bytes.length;
 }
 
-/** Bytes in the character that starts with this lead byte. 1 for ASCII and for bytes that are not lead bytes. */
+/** Number of bytes of the character that starts with this lead byte. 1 for ASCII and for bytes that are not lead bytes. */
 function sequenceLength(lead: number): number {
   if (lead >= 0xc2 && lead <= 0xdf) return 2;
   if (lead >= 0xe0 && lead <= 0xef) return 3;

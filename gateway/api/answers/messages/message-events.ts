@@ -1,6 +1,6 @@
 // The events of an assistant's message. The parser of generated text makes them, and the chat endpoints write them.
 //
-// Worked example, a call of one tool after a word of text:
+// Worked example: a text and then one tool call.
 //   content "Let me look." → call 0 call_9f… "weather" → arguments 0 '{"city":' → arguments 0 '"Bonn"}' → finish "tool_calls"
 import type { FinishReason } from '../../../engine/messages.ts';
 import type { ChoiceUsage } from '../answer.ts';
@@ -8,7 +8,7 @@ import type { AnswerToken } from '../answer-text.ts';
 
 export type MessageFinish = FinishReason | 'tool_calls';
 
-/** An event of the choice `index`. The last event of each choice is its only finish. `tokens` are those whose text begins here. */
+/** An event of the choice `index`. The last event of each choice is its only finish. The text of `tokens` begins in the event. */
 export type MessageEvent =
   | { type: 'reasoning' | 'content'; index: number; text: string; tokens: AnswerToken[] }
   /** Begins the call with the number `call` (from 0). The events of two calls are never mixed. */

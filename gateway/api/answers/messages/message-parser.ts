@@ -45,7 +45,7 @@ class MessageParser {
   #calls = 0;
   /** Tokens whose text the reader may still hold back. */
   #tokens: AnswerToken[] = [];
-  /** Code points that the reader has released. */
+  /** Number of code points that the reader has released. */
   #read = 0;
   #last: Stretch['kind'] = 'content';
 

@@ -24,8 +24,8 @@ export interface Stretch {
 
 /**
  * Largest number of code units that are held back because a tag or a tool's name may follow. The limit bounds the work, because held
- * text is read again with each new piece. White space beyond it is text. If a tool's name is not complete within it, the tag is
- * content.
+ * text is read again with each new piece. White space beyond the limit is text. If a tool's name is not complete within the
+ * limit, the tag before it is content.
  */
 const MOST_HELD = 1_000;
 
@@ -75,7 +75,7 @@ export class SectionReader {
     this.#arguments = new RegExp(`^\\s*,\\s*"${calls?.argumentsKey}"\\s*:\\s*(?=\\S)`);
   }
 
-  /** Whether the text ends within a call whose arguments are not complete. */
+  /** Whether the text so far ends within a call whose arguments are not complete. */
   get withinCall(): boolean {
     return this.#state === 'between' || this.#state === 'arguments';
   }
@@ -86,7 +86,7 @@ export class SectionReader {
     return this.#out.splice(0);
   }
 
-  /** Ends the text and returns its last stretches. If it was `cut` off, their `text` omits an incomplete tag at its end. */
+  /** Ends the text and returns its last stretches. If the text was `cut` off, the last `text` omits an incomplete tag. */
   end({ cut }: { cut: boolean }): Stretch[] {
     const held = this.#held;
     const { thinking } = this.#rules;
@@ -149,7 +149,7 @@ export class SectionReader {
     return true;
   }
 
-  /** The held text begins with white space, if there is any, and the tag of a call. */
+  /** The held text begins with the tag of a call, possibly after white space. */
   #call(): boolean {
     const tag = spaceBefore(this.#held) + this.#begin.length;
     const rest = this.#held.slice(tag);
@@ -210,8 +210,8 @@ export class SectionReader {
 }
 
 /**
- * `clear` is the number of code units before the tag, or the beginning of a tag, and the white space that precedes it. `tagAt` is
- * the index of the tag, if the tag is complete.
+ * `clear` is the number of code units before the tag, or before an incomplete tag at the end of the text. White space directly
+ * before the tag is not counted. `tagAt` is the index of the tag, if the tag is complete.
  */
 function untilTag(text: string, tag: string): { clear: number; tagAt: number | undefined } {
   const at = text.indexOf(tag);

@@ -38,7 +38,7 @@ export function keepHistory(
   signal.addEventListener('abort', () => clearInterval(timer), { once: true });
 }
 
-/** Sums over all models. Undefined if an engine does not answer, because a sum without its part would look like a drop. */
+/** Sums over all models. Undefined if an engine does not answer, because a sum without that engine would look like a drop. */
 async function totalsOf(models: readonly ApiContext[]): Promise<EngineTotals | undefined> {
   const statuses = (await Promise.all(models.map(statusInTime))).filter((status) => status !== undefined);
   if (statuses.length < models.length) return undefined;

@@ -43,15 +43,15 @@ interface Sample {
 /** The quantiles of a second are made from this much of the past, because there may be few requests in one second. */
 const WINDOW_MS = 20_000;
 const MINUTE_MS = 60_000;
-/** Longest time between two samples whose missing seconds are filled. Seconds of a longer pause stay unknown. */
+/** If two samples are at most this far apart, the seconds between them are filled. After a longer pause they stay unknown. */
 const LATE_MS = 5_000;
 
 export class History {
-  /** Ten minutes take 28,800 bytes and a day takes 69,120 bytes, because 12 columns of 4 bytes do not depend on the traffic. */
+  /** Ten minutes take 28,800 bytes and a day takes 69,120 bytes, whatever the traffic: each row has 12 numbers of 4 bytes. */
   readonly seconds = new Ring({ columns: columns.length, rows: 600, stepMs: 1_000 });
   readonly minutes = new Ring({ columns: columns.length, rows: 1_440, stepMs: MINUTE_MS });
   readonly #tally: Tally;
-  /** Samples within the window, oldest first. */
+  /** Samples of the last `WINDOW_MS`, oldest first. */
   #samples: Sample[] = [];
   /** The first sample of the current minute, and the largest values of the gauges since then. */
   #minute: { from: Sample; peaks: Partial<Row> } | undefined;
@@ -60,7 +60,7 @@ export class History {
     this.#tally = tally;
   }
 
-  /** Counts since the start. */
+  /** Counts of requests since the process started. */
   get totals(): Totals {
     const { requests, errors, refused } = this.#tally;
     return { requests, errors, refused };

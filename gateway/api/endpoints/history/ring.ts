@@ -1,4 +1,5 @@
-// A table of numbers over time, with one row for each step of time. A new row overwrites the oldest row. The caller passes the time.
+// A table of numbers over time, with one row for each step of time. A full table overwrites its oldest row. The caller
+// passes the time.
 
 interface RingOptions {
   /** How many numbers a row has. */
@@ -10,7 +11,7 @@ interface RingOptions {
 
 /** Consecutive rows, as one array for each column. A null value is not known. */
 export interface Stretch {
-  /** Milliseconds since the epoch at which the first row begins. 0 if there are no rows. */
+  /** When the first row begins, in milliseconds since the epoch. 0 if there are no rows. */
   startMs: number;
   columns: (number | null)[][];
 }
@@ -36,7 +37,7 @@ export class Ring {
     return this.#values.byteLength;
   }
 
-  /** Writes the row of the time `atMs`. Rows between it and the newest row become unknown. A row before the newest is ignored. */
+  /** Writes the row of the time `atMs`. Rows that are skipped become unknown. A row before the newest one is ignored. */
   put(atMs: number, values: readonly (number | undefined)[]): void {
     const row = Math.floor(atMs / this.stepMs);
     if (this.#newest === -1) this.#first = row;

@@ -21,7 +21,7 @@ class Buckets {
 }
 
 export interface Tally {
-  /** Ended requests, except those for polled routes. */
+  /** Number of requests that have ended, except those for polled routes. */
   requests: number;
   /** Number of `requests` that ended with a status of 500 or more. */
   errors: number;

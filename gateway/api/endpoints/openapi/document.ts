@@ -115,7 +115,7 @@ function descriptionOf({ description: about, refused = {}, admin }: Operation): 
     .join('\n\n');
 }
 
-/** Examples by a key that is made from their title. */
+/** The examples, each under a key that is made from its title. */
 function shown(examples: Readonly<Record<string, object>>) {
   return Object.fromEntries(
     Object.entries(examples).map(([summary, value]) => [

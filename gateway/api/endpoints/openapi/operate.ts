@@ -1,4 +1,4 @@
-// Describes the operations for operators: /health, /health/ready, /version, /metrics, /v1/history, /v1/shards and /v1/experts/heat.
+// Describes the operations for operators: health, version, metrics, history, shards and heat.
 import { z } from 'zod';
 import { drainSchema } from '../drain.ts';
 import { columns } from '../history/history.ts';

@@ -30,9 +30,9 @@ interface Description {
   parameters?: readonly Parameter[];
   /** Examples of bodies by title. A server that serves the example's model answers each of them with 200. */
   examples?: Readonly<Record<string, object>>;
-  /** Known fields that are refused by name. The values are JSON texts that are accepted, because they mean the default. */
+  /** Fields that are refused by name. For each, the values (as JSON texts) that are accepted because they mean the default. */
   refused?: Record<string, readonly string[]>;
-  /** Names of fields that have no effect on some models. The schema marks those that never have one. */
+  /** Names of fields that have no effect on some models. The schema marks the fields that never have an effect. */
   noEffect?: readonly string[];
   /** The answer with status 200 or a status in `alsoFor`. Absent: the answer is not JSON. */
   answer?: { name: string; zod: z.ZodType; example: object; alsoFor?: readonly number[] };

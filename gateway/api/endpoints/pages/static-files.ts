@@ -58,7 +58,7 @@ export class StaticFiles {
       'x-content-type-options': 'nosniff',
       ...(compressed !== undefined && { vary: 'accept-encoding' }),
     };
-    // A proxy that compresses marks tags as weak, but they still name the same bytes.
+    // A proxy marks an ETag as weak (`W/`) if it compresses the file. The ETag still names the same file.
     const known = c.req.header('if-none-match')?.split(',') ?? [];
     if (known.some((tag) => tag.trim().replace(/^W\//, '') === etag)) return c.body(null, 304, headers);
     headers['content-type'] = type;

@@ -10,7 +10,7 @@ export interface Given {
 }
 
 /**
- * Maps the name of each parameter that was given to its argument. Throws if there are more arguments than parameters, or if a
+ * Returns the arguments of the call by the names of their parameters. Throws if there are more arguments than parameters, or if a
  * keyword names no parameter or one that already has an argument.
  */
 export function bind({ name, args, keywords }: Given, parameters: readonly string[]): Map<string, Value> {
@@ -28,7 +28,7 @@ export function bind({ name, args, keywords }: Given, parameters: readonly strin
   return bound;
 }
 
-/** A filter or method that takes no arguments. */
+/** Makes a filter or method that takes no arguments. */
 export function plain<Self>(change: (self: Self) => Value): (self: Self, given: Given) => Value {
   return (self, given) => {
     bind(given, []);

@@ -1,4 +1,4 @@
-// Refuses a template that uses features which this folder does not support. It runs once, when the template is loaded.
+// Refuses a template that uses features which this folder does not support. The check runs once, when the template is loaded.
 import { filters } from './filters.ts';
 import { isMethod } from './methods.ts';
 import { childrenOf, type Node, type NodeOf, nameOf } from './nodes.ts';
@@ -36,7 +36,7 @@ const CLOSES = /^Close(?!Statement|Expression)/;
 
 /** Throws for `a < b < c`, which the parser reads as `(a < b) < c`, unlike Python. */
 export function requireNoChains(tokens: readonly Token[]): void {
-  /** For each open bracket: whether a comparison was read since it opened, or since the last word or comma that ends one. */
+  /** Outside brackets, and in each open bracket: whether a comparison was read after the last token that ends comparisons. */
   let compared = [false];
   for (const [i, { type, value }] of tokens.entries()) {
     const name = type === 'Identifier' ? value : undefined;

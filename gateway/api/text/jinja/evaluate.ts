@@ -71,7 +71,7 @@ function written(node: Node, scope: Scope): string {
   }
 }
 
-/** Each iteration has a scope of its own. A variable that it sets is not visible after it. */
+/** Each iteration has a scope of its own. A variable that an iteration sets is not visible after that iteration. */
 function loop(node: NodeOf<'For'>, scope: Scope, write: Write): void {
   const filtered = node.iterable.type === 'SelectExpression' ? node.iterable : undefined;
   const all = itemsOf(evaluated(filtered?.lhs ?? node.iterable, scope));

@@ -62,7 +62,7 @@ interface JsonOptions {
 }
 
 /**
- * Python's `json.dumps`. `outer` is the indent of the line on which the value begins. Throws for values that JSON cannot represent.
+ * Python's `json.dumps`. `outer` is the indent of the line on which the value begins. Throws for types that JSON does not have.
  */
 function json(value: Value, options: JsonOptions, outer = ''): string {
   if (value === null || typeof value === 'boolean') return String(value);
@@ -163,7 +163,7 @@ function indent(value: Value, given: Given): Value {
   return (isTrue(bound.get('first')) ? by : '') + [first, ...rest].join('\n');
 }
 
-/** Unlike `str.title`, Jinja's filter begins words only after white space, hyphens and brackets. */
+/** Unlike `str.title`, Jinja's filter begins words only after white space, hyphens and opening brackets. */
 function titled(text: string): string {
   return text
     .split(/([-\s({[<]+)/)

@@ -75,7 +75,7 @@ export function unique(value: Value, given: Given): Value {
   });
 }
 
-/** `min` and `max`. */
+/** `max` if `sign` is 1, `min` if it is -1. */
 export function extreme(sign: 1 | -1): Filter {
   return (value, given) => {
     const bound = bind(given, ['case_sensitive', 'attribute']);
@@ -84,8 +84,8 @@ export function extreme(sign: 1 | -1): Filter {
 }
 
 /**
- * `select` and `reject`, or with `byAttribute` `selectattr` and `rejectattr`. They keep the items for which a test gives `wanted`.
- * The template names the test and its argument. Without a name, the test is whether the item is true.
+ * `select` and `reject`, or `selectattr` and `rejectattr` if `byAttribute` is true. They keep the items for which a test returns
+ * `wanted`. The template names the test and its argument. Without a name, the test is whether the value is true.
  */
 export function filterItems(wanted: boolean, byAttribute: boolean): Filter {
   return (value, { name, args, keywords }) => {

@@ -48,7 +48,7 @@ function affixMethod(has: (text: string, affix: string) => boolean): Method<stri
   };
 }
 
-/** Index in characters, or -1. Strings of JavaScript are indexed by code units. */
+/** Index of `sub` in characters, or -1. JavaScript would return an index in code units. */
 function find(text: string, given: Given, search: 'indexOf' | 'lastIndexOf'): number {
   const bound = bind(given, ['sub', 'start', 'end']);
   const sub = [...textArgument(given.name, bound.get('sub'))].join('');

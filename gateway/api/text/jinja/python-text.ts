@@ -8,7 +8,7 @@ const oneSpace = new RegExp(`[${SPACE}]`);
 const word = new RegExp(`[^${SPACE}]+`, 'g');
 export const onlySpace = new RegExp(`^[${SPACE}]+$`);
 
-/** A pattern that ends in `+$` would take time quadratic in the length of white space inside the text. */
+/** Loops, because a pattern that ends in `+$` takes quadratic time if there is long white space inside the text. */
 function withoutTrailingSpace(text: string): string {
   let end = text.length;
   while (end > 0 && oneSpace.test(text.charAt(end - 1))) end--;
@@ -17,7 +17,7 @@ function withoutTrailingSpace(text: string): string {
 
 export type Side = 'left' | 'right' | 'both';
 
-/** Strips the characters in `chars`, or white space if it is undefined. */
+/** Strips the characters in `chars`, or white space if `chars` is undefined. */
 export function strip(text: string, chars: string | undefined, side: Side): string {
   if (chars === undefined) {
     const begun = side === 'right' ? text : text.replace(leadingSpace, '');
@@ -44,7 +44,7 @@ export function title(text: string): string {
   );
 }
 
-/** Splits at most `most` times (-1: no limit), at the separator or else at white space. */
+/** Splits at most `most` times (-1: no limit), at `separator` or, if it is undefined, at white space. */
 export function split(text: string, separator: string | undefined, most: number): string[] {
   if (separator === '') throw new TemplateError('empty separator');
   if (separator !== undefined) {

@@ -64,7 +64,7 @@ export function toValue(input: unknown): Value {
   if (input === null || input === undefined || typeof input === 'string' || typeof input === 'boolean')
     return input;
   if (typeof input === 'number') {
-    // Python's json.loads makes a float of 1e300. The limit is the number from which JavaScript writes an exponent.
+    // Python's json.loads makes a float of a number with an exponent. JavaScript writes an exponent from 1e21 on.
     return Number.isInteger(input) && Math.abs(input) < 1e21 ? input : new Float(input);
   }
   if (Array.isArray(input)) return input.map(toValue);
@@ -185,12 +185,12 @@ export function representation(value: Value): string {
   throw new TemplateError(`a ${typeName(value)} cannot be written as text`);
 }
 
-/** All digits, where JavaScript would write an exponent. */
+/** Writes all digits. For large numbers, JavaScript would write an exponent. */
 export function integerText(value: number): string {
   return Number.isSafeInteger(value) ? String(value) : BigInt(value).toString();
 }
 
-/** JavaScript's shortest digits in Python's notation. */
+/** The shortest digits that stand for this value, in Python's notation. */
 export function floatText(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
   if (Object.is(value, -0)) return '-0.0';

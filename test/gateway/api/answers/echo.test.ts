@@ -1,4 +1,4 @@
-// The request field `echo`: the prompt is returned before the answer, or without an answer to score the prompt.
+// The request field `echo`: the prompt is returned before the answer, or alone in order to score it.
 import { expect, test } from 'vitest';
 import { idOf, JSON_TYPE, MODEL, openRoom, readEvents, say } from '../harness.ts';
 

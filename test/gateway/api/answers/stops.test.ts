@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { StopBuffer, stopString } from '../../../../gateway/api/answers/stops.ts';
 
-/** The whole-text reference: everything before the match that starts earliest. */
+/** The expected result, found in the whole text: everything before the match that starts first. */
 function reference(text: string, stops: readonly string[]): { text: string; stopped: boolean } {
   const found = stops.map((stop) => text.indexOf(stop)).filter((at) => at >= 0);
   return found.length === 0

@@ -66,7 +66,7 @@ test('the template gets roles and text parts, and names of special tokens in mes
   ]);
 });
 
-test('log-probabilities are entries with bytes, and their texts together are the content', async () => {
+test('log-probabilities are entries with bytes, which together are the content', async () => {
   const { post } = await openRoom({ reply: () => say('a😀'), once: true });
   const { body } = await post('/v1/chat/completions', { ...base, logprobs: true, top_logprobs: 2 });
   const { message, logprobs } = body.choices[0];

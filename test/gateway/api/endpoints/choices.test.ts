@@ -5,7 +5,7 @@ import { idOf, JSON_TYPE, MODEL, openRoom, readEvents, say } from '../harness.ts
 const base = { model: MODEL, prompt: 'hello' };
 const chat = { model: MODEL, messages: [{ role: 'user', content: 'hello' }] };
 
-/** Says a word of its own in each choice. */
+/** The text of each choice. */
 const words = ['aa', 'b', 'cccc', 'dd'];
 const byChoice = {
   reply: ({ sampling }: { sampling: { choice: number } }) => say(words[sampling.choice] ?? '?'),
@@ -117,7 +117,7 @@ test('include_stop_str_in_output keeps the stop string in the text', async () =>
   expect(body.choices[0]).toMatchObject({ text: 'one two', finish_reason: 'stop' });
 });
 
-test('min_tokens reaches the engine, and earlier stop strings do not count', async () => {
+test('min_tokens reaches the engine, and stop strings within that many tokens do not count', async () => {
   const { post, engine } = await openRoom({ reply: () => say('ab') });
   const { body } = await post('/v1/completions', { ...base, stop: 'ab', min_tokens: 3, max_tokens: 9 });
   expect(body.choices[0]).toMatchObject({ text: 'abab', finish_reason: 'stop' });

@@ -47,7 +47,7 @@ test.each([
 });
 
 test('several prompts are answered with one choice each, in order of the prompts', async () => {
-  // The first prompt's answer takes longest: order must not be that of arrival.
+  // The first prompt's answer arrives last, but its choice must come first.
   const reply = ({ prompt }: { prompt: Int32Array }) => say(prompt.length === 1 ? 'abcdefgh' : 'z');
   const { post, engine } = await openRoom({ reply, once: true });
   const { body } = await post('/v1/completions', { ...base, prompt: [[1], [1, 2]] });

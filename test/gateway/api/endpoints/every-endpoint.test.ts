@@ -27,7 +27,7 @@ test.each(firsts)(
     }
     const beside = await openRoom({ once: true, chat: TOOL_TEMPLATE, others: { second: {} } });
     const { status, text } = await ask(beside, undefined);
-    // As in vLLM, these two use the first model.
+    // As in vLLM, /tokenize and /detokenize use the first model.
     if (/tokenize$/.test(path)) expect(status).toBe(200);
     else
       expect([status, text]).toEqual([400, expect.stringContaining("Missing required parameter: 'model'")]);

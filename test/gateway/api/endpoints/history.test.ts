@@ -1,11 +1,11 @@
-// A client may send an answer back as a message of the history: answers of OpenAI, vLLM, OpenRouter, LiteLLM, their clients and this
-// server, and the text that the chat template gets from them.
+// A client may send an answer back as a message of the history. These tests send answers of OpenAI, vLLM, OpenRouter, LiteLLM,
+// their clients and this server, and check what the chat template gets.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chatSchema } from '../../../../gateway/api/requests/fields/schema.ts';
 import { withoutNulls } from '../../../../gateway/api/requests/fields/schema-walk.ts';
 import { JSON_TYPE, MODEL, type Room, startRoom } from '../harness.ts';
 
-/** Shows all that it is given of a message. */
+/** Writes every field that it gets of a message. */
 const TEMPLATE =
   "{% for m in messages %}[{{ m.role }}:{{ m.content or '' }}{% if m.reasoning_content %} thought {{ m.reasoning_content }}{% endif %}{% for c in m.tool_calls or [] %} calls {{ c.id }} {{ c.function.name }} {{ c.function.arguments | tojson }}{% endfor %}{% if m.tool_call_id %} of {{ m.tool_call_id }}{% endif %}]{% endfor %}{# 'tool' #}";
 
@@ -17,7 +17,7 @@ afterAll(() => room.server.close(0));
 
 const user = { role: 'user', content: 'a' };
 
-/** What the template makes of the messages between two of the user's. */
+/** Sends the messages between two user messages. Returns what the template writes for them. */
 async function shown(messages: object[]) {
   const body = { model: MODEL, messages: [user, ...messages, user], max_tokens: 4 };
   const answer = await room.post('/v1/chat/completions', body);
@@ -112,7 +112,7 @@ const cases: Case[] = [
     ],
   ],
   [
-    'a caller that marks its cache',
+    'a client that marks its cache',
     {
       ...{ role: 'assistant', cache_control: { type: 'ephemeral' } },
       content: [{ type: 'text', text: 'b', cache_control: { type: 'ephemeral', ttl: '1h' } }],

@@ -34,7 +34,7 @@ function validatorOf(schema: object): ValidateFunction {
   return known;
 }
 
-/** What a schema of the document is of, by media type; default: the text. */
+/** Returns the values that a schema describes, from the text of an answer. By media type. Default: the text itself. */
 const readers: Record<string, (text: string) => unknown[]> = {
   'application/json': (text) => [JSON.parse(text)],
   'text/event-stream': (text) => {
@@ -60,7 +60,7 @@ async function requireDescribed({ method, path }: Operation, answer: Response): 
 const LIMIT = 100_000;
 const key = { name: 'a', created: '2026-01-31T12:00:00.000Z', sha256: hashKey('eg-a') };
 const gone = { code: 'shard_unavailable', message: 'gone', retryable: true } as const;
-/** The one that the example of a drain names. */
+/** The shard that the example of a drain names. */
 const shard: ShardStatus = {
   ...{ address: '127.0.0.1:7001', state: 'available', since: 1_790_000_000_000, connected: true },
   ...{ units: 16, experts: '0-7', numericsClass: 'cpu-1', standby: false },
@@ -89,7 +89,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all(Object.values(rooms).map(({ server }) => server.close(0))));
 
-/** The operation's first example; of a model's the one that is served here. */
+/** The operation's first example. If it names a model, with the id of the model that is served here. */
 function bodyOf({ examples = {} }: Operation): object {
   const [first = {}] = Object.values(examples);
   return 'model' in first ? { ...first, model: MODEL } : first;
@@ -148,7 +148,7 @@ describe.each(named(posts))('POST %s', (path, operation) => {
 });
 
 test.each(named(posts.filter(({ streams }) => streams)))(
-  'POST %s answers as described what the engine refuses',
+  'POST %s answers as described if the engine refuses the request',
   async (path, operation) => {
     for (const setup of ['full', 'late', 'missing'] as const) {
       for (const stream of [false, true]) {

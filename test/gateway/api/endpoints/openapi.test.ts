@@ -97,7 +97,7 @@ test.each([
   async (path, schema, refused) => {
     const page = await readFile(new URL('../../../../docs/api.md', import.meta.url), 'utf8');
     const [before = '', section = ''] = page.split(`## \`${path}\`\n`);
-    // `model` and the fields that all endpoints have stand before it, or in the section of the other API.
+    // Fields of several endpoints are described before the path's section, and fields without effect in tables after it.
     const [, ...tables] = page.split('\n### Of ');
     const withoutEffect = tables.filter((table) => table.split('\n')[0]?.includes(`\`${path}\``));
     const own = [

@@ -48,7 +48,7 @@ test('warnings are in /health/ready and /metrics, and requests are still answere
   expect((await post('/v1/completions', base)).status).toBe(200);
 });
 
-test('requests are a 503 if usage must be logged but cannot be written, and else are answered and counted', async () => {
+test('while the usage log cannot be written, requests are a 503 if usage must be logged, and else are answered', async () => {
   const usageLog = { waiting: 0, lost: 0 };
   const strict = await openRoom({ api: { usageLog, usageRequired: true } });
   const lenient = await openRoom({ api: { usageLog } });
@@ -105,7 +105,7 @@ test('/metrics counts requests by endpoint and status, tokens, and the engine’
   expect(sample(page, 'expertgrid_ready')).toBe(1);
 });
 
-test('each request has one log line, which does not contain its text', async () => {
+test('each request has one log line, which contains no text of the prompt or the answer', async () => {
   const { post, logs } = await openRoom({ once: true });
   await post('/v1/completions?key=hidden', base, { headers: { 'x-request-id': 'mine-1' } });
   expect(logs).toHaveLength(1);

@@ -126,7 +126,7 @@ test('requests for all files of a page are counted as one endpoint', async () =>
   );
 });
 
-/** As they came over the wire: fetch would unpack them. */
+/** The bytes that came over the wire. `fetch` would unpack them. */
 function bytes(path: string, encoding: string): Promise<{ body: Buffer; etag: unknown; encoding: unknown }> {
   return new Promise((resolve, reject) => {
     const headers = { 'accept-encoding': encoding };
@@ -138,7 +138,7 @@ function bytes(path: string, encoding: string): Promise<{ body: Buffer; etag: un
   });
 }
 
-/** As sent: fetch would tidy the path up. */
+/** Requests the path unchanged. `fetch` would normalize it. */
 function raw(path: string): Promise<[status: number | undefined, body: string]> {
   return new Promise((resolve, reject) => {
     const sent = request({ host: '127.0.0.1', port: room.server.port, path }, async (response) => {

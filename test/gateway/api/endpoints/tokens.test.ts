@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { CHAT_TEMPLATE } from '../../../support/models/tokenizer.ts';
 import { idOf, JSON_TYPE, MODEL, openRoom, say } from '../harness.ts';
 
-/** The answer's body as it is: these endpoints have shapes of their own. */
+/** Returns the body without a type, because the answers of these endpoints have shapes of their own. */
 async function ask(url: string, path: string, body: unknown) {
   const response = await fetch(url + path, {
     method: 'POST',
@@ -37,7 +37,7 @@ test('the first model answers if none is named, and token_strs is null unless re
 
 test.each([
   ['a conversation', []],
-  ['one with the beginning of its answer', [{ role: 'assistant', content: 'Yes', prefix: true }]],
+  ['a conversation with a begun answer', [{ role: 'assistant', content: 'Yes', prefix: true }]],
 ])('%s has the same ids as the prompt of a chat', async (_, more) => {
   const { url, post, engine } = await openRoom({ once: true });
   const messages = [{ role: 'user', content: 'hello <|end|>' }, ...more];

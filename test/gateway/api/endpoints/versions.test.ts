@@ -28,7 +28,7 @@ async function ask(fields: Record<string, unknown>) {
 
 const other = () => room.engines.get(OTHER)!;
 
-/** The fields of the answers below. */
+/** The fields of answers that the tests below check. */
 interface Told {
   counts: number[][];
   ready: boolean;

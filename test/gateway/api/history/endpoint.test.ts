@@ -25,7 +25,7 @@ test('returns requests, errors and refusals per second, or only values after "si
   expect([first.object, first.version, first.seconds.step]).toEqual(['history', '1.2.3', 1]);
   expect(first.now).toBeGreaterThanOrEqual(first.started);
 
-  // The first look is what the next one is held against.
+  // Polls the history until the column `name` has a value above 0.
   const seen = async (name: string) => {
     for (;;) {
       const { series } = (await ask()).seconds;

@@ -1,4 +1,4 @@
-// The table of numbers over time, compared with a map that keeps every row, for rows written in any order.
+// The table of numbers over time, compared with a map that keeps every row, for rows with random gaps.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Ring } from '../../../../gateway/api/endpoints/history/ring.ts';
@@ -31,6 +31,6 @@ test('since() returns no rows from an empty table, or after the newest row', () 
   expect(ring.since(0)).toEqual({ startMs: 0, columns: [[]] });
   ring.put(5_000, [1]);
   expect(ring.since(5_000)).toEqual({ startMs: 0, columns: [[]] });
-  ring.put(4_000, [9]); // older: not kept
+  ring.put(4_000, [9]); // ignored, because it is older than the newest row
   expect(ring.since(0)).toEqual({ startMs: 5_000, columns: [[1]] });
 });

@@ -6,7 +6,7 @@ import { GenerationWatch, OverheadClock } from '../../../../gateway/api/telemetr
 import type { GenerationPart } from '../../../../gateway/engine/messages.ts';
 import { JSON_TYPE, MODEL, openRoom, until } from '../harness.ts';
 
-/** A clock, and the passing of time. */
+/** A clock whose time passes only when the test calls `pass`. */
 function clockByHand() {
   let now = 0;
   const clock = new OverheadClock(() => now);
@@ -65,7 +65,7 @@ test('the clock runs in the turn of the event loop that hands a part to the read
   expect(clock.ms).toBe(7);
 });
 
-test('the watch notes the end of a generation that finishes or is returned early', async () => {
+test('the watch notes the times of a generation whose reader stops early', async () => {
   const { clock, pass, elapsedMs } = clockByHand();
   const began = { queuedMs: 3, prefillMs: 4 };
   let closed = 0;
@@ -122,7 +122,7 @@ test('the time of a slow reader does not count', async () => {
     clock,
   });
   for await (const _ of stream) {
-    await delay(5); // The data is written in the turn that hands it to the reader.
+    await delay(5); // Ends the turn that hands the data to the reader. The clock runs until then.
     pass(100);
   }
   expect(await ended.promise).toBe(0);
@@ -151,7 +151,7 @@ test('expertgrid_api_overhead_seconds excludes the time of the engine and reques
   const taken = logs.reduce((total, { apiMs }) => total + Number(apiMs ?? 0), 0);
   expect(1000 * sum).toBeCloseTo(taken, 0);
   for (const { durationMs, apiMs } of logs.filter((line) => line.apiMs !== undefined)) {
-    // Two tokens and the end, 40 ms each.
+    // The engine takes 40 ms for each of the two tokens and for the end.
     expect(Number(durationMs) - Number(apiMs)).toBeGreaterThan(110);
   }
 });

@@ -53,7 +53,7 @@ test.each([
     fc.assert(
       fc.property(fc.array(harmless.map(user), { minLength: 1, maxLength: 3 }), (messages) => {
         const whole = tokenizer.encode(template.render({ messages }));
-        // A content's edge may complete a name together with the template's own text; HF would take that for the token.
+        // A message may form a name together with the template's text, which `encode` turns into a token. Skip such messages.
         fc.pre(specialsIn(whole).length <= 2 * messages.length + 2);
         expect(encodeChat(messages, { template, tokenizer })).toEqual(whole);
       }),
@@ -102,7 +102,7 @@ test('a template can split and trim the client’s text', () => {
   expect(ids).toEqual([...text('<|end|> said', true), id('<|assistant|>')]);
 });
 
-test('lstrip and rstrip tokens remove the white space around them', () => {
+test('an rstrip token removes the white space after it', () => {
   const json = byteLevelTokenizer();
   json.added_tokens = json.added_tokens.map((token) => ({ ...token, rstrip: token.content === '<|user|>' }));
   const stripping = createTokenizer(json);
@@ -110,7 +110,7 @@ test('lstrip and rstrip tokens remove the white space around them', () => {
   expect(ids.slice(0, 3)).toEqual([id('<|endoftext|>'), id('<|user|>'), id('hello')]);
 });
 
-/** A conversation in which callers wrote every one of six words. */
+/** A conversation that has the six words in all places in which a client may write. */
 function conversation([a, b, c, d, e, f]: readonly string[]): Conversation {
   return {
     messages: [
@@ -216,7 +216,7 @@ test('the prompt’s text contains the client’s text without marks', () => {
   expect(() => writeChat({ messages: [user(all)] }, use)).toThrow(/noncharacter/);
 });
 
-test('a prompt ends after the conversation with ending "none", or within it with "final message"', () => {
+test('with the ending "none" a prompt ends after the conversation, and with "final message" within its last message', () => {
   const use = { template: compileTemplate(DOCUMENT_TEMPLATE, tokens), tokenizer };
   const messages = [user('hi'), { role: 'assistant' as const, content: 'Yes, <|end|> ' }];
   const { text } = writeChat({ messages, ending: 'final message' }, use);

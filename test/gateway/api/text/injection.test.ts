@@ -13,9 +13,8 @@ import { TOOL_TEMPLATE } from '../../../support/models/chat-templates.ts';
 import { byteLevelTokenizer } from '../../../support/models/tokenizer.ts';
 
 interface Family {
-  /** The first begins a text, the second ends one. */
+  /** The first is bos, the second is eos. */
   specials: string[];
-  /** Jinja. */
   template: string;
 }
 
@@ -120,7 +119,7 @@ const tool = (name: string, description: string, parameters: Record<string, unkn
   tools: [{ type: 'function' as const, function: { name, description, parameters } }],
 });
 
-/** Where callers write, each a conversation with `text` there. */
+/** For each place in which a client may write, a conversation with `text` in that place. */
 const places: Record<string, (text: string) => Conversation> = {
   'a user’s content': (text) => conversation([user(text)]),
   'a system’s content': (text) => ({
@@ -135,7 +134,7 @@ const places: Record<string, (text: string) => Conversation> = {
   'the name of a called tool': (text) => conversation([user('hi'), called(text, {})]),
   'an argument': (text) => conversation([user('hi'), called('f', { city: text })]),
   'the name of an argument': (text) => conversation([user('hi'), called('f', { [text]: 1 })]),
-  'arguments that are no JSON': (text) => conversation([user('hi'), called('f', text)]),
+  'arguments that are not JSON': (text) => conversation([user('hi'), called('f', text)]),
   'the name of a tool': (text) => conversation([user('hi')], tool(text, 'Does.', {})),
   'the description of a tool': (text) => conversation([user('hi')], tool('f', text, {})),
   'the description of a parameter': (text) =>
@@ -148,12 +147,12 @@ const places: Record<string, (text: string) => Conversation> = {
   'a variable of the template': (text) => conversation([user('hi')], { variables: { mood: text } }),
 };
 
-/** nano's template shows none of these. */
+/** Places that the template of a family does not show. */
 const unseen: Record<string, string[]> = {
   nano: ['a speaker’s name', 'a document', 'the title of a document', 'a variable of the template'],
 };
 
-/** Ways to write a name: alone, among words, twice, in white space, before a half of itself. */
+/** Ways to write a name: alone, among letters, twice, in white space, before and after an incomplete copy of itself. */
 const spellings: ((name: string) => string)[] = [
   (name) => name,
   (name) => `x${name}y`,
@@ -163,7 +162,7 @@ const spellings: ((name: string) => string)[] = [
   (name) => name.slice(1) + name,
 ];
 
-describe.each(Object.entries(families))('%s', (family, { specials, template: source }) => {
+describe.each(Object.entries(families))('the template of %s', (family, { specials, template: source }) => {
   const json = byteLevelTokenizer();
   json.added_tokens = specials.map((content, i) => ({
     id: 300 + i,
@@ -179,7 +178,7 @@ describe.each(Object.entries(families))('%s', (family, { specials, template: sou
     return { text: chat.text, specialIds: ids.filter((id) => tokenizer.specialName(id) !== undefined) };
   };
 
-  test.each(Object.entries(places))('in %s', (place, put) => {
+  test.each(Object.entries(places))('names of special tokens stay text in %s', (place, put) => {
     const shown = !unseen[family]?.includes(place);
     const innocent = write(put('innocent'));
     expect(innocent.text.includes('innocent')).toBe(shown);

@@ -29,7 +29,7 @@ test('completedBy() and begunBy() detect text that could form a name with the te
   fc.assert(
     fc.property(drawn, ({ contents, text }) => {
       const names = namesOf(contents);
-      /** Some name holds an end of the text before it, and begins before it (or ends after it). */
+      /** The places that cut a name into two parts. */
       const cuts = (content: string) => Array.from({ length: content.length - 1 }, (_, i) => i + 1);
       const completed = contents.some((content) =>
         cuts(content).some(

@@ -8,9 +8,9 @@ import { JSON_TYPE, MODEL, openRoom } from '../harness.ts';
 const turns = '{% for m in rest %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}<|assistant|>';
 const split =
   "{% if messages[0].role == 'system' %}<|system|>{{ messages[0].content }}<|end|>{% set rest = messages[1:] %}{% else %}{% set rest = messages %}{% endif %}";
-/** As Mistral's and Gemma's: turns must alternate. */
+/** Like the templates of Mistral and Gemma, raises unless the roles of user and assistant alternate. */
 const ALTERNATING = `${split}{% for m in rest %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Roles must alternate') }}{% endif %}{% endfor %}${turns}`;
-/** Knows two roles, and leaves out any other. */
+/** After the first message, leaves out all messages except those of users and assistants. */
 const FORGETFUL = `${split}{% for m in rest %}{% if m.role == 'user' %}<|user|>{{ m.content }}<|end|>{% elif m.role == 'assistant' %}<|assistant|>{{ m.content }}<|end|>{% endif %}{% endfor %}<|assistant|>`;
 
 const template = (source: string) => compileTemplate(source, { bos: undefined, eos: undefined });
@@ -39,13 +39,13 @@ test.each([
     { role: 'user', content: 'system f\nuser g' },
   ]);
   expect(template(source).render({ messages: placed })).toContain('system c');
-  // Other messages do not change.
+  // A conversation without later system messages does not change.
   const plain = said('system a', 'user b', 'user c');
   expect(placeSystemTurns(plain, template(source))).toEqual(plain);
 });
 
 test.each(['/v1/chat/completions', '/v1/messages'])(
-  '%s accepts later system messages for such a template',
+  '%s accepts later system messages if the template requires that roles alternate',
   async (path) => {
     const room = await openRoom({ once: true, chat: ALTERNATING });
     const messages = said('user a', 'system b', 'user c');

@@ -8,7 +8,7 @@ import { byteLevelTokenizer, CHAT_TEMPLATE } from '../../../support/models/token
 const messages = [{ role: 'user', content: 'hi' }] as const;
 const names = { bos_token: '<|endoftext|>', eos_token: { content: '<|end|>' } };
 
-/** A checkpoint's directory with these files; values that are not text are written as JSON. */
+/** Makes a checkpoint's directory with these files. Values that are not text are written as JSON. */
 async function directory(files: Record<string, unknown>): Promise<string> {
   const dir = await mkdtemp(path.join(tmpdir(), 'expertgrid-text-'));
   onTestFinished(() => rm(dir, { recursive: true }));
@@ -49,7 +49,7 @@ test('a template gets the messages, the special tokens and add_generation_prompt
   expect(template?.render({ messages })).toBe('<|endoftext|><|user|>hi<|end|><|assistant|>');
 });
 
-test('the template named "default" is used from a list, and chat_template.jinja takes precedence', async () => {
+test('the template named "default" is used from a list, unless there is a file chat_template.jinja', async () => {
   const list = [
     { name: 'tool_use', template: 'tools' },
     { name: 'default', template: 'default' },

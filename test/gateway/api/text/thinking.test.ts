@@ -23,7 +23,7 @@ test('thinkingTagsOf finds the tags in the template', () => {
   expect(thinkingTagsOf(TOOL_TEMPLATE)).toBeUndefined();
 });
 
-test('thinkingState is "open", "closed" or "free" by the end of the prompt', () => {
+test('the end of the prompt determines whether thinkingState is "open", "closed" or "free"', () => {
   expect(thinkingState('<|assistant|><think>\n', tags)).toBe('open');
   expect(thinkingState('<|assistant|><think>\n\n</think>\n\n', tags)).toBe('closed');
   expect(thinkingState('<|user|><think><|end|><|assistant|>', tags)).toBe('free');

@@ -19,7 +19,7 @@ const anyText = fc.oneof(
 
 describe.each([
   { kind: 'byte-level', tokenizer: byteLevel, lead: '' },
-  // A SentencePiece-style tokenizer writes the space before a text's first word into the token.
+  // A SentencePiece-style tokenizer puts a space before the text.
   { kind: 'SentencePiece-style', tokenizer: sentencePiece, lead: ' ' },
 ])('$kind', ({ tokenizer, lead }) => {
   test('the bytes of a text’s tokens are the text', () => {

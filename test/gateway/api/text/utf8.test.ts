@@ -4,7 +4,7 @@ import { Utf8Stream } from '../../../../gateway/api/text/utf8.ts';
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
-/** The bytes cut at the given places, in any order and number. */
+/** Cuts the bytes at the given places, which may be in any order. */
 function pieces(bytes: Uint8Array, cuts: readonly number[]): Uint8Array[] {
   const places = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
   return places.slice(1).map((place, i) => bytes.subarray(places[i], place));
