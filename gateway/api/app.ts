@@ -78,7 +78,7 @@ function recordRequest(
       if (shutdown.refusing && !isAnsweredToTheEnd(path)) throw shuttingDown();
       await shutdown.during(next());
     } catch (thrown) {
-      // `onError` does not get these: values that are no Errors, and the errors of a request that a shutdown ends.
+      // `onError` does not get these: values that are not Errors, and the errors of a request that a shutdown ends.
       c.res = refuse(c, thrown);
       record.abandon();
     } finally {

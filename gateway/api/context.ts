@@ -46,11 +46,11 @@ export interface ServedModel {
   id: string;
   /** Unix seconds. */
   created: number;
-  /** Absent: GET /v1/models does not show any. */
+  /** Absent: GET /v1/models shows no facts. */
   facts?: ModelFacts;
 }
 
-/** Facts about a model that GET /v1/models shows. The engine gives further ones. */
+/** Facts about a model that GET /v1/models shows. It also shows facts from the engine. */
 export interface ModelFacts {
   /** Bits of each weight. */
   bits: number;
@@ -65,7 +65,7 @@ export interface ApiContext extends TextSide {
   engine: EngineClient;
   model: ServedModel;
   limits: Limits;
-  /** Lowest rung of the degradation ladder for requests that name none. Absent: requests fail if an expert is unavailable. */
+  /** Worst rung of the degradation ladder that requests allow by default. Absent: requests fail if an expert is unavailable. */
   degrade?: Rung;
   logger: Logger;
   metrics: Metrics;

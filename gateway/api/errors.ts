@@ -151,7 +151,7 @@ export function tryAgain(message: string, code: string): ApiError {
   return new ApiError({ status: 429, message, type: 'rate_limit_error', code, headers });
 }
 
-/** Any thrown value as an ApiError. The client of an unexpected error does not see its cause, but the log does. */
+/** Any thrown value as an ApiError. The cause of an unexpected error is in the log but not in the answer. */
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   const message = 'The server had an error while processing your request.';

@@ -154,7 +154,7 @@ function showVersion(c: Context, { version }: Shared): Response {
   return c.json({ version });
 }
 
-/** Makes the description only at the first request, because most servers never get one. */
+/** Makes the description only at the first request, because most servers are never asked for it. */
 function describesApi({ version }: Shared): Handler<RecordEnv> {
   let description: object | undefined;
   return (c) => {

@@ -18,9 +18,9 @@ export interface ConnectionLimits {
   keepAliveMs: number;
   /** Largest number of idle connections. Beyond it, the connection that has been idle longest is closed. */
   idle: number;
-  /** Time for the headers of a request, from its first byte or from the start of a new connection. Later the answer is a 408. */
+  /** Time for the headers of a request, from its first byte or the start of a new connection. After this time it gets a 408. */
   headersMs: number;
-  /** Time for a whole request, such as a slow upload. Later the answer is a 408. */
+  /** Time for a whole request, such as a slow upload. After this time it gets a 408. */
   requestMs: number;
 }
 
@@ -188,7 +188,7 @@ class Connections {
   }
 }
 
-/** Longest interval between Node's checks for late requests. The interval is otherwise a quarter of the shortest limit. */
+/** Longest interval between Node's checks for late requests. A quarter of the shorter limit is used if it is less. */
 const LONGEST_CHECK_MS = 10_000;
 
 function timeouts({ keepAliveMs, headersMs, requestMs }: ConnectionLimits) {

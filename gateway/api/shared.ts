@@ -39,7 +39,7 @@ export interface ApiOptions {
   /** The current aliases. Each of their versions is one of `models`. */
   aliases?: () => Aliases;
   limits?: Partial<Limits>;
-  /** Lowest rung of the degradation ladder for requests that name none. Absent: requests fail if an expert is unavailable. */
+  /** Worst rung of the degradation ladder that requests allow by default. Absent: requests fail if an expert is unavailable. */
   degrade?: Rung;
   /** The current `host:port` of every gateway of these shards. Absent: this is the only gateway. */
   peerAddresses?: () => readonly string[];

@@ -35,7 +35,7 @@ export interface Client {
   versions?(): Promise<string[]>;
   /** Models on which the client is tried. Each has a line of the table. Default: both. */
   models?: readonly ModelName[];
-  /** Longest time for a model. Default: 120,000. */
+  /** Time limit in milliseconds for each model. Default: 120,000. */
   timeoutMs?: number;
   /** Tries the client. Returns a text that says what was tried. Throws if something failed. */
   run(setting: Setting): Promise<string>;
@@ -50,7 +50,7 @@ export interface Ran {
 }
 
 export interface RunOptions {
-  /** Environment variables beside PATH, HOME and the folders of the XDG standard. No others of this process are passed on. */
+  /** Environment variables in addition to PATH, HOME and the XDG folders. No other variables of this process are passed on. */
   env?: Readonly<Record<string, string>>;
   /** Text on standard input. Default: empty. */
   input?: string;

@@ -38,7 +38,7 @@ export interface ForcingOptions {
 
 type Body = Record<string, unknown>;
 
-/** Last part of the path → function that makes a `tool_choice` for that API. */
+/** For the last part of each path, the function that makes a `tool_choice` for that API. */
 const forced: Record<string, (name: string) => unknown> = {
   'chat/completions': (name) => ({ type: 'function', function: { name } }),
   responses: (name) => ({ type: 'function', name }),

@@ -73,7 +73,7 @@ async function readJson<T>(name: string): Promise<T> {
   return JSON.parse(await readFile(join(nano, name), 'utf8')) as T;
 }
 
-/** `count` pairs of letters. */
+/** ENDS different pairs of letters. */
 function pairs(): string[] {
   const letters = 'abcdefghijkl';
   return Array.from({ length: ENDS }, (_, i) => `${letters[Math.floor(i / 12)]}${letters[i % 12]}`);

@@ -73,8 +73,8 @@ async function main(): Promise<number> {
 }
 
 /**
- * Installs the packages of the lockfile, unless they are installed. Runs no script of any package. It does not use `npm
- * ci`, which refuses a lockfile without the packages of other platforms, because some registries do not mirror those.
+ * Installs the packages of the lockfile, unless they are installed. Runs no script of any package. Some registries do not
+ * mirror the packages of other platforms. `npm ci` is not used, because it refuses a lockfile without those packages.
  */
 function install(): void {
   const lockfile = createHash('sha256')

@@ -51,7 +51,7 @@ export function chatOfPrompt(request: CountRequest): TranslatedChat {
   return { chat, names: [...fieldNames, ...ofFormat, ...ofTools, ...names] };
 }
 
-/** Leaves out `max_tokens`, because a chat refuses a limit that the context has no room for and Anthropic's API does not. */
+/** Leaves out `max_tokens`: a chat refuses a value beyond the room in the context, but Anthropic's API accepts such a value. */
 export function chatOfMessage(request: MessagesRequest): TranslatedChat {
   const { chat, names } = chatOfPrompt(request);
   const { stop_sequences, temperature, top_p, top_k, stream, metadata } = request;

@@ -1,5 +1,5 @@
-// Applies `context_management`: clears the parts of a long conversation that a request asks to clear, which are earlier thinking
-// and the results of earlier tool calls.
+// Applies `context_management`: clears earlier thinking and the results of earlier tool calls from a long conversation, as the
+// request asks.
 //
 // Worked example: {"type": "clear_tool_uses_20250919", "keep": {"type": "tool_uses", "value": 1}, "trigger": {"type":
 // "tool_uses", "value": 2}}. A conversation with three tool calls keeps the third result. A fixed line replaces the first two.
@@ -116,7 +116,7 @@ function keptTurns(keep: ClearThinking['keep']): number {
   return keep === 'all' || keep.type === 'all' ? Number.POSITIVE_INFINITY : keep.value;
 }
 
-/** Undefined if the trigger is not reached, or if there is nothing to clear. */
+/** Undefined if the trigger is not exceeded, or if there is nothing to clear. */
 async function toolUsesCleared(
   messages: Message[],
   edit: ClearToolUses,
@@ -158,7 +158,7 @@ function isThinking({ type }: AssistantBlock): boolean {
   return type === 'thinking' || type === 'redacted_thinking';
 }
 
-/** Throws a 400 if the prompt has reached the trigger of a compaction, because this server makes no summaries. */
+/** Throws a 400 if the prompt exceeds the trigger of a compaction, because this server makes no summaries. */
 function refuseCompaction({ trigger }: z.infer<typeof compact>, place: number, tokens: number): void {
   const { value } = trigger ?? defaults.compactTrigger;
   if (tokens <= value) return;

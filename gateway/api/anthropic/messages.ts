@@ -11,7 +11,7 @@ type AssistantBlock = Blocks<AssistantMessage>[number];
 type Call = Extract<AssistantBlock, { type: 'tool_use' | 'server_tool_use' | 'mcp_tool_use' }>;
 type ServerResult = Extract<AssistantBlock, { type: `${string}_tool_result` }>;
 
-/** A message of the chat, and the path of the part of the request that it comes from. */
+/** A message of the chat, and the path in the request from which it comes. */
 interface Placed {
   message: ChatMessage;
   outer: string;
@@ -118,7 +118,7 @@ function assistantTurn(blocks: Blocks<AssistantMessage>, outer: string): Placed[
   return placed;
 }
 
-/** The two messages as one if both are plain texts of one role, because templates may require that roles alternate. */
+/** Joins two plain texts of the same role, because templates may require that roles alternate. Undefined for other messages. */
 function joinedTurn(last: ChatMessage | undefined, next: ChatMessage): ChatMessage | undefined {
   if (last === undefined || last.role !== next.role || !isText(last) || !isText(next)) return undefined;
   return { ...next, content: `${last.content}\n${next.content}` };

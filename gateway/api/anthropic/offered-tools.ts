@@ -9,7 +9,7 @@ export interface OfferedTool {
   outer: string;
 }
 
-/** The tools after the last message, in the order of their definitions. */
+/** The tools that are left after the changes of all messages, in the order of their definitions. */
 export function offeredTools({ tools, messages }: Pick<CountRequest, 'tools' | 'messages'>): OfferedTool[] {
   const defined = (tools ?? []).map((tool, i) => ({ tool, outer: `tools[${i}]` }));
   const removed = new Set<string>();

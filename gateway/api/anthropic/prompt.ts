@@ -45,8 +45,8 @@ export async function completeChat(
 }
 
 /**
- * As in Anthropic's API, a model does not think without `thinking` or an effort. For a model that cannot think the fields have no
- * effect, because an effort, a budget and `adaptive` only permit thinking.
+ * As in Anthropic's API, a model thinks only if `thinking` or an effort is set. The two only permit thinking, so they have no
+ * effect for a model that cannot think.
  */
 function thinkingPlan(
   request: PromptRequest,

@@ -137,5 +137,5 @@ export const unsupportedMessagesFields: Record<string, readonly string[]> = {
 };
 
 const { compaction: _, ...unsupported } = unsupportedMessagesFields;
-/** `compaction` is missing: it has no effect here, because the tokens of the conversation that was sent are counted. */
+/** Without `compaction`, which has no effect here, because the conversation is counted as it was sent. */
 export const unsupportedCountFields: Record<string, readonly string[]> = unsupported;

@@ -1,5 +1,5 @@
-// Limits the memory of answers until they are written. Refuses an answer that could become too large before it begins, and counts
-// the memory of answers while they grow.
+// Limits the memory of answers until they are written. An answer that could become too large is refused before it begins. The
+// memory of the other answers is counted while they grow.
 import { type EngineInfo, heldBytes, logprobBytes, routeBytes } from '../../engine/messages.ts';
 import type { AnswerEvent } from '../answers/answer.ts';
 import type { Generated } from '../answers/generations.ts';
@@ -11,7 +11,7 @@ import type { MemoryLedger } from './ledger.ts';
 /** Bytes that V8 needs for a token without its log-probabilities and route. */
 const TOKEN = 160;
 
-/** Throws a 400 if the answer could exceed `most` bytes. Of a stream only echoed prompts count, because sent tokens are freed. */
+/** Throws a 400 if the answer could exceed `most` bytes. In a stream only echoed prompts count: sent tokens are freed. */
 export function refuseLargeAnswer(
   { request, prompts, made, logprobs, promptLogprobs, onScored, echo }: Generated,
   info: EngineInfo,

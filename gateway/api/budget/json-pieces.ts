@@ -34,7 +34,7 @@ export function lazyMap<Item, Entry>(
 
 /** A container with at most this many values is written as one piece. */
 const FEW = 64;
-/** Containers at this depth are written as one piece. The long lists in answers are less deep. */
+/** Containers nested this deep are written as one piece. The long lists in answers are nested less deeply. */
 const WALKED_DEPTH = 4;
 /** Number of entries in one piece of a list of numbers or texts. */
 const FLAT_ENTRIES = 512;

@@ -14,7 +14,7 @@ export interface Tenant {
 /** Called with the time that a thread has worked for a tenant, in milliseconds. */
 export type Charge = (tenant: string | undefined, ms: number) => void;
 
-/** Milliseconds of one tenant that are passed on in one message to the threads of the engines. */
+/** Milliseconds of work for one tenant that one message reports to the threads of the engines. */
 const WORTH_MS = 4;
 
 /** Returns a function that adds up each tenant's time, and calls `charge` when the sum reaches WORTH_MS. */
@@ -136,7 +136,7 @@ export class Slices {
     });
   }
 
-  /** Resumes all paused work of one tenant in one slice. That work runs after this call; `#measureResumed` charges it. */
+  /** Resumes all paused work of one tenant in one slice. It runs after this call; `#measureResumed` measures its time. */
   #resume(name: string | undefined, line: Line): true {
     for (const resolve of line.paused.splice(0)) resolve();
     this.#resumed = { name, line, at: this.#now() };

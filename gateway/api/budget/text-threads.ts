@@ -20,7 +20,7 @@ export interface TextThreadsOptions {
   waiting: number;
 }
 
-/** On a slow core, the slowest texts are tokenized at 0.2 MB/s. */
+/** On a slow core, the slowest texts are tokenized at 0.2 MB/s, so `deadlineMs` allows 12 MB. */
 const defaults: TextThreadsOptions = {
   threads: 2,
   idleMs: 60_000,

@@ -17,7 +17,7 @@ export interface PeerAnswer {
   cancel: (error?: Error) => void;
 }
 
-/** Headers that the other gateway needs. Other headers belong to the connection, or it would trust them more than it may. */
+/** Headers that the other gateway needs. The others belong to the connection, or the other gateway must not trust them. */
 const passedHeaders = [
   'content-type',
   'authorization',
@@ -66,7 +66,7 @@ function peerAnswer(answer: IncomingMessage): PeerAnswer {
   };
 }
 
-/** Whether a retry time is a plain number, as this gateway writes it. Clients cannot read dates and exponents. */
+/** Whether a retry time consists of digits, as this gateway writes it. Clients cannot read dates and exponents. */
 function isDelay(value: string): boolean {
   return /^\d{1,9}$/.test(value);
 }

@@ -15,12 +15,12 @@ import { WholeEvents } from './whole-events.ts';
 /** Header of a request that was passed on. The gateway that gets it answers the request itself. */
 const FORWARDED = 'x-expertgrid-forwarded';
 
-/** Largest size of a peer's card, and of a 429 that is read as a whole. Bytes. */
+/** Largest size in bytes of a peer's card, and of a peer's answer with the status 429, which is read as a whole. */
 const LARGEST_CARD = 256 * 1024;
 const LARGEST_REFUSAL = 1024 * 1024;
 
 const peerCard = z.object({
-  /** Drawn when the process starts. Two addresses with the same instance are one gateway. */
+  /** A random id that is drawn when the process starts. Two addresses with the same instance are one gateway. */
   instance: z.string().min(1).max(128),
   /** The identity of each model's checkpoint by the id of the model. Two gateways may use one id for different checkpoints. */
   models: z.record(z.string().max(512), z.string().max(512)),
@@ -56,7 +56,7 @@ interface Peer extends PeerCard {
 /** Statuses that this gateway would return too. After any other status of the peer, this gateway answers the request itself. */
 const FINAL: ReadonlySet<number> = new Set([200, 400, 413, 429]);
 
-/** After this number of consecutive checks without an answer, the requests at a peer are aborted. */
+/** After this number of consecutive checks without an answer, the requests that the peer is answering are aborted. */
 const SILENT_CHECKS = 2;
 
 export class Peers {
@@ -77,7 +77,7 @@ export class Peers {
     return this.#alive;
   }
 
-  /** The address of the peer that the key belongs to. Undefined if it belongs to this gateway. */
+  /** The address of the peer to which the prefix key belongs. Undefined if the key belongs to this gateway. */
   addressOf(key: string, model: string): string | undefined {
     const identity = this.#options.card.models[model];
     const self = { name: this.#options.card.instance, address: undefined };
@@ -150,7 +150,7 @@ export class Peers {
     }
   }
 
-  /** Aborts the requests at a silent peer, which may never answer. A peer that refuses connections may still end its answers. */
+  /** Aborts the requests at a silent peer, which may never answer. One that refuses connections may still finish answers. */
   #countSilence(address: string, silent: boolean): void {
     const checks = silent ? (this.#silent.get(address) ?? 0) + 1 : 0;
     this.#silent.set(address, checks);
@@ -171,7 +171,8 @@ interface PlannedRequest {
 
 /**
  * Returns the answer of the gateway to which the prompt belongs. Undefined if that is this gateway, or if that gateway has no
- * answer. The request that is passed on names a version, because an alias must be drawn only once.
+ * answer. The request that is passed on names a version instead of an alias, because the version of an alias is
+ * drawn only once.
  */
 export async function passOn(
   { url, headers, signal }: Request,
@@ -200,7 +201,7 @@ async function finalPart({ status, body }: PeerAnswer): Promise<Uint8Array | und
   return text.includes('"queue_full"') ? undefined : text;
 }
 
-/** Throws as soon as there are more than `most` bytes. The error says that they are `what`. */
+/** Throws as soon as there are more than `most` bytes. `what` is the name of the text in the error. */
 async function wholeText(
   body: AsyncIterable<Uint8Array> | readonly Uint8Array[],
   most: number,

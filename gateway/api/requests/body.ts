@@ -19,9 +19,9 @@ const MOST_ENTRIES = 2_500_000;
 const SHORT = 256 * 1024;
 
 /**
- * Returns the body as text. `most` limits both the encoded and the decoded bytes; beyond it the answer is a 413. A body with a
- * larger content-length is not read at all. `holding` counts the memory of the bytes that arrive; if that memory is not free, the
- * answer is a 429. Throws a 415 for other media types and for unknown encodings.
+ * Returns the body as text. `most` limits both the encoded and the decoded bytes; beyond it the answer is a 413. A body whose
+ * content-length exceeds `most` is not read at all. `holding` counts the memory of the bytes that arrive; if that memory is not
+ * free, the answer is a 429. Throws a 415 for other media types and for unknown encodings.
  */
 export async function readBody(request: Request, most: number, holding?: Holding): Promise<string> {
   const { headers } = request;
@@ -38,7 +38,7 @@ export async function readBody(request: Request, most: number, holding?: Holding
   return textOf(Buffer.concat(all));
 }
 
-/** Reads the body to its end even if the caller stops early. Otherwise the server would cut the connection after the answer. */
+/** Reads the body to its end even if its consumer stops early. Otherwise the server would cut the connection on answering. */
 async function* received(request: Request): AsyncGenerator<Uint8Array> {
   const reader = request.body?.getReader();
   if (reader === undefined) return;
@@ -128,7 +128,7 @@ function manyValues(): ApiError {
   return badRequest(`Your request contains more than ${MOST_VALUES} values.`, { code: 'too_many_values' });
 }
 
-/** Bytes of memory that are counted for each byte of a body: for bytes and text first, for text and the parsed value later. */
+/** Bytes of memory counted for each byte of a body. Memory holds its bytes and text first, its text and parsed value later. */
 const BYTES_PER_BYTE = 2;
 
 function memoryTaken(): ApiError {

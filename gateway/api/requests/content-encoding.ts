@@ -12,7 +12,7 @@ interface Decoder extends Transform {
   readonly bytesWritten: number;
 }
 
-/** Frames with a window of more than 8 MiB are refused, as in RFC 9659. A frame could otherwise demand 2 GiB of memory. */
+/** zstd frames with a window of more than 8 MiB are refused, as in RFC 9659. A frame could otherwise demand 2 GiB of memory. */
 const ZSTD_WINDOW_LOG = 23;
 
 const decoders: Readonly<Record<string, () => Decoder>> = {

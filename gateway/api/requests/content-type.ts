@@ -1,5 +1,5 @@
-// Refuses request bodies that are not JSON. A page of another site may make a browser send forms and plain text to this server,
-// but it may send JSON only if CORS allows the page.
+// Refuses request bodies that are not JSON. A page of another site can make a browser send forms and plain text to this server,
+// but JSON only if CORS allows the page.
 import { ApiError } from '../errors.ts';
 
 const token = "[!#$%&'*+.^_`|~0-9a-z-]+";

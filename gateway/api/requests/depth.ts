@@ -1,11 +1,11 @@
-// Limits the depth of JSON values, because recursive code that reads them could exceed the stack: templates, grammars,
-// translations.
+// Limits the depth of JSON values, because templates, grammars and translations that read them by recursion could exceed the
+// stack.
 import { badRequest } from '../errors.ts';
 
-/** Largest number of arrays and objects within one another. */
+/** Largest number of arrays and objects that are nested within one another. */
 const DEEPEST = 100;
 
-/** Throws a 400 that names `param` if `value` is deeper. Without `param` the whole request is at fault. Does not recurse. */
+/** Throws a 400 that names `param` if `value` exceeds `DEEPEST`. Without `param`, the error is about the whole request. */
 export function refuseDeep(value: unknown, param?: string): void {
   let level: unknown[] = [value];
   for (let depth = 0; level.length > 0; depth++) {

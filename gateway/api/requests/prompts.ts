@@ -1,4 +1,4 @@
-// Turns request fields into prompts: token ids that fit the model's context. Also limits how many tokens and answers may follow.
+// Turns request fields into prompts: token ids that fit the model's context. Also limits the number of new tokens and answers.
 import type { EngineInfo } from '../../engine/messages.ts';
 import type { Limits, RequestContext } from '../context.ts';
 import { type ApiError, badRequest } from '../errors.ts';
@@ -6,7 +6,7 @@ import { requireToken } from './fields/sampling-fields.ts';
 import type { Prompt } from './fields/schema.ts';
 import type { CommonRequest } from './fields/schema-fields.ts';
 
-/** Token ids of a completions prompt. Errors name it `param`. If the text is empty, the prompt is the token that begins a text. */
+/** Token ids of a completions prompt. `param` is its name in errors. An empty text becomes the token that begins a text. */
 export async function encodePrompt(
   prompt: Prompt,
   param: string,
@@ -24,7 +24,7 @@ export async function encodePrompt(
   throw badRequest(`Invalid '${param}': the prompt has no tokens.`, { param, code: 'empty_string' });
 }
 
-/** Largest text, in bytes, that is tokenized even if it may not fit the context, because its tokens are counted or cut. */
+/** Largest text, in bytes, that is tokenized even if it may exceed the context, because its tokens are counted or cut. */
 export const MOST_COUNTED = 1024 * 1024;
 
 /** A prompt may be longer than the context if `truncate_prompt_tokens` cuts it. */
@@ -32,7 +32,7 @@ export function limitsOfCut({ truncate_prompt_tokens }: CommonRequest): TextLimi
   return typeof truncate_prompt_tokens === 'number' ? { takes: MOST_COUNTED } : {};
 }
 
-/** Cuts the prompt to its last tokens if `truncate_prompt_tokens` is set. -1 leaves room for `asked` tokens, or for one. */
+/** Cuts the prompt to its last `truncate_prompt_tokens` tokens, if set. -1 leaves room for `asked` new tokens, by default 1. */
 export function cutPrompt(
   prompt: number[],
   { truncate_prompt_tokens: most }: CommonRequest,
@@ -44,7 +44,7 @@ export function cutPrompt(
 }
 
 export interface TextLimits {
-  /** Number of bytes of text that is accepted even if it may not fit the context. */
+  /** Number of bytes that are accepted even if a text of this length may exceed the context. */
   takes?: number;
 }
 
@@ -71,7 +71,7 @@ export function cannotFit(bytes: number, param: 'prompt' | 'messages', info: Eng
   return tooLong(`your ${param} of ${bytes} bytes cannot fit in it`, param, info);
 }
 
-/** The request's own limit of generated tokens. Throws a 400 if its two names have different values. */
+/** The request's own limit of generated tokens. Throws a 400 if the fields for it, `max_tokens` and its other name, differ. */
 export function askedTokens({
   max_tokens,
   max_completion_tokens,
@@ -86,7 +86,7 @@ export function askedTokens({
 
 /**
  * Number of tokens that may be generated. `asked` is the request's own limit. Without it, `fallback` is the limit. Throws a 400
- * `context_length_exceeded` if the prompt and the asked tokens together do not fit the context.
+ * `context_length_exceeded` if the prompt and `asked` tokens together do not fit the context.
  */
 export function allowance(
   promptTokens: number,

@@ -4,7 +4,7 @@
 // messages[1].content[0].text into one on input[0].content[0].text.
 import { ApiError, badFields, ClientGone, type FieldFault } from '../errors.ts';
 
-/** Pairs of paths: inner in the translated request, outer in the client's request. The longest inner path that matches counts. */
+/** Pairs of paths: inner in the translated request, outer in the client's request. Of several matches, the longest counts. */
 export type FieldNames = readonly (readonly [inner: string, outer: string])[];
 
 /**
@@ -55,7 +55,7 @@ function renamedFault<Fault extends Pick<FieldFault, 'message'> & { param?: stri
     text.replaceAll(/'([a-z_]+(?:\[\d+\]|\.\w+)*)'/g, (_, path: string) => `'${outer(path)}'`);
   const { param: inner } = fault;
   const param = inner === undefined ? undefined : outer(inner);
-  // The param is replaced separately, because the path of a schema may contain any key.
+  // The param is replaced separately, because a path into a JSON Schema may contain keys that `others` does not match.
   const texts = inner === undefined ? [fault.message] : fault.message.split(`'${inner}'`);
   return { ...fault, message: texts.map(others).join(`'${param}'`), param };
 }

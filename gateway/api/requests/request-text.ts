@@ -15,7 +15,7 @@ export function textOf(bytes: Buffer): string {
   }
 }
 
-/** Index of the first invalid byte, which changes if the bytes are decoded without errors and encoded again. */
+/** Index of the first invalid byte: the first that differs after the bytes are decoded to a string and encoded again. */
 function firstFault(bytes: Buffer): number {
   const again = Buffer.from(bytes.toString('utf8'));
   let at = 0;
@@ -37,7 +37,7 @@ export function refuseLoneSurrogatesIn(json: string, name: string): void {
   try {
     value = JSON.parse(json);
   } catch {
-    return; // the code that reads the field refuses it
+    return; // the code that reads the field refuses invalid JSON
   }
   refuseLoneSurrogates(value, [name]);
 }

@@ -30,13 +30,13 @@ export function minTokensOf({ min_tokens }: CommonRequest, maxTokens: number): n
   throw badRequest(message, { param: 'min_tokens', code: 'integer_above_max_value' });
 }
 
-/** If the server has API keys, only an admin key may ask for a priority below 0, which leaves the queue before the default. */
+/** If the server has API keys, only an admin key may set a priority below 0. For other keys, such a priority counts as 0. */
 export function priorityOf({ priority }: CommonRequest, key: StoredKey | undefined): number {
   const asked = priority ?? 0;
   return key === undefined || key.admin === true ? asked : Math.max(asked, 0);
 }
 
-/** Number of experts for each layer. Undefined: the checkpoint's numbers. Throws a 400 for more experts than a layer has. */
+/** Experts per token in each layer. Undefined: the checkpoint's numbers. Throws a 400 for more experts than a layer has. */
 export function expertsPerTokenOf(
   { expertgrid }: CommonRequest,
   { layers, experts }: EngineInfo,
@@ -55,7 +55,7 @@ export function expertsPerTokenOf(
   throw badRequest(message, { param, code: 'integer_above_max_value' });
 }
 
-/** Without empty strings, which are ignored. */
+/** The request's stop strings. Empty strings are ignored. */
 export function stopStringsOf({ stop }: CommonRequest): string[] {
   const stops = typeof stop === 'string' ? [stop] : (stop ?? []);
   return stops.filter((text) => text !== '');

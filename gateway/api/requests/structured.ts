@@ -28,7 +28,7 @@ interface Held {
   asked: readonly Asked[];
 }
 
-/** The form that the request specifies. Throws a 400 if two fields specify a form. `honoured` checks whether it is supported. */
+/** The form that the request specifies. Throws a 400 if two fields specify one. `honoured` checks whether it is supported. */
 export function constraintOf(request: StructuredFields): Held {
   const [first, second] = askedBy(request);
   if (first === undefined) return { form: undefined, asked: [] };
@@ -53,7 +53,7 @@ const reader = new GrammarReader();
 interface Honoured {
   /** The constraint's grammar, if it has one. */
   grammar: PackedGrammar | undefined;
-  /** Paths in the request of the parts of non-strict schemas that are not enforced. */
+  /** Paths in the request of schema parts that are not enforced. Strict schemas have no such parts. */
   notes: readonly string[];
 }
 

@@ -25,7 +25,7 @@ export async function planTruncated(chat: ChatFields, context: RequestContext): 
   }
 }
 
-/** The conversation cut before each message of the user except the first, shortest first. Leading system messages stay. */
+/** The rest after a cut before each user message, shortest first. Each cut drops something. Leading system messages stay. */
 function cuts(messages: Messages): Messages[] {
   const first = messages.findIndex(({ role }) => role !== 'system' && role !== 'developer');
   const head = messages.slice(0, Math.max(first, 0));
@@ -35,8 +35,8 @@ function cuts(messages: Messages): Messages[] {
 
 /**
  * Calls `make` for items of `all` and returns the result of the last item for which `make` has a result. Each item contains the
- * item before it. The search starts with the shortest item and doubles its steps, so that it spends no time on far too long
- * texts.
+ * item before it. The search starts with the shortest item and doubles its steps, so that it spends no time on texts
+ * that are far too long.
  */
 async function longestThatFits<Item, Made>(
   all: readonly Item[],

@@ -10,7 +10,7 @@ import { type Exceeded, RateLimits } from './rate-limits.ts';
 export interface Access {
   /** The current keys, which may change at any time. */
   keys: () => readonly StoredKey[];
-  /** All tenants share cached prompts. Default false: only requests of one key share them. */
+  /** Whether all tenants share cached prompts. Default false: only requests with the same key share them. */
   sharedPrefix?: boolean;
 }
 
@@ -67,7 +67,7 @@ function keyOf(c: Context): string | undefined {
   return bearer ?? c.req.header('x-api-key');
 }
 
-/** The beginning of a key of this server. Another text may be a secret of another service, so the message does not quote it. */
+/** Quotes the beginning of a key of this server. Other text is not quoted, because it may be a secret of another service. */
 function veiled(given: string): string {
   const end = KEY_PREFIX.length + 3;
   return given.startsWith(KEY_PREFIX) && given.length > 2 * end

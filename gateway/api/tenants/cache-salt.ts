@@ -2,8 +2,8 @@
 
 /**
  * `named` is the request's own `cache_salt`. `tenant` is the hash of its API key, or undefined if all tenants share cached
- * prefixes. The prefixes `named/` and `key/` keep a request from naming the salt of a key. Tenants that agree on a salt of their
- * own share their cached prefixes.
+ * prefixes. `named/` and `key/` keep a request from naming the salt of a key. Tenants whose requests name the same `cache_salt`
+ * share their cached prefixes.
  */
 export function cacheSaltOf(named: string | null | undefined, tenant: string | undefined): string {
   if (named !== undefined && named !== null) return `named/${named}`;

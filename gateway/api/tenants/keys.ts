@@ -12,7 +12,7 @@ export const KEY_PREFIX = 'eg-';
 /** Names of keys are labels of metrics and arguments of commands. */
 export const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
 
-/** Content of the file after its last key was revoked. The gateway takes an empty file for a mistake, and keeps its keys. */
+/** Content of the file after its last key was revoked. A gateway that finds the file empty keeps its old keys. */
 export const NO_KEYS = '# every key was revoked\n';
 
 /** Largest weight of a key. */

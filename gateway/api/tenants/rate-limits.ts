@@ -13,11 +13,11 @@ export interface Exceeded {
   limit: number;
   /** Number of tokens that the request needs. For the other limits, 1. */
   asked: number;
-  /** Time until the request may be repeated. Infinity: the request is larger than the limit itself. */
+  /** Time until the request may be repeated. Infinity: the request is larger than a full limit. */
   retryMs: number;
 }
 
-/** A request of a key that has been counted. */
+/** A counted request of a key. */
 export interface Turn {
   /** Counts the tokens of the prompt before any work on it. Returns the limit that refuses them, or undefined. */
   prompt(tokens: number): Exceeded | undefined;
@@ -39,7 +39,7 @@ const CONCURRENCY_RETRY_MS = 1_000;
 export class RateLimits {
   readonly #now: () => number;
   /**
-   * The use of each key by name, so that a key that replaces another key of the same name continues its use. The file of keys
+   * Each key's use, by the name of the key. A new key with the name of a revoked key continues that key's use. The file of keys
    * bounds the number of names.
    */
   readonly #uses = new Map<string, Use>();

@@ -1,4 +1,4 @@
-// Writes the usage of each request to a file, as one line of JSON. No line is lost if the process is killed.
+// Writes the usage of each request to a file, as one line of JSON. A written line is not lost if the process is killed.
 
 import { appendFileSync, closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { errorText } from '../../../base/error-text.ts';
@@ -12,7 +12,7 @@ export interface UsageLine {
   model: string | null;
   endpoint: string;
   prompt_tokens: number;
-  /** Prompt tokens that were found in the cache. Null if the answer ended before the engine reported it. */
+  /** Prompt tokens that were found in the cache. Null if the answer ended before the engine reported this number. */
   cached_tokens: number | null;
   generated_tokens: number;
   /** HTTP status of the answer. 499: the client closed the connection. */
@@ -130,7 +130,7 @@ export function openUsageLog(
   };
 }
 
-/** Opens the file to append, and ends an incomplete last line. The mode also reads, because opening a pipe only to write blocks. */
+/** Opens the file to append, and ends an incomplete last line. `a+` also reads, because opening a pipe only to write blocks. */
 function open(path: string): number {
   const file = openSync(path, 'a+', 0o600);
   try {

@@ -1,5 +1,5 @@
-// Tries Claude Code without a terminal: a turn with a tool that lists, and a turn with a search for tools, which adds
-// tools during the turn.
+// Tries Claude Code without a terminal: a turn with a tool that lists agents, and a turn with a search for tools, which
+// adds tools during the turn.
 import assert from 'node:assert/strict';
 import { allOf, fileOf, type ModelName, runProgram, type Setting } from '../client.ts';
 import { takeTurn } from './agent-turn.ts';
@@ -8,7 +8,7 @@ export const name = 'Claude Code';
 export const packages = ['@anthropic-ai/claude-code'];
 export const models: readonly ModelName[] = ['long'];
 
-/** The prompts of Claude Code have 20,000 tokens. */
+/** Long, because the prompts of Claude Code have 20,000 tokens. */
 export const timeoutMs = 600_000;
 
 /**

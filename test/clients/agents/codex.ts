@@ -1,4 +1,4 @@
-// Tries Codex without a terminal: a turn with a plain function, and a turn with a function in a namespace.
+// Tries Codex without a terminal: a turn with a function in no namespace, and a turn with a function in a namespace.
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ export const name = 'Codex';
 export const packages = ['@openai/codex'];
 export const models: readonly ModelName[] = ['long'];
 
-/** The prompts of Codex have 10,000 tokens. */
+/** Long, because the prompts of Codex have 10,000 tokens. */
 export const timeoutMs = 300_000;
 
 /**

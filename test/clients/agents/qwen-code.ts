@@ -9,7 +9,7 @@ export const name = 'Qwen Code';
 export const packages = ['@qwen-code/qwen-code'];
 export const models: readonly ModelName[] = ['long'];
 
-/** `--auth-type` → environment variables. */
+/** Environment variables for each value of `--auth-type`. */
 const apis: Record<string, (baseUrl: string) => Record<string, string>> = {
   openai: (baseUrl) => ({ OPENAI_BASE_URL: `${baseUrl}/v1`, OPENAI_API_KEY: 'none' }),
   'openai-responses': (baseUrl) => ({ OPENAI_BASE_URL: `${baseUrl}/v1`, OPENAI_API_KEY: 'none' }),

@@ -1,4 +1,4 @@
-// Tries Vercel's AI SDK with the three providers that support our APIs: two turns with a tool, whole and streamed, and
+// Tries Vercel's AI SDK with the three providers that support our APIs: two turns with a tool, streamed or not, and
 // structured answers.
 import assert from 'node:assert/strict';
 import { createAnthropic } from '@ai-sdk/anthropic';

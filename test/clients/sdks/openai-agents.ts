@@ -1,4 +1,4 @@
-// Tries OpenAI's agents library: two turns with a tool, whole and streamed, over the chat API and the Responses API.
+// Tries OpenAI's agents library: two turns with a tool, streamed or not, over the chat API and the Responses API.
 import assert from 'node:assert/strict';
 import {
   Agent,

@@ -104,7 +104,7 @@ export async function run({ baseUrl, model, signal }: Setting): Promise<string> 
   const messages = [{ role: 'user' as const, content: question }];
   const max = 4 * ROOM;
 
-  /** API → function that returns the text of an answer with this schema. Undefined if the answer was cut off. */
+  /** For each API, a function that returns the text of an answer with this schema, or undefined if the answer was cut off. */
   const apis: Record<string, (schema: Record<string, unknown>) => Promise<string | undefined>> = {
     chat: async (schema) => {
       const format = { type: 'json_schema' as const, json_schema: { name: 'answer', schema, strict: true } };

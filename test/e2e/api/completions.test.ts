@@ -19,7 +19,7 @@ beforeAll(async () => {
 const prompt = 'The old man sat by the sea and looked at the';
 const messages = [{ role: 'user' as const, content: 'Good morning.' }];
 
-it('a streamed and a plain answer have the same text, in the published shapes', async () => {
+it('an answer has the same text, streamed or not, in the published shapes', async () => {
   const asked = { model: up.model, prompt, max_tokens: 12, seed: 5 };
   const whole = await client.completions.create(asked);
   requireShape(whole);
@@ -116,7 +116,7 @@ it('the client throws an error that names the wrong field, and the server contin
   expect(fine.choices).toHaveLength(1);
 });
 
-it('keeps idle connections longer than client pools, and accepts only names of this machine', async () => {
+it('keeps idle connections longer than the connection pools of clients, and accepts only names of this machine', async () => {
   const answer = await fetch(`${up.url}/health`);
   expect(answer.headers.get('keep-alive')).toBe('timeout=75');
   const ask = async (host: string) => {

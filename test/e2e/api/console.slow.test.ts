@@ -254,7 +254,7 @@ describe('the console', () => {
     await guarded.view(WIDE);
     await guarded.open(`${up.url}/console`);
     await guarded.until(`${text('state')} === 'Ready'`);
-    // This gateway has no keys, so `fetch` in the page answers like a gateway that has keys.
+    // This gateway has no keys. So the test replaces `fetch` in the page by one that answers like a gateway with keys.
     await guarded.evaluate(`{
       const given = fetch;
       globalThis.sent = [];
@@ -294,7 +294,7 @@ describe('the console', () => {
     const docs = await browser.newPage();
     await docs.view(WIDE);
     await docs.open(`${up.url}/docs`);
-    // Half a megabyte of script runs on the cores that are free.
+    // The page runs half a megabyte of script, which takes long if other tests use the cores.
     await docs.until(`document.querySelectorAll('.opblock').length > 15`, 60_000);
     await docs.screenshot(join(pictures, 'docs.png'));
     await docs.click('[id$="post_v_completions"] .opblock-summary-control');

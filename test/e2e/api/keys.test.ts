@@ -54,7 +54,7 @@ beforeAll(async () => {
 const clientOf = (name: string) =>
   new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: key[name] ?? name, maxRetries: 0 });
 
-/** 64 equal ids, of which the cache keeps whole blocks. `end` makes the rest of the prompt differ. */
+/** 64 equal ids, which are two blocks of the cache, and then the id `end`, which is not cached. */
 const prompt = (start: number, end: number) => [...Array<number>(64).fill(10 + start), end];
 
 async function cachedOf(name: string, start: number, more: Record<string, unknown> = {}): Promise<number> {
@@ -145,7 +145,7 @@ describe('a gateway with keys', () => {
     expect(run('heat', gateway.url, '--api-key', key.root!)).toContain('rows per layer');
   });
 
-  it('writes usage to the named file, also after that file was renamed, and loses no line if it is killed', async () => {
+  it('writes usage to the named file, also after that file was renamed, and loses no line if the gateway is killed', async () => {
     const before = await usageLines();
     expect(new Set(before.map(({ key }) => key))).toEqual(
       new Set(['alice', 'bob', 'slow', 'short', 'single']),
@@ -228,12 +228,12 @@ describe('two gateways with one file of keys', () => {
 describe('usage', () => {
   it.each([
     [
-      'a file of keys that is not there',
+      'a file of keys that does not exist',
       () => ['--api-keys', join(folder, 'none')],
       1,
       'there is no such file',
     ],
-    ['an origin that is none', () => ['--cors-origin', 'example.com'], 2, "'example.com' is not an origin"],
+    ['an invalid origin', () => ['--cors-origin', 'example.com'], 2, "'example.com' is not an origin"],
   ])('%s is refused', async (_what, flags, code, reason) => {
     const up = startCli(['up', '--model', bundle, '--in-process', '--port', '0', ...flags()]);
     expect((await up.exit).code).toBe(code);

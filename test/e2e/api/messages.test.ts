@@ -25,7 +25,7 @@ const weather = {
   },
 };
 
-it('a streamed and a plain answer have the same text', async () => {
+it('an answer has the same text, streamed or not', async () => {
   const asked = { model: up.model, system: 'Be brief.', messages, max_tokens: 12, seed: 5 };
   const whole = await client.messages.create(asked);
   message.parse({ ...whole });
@@ -88,7 +88,7 @@ it.each([false, true])(
         return 'Blue sky.';
       },
     });
-    // The tool runner first asks for a thread. The server refuses it with the error after which the runner continues without.
+    // The tool runner first asks for a thread. The server refuses it with the error after which the runner uses none.
     const runner = client.beta.messages.toolRunner({
       ...{ model: up.model, messages, max_tokens: 100, tools: [tool], stream },
       ...{ tool_choice: { type: 'tool', name: 'weather' }, max_iterations: 2 },

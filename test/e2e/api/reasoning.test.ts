@@ -1,4 +1,4 @@
-// Thinking at a running `up`. Nano's weights have a template here that begins to think, so the engine must enforce the budgets.
+// Thinking at a running `up`. Nano gets a template that opens the thinking, so the engine must enforce the budgets.
 import { mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

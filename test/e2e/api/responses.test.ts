@@ -26,7 +26,7 @@ const weather = {
   strict: true,
 };
 
-/** Without the text of the output, which the client adds. */
+/** The response without `output_text`, which the client adds. */
 const published = ({ output_text: _, ...body }: OpenAI.Responses.Response) => response.parse(body);
 
 /** The output as input of the next request. The client's types of the two differ only in items that this server never writes. */
@@ -36,7 +36,7 @@ const given = ({ output }: OpenAI.Responses.Response) => {
   ) as OpenAI.Responses.ResponseInput;
 };
 
-it('a streamed and a plain answer have the same text', async () => {
+it('an answer has the same text, streamed or not', async () => {
   const asked = { model: up.model, instructions: 'Be brief.', input, max_output_tokens: 12, seed: 5 };
   const whole = await client.responses.create(asked);
   published(whole);

@@ -150,7 +150,7 @@ it('a call satisfies the references of its schema, and the supported parts of a 
   }
 });
 
-it('text is allowed if calls are only allowed, and the prompt has no tool if no call is allowed', async () => {
+it('text is allowed if calls are optional, and the prompt has no tool if no call is allowed', async () => {
   const { choices, usage } = await client.chat.completions.create({ ...asked(), max_tokens: 8, seed: 1 });
   expect(choices[0].message.content ?? choices[0].message.tool_calls).toBeTruthy();
   const none = await client.chat.completions.create({ ...asked(), tool_choice: 'none', max_tokens: 8 });

@@ -13,7 +13,7 @@ async function traced(env: NodeJS.ProcessEnv): Promise<Gateway> {
   return await gatewayOf(startProcess(process.execPath, args, { env: { ...process.env, ...quick, ...env } }));
 }
 
-/** For one test. */
+/** A collector that is closed after the test. */
 async function collectorOf(options?: { answers: boolean }): Promise<Collector> {
   const collector = await openCollector(options);
   onTestFinished(collector.close);

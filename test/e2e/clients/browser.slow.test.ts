@@ -78,7 +78,7 @@ describe('the openai client in a browser', () => {
     })()`);
   }
 
-  it('gets chats, whole and streamed', async () => {
+  it('gets chats, streamed or not', async () => {
     const { whole, text, pieces } = await inPage<{ whole: string; text: string; pieces: number }>(`
       const whole = (await client.chat.completions.create(chat)).choices[0].message.content;
       let text = '', pieces = 0;

@@ -1,5 +1,5 @@
-// Hundreds of calls of every kind and client at once, some of which are left in the middle. Each answer must be as
-// published and match its schema, and nothing may run afterwards.
+// Hundreds of calls of every kind and client at once. The clients abort some of them. All other answers must be as published
+// and match their schemas, and no generation may run afterwards.
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { ChatOpenAI } from '@langchain/openai';
 import { generateText, Output, streamText, tool } from 'ai';
@@ -100,7 +100,7 @@ function callsOf({ baseURL, fetch }: Nano): ((seed: number) => Promise<unknown>)
   ];
 }
 
-it('hundreds of calls at once get the answers that single calls get', async () => {
+it('hundreds of calls at once get valid answers and leave nothing running', async () => {
   const kinds = callsOf(nano);
   const random = uniform(11);
   const open = Array.from({ length: CALLS }, (_, seed) => ({

@@ -1,5 +1,5 @@
-// Tests LangChain's ChatOpenAI against a running `up` on nano: plain and streamed chats, tools, structured answers,
-// aborts, errors.
+// Tests LangChain's ChatOpenAI against a running `up` on nano: chats (streamed or not), tools, structured answers, aborts,
+// errors.
 import { type AIMessageChunk, HumanMessage, ToolMessage } from '@langchain/core/messages';
 import { tool } from '@langchain/core/tools';
 import { ChatOpenAI } from '@langchain/openai';
@@ -37,7 +37,7 @@ export function langchainSuite(given: () => Nano): void {
       schema: weather,
     });
 
-    describe('plain and streamed', () => {
+    describe('streamed or not', () => {
       it('chats have the same text and usage', async () => {
         const whole = await chat().invoke(question);
         expect(whole.response_metadata).toMatchObject({ model_name: 'nano' });
@@ -92,7 +92,7 @@ export function langchainSuite(given: () => Nano): void {
 
     describe('structured', () => {
       it.each(['jsonSchema', 'functionCalling'] as const)(
-        'an answer is of its schema, by %s',
+        'an answer matches its schema, by %s',
         async (method) => {
           const structured = chat({ maxTokens: ROOM }).withStructuredOutput(weather, {
             method,
@@ -150,7 +150,7 @@ export function langchainSuite(given: () => Nano): void {
           { status: 400, code: 'decimal_above_max_value', param: 'top_p' },
         ],
         [
-          'a field that is none',
+          'an unknown field',
           { more: { nonsense: 1 } },
           { status: 400, code: 'unknown_parameter', param: 'nonsense' },
         ],

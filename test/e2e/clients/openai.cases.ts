@@ -1,4 +1,4 @@
-// Tests the official openai client against a running `up` on nano: plain and streamed answers, tools, structured answers,
+// Tests the official openai client against a running `up` on nano: answers (streamed or not), tools, structured answers,
 // aborts, errors.
 import OpenAI, { APIUserAbortError, BadRequestError, NotFoundError } from 'openai';
 import { zodFunction, zodResponseFormat } from 'openai/helpers/zod';
@@ -28,8 +28,8 @@ export function openaiSuite(given: () => Nano): void {
       max_completion_tokens: ROOM,
     };
 
-    describe('plain and streamed', () => {
-      it('choices of a chat are the same whole and streamed, differ from each other, and have log-probabilities if requested', async () => {
+    describe('streamed or not', () => {
+      it('choices of a chat have the same text, differ from each other, and have log-probabilities if requested', async () => {
         const asked = { ...chat, n: 3, logprobs: true, top_logprobs: 2 };
         const whole = await client.chat.completions.create(asked);
         const texts = whole.choices.map(({ message }) => message.content);
@@ -59,7 +59,7 @@ export function openaiSuite(given: () => Nano): void {
         });
       });
 
-      it('choices of several prompts are the same whole and streamed', async () => {
+      it('choices of several prompts have the same text', async () => {
         const asked = {
           model: 'nano',
           prompt: ['The sea', 'A ship'],
@@ -144,7 +144,7 @@ export function openaiSuite(given: () => Nano): void {
     });
 
     describe('structured', () => {
-      it('every choice matches the schema, whole and streamed', async () => {
+      it('every choice matches the schema, streamed or not', async () => {
         const { choices } = await client.chat.completions.parse({ ...structured, n: 3 });
         for (const { finish_reason, message } of choices) {
           expect(finish_reason).toBe('stop');
@@ -213,7 +213,7 @@ export function openaiSuite(given: () => Nano): void {
 
       it.each([
         ['a value out of range', { temperature: 9 }, 'temperature', 'decimal_above_max_value'],
-        ['a field that is none', { temprature: 1 }, 'temprature', 'unknown_parameter'],
+        ['an unknown field', { temprature: 1 }, 'temprature', 'unknown_parameter'],
         [
           'a prompt that is too long',
           { messages: [{ role: 'user' as const, content: 'a b c '.repeat(2000) }] },
@@ -221,7 +221,7 @@ export function openaiSuite(given: () => Nano): void {
           'context_length_exceeded',
         ],
         [
-          'a tool that is not there',
+          'a tool that is not offered',
           { tools: [tool], tool_choice: { type: 'function' as const, function: { name: 'g' } } },
           'tool_choice.function.name',
           'invalid_value',

@@ -1,4 +1,4 @@
-// Tests the Responses API with the official openai client against a running `up` on nano: plain and streamed answers,
+// Tests the Responses API with the official openai client against a running `up` on nano: answers (streamed or not),
 // tools, structured answers, aborts, errors.
 import OpenAI, { BadRequestError, NotFoundError } from 'openai';
 import { zodResponsesFunction, zodTextFormat } from 'openai/helpers/zod';
@@ -24,7 +24,7 @@ export function responsesSuite(given: () => Nano): void {
       description: 'Tells the weather.',
     });
 
-    it('are the same text whole and streamed', async () => {
+    it('have the same text, streamed or not', async () => {
       const whole = await client.responses.create(asked);
       expect(['completed', 'incomplete']).toContain(whole.status);
       let text = '';
@@ -37,7 +37,7 @@ export function responsesSuite(given: () => Nano): void {
       expect(last.usage?.output_tokens).toBe(whole.usage?.output_tokens);
     });
 
-    it('call a tool, whole and streamed, and accept its result', async () => {
+    it('call a tool, streamed or not, and accept its result', async () => {
       const calling = {
         ...{ ...asked, max_output_tokens: ROOM, tools: [tool] },
         tool_choice: { type: 'function' as const, name: 'weather' },
@@ -60,7 +60,7 @@ export function responsesSuite(given: () => Nano): void {
       expect(next.usage?.output_tokens).toBeGreaterThan(0);
     });
 
-    it('match a schema, whole and streamed', async () => {
+    it('match a schema, streamed or not', async () => {
       const text = { format: zodTextFormat(weather, 'weather') };
       const structured = { ...asked, text, max_output_tokens: ROOM };
       const whole = await client.responses.parse(structured);
@@ -70,7 +70,7 @@ export function responsesSuite(given: () => Nano): void {
       expect(last.output_parsed).toEqual(whole.output_parsed);
     });
 
-    it('stop the generation when their stream is left', async () => {
+    it('stop the generation when the client leaves a stream', async () => {
       await requireStopped(nano, async () => {
         const endless = { max_output_tokens: LONG, stream: true as const, ...{ ignore_eos: true } };
         const stream = await client.responses.create({ ...asked, ...endless });

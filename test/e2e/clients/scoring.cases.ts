@@ -9,7 +9,7 @@ import type { Nano } from './nano.ts';
 
 const text = 'It is a truth universally acknowledged, that a single man must be in want of a wife.';
 
-/** Log-probability by the reference of each id but the first, given the ids before it. */
+/** For each id but the first, its log-probability in the reference, given the ids before it. */
 async function openReference(dir: string): Promise<(ids: readonly number[]) => number[]> {
   const bundle = await openBundle(dir);
   const { config, bits } = bundle;
@@ -100,7 +100,7 @@ export function scoringSuite(name: string, given: () => Nano, within: ScoringOpt
       ).toBeLessThan(within.each);
     });
 
-    it('the log-probability of a text is the sum of its prefix and its continuation, wherever it is cut', async () => {
+    it('the log-probability of a text is the sum over its prefix and its continuation, wherever it is cut', async () => {
       const cuts = [2, 3, Math.floor(ids.length / 2), ids.length - 1];
       const [whole = []] = await scored([ids]);
       const beginnings = await scored(cuts.map((cut) => ids.slice(0, cut)));

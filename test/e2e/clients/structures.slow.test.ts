@@ -1,5 +1,5 @@
-// Structured outputs that are made to be expensive: each is refused or obeyed, and the stream of another client continues
-// beside it.
+// Structured outputs that are made to be expensive: each is refused or enforced, and the stream of another client continues
+// meanwhile.
 import OpenAI, { BadRequestError } from 'openai';
 import { beforeAll, expect, it } from 'vitest';
 import { type Nano, requireIdle, startNano } from './nano.ts';

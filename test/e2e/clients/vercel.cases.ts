@@ -1,4 +1,4 @@
-// Tests the Vercel AI SDK against a running `up` on nano: plain and streamed chats, tools over several turns, structured
+// Tests the Vercel AI SDK against a running `up` on nano: chats (streamed or not), tools over several turns, structured
 // answers, aborts, errors.
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import {
@@ -47,7 +47,7 @@ export function vercelSuite(given: () => Nano): void {
       return { weather: tool({ description: 'Tells the weather.', inputSchema: weather, execute }) };
     }
 
-    describe('plain and streamed', () => {
+    describe('streamed or not', () => {
       it('chats have the same text and usage', async () => {
         const whole = await generateText({ model, ...asked });
         expect(['stop', 'length']).toContain(whole.finishReason);
@@ -105,7 +105,7 @@ export function vercelSuite(given: () => Nano): void {
     describe('structured', () => {
       const object = { ...asked, maxOutputTokens: ROOM, output: Output.object({ schema: weather }) };
 
-      it('an object matches its schema, whole and streamed', async () => {
+      it('an object matches its schema, streamed or not', async () => {
         const { output } = await generateText({ model, ...object });
         expect(weather.parse(output)).toEqual(output);
         const streamed = streamText({ model, ...object });
@@ -176,7 +176,7 @@ export function vercelSuite(given: () => Nano): void {
           { code: 'decimal_above_max_value', param: 'temperature' },
         ],
         [
-          'a field that is none',
+          'an unknown field',
           () => model,
           { providerOptions: { expertgrid: { nonsense: 1 } } },
           400,

@@ -12,5 +12,5 @@ export type Weather = z.infer<typeof weather>;
 export const question = 'What will the weather be like in Lima?';
 /** Tokens that suffice for every answer that the schema allows. */
 export const ROOM = 96;
-/** Tokens of an answer that takes longer than a test waits, to be left in the middle. */
+/** Tokens of an answer that takes longer than a test waits. Clients abort such answers. */
 export const LONG = 1800;

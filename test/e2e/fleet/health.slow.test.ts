@@ -11,7 +11,7 @@ const layouts = [{ flags: ['--in-process'] }, { flags: ['--shards', '4'] }];
 
 let model: string;
 beforeAll(async () => {
-  // So wide that the prompt keeps the engine busy for at least a second.
+  // The model is so wide that the prompt keeps the engine busy for at least a second.
   model = await tinyBundle({ hidden: 256, inner: 128, heads: 8, layers: 24, context: 4_096 });
 });
 
@@ -24,7 +24,7 @@ async function probe(up: Gateway): Promise<{ took: number[]; prefills: number[] 
   while (took.length < PROBES) {
     let computing = true;
     const startedAt = performance.now();
-    const prompt = Array(PROMPT).fill(prompts++); // one that was asked before is known
+    const prompt = Array(PROMPT).fill(prompts++); // an earlier prompt would be cached
     const answer = complete(up, { prompt, max_tokens: 1 }).finally(() => {
       computing = false;
     });

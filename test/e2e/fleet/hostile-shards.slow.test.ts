@@ -146,7 +146,7 @@ describe('a shard that answers pings', () => {
       shard.fault = honest;
       await eventually(async () => (await stateOf(gateway, shard)) === 'available', 30_000);
       expect((await complete(gateway, asked)).choices[0]?.text).toBe(before.choices[0]?.text);
-      const failed = await request; // it was with the shard when that fell silent
+      const failed = await request; // this request was at the shard when the shard fell silent
       if (!failed.ok) expect(await failed.text()).not.toContain(shard.address);
     },
   );

@@ -1,4 +1,4 @@
-// Two gateways over the same shards that forward requests, so that prompts with a common prefix are computed by one gateway.
+// Two gateways over the same shards. They forward requests, so that one gateway computes all prompts with a common prefix.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { tinyBundle } from '../../support/models/tiny-bundle.ts';
 import { eventually, freePort, startCli } from '../../support/process.ts';
@@ -44,7 +44,7 @@ describe('two gateways that know each other', () => {
       expect(other.expertgrid.digests).toEqual(one.expertgrid.digests);
       expect(other.usage.prompt_tokens_details.cached_tokens).toBe(64);
     }
-    expect(passed.size).toBeGreaterThan(1); // some were asked where they belong, some not
+    expect(passed.size).toBeGreaterThan(1); // some prompts were sent to their own gateway, others to the other gateway
   });
 
   it('stream an answer that the other gateway computes', async () => {

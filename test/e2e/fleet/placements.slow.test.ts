@@ -105,7 +105,7 @@ test('a move changes no byte of a running stream, and a restarted shard holds th
     stdout: expect.stringContaining('placement 3 '),
   });
 
-  // Applying the same placement again has nothing to do. `--experts` was only the initial holding.
+  // Applying the same placement again changes nothing. `--experts` sets only the experts that a shard holds at first.
   expect(await apply(shards, swapped)).toMatchObject({
     code: 0,
     stdout: expect.stringContaining('placement 3 '),
@@ -149,7 +149,7 @@ test('a shard without a placement waits without experts, and a placement that do
   const toNobody = await apply([...both, nobody], await placementFile(folder, { a: '0-95' }));
   expect(toNobody.stderr).toMatch(/^expertgrid: 127\.0\.0\.1:\d+ does not say what it holds: .*\n$/);
   expect(toNobody.code).toBe(1);
-  // Without a gateway, `plan --apply` itself sees when the placement is in place.
+  // Without a gateway, `plan --apply` itself finds out when all shards have applied the placement.
   const file = await placementFile(folder, { a: '0-63', b: '32-95' });
   expect(await apply(both, file)).toMatchObject({ code: 0 });
   expect(await heldOf(both[0]!)).toMatchObject({ held: '0-63' });
@@ -168,7 +168,7 @@ test('an interrupted plan --apply leaves the move running, and the same command 
       gateways.map((each) => each.call('shard.adopted', { model, epoch: 0 }, { deadlineMs: 60_000 })),
     );
   await say();
-  const saying = setInterval(() => void say(), 1_000); // as gateways do
+  const saying = setInterval(() => void say(), 1_000); // gateways repeat this, too
   onTestFinished(() => clearInterval(saying));
   const file = await placementFile(folder, { a: '40-95', b: '0-47' });
   const command = ['plan', '--apply', shards.map(({ address }) => address).join(',')];

@@ -105,7 +105,7 @@ describe('two models over the same two shards', () => {
     ended = true;
     await clients;
     expect(new Set(answered)).toEqual(new Set(VERSIONS));
-    // The alias is back at the first model, and so are all answers.
+    // The alias names the first model again, so all answers come from that model.
     expect(
       await Promise.all(
         [0, 1, 2].map(async (i) => (await complete(gateway, { ...asked(i), model: 'chat' })).model),

@@ -12,7 +12,7 @@ let gateway: Gateway;
 const key: Record<string, string> = {};
 
 beforeAll(async () => {
-  // So many layers that computing the prompt takes longer than the rest of a request.
+  // The model has so many layers that computing the prompt takes longer than the rest of a request.
   const bundle = await tinyBundle({ layers: 16, experts: 16, context: 2048 });
   const file = join(await tinyFolder(), 'keys');
   for (const name of ['alice', 'bob']) {

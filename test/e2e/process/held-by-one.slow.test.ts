@@ -69,7 +69,7 @@ describe('a bundle file that is truncated while it is in use', () => {
     await complete(up, ask);
     await truncate(join(model, 'experts-00001.safetensors'), 4096);
     await post(up, ask);
-    // Either the run of an expert or the thread that reads ahead finds it first.
+    // Either the run of an expert or the thread that reads ahead finds the truncation first.
     await up.process.says(/experts-00001\.safetensors: (was cut short or replaced .*SIGBUS|ends at byte)/);
     await up.process.says(/shard (was ended by SIGBUS: a file of its model was truncated|exited with 1)/);
     // When the shard starts again, it first checks the sizes of its files.

@@ -7,8 +7,8 @@ import { seedOf, uniform } from '../../support/random.ts';
 import { engineCounter, type Gateway, post, startUp } from '../gateway.ts';
 
 /**
- * With ONNX Runtime, a load and a prefill take long enough for a signal to arrive in them, and its run must not be
- * interrupted.
+ * With ONNX Runtime, a load and a prefill take long enough for a signal to arrive in them. The signal must not interrupt
+ * ONNX Runtime.
  */
 const ort = ['--device', 'ort-cpu'];
 /** With the CPU kernels, a prefill takes long enough if its steps have few rows. */

@@ -207,7 +207,7 @@ it('ends on a second Ctrl-C with an error event in its streams, even if the grac
       await up.process.says(/draining/);
       expect((await post(up, { prompt: 'a' })).status).toBe(503);
       expect((await fetch(`${up.url}/health/ready`)).status).toBe(503);
-      await delay(300); // two that come closer are one Ctrl-C, passed on twice
+      await delay(300); // two SIGINT within a shorter time count as one Ctrl-C
       up.process.signal('SIGINT');
     }
     last = event;

@@ -60,7 +60,7 @@ describe('isAllowedHost', () => {
     ['evilgateway.example', ['*.gateway.example'], false],
     ['evil.example', ['*'], true],
     ['10.0.0.7:8080', ['10.0.0.7'], true],
-  ])('%j with %j: %j', (host, allowed, expected) => {
+  ])('the Host %j with --allowed-hosts %j: %j', (host, allowed, expected) => {
     expect(isAllowedHost(host, { loopback: true, allowed })).toBe(expected);
   });
 });

@@ -16,7 +16,7 @@ function send(room: Room, fields: object): Socket {
 
 test.each([
   ['streamed', { stream: true }],
-  ['plain', {}],
+  ['whole', {}],
 ])('a client that leaves a %s answer ends the generation at once', async (_, fields) => {
   const room = await openRoom({ stepMs: 5 });
   const socket = send(room, fields);
@@ -52,7 +52,7 @@ test('a client that leaves during a long prefill ends the generation', async () 
   expect(room.engine.cancelled).toBe(1);
 });
 
-/** Many choices with 20 alternatives for each token in an endless context, which soon fill the buffers of the sockets. */
+/** Many choices with 20 alternatives for each token in an unlimited context. They soon fill the buffers of the sockets. */
 const CHOICES = 100;
 const large = { stream: true, logprobs: 20, max_tokens: 1_000_000, prompt: Array(CHOICES).fill('x') };
 
@@ -60,7 +60,7 @@ async function stalled(room: Room): Promise<Socket> {
   const socket = send(room, large);
   let before = -1;
   await until(() => room.engine.produced > 1000);
-  // Wait until the engine stands still: the reader takes nothing, so nothing more is pulled.
+  // Waits until the engine pauses, because the client reads nothing.
   for (let still = 0; still < 5; ) {
     await new Promise((resolve) => setTimeout(resolve, 40));
     still = room.engine.produced === before ? still + 1 : 0;

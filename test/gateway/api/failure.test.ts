@@ -37,7 +37,7 @@ test.each(statuses)(
 test.each([
   ['queue_full', 429],
   ['shard_unavailable', 503],
-] as const)('%s that may be tried again says when, in whole seconds', async (code, status) => {
+] as const)('a retryable %s is a %d with a retry time in whole seconds', async (code, status) => {
   const { post } = await openRoom(failing(code, { retryable: true }));
   const answer = await post('/v1/completions', base);
   expect([answer.status, answer.headers.get('retry-after')]).toEqual([status, '2']);

@@ -1,4 +1,4 @@
-// Shared by the tests of the API: a server on a real port with a fake engine, called a room.
+// Shared by the tests of the API: a room, which is a server on a real port with a fake engine.
 import OpenAI from 'openai';
 import pino from 'pino';
 import { onTestFinished } from 'vitest';
@@ -29,7 +29,7 @@ export const JSON_TYPE = { 'content-type': 'application/json' };
 /** The token ids of this text: one for each byte. */
 export const say = (text: string): number[] => tokenizer.encodePlain(text, { first: true });
 
-/** The value after JSON. */
+/** The type of a value that was written as JSON and parsed again. */
 type Written<Value> =
   Value extends LazyList<infer Entry>
     ? Entry[]

@@ -59,7 +59,7 @@ async function speak(port: number): Promise<Spoken> {
   socket.on('data', (piece) => {
     text += piece.toString();
   });
-  socket.on('error', () => {}); // a reset is what some tests are about
+  socket.on('error', () => {}); // some tests expect a reset
   await once(socket, 'connect');
   return { socket, text: () => text };
 }
@@ -83,7 +83,7 @@ test('an idle connection is kept for the time in its Keep-Alive header, and answ
   socket.write(`${line}\r\n`);
   await until(() => text().includes('well'));
   expect(text()).toMatch(/^connection: keep-alive\r\nkeep-alive: timeout=1\r$/im);
-  // Longer than one request may take, because the time of the next request begins with its first byte.
+  // Longer than `requestMs`. This is allowed, because the time of the next request begins with its first byte.
   await pause(700);
   socket.write(`${line}\r\n`);
   await until(() => text().split('well').length === 3);
@@ -107,7 +107,7 @@ test('beyond the limit, the connection that has been idle longest is closed, but
   const busy = await speak(port);
   busy.socket.write(`${line.replace('/health', '/held')}\r\n`);
   const [first, second] = [await speak(port), await speak(port)];
-  first.socket.write(`${line}\r\n`); // now the second is idle longest
+  first.socket.write(`${line}\r\n`); // now the second connection has been idle longest
   await until(() => first.text().includes('well'));
   const third = await speak(port);
   await until(() => second.socket.destroyed || second.socket.readableEnded);

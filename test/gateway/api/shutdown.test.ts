@@ -104,7 +104,7 @@ test('an upload gets an error before its connection ends', async () => {
       if (all.includes('\r\n\r\n{')) resolve(all);
     });
   });
-  socket.on('error', () => {}); // the rest of the upload is not wanted
+  socket.on('error', () => {}); // the server does not read the rest of the upload
   await once(socket, 'connect');
   socket.write(
     `POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{"model":`,

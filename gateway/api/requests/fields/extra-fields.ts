@@ -13,7 +13,7 @@ export const extraFields = {
   ignore_eos,
   priority,
   cache_salt,
-  /** Without the two options that add data about each token, because the answers of these APIs have no place for such data. */
+  /** Omits the two options that add data about each token, because the answers of these APIs have no place for such data. */
   expertgrid: expertgrid.unwrap().unwrap().omit({ digests: true, routes: true }).nullish(),
 };
 

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { noEffect } from './no-effect.ts';
 import { refused } from './refused.ts';
 
-/** Hints have no effect, because prompts are always cached and a hint does not keep them in the cache longer. */
+/** Cache hints have no effect: prompts are always cached, and a hint does not keep a prompt in the cache longer. */
 const cacheHints = {
   cache_control: noEffect(z.record(z.string(), z.unknown()).optional()),
   copilot_cache_control: noEffect(z.record(z.string(), z.unknown()).optional()),
@@ -33,7 +33,7 @@ const thinkingPart = z.strictObject({
   ...cacheHints,
 });
 
-/** Signatures and similar data that only the provider that made them can use. */
+/** Signatures and similar data. Only the provider that made such data can use it. */
 const ofProvider = {
   provider_specific_fields: noEffect(z.unknown().optional()),
   extra_content: noEffect(z.unknown().optional()),
@@ -44,11 +44,11 @@ const sentFunction = z.strictObject({ name: z.string().min(1), arguments: z.stri
 const sentCall = z.strictObject({
   id: z.string(),
   type: z.literal('function').optional(),
-  /** Some clients keep the index that the call has in a stream. */
+  /** Some clients keep the index that the call had in the stream. */
   index: noEffect(z.int().optional()),
   function: z.strictObject({
     ...sentFunction.shape,
-    /** OpenAI's client adds the arguments that it has parsed. */
+    /** OpenAI's client adds the arguments in parsed form. */
     parsed_arguments: noEffect(z.unknown().optional()),
     ...ofProvider,
   }),
@@ -145,7 +145,7 @@ function messageFault({ role, ...value }: ChatMessage): MessageFault | undefined
   return role === 'assistant' || !Array.isArray(content) ? undefined : partFault(content, role);
 }
 
-/** Checks the parts of a message that is not an assistant's: all are texts, and only a tool message may have none. */
+/** Checks the parts of a message that is not an assistant's: each must be a text, and only a tool message may have no parts. */
 function partFault(
   parts: Exclude<ChatMessage['content'], string | null | undefined>,
   role: string,

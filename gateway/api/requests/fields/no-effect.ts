@@ -1,4 +1,4 @@
-// Marks request fields that are accepted and change nothing in their zod schemas, and writes the response header that names them.
+// Marks request fields in zod schemas as accepted but without effect, and writes the response header that names these fields.
 //
 // If ignoring a field agrees with its documented meaning, wrap its schema:
 //   store: noEffect(z.boolean().nullish()),                                 // the header says `store`

@@ -15,7 +15,7 @@ export function refused(...neutral: readonly (string | number | boolean | readon
     .meta({ enum: [...neutral, null], description: 'Other values are refused by name.' });
 }
 
-/** The value as JSON, or '' if it is not empty and so cannot be neutral. JSON.stringify fails on deep values. */
+/** The value as JSON, or '' for an array or object with members: it is never neutral, and JSON.stringify fails on deep ones. */
 function written(value: unknown): string {
   return typeof value === 'object' && value !== null && Object.keys(value).length > 0
     ? ''

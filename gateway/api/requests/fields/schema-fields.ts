@@ -110,7 +110,7 @@ export const commonFields = {
         .enum(['none', ...rungs])
         .nullish()
         .describe(
-          "Lowest rung of the degradation ladder that may stand in for an expert. Default: the gateway's.",
+          "Worst rung of the degradation ladder that may stand in for an expert. Default: the gateway's.",
         ),
       experts_per_token: z
         .union([expertsPerToken, z.array(expertsPerToken).min(1)])

@@ -76,7 +76,7 @@ function byDiscriminator(options: readonly Schema[], discriminator: string): Map
 }
 
 /**
- * The value without its null fields, which mean absent, at every depth that `schema` describes. Data that the schema does not
+ * The value without its null fields, at every depth that `schema` describes. Null means absent. Data that the schema does not
  * describe stays as it is: JSON Schemas, metadata, variables of a template.
  */
 export function withoutNulls(schema: Schema, value: unknown): unknown {

@@ -2,7 +2,7 @@
 import { badRequest } from '../../errors.ts';
 import type { CommonRequest } from './schema-fields.ts';
 
-/** Throws a 400 for options that need `stream` without `stream`. */
+/** Throws a 400 if an option that needs `stream` is set without it. */
 export function refuseStreamOptions({ stream, stream_options: options }: CommonRequest): void {
   const asks = options?.include_usage === true || options?.continuous_usage_stats === true;
   if (stream === true || !asks) return;

@@ -12,7 +12,7 @@ const callId = z.string().min(1);
 /** OpenAI's client adds fields with parsed values to the items of an answer, and sends them back. */
 const ofClient = z.unknown().optional();
 
-/** Whether the model made the call, or a program that the model wrote. The prompt contains the call in both cases. */
+/** Who made the call: the model, or a program that the model wrote. The prompt contains the call in both cases. */
 const caller = noEffect(z.looseObject({ type: z.enum(['direct', 'program']) }).nullish(), 'input.caller');
 const created_by = noEffect(z.string().nullish(), 'input.created_by');
 /** Whether the result of the call may follow after other items. */
@@ -76,7 +76,7 @@ const callOutput = {
   status,
   caller,
   created_by,
-  /** These two repeat the call. */
+  /** The next two fields repeat those of the call. */
   name: noEffect(z.string().nullish(), 'input.name'),
   namespace: noEffect(z.string().nullish(), 'input.namespace'),
 };

@@ -7,7 +7,7 @@ import { CUSTOM_INPUT, calledName } from '../tools/offered-tools.ts';
 import { isBuiltInCall, type ShownCall, shownCall } from './built-in-calls.ts';
 import type { InputItem, MessageItem } from './items.ts';
 
-/** Paths in the request by the parts of a message that come from there. The part '' is the whole message. */
+/** For each part of a message, the path in the request from which it comes. The part '' is the whole message. */
 type PartNames = Record<string, string>;
 
 export function chatMessages({ instructions, input, reasoning }: ResponsesRequest): {

@@ -26,7 +26,7 @@ export const refusedFields = {
 /** Largest number of characters of an id that a message quotes. */
 const LONGEST_ID = 100;
 
-/** Types of items that are refused, each with the error message for an item with this id. */
+/** Types of items that are refused, each with its error message. The argument is the id of the item. */
 const itemMessages = {
   item_reference: (id) => nothingStored(`the item '${id}' of an earlier response is not found`),
   compaction: () =>

@@ -23,7 +23,7 @@ export interface ItemEvent {
 export interface OpenItem {
   readonly kind: OutputItem['type'];
   begin(): ItemEvent[];
-  /** Adds a piece of text. Returns its event, or undefined if no character is complete yet. */
+  /** Adds a piece of text. Returns its event, or undefined if the piece completes no character. */
   grow(text: string, logprobs: readonly ChatLogprobEntry[]): ItemEvent | undefined;
   /** The item so far. */
   item(status: ItemStatus): OutputItem;
@@ -62,7 +62,7 @@ interface TextForm {
   /** Type of the item's only part, and of the events about its text. */
   partType: string;
   itemFields: (content: object[]) => object;
-  /** Fields of the part and of its events. The arguments are the log-probabilities of their text. */
+  /** `partFields` are for the part, `eventFields` for its events. Both get the log-probabilities of the text. */
   partFields: (entries: readonly ChatLogprobEntry[]) => object;
   eventFields: (entries: readonly ChatLogprobEntry[]) => object;
 }
@@ -99,7 +99,7 @@ function openText(
   };
 }
 
-/** The items of calls by the kind of tool. `reader` makes a function from pieces of the model's JSON to pieces of the field. */
+/** How calls are written, by kind of tool. `reader` returns a function from pieces of the model's JSON to pieces of `field`. */
 const callForms = {
   function: { kind: 'function_call', field: 'arguments', reader: () => (json: string) => json },
   custom: {

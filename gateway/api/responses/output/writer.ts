@@ -28,7 +28,7 @@ type LogprobsOf = (tokens: readonly AnswerToken[]) => readonly ChatLogprobEntry[
 interface WriterOptions {
   /** Returns the log-probabilities of tokens of the text. Default: there are none. */
   logprobsOf?: LogprobsOf;
-  /** Tools by the names that the model calls. An unknown name is a function. */
+  /** Tools by the names that the model calls. An unknown name counts as a function. */
   tools?: ReadonlyMap<string, OfferedTool>;
 }
 

@@ -75,7 +75,7 @@ export function calledName(name: string, namespace?: string | null): string {
   return namespace.endsWith('__') ? namespace + name : `${namespace}__${name}`;
 }
 
-/** The tools of all lists, without tools whose name occurs in a later list again. */
+/** The tools of all lists, without those whose name occurs again in a later list. */
 function latest(lists: readonly Callable[][]): Callable[] {
   const called = ({ tool, namespace }: Callable) => calledName(tool.name, namespace);
   const last = new Map(lists.flatMap((list) => list.map((one) => [called(one), list])));
@@ -86,7 +86,7 @@ interface Callable {
   tool: FunctionTool | CustomTool;
   at: string;
   namespace?: string;
-  /** Replaces the tool's own description, which it contains. */
+  /** Replaces the tool's own description, and contains it. */
   description?: string;
 }
 

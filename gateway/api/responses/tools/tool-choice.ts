@@ -8,7 +8,7 @@ import { type AllowedTool, type BuiltInTool, isBuiltIn, type NamedTool } from '.
 
 interface ChosenTool {
   chosen: ChatFields['tool_choice'];
-  /** For errors: the paths in the request of its parts. */
+  /** For errors: the path in the request of each part of `chosen`. */
   names: FieldNames;
 }
 
@@ -61,7 +61,7 @@ function namesOf(tool: AllowedTool, offered: OfferedTools, param: string): strin
   return within.map(([called]) => called);
 }
 
-/** The name that the model calls for a tool that the client names in the field `param`. */
+/** The name by which the model calls a tool. The client names that tool in the field `param`. */
 function nameOf({ type, name, namespace }: NamedTool, { byName }: OfferedTools, param: string): string {
   const full = calledName(name, namespace);
   if (byName.get(full)?.kind === type) return full;

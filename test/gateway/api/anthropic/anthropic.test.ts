@@ -226,7 +226,7 @@ test('consecutive turns of one role become one message', async () => {
     return counted.parse(await answer.json()).input_tokens;
   };
   const joined = await length('user a');
-  expect(await length('user a', 'user b')).toBe(joined + 2); // a line's end and a letter
+  expect(await length('user a', 'user b')).toBe(joined + 2); // a newline and a letter
   expect(await length('user a', 'assistant b', 'assistant c', 'user d')).toBe(
     (await length('user a', 'assistant b', 'user d')) + 2,
   );

@@ -63,19 +63,19 @@ const clear = { type: 'clear_tool_uses_20250919' as const, trigger: after(3) };
 const four = [user, ...use('a'), ...use('b', 'g'), ...use('c'), ...use('d')];
 
 test.each([
-  ['three uses are kept unless more is said', {}, ['b', 'c', 'd']],
-  ['so many uses are kept as are asked for', { keep: after(1) }, ['d']],
-  ['none is kept', { keep: after(0) }, []],
+  ['three uses are kept by default', {}, ['b', 'c', 'd']],
+  ['keep sets the number of kept uses', { keep: after(1) }, ['d']],
+  ['keep 0 keeps no use', { keep: after(0) }, []],
   ['excluded tools keep their results', { keep: after(0), exclude_tools: ['g'] }, ['b']],
-  ['a trigger that is not exceeded', { trigger: after(4), keep: after(0) }, ['a', 'b', 'c', 'd']],
+  ['the trigger must be exceeded', { trigger: after(4), keep: after(0) }, ['a', 'b', 'c', 'd']],
   [
-    'a trigger of tokens',
+    'a trigger may be a number of tokens',
     { trigger: { type: 'input_tokens' as const, value: 200 }, keep: after(2) },
     ['c', 'd'],
   ],
-  ['the default trigger of 100,000 tokens', { trigger: null, keep: after(0) }, ['a', 'b', 'c', 'd']],
+  ['the default trigger is 100,000 tokens', { trigger: null, keep: after(0) }, ['a', 'b', 'c', 'd']],
   [
-    'too little is not cleared',
+    'nothing is cleared if that saves less than clear_at_least',
     { clear_at_least: { type: 'input_tokens' as const, value: 10_000 } },
     ['a', 'b', 'c', 'd'],
   ],

@@ -130,7 +130,7 @@ test.each<[object, RegExp]>([
   ],
   [edits({ type: 'forget' }), /'context_management\.edits\[0\]\.type': 'forget'/],
   [{ compaction: { type: 'summarize' } }, /'compaction' is not supported/],
-])('a compaction whose trigger is reached is a 400: %j', async (fields, words) => {
+])('a compaction whose trigger is exceeded is a 400: %j', async (fields, words) => {
   const { status, body } = await send(fields);
   expect([status, error.parse(body).error.message]).toEqual([400, expect.stringMatching(words)]);
 });

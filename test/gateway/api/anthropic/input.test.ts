@@ -118,7 +118,7 @@ test.each([...prompts, ...answers])('%.200j is a 400', async (fields, words) => 
 });
 
 test.each([...prompts, [{ max_tokens: -1 }, /'max_tokens': integer below minimum/] as Case])(
-  '%j is a 400 where tokens are counted',
+  '%j is a 400 at count_tokens',
   async (fields, words) => {
     const asked = { ...base, max_tokens: undefined, ...fields };
     const { status, body } = await send(asked, '/v1/messages/count_tokens');

@@ -7,7 +7,7 @@ import { TOOL_TEMPLATE } from '../../../support/models/chat-templates.ts';
 import { JSON_TYPE, MODEL, type Room, startRoom } from '../harness.ts';
 import { error, message } from './shapes.ts';
 
-/** `taken`: the field is honoured. `refused`: it is a 400. Any other text: it has no effect, and the header gives this name. */
+/** `taken`: the field is honoured. `refused`: it is a 400. `-name`: it has no effect, and the header names it `name`. */
 type Verdict = 'taken' | 'refused' | `-${string}`;
 type Rows<Key extends PropertyKey> = Record<Key, [value: unknown, verdict: Verdict]>;
 
@@ -36,7 +36,7 @@ async function check(fields: object, verdict: Verdict, place: string): Promise<v
   expect(names).toEqual(verdict === 'taken' ? [] : [verdict.slice(1)]);
 }
 
-/** Checks each row of a table in a request that `wrap` makes of it. `place` is the path that the error names. */
+/** Checks each row of a table. `wrap` makes a request that contains the row. `place` is the path that the error must name. */
 function checkAll<Key extends string>(
   what: string,
   table: Rows<Key>,
@@ -322,7 +322,7 @@ describe('thinking', () => {
     omitted: [],
   };
   test.each(Object.entries(displays))(
-    'its display %s is treated as the table says',
+    'with the display %s is treated as the table says',
     async (display, names) => {
       const thinking = {
         type: 'adaptive',

@@ -43,7 +43,7 @@ const ending = {
   container: z.null(),
 };
 
-/** Only where it was asked for. */
+/** Only if the request has the field. */
 const context_management = z
   .strictObject({
     applied_edits: z.array(
@@ -77,7 +77,7 @@ export const message = z.strictObject({
     .nullable(),
   context_management,
   usage,
-  /** Ours. */
+  /** Added by this server. */
   expertgrid: z.strictObject({
     seed: z.int(),
     degraded_hops: hops,
@@ -122,7 +122,7 @@ export const event = z.discriminatedUnion('type', [
     delta: z.strictObject(ending),
     context_management,
     usage: deltaUsage,
-    /** Ours. */
+    /** Added by this server. */
     expertgrid: z.strictObject({ degraded_hops: hops }).optional(),
   }),
   z.strictObject({ type: z.literal('message_stop') }),
@@ -132,7 +132,7 @@ export const event = z.discriminatedUnion('type', [
 
 export const counted = z.strictObject({
   input_tokens: count,
-  /** Only where edits were asked for. */
+  /** Only if the request asks for edits. */
   context_management: z.strictObject({ original_input_tokens: count }).optional(),
 });
 

@@ -1,4 +1,4 @@
-// For any answer, Anthropic's client builds from the events the message that is not streamed.
+// For any answer, the message that Anthropic's client builds from the events equals the message without a stream.
 import { MessageStream } from '@anthropic-ai/sdk/lib/MessageStream';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';

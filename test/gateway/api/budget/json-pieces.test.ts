@@ -4,7 +4,7 @@ import { isFew, jsonPieces, lazyMap } from '../../../../gateway/api/budget/json-
 
 const written = (value: unknown) => [...jsonPieces(value)];
 
-/** Every list becomes one whose entries are made when they are written. */
+/** Replaces every list by a LazyList. */
 function lazily(value: unknown): unknown {
   if (Array.isArray(value)) return lazyMap(value, lazily);
   if (typeof value !== 'object' || value === null) return value;

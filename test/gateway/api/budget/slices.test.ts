@@ -19,7 +19,7 @@ function bench(charge?: Charge) {
     slices,
     work,
     now: () => now,
-    /** Milliseconds of work in the turn. Undefined: no work waits. */
+    /** Runs one turn. Returns the milliseconds of its work, or undefined if no work waits. */
     turn() {
       const from = now;
       const resume = resumes.shift();
@@ -65,7 +65,7 @@ test('an error of the steps rejects, and the next work runs', async () => {
   await expect(slices.run(tenant('a'), work([1]))).resolves.toBe(1);
 });
 
-test('no turn takes longer than a slice and its last step, and tenants get time by weight', async () => {
+test('no turn exceeds a slice by more than one step, and tenants get time by weight', async () => {
   const job = fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 30 });
   const weights = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 2, maxLength: 4 });
   await fc.assert(
@@ -87,7 +87,7 @@ test('no turn takes longer than a slice and its last step, and tenants get time 
       for (let each = turn(); each !== undefined; each = turn()) expect(each).toBeLessThanOrEqual(4 + 2);
       await Promise.all(all);
       expect(now()).toBe(given.length * jobs.flat().reduce((sum, each) => sum + each, 0));
-      // No tenant is ahead of another by more than the step that it had begun, and one slice.
+      // `used` counts only whole jobs, so it may lag by a job of each of two tenants, besides the time of two slices.
       const longest = Math.max(...jobs.map((ms) => ms.reduce((sum, each) => sum + each, 0)));
       for (const each of endedWhileAllWaited) {
         expect(Math.max(...each) - Math.min(...each)).toBeLessThanOrEqual(2 * longest + 8);

@@ -1,4 +1,5 @@
-// What one request may cost: refused before the work, or done in pieces between which the thread serves others.
+// Limits of what one request may cost. Expensive work is refused before it begins, or is done in pieces, between which the
+// thread serves other requests.
 import { expect, test } from 'vitest';
 import { JSON_TYPE, MODEL, openRoom, say } from '../harness.ts';
 
@@ -23,7 +24,7 @@ async function send(
   return { status: response.status, bytes, tail };
 }
 
-/** How often `/health` answers until `work` is over. */
+/** Number of answers of `/health` before `work` is over. */
 async function healthDuring(url: string, work: Promise<unknown>): Promise<number> {
   let over = false;
   void work.finally(() => {
@@ -48,8 +49,8 @@ test('a small request for a very large answer is refused before it is begun', as
 });
 
 test.each([
-  ['whole', { n: 8, max_tokens: 1 }],
-  ['a stream', { n: 8, max_tokens: 1, stream: true }],
+  ['not streamed', { n: 8, max_tokens: 1 }],
+  ['streamed', { n: 8, max_tokens: 1, stream: true }],
 ])('health is answered while a large answer is written: %s', async (_, fields) => {
   const { url } = await openRoom({ context: 2_048 });
   const asked = { ...base, prompt: Array(800).fill(1), echo: true, logprobs: 20, ...fields };
@@ -61,7 +62,7 @@ test.each([
   expect(answers).toBeGreaterThan(10);
 });
 
-test('a key may take its part of the memory for answers, and is told when that is taken', async () => {
+test('a key may use its share of the memory for answers, and gets answer_memory when that share is in use', async () => {
   const { post } = await openRoom({ context: 100_000, limits: { answerMemory: 2 ** 22 }, stepMs: 1 });
   const asked = { ...base, logprobs: 20, n: 2, max_tokens: 300 };
   const all = await Promise.all([1, 2, 3, 4].map(() => post('/v1/completions', asked)));
@@ -71,7 +72,7 @@ test('a key may take its part of the memory for answers, and is told when that i
   expect((await post('/v1/completions', { ...base, max_tokens: 1 })).status).toBe(200);
 });
 
-test('an answer without a length of its own ends with a 400 when it has grown too large', async () => {
+test('an answer to a request without max_tokens ends with a 400 when it has grown too large', async () => {
   const { post } = await openRoom({
     context: 1_000_000,
     limits: { answerMemory: 2 ** 20 },
@@ -82,14 +83,14 @@ test('an answer without a length of its own ends with a 400 when it has grown to
   expect([status, body.error.code]).toEqual([400, 'answer_too_large']);
 });
 
-test('a body of a million keys is refused without being parsed', async () => {
+test('a body with 600,000 keys is refused without being parsed', async () => {
   const { post } = await openRoom();
   const keys = Array.from({ length: 600_000 }, (_, i) => `"k${i}":1`).join(',');
   const { status, body } = await post('/v1/completions', `{${keys}}`);
   expect([status, body.error.code]).toEqual([400, 'too_many_values']);
 });
 
-test('brackets and colons within texts count for nothing', async () => {
+test('brackets and colons within strings do not count as values', async () => {
   const { post } = await openRoom({ context: 1_000_000 });
   const { status } = await post('/v1/completions', {
     ...base,
@@ -99,7 +100,7 @@ test('brackets and colons within texts count for nothing', async () => {
   expect(status).toBe(200);
 });
 
-test('stop strings that are almost met everywhere cost time in proportion to the text', async () => {
+test('stop strings that almost match everywhere take time in proportion to the length of the text', async () => {
   const { post } = await openRoom({ context: 4_096, reply: () => say('!') });
   const stop = Array.from({ length: 100 }, (_, i) => `${'!'.repeat(511 - i)}b`);
   const { status, body } = await post('/v1/completions', { ...base, stop, max_tokens: 2_000 });
@@ -107,7 +108,7 @@ test('stop strings that are almost met everywhere cost time in proportion to the
   expect(body.choices[0]?.text).toHaveLength(2_000);
 });
 
-test('bodies count toward the memory of their key while they are worked on', async () => {
+test('bodies count toward the memory of their key while their request is processed', async () => {
   const { post } = await openRoom({ context: 1_000_000, limits: { answerMemory: 2 ** 20 } });
   const large = await post('/v1/completions', { ...base, prompt: 'a '.repeat(300_000), max_tokens: 1 });
   expect([large.status, large.body.error.code]).toEqual([429, 'request_memory']);

@@ -1,4 +1,4 @@
-// Honest requests of every endpoint that takes a body, with every kind of field: what the fuzz of the API breaks. Knows no server.
+// Valid requests for every endpoint that takes a body, with every kind of field. The fuzz tests break these requests.
 import { MODEL } from '../harness.ts';
 
 export interface HonestRequest {

@@ -1,4 +1,4 @@
-// Sends broken requests to the API over an engine that says what comes, whatever it is held to. Knows no mutations.
+// Sends broken requests to the API. Its engine answers with random text that ignores all constraints.
 
 import { expect } from 'vitest';
 import { errorText } from '../../../../base/error-text.ts';
@@ -8,19 +8,19 @@ import { idOf, JSON_TYPE, type Room, say, startRoom, VOCAB } from '../harness.ts
 import { type BrokenRequest, requestBreaker, requireAnswer } from './fuzz.ts';
 import { honestRequests } from './fuzz-requests.ts';
 
-/** Nothing here takes so long, whoever else computes. */
+/** Time limit of a request. Even on a busy machine, no answer takes this long. */
 const hangMs = 30_000;
 const lanes = 4;
 
 export interface Fuzzed {
-  /** What was not as it should be, with the request; at most twenty. */
+  /** The first twenty wrong answers, each with its request. */
   faults: string[];
-  /** How many had each status. */
+  /** Number of answers by status. */
   answers: Map<number, number>;
   slowest: { ms: number; path: string; text: string };
 }
 
-/** Rejects where a plain request is not answered. */
+/** Rejects if a valid request is not answered. */
 export async function fuzzRoom({ requests, seed }: { requests: number; seed: number }): Promise<Fuzzed> {
   const room = await startRoom({
     once: true,
@@ -69,7 +69,7 @@ async function send({ url }: Room, { path, text }: Pick<BrokenRequest, 'path' | 
   return { status: response.status, type, text: await response.text() };
 }
 
-/** Honest requests are answered as they were before. */
+/** Checks that the valid requests are still answered. */
 async function requirePlain(room: Room): Promise<void> {
   for (const { path, body } of honestRequests) {
     const request = { path, text: JSON.stringify(body), fields: undefined };
@@ -92,7 +92,7 @@ const phrases = [
   '\u2028é😀',
 ];
 
-/** What a model might write that has lost its mind: pieces of calls and thoughts, bytes that are no text, ids without a token. */
+/** The answer of a broken model: pieces of calls and of thinking, bytes that are not valid text, and ids without a token. */
 function babble(next: () => number): number[] {
   const below = (limit: number) => Math.floor(next() * limit);
   const pieces = Array.from({ length: below(12) }, () => {

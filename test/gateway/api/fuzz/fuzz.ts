@@ -1,4 +1,4 @@
-// Broken requests for the HTTP API, made from honest ones, and the judgement of their answers. Knows no engine.
+// Makes broken requests for the HTTP API from valid ones, and checks the answers to them.
 import { z } from 'zod';
 import { namedEvents } from '../anthropic/named-events.ts';
 import * as anthropic from '../anthropic/shapes.ts';
@@ -6,29 +6,29 @@ import * as openai from '../clients/openai-shapes.ts';
 import * as responses from '../responses/shapes.ts';
 import { honestRequests } from './fuzz-requests.ts';
 
-/** A request's body as text, and the fields that were meddled with. */
+/** A request's body as text, and the fields that were changed. */
 export interface BrokenRequest {
   path: string;
   text: string;
-  /** Names at the top; undefined: the text itself was meddled with, or the body is no object any more. */
+  /** Names of the changed top-level fields. Undefined: the JSON text itself was changed. */
   fields: ReadonlySet<string> | undefined;
 }
 
-/** JSON that may say what values cannot: a key twice, numbers beyond all numbers, half a character. A leaf is its text. */
+/** JSON that values cannot express: a key that occurs twice, too large a number, half a character. A leaf is its text. */
 type Json = string | Group;
 interface Group {
   kind: 'array' | 'object';
   items: Item[];
 }
 interface Item {
-  /** Of an object's items. */
+  /** The name of the field, if the group is an object. */
   key: string;
   value: Json;
 }
 interface Place {
   group: Group;
   index: number;
-  /** Of the field at the top that it lies in. */
+  /** Name of the top-level field that contains the place. */
   root: string;
 }
 
@@ -97,17 +97,17 @@ const keys = [
   'type',
 ];
 
-/** `next` draws from [0, 1). */
+/** `next` returns a random number from [0, 1). */
 export function requestBreaker(next: () => number): () => BrokenRequest {
   const below = (limit: number) => Math.floor(next() * limit);
   const pick = <Item>(items: readonly Item[]): Item => items[below(items.length)]!;
   const honest = honestRequests.map(({ path, body }) => ({ path, body: parsed(body) }));
   const oddKey = () => (next() < 0.1 ? pick(['k', "'a'"]).repeat(long) : pick(keys));
 
-  /** Together with what was doubled before, no more than some megabytes. */
+  /** How often a value is repeated. Keeps a body below a few megabytes, even if a repeated part is repeated again. */
   const timesOf = (value: Json) => (written(value).length < 1_000 ? pick([20, 129, 1500]) : 3);
 
-  /** Something else in this place; gives the names at the top that are touched. */
+  /** Changes the item in this place. Returns the names of the top-level fields that it changes. */
   function meddle({ group: { kind, items }, index, root }: Place): string[] {
     const item = items[index]!;
     const put = (...values: Json[]) => {
@@ -185,7 +185,7 @@ export interface GivenAnswer {
   text: string;
 }
 
-/** Throws where an answer has not the shape of its endpoint's answers, or is an error that does not say what was wrong. */
+/** Throws if an answer does not have the shape of its endpoint's answers, or if an error does not name a changed field. */
 export function requireAnswer(request: BrokenRequest, { status, type, text }: GivenAnswer): void {
   const { path } = request;
   const fields = request.fields && told(request.fields);
@@ -208,31 +208,31 @@ export function requireAnswer(request: BrokenRequest, { status, type, text }: Gi
   if (fields === undefined || code === 'too_many_values' || code === null) return;
   const root = /^[^.[]*/.exec(param ?? '')?.[0] ?? '';
   if (root === '' && !fields.has('')) throw new Error(`no param: ${code} ${message.slice(0, 300)}`);
-  // A name that is no text is told as text.
+  // Errors replace lone surrogates in names.
   const names = new Set([...fields].map((name) => name.toWellFormed()));
   if (names.has(root) || ofSeveral.has(code)) return;
   throw new Error(`param ${param} is none of ${[...fields]}: ${code} ${message.slice(0, 300)}`);
 }
 
-/** What is wrong of fields together is told of one of them, which may be another than that which was meddled with. */
+/** Codes of faults of several fields together. The error names one of these fields, which may not be the changed one. */
 const ofSeveral = new Set([
   'context_length_exceeded',
   'invalid_parameter_combination',
   'chat_template_error',
 ]);
 
-/** Fields whose fault may be told of others. */
+/** Fields by a changed field: the error may name one of these instead. */
 const besides: Record<string, readonly string[]> = {
   echo: ['max_tokens'],
   n: ['best_of'],
   max_tokens: ['min_tokens', 'thinking'],
   max_output_tokens: ['min_tokens'],
   tools: ['tool_choice'],
-  // Of Anthropic's, messages may define tools.
+  // In Anthropic's API, messages may define tools.
   messages: ['prompt', 'tools'],
 };
 
-/** As errors name them: long keys are cut. */
+/** The names that errors may have for these fields. Errors cut long names. */
 function told(fields: ReadonlySet<string>): ReadonlySet<string> {
   return new Set(
     [...fields].flatMap((field) => [
@@ -242,7 +242,7 @@ function told(fields: ReadonlySet<string>): ReadonlySet<string> {
   );
 }
 
-/** Anthropic's errors have no field for it. */
+/** Anthropic's errors have no `param`, so only the message can name the field. */
 function isNamed(message: string, fields: ReadonlySet<string>): boolean {
   if (/maximum context length|chat template|only allowed|more than 50000 values|The model '/.test(message))
     return true;

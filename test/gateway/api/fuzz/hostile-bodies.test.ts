@@ -1,5 +1,5 @@
-// Bodies that no client sends by accident: values nested without end in every field, keys said twice, other charsets,
-// numbers beyond all numbers. Each has its answer, and the server goes on.
+// Bodies that no client sends by accident: very deep values in every field, keys that occur twice, other charsets, too large
+// numbers. Each gets an answer, and the server continues.
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MODEL, type Room, startRoom } from '../harness.ts';
@@ -29,7 +29,7 @@ const deep: [string, string][] = [
   ['schemas', `${'{"type":"object","properties":{"a":'.repeat(20_000)}{}${'}}'.repeat(20_000)}`],
 ];
 
-/** A body with DEEP where a value is to be nested without end. */
+/** A body with 'DEEP' in the place of a very deep value, and the name of the field that the error must name. */
 type Place = [body: object, param: string];
 
 const common = (
@@ -64,23 +64,23 @@ const places: Record<string, Place[]> = {
 };
 
 describe.each(ends)('$path', ({ path, base }) => {
-  describe.each(deep)('%s nested without end', (_what, value) => {
+  describe.each(deep)('very deep %s', (_what, value) => {
     test.each((places[path] ?? []).map(([fields, param]): [string, object] => [param, fields]))(
-      'in %s are a 400 that names it',
+      'in %s are a 400 that names the field',
       async (param, fields) => {
         const body = JSON.stringify({ ...base, ...fields }).replace('"DEEP"', value);
         const { status, body: answer } = await room.post(path, body);
         expect(status).toBe(400);
         expect(answer.error.type).toBe('invalid_request_error');
         expect(answer.error.code).not.toBeNull();
-        // Too many values are told before any field is looked at.
+        // The number of values is checked before any field is checked.
         if (answer.error.code === 'too_many_values') expect(answer.error.param).toBeNull();
         else expect(answer.error.param?.startsWith(param), String(answer.error.param)).toBe(true);
       },
     );
   });
 
-  test('of a key said twice the last counts, as in every reader of JSON', async () => {
+  test('if a key occurs twice, its last value counts, as in other JSON parsers', async () => {
     const twice = (name: string, first: string) =>
       JSON.stringify(base).replace('{', `{"${name}": ${first}, `);
     expect((await room.post(path, twice('model', '"gpt-4"'))).status).toBe(200);
@@ -99,7 +99,7 @@ describe.each(ends)('$path', ({ path, base }) => {
     ['1e400', 'seed', 'invalid_type'],
     ['9007199254740993', 'seed', 'integer_above_max_value'],
     ['1e21', 'n', 'integer_above_max_value'],
-  ])('%s as %s is a 400 that names it', async (number, name, code) => {
+  ])('the number %s as %s is a 400 that names the field', async (number, name, code) => {
     const { status, body } = await room.post(
       path,
       JSON.stringify(base).replace('{', `{"${name}": ${number}, `),
@@ -107,18 +107,18 @@ describe.each(ends)('$path', ({ path, base }) => {
     expect([status, body.error.param, body.error.code]).toEqual([400, name, code]);
   });
 
-  test.each(['NaN', 'Infinity', '0x10', '01', "'a'", '// x', 'undefined'])('%s is no JSON', async (value) => {
+  test.each(['NaN', 'Infinity', '0x10', '01', "'a'", '// x', 'undefined'])('%s is refused', async (value) => {
     const { status, body } = await room.post(path, JSON.stringify(base).replace('{', `{"user": ${value}, `));
     expect([status, body.error.param]).toEqual([400, null]);
     expect(body.error.message).toContain('could not parse the JSON body');
   });
 
   test.each<[string, (text: string) => Uint8Array<ArrayBuffer>, Record<string, string>]>([
-    ['compressed and not saying so', (text) => new Uint8Array(gzipSync(text)), {}],
+    ['that is compressed without a content-encoding', (text) => new Uint8Array(gzipSync(text)), {}],
     ['in UTF-16', (text) => new Uint8Array(Buffer.from(text, 'utf16le')), {}],
     ['of zero bytes', () => new Uint8Array(1000), {}],
     [
-      'cut in a character',
+      'that is cut within a character',
       (text) => new Uint8Array(Buffer.from(text.replace('hello', 'é')).subarray(0, -4)),
       {},
     ],
@@ -130,7 +130,7 @@ describe.each(ends)('$path', ({ path, base }) => {
   });
 
   test.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty'])(
-    '%s is a field like any other that is none',
+    '%s is an unknown field like any other',
     async (name) => {
       const own = { ...JSON.parse(`{"${name}": {"polluted": true}}`) };
       for (const body of [

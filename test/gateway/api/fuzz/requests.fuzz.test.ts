@@ -1,4 +1,4 @@
-// The longer form: other requests, and none of them takes long.
+// The long form of the fuzz test: other requests, each of which must be answered within seconds.
 import { expect, test } from 'vitest';
 import { fuzzRoom } from './fuzz-room.ts';
 

@@ -15,7 +15,7 @@ type Answering = (request: IncomingMessage, response: ServerResponse) => void;
 interface FakePeer {
   address: string;
   asked: { headers: IncomingMessage['headers']; fields: Record<string, unknown> }[];
-  /** From now on the peer accepts connections but does not answer its card. */
+  /** Makes the peer accept connections without answering GET /peer. */
   silence(): void;
 }
 
@@ -123,7 +123,7 @@ test.each([
   [429, 'queue_full'],
   [500, 'internal'],
   [503, 'shard_unavailable'],
-])('a peer’s %i %s is computed here, in a stream too', async (status, code) => {
+])('a request that a peer refuses with %i %s is computed here, streamed or not', async (status, code) => {
   const peer = await openPeer((_, response) => {
     response.writeHead(status, { location: '/peer' });
     response.end(JSON.stringify({ error: { code } }));
@@ -207,13 +207,13 @@ async function passed(answer: Answering) {
   return { peer, answered };
 }
 
-test('requests at a peer that is silent twice are aborted', async () => {
+test('requests at a peer that does not answer two checks are aborted', async () => {
   const { peer, answered } = await passed(() => {});
   peer.silence();
   expect(await answered).toBeUndefined();
 });
 
-test('a stream of a peer that is silent twice ends with an error event', async () => {
+test('a stream of a peer that does not answer two checks ends with an error event', async () => {
   const { peer, answered } = await passed((_, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     response.write('data: {"a":1}\n\n');
@@ -223,7 +223,7 @@ test('a stream of a peer that is silent twice ends with an error event', async (
   const text = (await response?.text()) ?? '';
   expect(text.startsWith('data: {"a":1}\n\n')).toBe(true);
   expect(text).toContain('"gateway_lost"');
-  expect(text).not.toContain('127.0.0.1'); // where it was is in the log
+  expect(text).not.toContain('127.0.0.1'); // only the log has the address
 });
 
 test('a retry time is passed on only if clients can read it', async () => {
@@ -244,7 +244,7 @@ test('a retry time is passed on only if clients can read it', async () => {
   }
 });
 
-test('a peer with an endless card is ignored', async () => {
+test('a peer whose card is too long is ignored', async () => {
   const endless = 'x'.repeat(300_000);
   const peer = await openPeer(complete, { [MODEL]: 'fake', more: endless });
   const room = await openBeside(peer);
@@ -314,7 +314,7 @@ test.each([
     { messages: true, max_tokens: 3 },
     /^event: error\ndata: {"type":"error","error":{"type":"api_error",/,
   ],
-])('a stream of %s whose gateway is lost ends with an error event of its own', async (path, fields, last) => {
+])('if its gateway is lost, a stream of %s ends with an error event', async (path, fields, last) => {
   const peer = await openPeer((_, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     const half = ': keep-alive\n\nevent: ping\ndata: {"type":"pi';

@@ -28,7 +28,7 @@ describe('the gateway of a prompt', () => {
     );
   });
 
-  it('is spread evenly', () => {
+  it('is each gateway about equally often', () => {
     const counts = new Map<string, number>();
     for (let i = 0; i < 3_000; i++) {
       const { name } = rendezvous(`key ${i}`, nodes(['a', 'b', 'c']));

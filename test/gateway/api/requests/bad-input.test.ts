@@ -6,7 +6,7 @@ beforeAll(async () => {
   room = await startRoom({ context: 64, limits: { bodyBytes: 200_000, prompts: 3, choices: 32 } });
 });
 
-/** After any request, the server still answers. */
+/** Whatever the tests have sent, the server still answers. */
 afterAll(async () => {
   const { status } = await room.post('/v1/completions', completion);
   expect([status, room.engine.open]).toEqual([200, 0]);
@@ -30,7 +30,7 @@ const format = (schema: unknown, more: object = {}) => ({
 });
 const schemaAt = 'response_format.json_schema.schema';
 
-/** A value that is deeper than schemas may be. */
+/** A value that is nested more deeply than a schema may be. */
 const deep = Array.from({ length: 110 }).reduce<unknown>((items) => ({ items }), {});
 
 type Case = [fields: Record<string, unknown>, param: string | null, code: string | null, words?: RegExp];
@@ -386,7 +386,7 @@ test('a chat with a model without a chat template is a 400 that says so', async 
   expect(body.error).toMatchObject({ param: 'messages', code: 'chat_template_missing' });
 });
 
-test('the error of a template that raises contains its message', async () => {
+test('if a template raises an exception, the error contains its message', async () => {
   const strict = await openRoom({ chat: "{{ raise_exception('system must come first') }}" });
   const { status, body } = await strict.post('/v1/chat/completions', chat);
   expect(status).toBe(400);
@@ -416,7 +416,7 @@ describe('paths and methods', () => {
     ['DELETE', '/v1/chat/completions', 'POST'],
     ['POST', '/v1/models', 'GET, HEAD'],
     ['PUT', '/health', 'GET, HEAD'],
-  ])('%s %s is refused with what is allowed', async (method, path, allow) => {
+  ])('%s %s is a 405 with the header allow: %s', async (method, path, allow) => {
     const response = await fetch(room.url + path, { method });
     expect([response.status, response.headers.get('allow')]).toEqual([405, allow]);
     expect(await response.json()).toMatchObject({ error: { param: null, code: 'method_not_allowed' } });

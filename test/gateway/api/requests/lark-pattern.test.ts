@@ -18,7 +18,7 @@ describe('larkPattern', () => {
 
   test.each([
     ['a rule that leads back to itself', 'start: "(" start? ")"'],
-    ['what is ignored between terminals', 'start: "a"\n%ignore " "'],
+    ['a grammar that ignores text between terminals', 'start: "a"\n%ignore " "'],
     ['a rule that is missing', 'start: other'],
     ['letters of either case', 'start: "a"i'],
     ['a pattern with flags', 'start: /a/i'],
@@ -26,7 +26,7 @@ describe('larkPattern', () => {
     ['an import from elsewhere', 'start: X\n%import mine.X'],
     ['groups without end', `start: ${'('.repeat(5_000)}`],
     [
-      'more text than a pattern may have',
+      'a grammar whose pattern would be too long',
       `start: a a\n${'abcdefgh'.replaceAll(/./g, (c) => `${c}: ${`${String.fromCharCode(c.charCodeAt(0) + 1)} `.repeat(9)}\n`)}i: "x"`,
     ],
     ['a grammar that is too long', `start: "${'a'.repeat(70_000)}"`],

@@ -1,4 +1,4 @@
-// Long requests: the time of each grows in proportion to its length, and its answer is that of a short request.
+// Long requests: each is answered like a short request, and the time that it takes grows in proportion to its length.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TOOL_TEMPLATE } from '../../../support/models/chat-templates.ts';
 import { JSON_TYPE, MODEL, type Room, startRoom } from '../harness.ts';
@@ -23,7 +23,7 @@ async function ask(path: string, fields: object) {
   return { status: answer.status, text: await answer.text() };
 }
 
-const long = 'xy'.repeat(100_000); // more tokens than a call takes arguments
+const long = 'xy'.repeat(100_000); // more tokens than the arguments that one JavaScript call may have
 
 test.each<[string, object]>([
   ['/v1/chat/completions', { messages: [{ role: 'user', content: long }] }],

@@ -46,7 +46,7 @@ describe('marked fields', () => {
       ['messages.content.cache_control'],
     ],
     [
-      'are those of the branch of the union that the value has',
+      'are those of the branch of the union that fits the value',
       { messages: [{ content: [{ type: 'image', detail: 'low', cache_control: {} }] }] },
       ['messages.content.detail'],
     ],

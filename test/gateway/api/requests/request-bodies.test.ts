@@ -58,7 +58,7 @@ describe.each(firsts)('$path', ({ path, body }) => {
   });
 
   test.each(['compress', 'gzip, compress', '__proto__', 'utf-8', 'gzip,gzip,gzip,gzip,gzip'])(
-    'refuses the content-encoding %s and names those that it knows',
+    'refuses the content-encoding %s and names the supported encodings',
     async (encoding) => {
       const { status, headers, message } = await send(path, text, { 'content-encoding': encoding });
       expect(status).toBe(415);

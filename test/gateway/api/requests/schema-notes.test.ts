@@ -271,7 +271,7 @@ describe('formats of answers', () => {
     ['/v1/chat/completions', {}],
     ['/v1/completions', { prompt: 'hello', messages: undefined }],
   ])(
-    'at %s are enforced as far as they are supported if they are not strict, and refused by name otherwise',
+    'at %s are enforced in their supported parts if they are not strict, and refused by name if they are',
     async (path, fields) => {
       const { status, text } = await ask(path, { ...format(odd, { strict: false }), ...fields });
       expect([status, notesIn(JSON.parse(text))]).toEqual([200, left.map((each) => at + each)]);

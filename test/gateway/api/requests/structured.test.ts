@@ -97,7 +97,7 @@ test('a schema of more than a million characters is a 400 that says so', async (
   expect(body.error.message).toContain('at most 1048576');
 });
 
-test('a text format has no effect, and an unsupported schema is refused with its keyword each time', async () => {
+test('a text format has no effect, and each use of an unsupported schema is refused with the name of the keyword', async () => {
   expect(constraintOf({ response_format: { type: 'text' } })).toEqual({ form: undefined, asked: [] });
   const schema = { not: { unevaluatedItems: false } };
   const response_format = { type: 'json_schema', json_schema: { name: 'x', schema } };

@@ -18,13 +18,13 @@ const messages = [{ role: 'user', content: 'hello' }];
 const base = { model: MODEL, messages, tools: [weather, time] };
 const written = '<tool_call>\n{"name": "weather", "arguments": {"city": "Bonn"}}\n</tool_call>';
 
-/** A server whose engine writes this text, whatever its constraint is. */
+/** A server whose engine writes this text, whatever the constraint of the request is. */
 const room = (text: string, options: RoomOptions = {}) => {
   const reply = () => [...say(text), idOf('<|end|>')];
   return openRoom({ chat: TOOL_TEMPLATE, reply, ...options });
 };
 
-/** Special tokens by name. */
+/** The text of a prompt, with the names of its special tokens. */
 const promptText = (ids: Iterable<number>) =>
   [...ids]
     .map((id) => tokenizer.specialName(id) ?? Buffer.from(tokenizer.bytes(id)).toString('latin1'))
@@ -136,7 +136,7 @@ describe('the tools that may be called', () => {
     expect(promptText(prompt)).toContain('{"type": "function", "function": {"name": "weather"');
   });
 
-  test('with none, the template gets no tools, and a call is text', async () => {
+  test('are none with tool_choice none: the template gets no tools, and a call is text', async () => {
     const { post, engine } = await room(written);
     const { body } = await post('/v1/chat/completions', { ...base, tool_choice: 'none' });
     expect(body.choices[0]).toMatchObject({ message: { content: written }, finish_reason: 'stop' });

@@ -1,4 +1,4 @@
-// Fields of vLLM that change an answer are honoured on both completion endpoints, and so are the paths that its clients read.
+// Fields of vLLM that change an answer are honoured on both completion endpoints. The paths that vLLM's clients read exist.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { idOf, MODEL, type Room, say, startRoom, tokenizer, VOCAB } from '../harness.ts';
 
@@ -86,7 +86,7 @@ describe.each([chat, completions])('%s', (path) => {
     if (path === completions) expect(body.choices[1]?.prompt_logprobs).toEqual(scores);
   });
 
-  test('does not return log-probabilities of the prompt in a stream', async () => {
+  test('refuses prompt_logprobs in a stream', async () => {
     const { status, body } = await ask(path, { prompt_logprobs: 0, stream: true });
     expect([status, body.error.param]).toEqual([400, 'prompt_logprobs']);
   });

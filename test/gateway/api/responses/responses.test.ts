@@ -34,7 +34,7 @@ function lastResponse(events: readonly ResponseEventBody[]): ResponseBody {
   return last.response;
 }
 
-/** What differs from one answer to the next. */
+/** The response without the ids and times, which differ between two answers. */
 const unmarked = ({ id: _, created_at: _at, completed_at: _done, output, ...rest }: ResponseBody) => {
   return { ...rest, output: output.map(({ id: _id, ...item }) => item) };
 };

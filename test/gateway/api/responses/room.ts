@@ -1,5 +1,5 @@
-// Shared by the tests of tools and items of POST /v1/responses: one server for a file, whose model writes the text that a test sets.
-// Returns the answer, the prompt and the constraint of a request.
+// Shared by the tests of tools and items of POST /v1/responses: one server for each test file. Its model writes the text that a
+// test sets.
 import { afterAll, beforeAll } from 'vitest';
 import { NO_EFFECT } from '../../../../gateway/api/requests/fields/no-effect.ts';
 import { TOOL_TEMPLATE } from '../../../support/models/chat-templates.ts';

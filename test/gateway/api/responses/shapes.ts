@@ -122,7 +122,7 @@ export const response = z
     truncation: z.enum(['auto', 'disabled']),
     usage: usage.nullable(),
     user: text.nullable(),
-    /** Ours. */
+    /** Added by this server. */
     expertgrid: z.strictObject({
       seed: z.int(),
       degraded_hops: z.record(text, count).optional(),

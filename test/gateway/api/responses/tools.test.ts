@@ -35,7 +35,7 @@ describe('a custom tool', () => {
     expect(item?.type === 'custom_tool_call' && written.startsWith(item.input)).toBe(true);
   });
 
-  test('accepts its call and result that are sent back unchanged', async () => {
+  test('accepts its call and the result when they are sent back unchanged', async () => {
     model.says = call('patch', { input: written });
     const { body } = await whole({ tools: [patch] });
     const [item] = body.output;
@@ -122,7 +122,7 @@ describe('a namespace', () => {
       },
       ['files__patch'],
     ],
-  ])('%j selects its functions', async (tool_choice, names) => {
+  ])('the tool choice %j selects functions of the namespace', async (tool_choice, names) => {
     model.says = call('files__read', {});
     const { constraint } = await whole({ tools: [files, { type: 'web_search' }], tool_choice });
     if (constraint?.type !== 'tool_calls') throw new Error('no calls');

@@ -1,4 +1,4 @@
-// For any answer, OpenAI's client builds from the events the response that is not streamed.
+// For any answer, the response that OpenAI's client builds from the events equals the response without a stream.
 import * as fc from 'fast-check';
 import { ResponseStream } from 'openai/lib/responses/ResponseStream';
 import { expect, test } from 'vitest';
@@ -8,7 +8,7 @@ import { event, response } from './shapes.ts';
 
 const frame = { id: 'resp_1', created: 1, model: 'm', seed: 5, request: { model: 'm', input: 'x' } };
 
-/** The value after JSON. */
+/** The value as a client gets it, parsed from JSON. */
 const sent = (value: object): unknown => JSON.parse(JSON.stringify(value));
 
 test('events and response agree, and contain all text of the answer', async () => {

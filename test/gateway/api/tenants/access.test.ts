@@ -80,7 +80,7 @@ describe('a key', () => {
   });
 
   test.each(['/health', '/v1/health', '/health/ready', '/health/', '/peer', '/console', '/console/main.js'])(
-    'is not wanted for %s',
+    'is not needed for %s',
     async (path) => {
       const { url } = await openKeyed({ keys: [] });
       expect((await fetch(url + path)).status).toBe(200);
@@ -106,7 +106,7 @@ describe('a key', () => {
   });
 
   test.each(['/metrics', '/v1/metrics', '/v1/%6detrics', '/v1/shards', '/experts/heat', '/v1/experts/heat/'])(
-    '%s is for an admin’s alone',
+    'must be an admin key for %s',
     async (path) => {
       const { url } = await openKeyed({ keys: [named('alice'), named('root', { admin: true })] });
       const refused = await fetch(url + path, bearer('alice'));
@@ -170,7 +170,7 @@ describe('limits', () => {
     expect((await post('/v1/completions', ask, forged)).status).toBe(429);
   });
 
-  test('tokens a minute: prompt and answer count, a whole answer’s and a stream’s', async () => {
+  test('tokens a minute: the tokens of prompt and answer count, streamed or not', async () => {
     const { post, url, engine } = await openKeyed({ keys: [named('alice', { tpm: 100 })] });
     const prompt = Array<number>(30).fill(1);
     const first = await post('/v1/completions', { ...ask, prompt, max_tokens: 10 }, bearer('alice'));
@@ -188,7 +188,7 @@ describe('limits', () => {
     expect(engine.requests.length).toBe(2);
   });
 
-  test('the 429 of a prompt that exceeds the limit itself says not to retry', async () => {
+  test('the 429 of a prompt that is larger than the whole limit says not to retry', async () => {
     const { post } = await openKeyed({ keys: [named('alice', { tpm: 10 })] });
     const answer = await post('/v1/completions', { ...ask, prompt: Array(11).fill(1) }, bearer('alice'));
     expect([answer.status, answer.headers.get('x-should-retry')]).toEqual([429, 'false']);
@@ -230,7 +230,7 @@ const full: FakeEngineOptions['fail'] = {
   error: { code: 'queue_full', message: 'the queue is full', retryable: true, retryAfterMs: 1_500 },
 };
 
-/** The last value: seconds to wait if the machine is fast. Null: the answer has no retry time. */
+/** The last value is the retry time in seconds on a fast machine. Null: the answer has no retry time. */
 type Refusal = [
   string,
   Partial<StoredKey>,
@@ -248,7 +248,7 @@ test.each<Refusal>([
   ['a full queue', {}, { fail: full }, '/v1/completions', 429, 'rate_limit_error', 'queue_full', 2],
   ['no such path', {}, {}, '/v1/none', 404, 'invalid_request_error', 'unknown_url', null],
   [
-    'a path of admins, posted to',
+    'a POST to a path for admins',
     {},
     {},
     '/v1/shards',
@@ -258,7 +258,7 @@ test.each<Refusal>([
     null,
   ],
 ])(
-  '%s: status, type, code, when to come again',
+  '%s: status, type, code and retry time',
   async (_what, limits, options, path, status, type, code, wait) => {
     const { post } = await openKeyed({ keys: [named('alice', limits)], ...options });
     const prompt = [1, 2];
@@ -402,7 +402,7 @@ describe('a web page', () => {
     expect((await readEvents(stream)).done).toBe(true);
   });
 
-  test('of another origin may not', async () => {
+  test('of another origin may not send a preflight', async () => {
     const { url } = await openRoom({ api: { access, corsOrigins: [origin] } });
     const asked = await preflight(url, 'https://evil.example.com');
     expect(asked.headers.has('access-control-allow-origin')).toBe(false);
@@ -417,7 +417,7 @@ describe('a web page', () => {
   });
 });
 
-test('only an admin’s key gets a priority ahead of the default, but any key may get a later one', async () => {
+test('only an admin key gets a priority below 0, but any key gets one above 0', async () => {
   const { post, engine } = await openKeyed({
     keys: [named('alice'), named('root', { admin: true })],
     once: true,

@@ -45,7 +45,7 @@ test.each([
   ['a name that is no label', JSON.stringify(stored('a b')), /^keys: line 2 is not a key: name/],
   ['the key itself', drawKey(), /^keys: line 2 is not a key/],
   ['a name twice', keyLine(stored('first')), /^keys: two keys are named first/],
-])('a file with %s is refused, naming the place', (_what, line, reason) => {
+])('a file with %s is refused, and the error names the place', (_what, line, reason) => {
   expect(() => parseKeys(keyLine(stored('first')) + line, 'keys')).toThrow(reason);
 });
 
