@@ -20,7 +20,7 @@ export function quoted(text: string, most = 60): string {
   return JSON.stringify(printable(text, most));
 }
 
-/** A short text for any value, for an error message about the value. */
+/** Describes any value in a few words, for error messages. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return quoted(value);
   if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value);

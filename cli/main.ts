@@ -5,7 +5,7 @@ import { requireInputs } from './flags/input-files.ts';
 import { explain } from './terminal/explain.ts';
 import { createProgram } from './verbs.ts';
 
-// If the reader of the output has ended, such as `head`, the process continues and ends by itself.
+// Writing fails if the reader of the output, such as `head`, has ended. The process ignores this and ends as usual.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;

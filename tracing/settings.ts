@@ -17,7 +17,7 @@ export interface TracingSettings {
 }
 
 export interface SamplerSettings {
-  /** Whether a caller's sampling decision is kept. */
+  /** Whether the sampling decision of a caller's trace is followed. */
   parentBased: boolean;
   /** Share of the new traces that are sent, 0 to 1. */
   ratio: number;

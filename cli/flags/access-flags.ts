@@ -1,4 +1,4 @@
-// The flags for who may call the API and for the usage log, and the API options made from them.
+// The flags for access to the API and for the usage log, and the API options made from these flags.
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Logger } from 'pino';
 import type { ApiOptions } from '../../gateway/api/shared.ts';

@@ -1,4 +1,4 @@
-// Checks before anything is loaded whether the context and the KV memory of the flags fit the models and the machine. Pure, except
+// Checks whether --context and --kv-memory fit the models and the machine, before anything is loaded. Pure, except
 // `machineMemory`.
 import { totalmem } from 'node:os';
 import { engineDefaults } from '../../gateway/engine/engine-options.ts';

@@ -50,9 +50,9 @@ export interface EngineThreadData {
 
 /** Messages from the thread to its parent. */
 export type ThreadMessage =
-  /** Parts loaded, before the engine serves. */
+  /** Progress of loading, in parts. Sent before the engine serves. */
   | { type: 'loading'; done: number; total: number }
-  /** Bytes of experts read ahead, while the engine serves. */
+  /** Progress of reading experts ahead, in bytes. Sent while the engine serves. */
   | { type: 'reading'; done: number; total: number }
   /** `message` says that the source `what` cannot be read and its earlier contents stay in use. Undefined: it can be read again. */
   | { type: 'warning'; what: string; message: string | undefined }

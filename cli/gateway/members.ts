@@ -1,4 +1,4 @@
-// The shards of a fleet as the router needs them: its members, which are remote or run in this thread, and the golden rows to check
+// Makes what the router needs for a fleet: its members (shards that are remote or run in this thread), and golden rows to check
 // their answers.
 import { version } from '../../base/package.ts';
 import { checkGoldens } from '../../experts/golden-checks.ts';

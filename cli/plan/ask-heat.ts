@@ -23,7 +23,7 @@ export interface AskHeatOptions {
   apiKey?: string | undefined;
 }
 
-/** `from` is a gateway's address, with or without the path, or the path of a file. Error messages begin with it. */
+/** `from` is a gateway's address, with or without `/v1/experts/heat`, or the path of a file. Errors begin with `from`. */
 export async function askHeat(from: string, options: AskHeatOptions = {}): Promise<ReadHeat> {
   const isUrl = /^https?:\/\//.test(from);
   if (!isUrl) await requireHeatFile(from);

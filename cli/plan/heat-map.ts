@@ -50,7 +50,7 @@ function cell(ratio: number, colour: boolean): string {
   return colour ? `\x1b[48;5;${COLOURS[step]}m ` : LETTERS.charAt(step);
 }
 
-/** Numbers of experts above every tenth cell. */
+/** A line that has the number of an expert above every tenth cell. */
 function ruler(experts: number, perCell: number, label: number): string {
   let line = ' '.repeat(label);
   for (let expert = 0; expert < experts; expert += 10 * perCell) line += String(expert).padEnd(10);

@@ -31,7 +31,7 @@ export interface PlanSettings {
   out: string | undefined;
 }
 
-/** Rows per step that a plan assumes if the gateway has counted none. */
+/** Rows per step that a plan assumes if the gateway has not counted any step. */
 export const USUAL_ROWS = 8;
 
 /** Also prints the predictions. With --strict, rejects if fewer shards are predicted to be faster. */

@@ -23,9 +23,9 @@ interface HoldOptions {
   signal: AbortSignal;
   /** Reading ahead begins when this promise resolves, or at once if it is absent. */
   readAfter?: Promise<void>;
-  /** Units loaded, summed over all models. */
+  /** Progress of loading, in units of all models together. */
   onLoading: (done: number, total: number) => void;
-  /** Bytes read ahead while the shard serves, summed over all models. */
+  /** Progress of reading experts ahead while the shard serves, in bytes of all models together. */
   onReading: (done: number, total: number) => void;
   /** Called if bytes on disk do not have the hash that the bundle states. */
   onDamaged: (error: Error) => void;

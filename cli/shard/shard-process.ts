@@ -12,7 +12,7 @@ import type { ReadAheadMessage, ShardMessage } from './shard-parent.ts';
 const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 5_000;
 const HEALTHY_MS = 10_000;
-/** Suffixes of EXPERTGRID_ variables that describe one shard. They are removed, because every child would inherit them. */
+/** Suffixes of EXPERTGRID_ variables that describe a single shard. They are not passed on, because all children would get them. */
 const OF_ONE_SHARD = ['METRICS_PORT', 'NAME', 'STATE', 'MEMORY', 'STANDBY'];
 /**
  * glibc gives each thread a malloc arena, up to eight per core. Memory that V8's compiler threads free stays in their arenas: 15 MB in
@@ -33,9 +33,9 @@ interface ShardProcessOptions {
 }
 
 export interface ShardProgress {
-  /** Units loaded, before the shard serves. */
+  /** Progress of loading, in units. Called before the shard serves. */
   onLoading?: (done: number, total: number) => void;
-  /** Bytes read ahead, while the shard serves. */
+  /** Progress of reading experts ahead, in bytes. Called while the shard serves. */
   onReading?: (done: number, total: number) => void;
 }
 

@@ -44,7 +44,7 @@ export function heatCommand(): Command {
 async function draw(from: string, apiKey: string | undefined): Promise<string> {
   const heat = await askHeat(from, { apiKey });
   const { isTTY } = process.stdout;
-  const columns = process.stdout.columns || 80; // some terminals say 0
+  const columns = process.stdout.columns || 80; // some terminals report 0
   const colour = isTTY && (process.env.NO_COLOR ?? '') === '';
   const rows = Math.round(heat.counts[0]?.reduce((sum, count) => sum + count, 0) ?? 0);
   if (rows === 0) return 'no rows have been sent to experts yet\n';

@@ -1,5 +1,5 @@
-// `expertgrid plan`: plans which shard holds which experts, from the use of experts at a gateway and the memory of the shards. It
-// predicts the gain, and `--apply` moves the experts of running shards.
+// `expertgrid plan`: plans which shard holds which experts, from how often a gateway uses each expert and the memory of the
+// shards. It predicts the gain, and `--apply` moves the experts of running shards.
 import { lookup } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';

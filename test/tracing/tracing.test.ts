@@ -38,7 +38,7 @@ test.each([
   ['parentbased_always_off', undefined, { parentBased: true, ratio: 0 }],
   ['parentbased_traceidratio', '0', { parentBased: true, ratio: 0 }],
   ['parentbased_traceidratio', undefined, { parentBased: true, ratio: 1 }],
-])('the sampler %s with the argument %s is known', (name, share, expected) => {
+])('the sampler %s with the argument %s is parsed', (name, share, expected) => {
   const argument = share === undefined ? {} : { OTEL_TRACES_SAMPLER_ARG: share };
   const { found, warnings } = settings({ ...endpoint, OTEL_TRACES_SAMPLER: name, ...argument });
   expect([found?.sampler, warnings]).toEqual([expected, []]);

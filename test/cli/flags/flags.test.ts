@@ -73,12 +73,12 @@ describe('environment variables', () => {
     [{ EXPERTGRID_STANDBY: 'false', EXPERTGRID_NAME: '0' }, { EXPERTGRID_NAME: '0' }],
     [{ EXPERTGRID_STANDBY: '0', EXPERTGRID_SPECULATE: '' }, {}],
     [{ EXPERTGRID_STANDBY: '1' }, { EXPERTGRID_STANDBY: '1' }],
-  ])('of %o turn switches on and off', (env, left) => {
+  ])('turn switches on and off: %o', (env, left) => {
     readSwitches(switches(), env);
     expect(env).toEqual(left);
   });
 
-  it('of a switch are refused by name if they mean neither on nor off', () => {
+  it('of a switch are refused with their name if the value means neither on nor off', () => {
     const env = { EXPERTGRID_STANDBY: 'maybe' };
     expect(() => readSwitches(switches(), env)).toThrow('EXPERTGRID_STANDBY=maybe');
   });

@@ -159,7 +159,7 @@ test('a checkpoint in the cache of Hugging Face gets the name of its repository'
   expect(checkpointName('/models/Mixtral-8x7B/')).toBe('Mixtral-8x7B');
 });
 
-test('commands in messages start as the user has started the program', () => {
+test('commands in messages begin with the command that started the program', () => {
   expect(ownCommand({ npm_command: 'run-script' })).toBe('npm run -s expertgrid --');
   expect(ownCommand({ npm_command: 'exec' })).toBe('npx expertgrid');
   expect(ownCommand({})).toBe('expertgrid');

@@ -67,7 +67,7 @@ test('a broken or missing file is logged once and leaves the aliases unchanged, 
   await expect.poll(() => now(watched)).toEqual({ 'nano-v2': 1 });
 });
 
-test('aliases of flags and file are merged, and errors at the start are refused', async () => {
+test('aliases of flags and file are merged, and wrong aliases at the start are refused', async () => {
   await write({ nano: 1 });
   const both = await watch({ alias: ['stable=nano'], aliases });
   expect([...both.current().keys()]).toEqual(['stable', 'chat']);

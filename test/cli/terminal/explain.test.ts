@@ -87,7 +87,7 @@ describe('a system error', () => {
     expect(explain(error, await parsed(['--out', path]))).toMatch(/^--out \S+keys: there is no directory/);
   });
 
-  it('without a path, about a directory in place of a file, names the given directory', async () => {
+  it('about a directory in place of a file has no path, so the given directory is named', async () => {
     const error = thrownBy(() => readFileSync(openSync(folder, 'r')));
     expect(String(error)).not.toContain(folder);
     expect(explain(error, await parsed(['--out', folder]))).toBe(
