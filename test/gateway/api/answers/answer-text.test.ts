@@ -42,7 +42,7 @@ test('releases held-back tokens together with their text', () => {
   ]);
 });
 
-test('drops the tokens of a stop string, except a token that also has text before it', () => {
+test('drops the tokens of a stop string, except a token that begins before the stop string', () => {
   const cut = run(say('hello world'), ['wor']);
   expect(cut.text).toBe('hello ');
   expect(cut.tokens.map(({ id }) => id)).toEqual(say('hello world'));
