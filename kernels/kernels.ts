@@ -82,7 +82,7 @@ export interface Kernels {
 
   /**
    * The exclusive or of the range's 8-byte words, read by all threads at the speed of memory. A remainder below 8 bytes is
-   * ignored. Benchmarks compare the reading of weights with it.
+   * ignored. Benchmarks compare the speed of other kernels with it.
    */
   sweep(map: FileMap, offset: number, bytes: number): bigint;
 

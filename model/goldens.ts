@@ -1,4 +1,4 @@
-// Records the answer of each expert of a bundle to its layer's golden row. Golden checks compare the experts of shards with it.
+// Records the answer of each expert of a bundle to its layer's golden row. Golden checks compare the answers of shards with it.
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { firstNonFinite } from '../base/finite.ts';
@@ -13,7 +13,7 @@ import type { DeviceName } from './devices/options.ts';
 import { narrowBrain } from './floats.ts';
 import { layOut } from './safetensors.ts';
 
-/** Experts that are loaded at a time. */
+/** Number of experts that are loaded at once. */
 const BATCH = 16;
 
 /** Name of the file while it is being written. */
@@ -35,8 +35,9 @@ export interface RecordedGoldens {
 }
 
 /**
- * Writes `golden.safetensors` into the bundle in `dir`, or replaces it. The manifest lists the new file last, so that the bundle
- * is unchanged if the signal or a kill stops the recording. Checks every expert's hash. Throws if an answer is not finite.
+ * Writes `golden.safetensors` into the bundle in `dir`, or replaces it. The bundle changes only when all answers are recorded,
+ * so that a signal or a kill during the recording leaves it as it was. Checks every expert's hash. Throws if an answer is not
+ * finite.
  */
 export async function recordGoldens(
   dir: string,
@@ -104,7 +105,7 @@ async function writeRows({ file, ...options }: WriteRows): Promise<{ rows: Golde
   };
 }
 
-/** Uniform numbers of variance 1, like a normed row. None is beyond 1.74, so that the int8 rounding of activations is fine. */
+/** Uniform numbers of variance 1, like a normed row. All are within ±1.74, so that int8 rounding loses little. */
 function goldenRow(layer: number, hidden: number): Float32Array {
   return goldenInput(layer, 0, hidden).map((value) => value * Math.sqrt(3));
 }
@@ -121,7 +122,7 @@ async function answersOf({ bundle, device, signal, layer, row, experts }: Asked)
   await device.load(units, { signal });
   if (isMapped(device)) {
     for (const unit of units) {
-      await bundle.readExpert(unit); // checks the hash, which such a device does not
+      await bundle.readExpert(unit); // checks the hash, because `load` of a mapped device does not
       device.mapIn(unit);
     }
   }

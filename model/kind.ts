@@ -39,7 +39,7 @@ export async function kindOf(path: string): Promise<ModelKind> {
   if (!found.isDirectory())
     return (await isGguf(path)) ? { kind: 'gguf', file: undefined } : { kind: 'file' };
   const names = (await readdir(path)).sort();
-  // A killed conversion may leave its journal in a complete bundle, so that the manifest decides.
+  // The manifest is looked for first, because a killed conversion may leave its journal in a complete bundle.
   if (names.includes(MANIFEST_FILE) && !path.endsWith(PARTIAL)) {
     const bits = await fieldOf(join(path, MANIFEST_FILE), 'bits');
     return { kind: 'bundle', bits: typeof bits === 'number' ? bits : undefined };

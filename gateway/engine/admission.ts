@@ -83,7 +83,7 @@ export class Admission {
     return nextIn(this.waiting, this.running, (sequence) => !this.#isAwaitingPrompt(sequence));
   }
 
-  /** Whether the sequence must wait because another choice of its request computes their common prompt, or will. */
+  /** Whether the sequence must wait until another choice of the same request has computed the prompt. */
   #isAwaitingPrompt({ request, promptLength }: Sequence): boolean {
     const { sharesPromptOf: id } = request;
     if (id === undefined || !this.#options.model.dense.kv.shared || promptLength <= this.pool.size)
@@ -120,7 +120,7 @@ export class Admission {
     return true;
   }
 
-  /** Preempts a sequence of a tenant that has more than its share. Returns false if there is no such tenant. */
+  /** Preempts a sequence of a tenant that has more than its share. Returns false if none may be preempted for `next`. */
   #makeRoom(next: Sequence): boolean {
     const victim = victimFor(next, this.running, this.waiting);
     if (victim === undefined) return false;

@@ -34,13 +34,13 @@ export interface EngineOptions {
   prefillRows?: number;
   /**
    * Share of each step spent on a tenant's prefill while other sequences of that tenant decode (above 0, at most 1). It
-   * stretches the gaps between tokens by 1 / (1 - share) and the time to the first token by 1 / share. 1 does not limit
+   * multiplies the gaps between tokens by 1 / (1 - share) and the time to the first token by 1 / share. 1 does not limit
    * prefill.
    */
   prefillShare?: number;
   /** Deadline of each call to a shard, in milliseconds. */
   callDeadlineMs?: number;
-  /** Draft tokens from the text so far and verify several in one step. Answers stay the same. Default: false. */
+  /** Whether to draft tokens from the text so far and verify several in one step. Answers stay the same. Default: false. */
   speculate?: boolean;
   /** Half-life of the counts of each expert's rows. Default: 600. */
   heatHalfLifeSeconds?: number;

@@ -1,4 +1,4 @@
-// Computes `system_fingerprint`, the name of everything that decides the bits of an answer. Pure.
+// Computes `system_fingerprint`, a hash of the parts of the system that decide the bits of an answer. Pure.
 import { createHash } from 'node:crypto';
 
 /** Two fingerprints are equal if checkpoint, bundle and all numerics classes in use are equal. */

@@ -27,11 +27,11 @@ interface StepInput {
   /** Ids of the step's rows, span after span. */
   ids: Int32Array;
   spans: readonly Span[];
-  /** `[rows]`, 1 if the row's span has several rows. Such rows have connections of their own, so as not to delay single rows. */
+  /** `[rows]`, 1 if the row's span has several rows. Such rows use separate connections, so as not to delay decode rows. */
   prefill: Uint8Array;
   /** `[rows]`, 1 while the answer to the row is wanted. The caller may clear entries while the step runs. */
   wanted: Uint8Array;
-  /** `[rows]`, the lowest rung that each row allows (router/delivery/ladder.ts). Absent: no row allows any rung. */
+  /** `[rows]`, level of the last rung that each row allows, 0 for none (router/delivery/ladder.ts). Absent: 0 for all rows. */
   ladder?: Uint8Array;
   /** Deadline of each call to a shard. */
   deadlineMs: number;
@@ -43,7 +43,7 @@ interface StepInput {
 
 /**
  * Time after which a step lets this thread handle its messages (requests, aborts); checked after each layer. A step whose
- * experts are in the same process never waits for I/O, so that without this limit the messages would wait for its end.
+ * experts are in the same process never waits for I/O. Without this limit, the messages would wait until the step's end.
  */
 const TURN_MS = 5;
 
@@ -52,7 +52,7 @@ interface ForwardEvents {
   onFailed: (row: number, error: RpcError) => void;
   /** The row went down the ladder to `rung` for one of its experts. */
   onDegraded: (row: number, rung: Rung) => void;
-  /** Called after each layer with the experts of every row, stand-ins included. */
+  /** Called after each layer. The assignment has the experts of every row, stand-ins included. */
   onRouted?: ((assignment: Assignment) => void) | undefined;
 }
 

@@ -13,23 +13,23 @@ export type { MissingUnits } from '../../router/replica-table.ts';
 export interface SamplingSettings {
   /** 0 is greedy. */
   temperature: number;
-  /** Keep the smallest set of tokens whose probability reaches this; 1 keeps all. */
+  /** Keep the fewest of the likeliest tokens whose probabilities add up to at least this value; 1 keeps all. */
   topP: number;
   /** Keep this many of the likeliest tokens; 0 keeps all. */
   topK: number;
-  /** Drop tokens less likely than this share of the likeliest one's probability; 0 keeps all. */
+  /** Drop tokens whose probability is below this share of the likeliest token's probability; 0 keeps all. */
   minP: number;
   /** Subtracted once from the logit of each token in the answer so far. */
   presencePenalty: number;
   /** Subtracted from a token's logit once for each occurrence in the answer so far. */
   frequencyPenalty: number;
-  /** Logits of tokens in prompt or answer are divided by it if positive, else multiplied. 1 is off (CTRL, arXiv 1909.05858). */
+  /** Divides positive logits of tokens in prompt or answer, and multiplies negative ones. 1 is off (CTRL, arXiv 1909.05858). */
   repetitionPenalty: number;
   /** Added to the logits of these ids. */
   logitBias: readonly (readonly [id: number, bias: number])[];
   /** Any safe integer: the client's, or one drawn for the request. */
   seed: number;
-  /** Number of the choice within its request. Choices of one seed get different random numbers. */
+  /** Number of the choice within its request. Choices with the same seed get different random numbers. */
   choice: number;
 }
 
@@ -53,18 +53,18 @@ export interface GenerationRequest {
   prompt: Int32Array;
   /** 0: only the prompt is computed. */
   maxTokens: number;
-  /** The answer gets at least this many tokens before a stop id, unless the constraint allows nothing else. */
+  /** The answer gets at least this many tokens before a stop id, unless the constraint allows only stop ids. */
   minTokens?: number;
   sampling: SamplingSettings;
   /** Ids that end the answer. They are not part of its text. */
   stopIds: readonly number[];
-  /** Number of alternatives to report with each token. 0: only the chosen token's own. Undefined: no log-probabilities. */
+  /** Report the log-probability of each token and of this many alternatives. Undefined: no log-probabilities. */
   logprobs?: number;
-  /** The same for the prompt's tokens, which are reported before the first token. The prefix cache is then not used. */
+  /** The same for the prompt's tokens, which are reported before the answer. The prefix cache is then not used. */
   promptLogprobs?: number;
-  /** Id of an open generation with the same prompt. This one waits until that prompt is computed, and shares its KV blocks. */
+  /** Id of an open generation with the same prompt. This request waits until that prompt is computed and shares its blocks. */
   sharesPromptOf?: string;
-  /** Among a tenant's requests, lower numbers leave the queue first. Below 0: before those of all tenants. Default: 0. */
+  /** Lower numbers leave a tenant's queue first. Requests below 0 go before all tenants' requests from 0 on. Default: 0. */
   priority?: number;
   /** Who is billed. Tenants share the engine's time by weight, however many requests each has. Absent: no tenant. */
   tenant?: string;
@@ -82,7 +82,7 @@ export interface GenerationRequest {
   traceId?: string;
   /** Cached prefixes are shared only among requests with equal salts. */
   cacheSalt?: string;
-  /** The lowest rung of the ladder that the request allows. Absent: none. */
+  /** The last rung of the ladder that the request allows; all rungs before it are allowed too. Absent: none. */
   degrade?: Rung;
 }
 
@@ -123,7 +123,7 @@ export interface Began {
   prefillMs: number;
 }
 
-/** How often each rung of the degradation ladder stood in for an expert of a row. */
+/** Number of experts' answers that were replaced, by rung of the degradation ladder. */
 export type DegradedHops = Partial<Record<Rung, number>>;
 
 export type FinishReason = 'stop' | 'length';
@@ -198,7 +198,7 @@ export interface EngineStatus {
   kvBytesReserved: number;
   kvBytesLimit: number;
   shards: ShardStatus[];
-  /** Names the numerics of the whole system (`system_fingerprint`). */
+  /** The API's `system_fingerprint`: a hash of the parts of the system that decide the bits of an answer. */
   fingerprint: string;
   /** Counters since the start. /metrics names each `expertgrid_engine_<name>_total`. */
   counters: Record<string, number>;
@@ -227,13 +227,13 @@ export interface EngineClient {
    */
   generate(request: GenerationRequest, signal: AbortSignal): AsyncIterable<GenerationPart>;
   /**
-   * Charges the tenant for `ms` of the machine's time that other threads have spent for it. They count against the tenant's
-   * share of the engine's time. The empty name stands for requests without a tenant.
+   * Charges the tenant for `ms` of the machine's time that other threads have spent for it. The time counts against the
+   * tenant's share of the engine's time. The empty name stands for requests without a tenant.
    */
   charge(tenant: string, ms: number): void;
   status(): Promise<EngineStatus>;
   /** Decayed counts of rows by (layer, expert). `successors` adds how often each expert follows each expert of the layer before. */
   heat(options?: { successors?: boolean }): Promise<HeatReport>;
-  /** Accepts no new generations. Running ones that do not end within `graceMs` fail with `shutting_down`. */
+  /** From now on accepts no new generations. Open ones that do not end within `graceMs` fail with `shutting_down`. */
   close(graceMs: number): Promise<void>;
 }

@@ -42,7 +42,7 @@ export class Sequence {
   computed = 0;
   /** Prompt positions that the prefix cache contained at the first admission; undefined before that admission. */
   cached: number | undefined;
-  /** Prompt tokens whose log-probabilities have been sent. The first token counts, although it has none. */
+  /** Prompt tokens whose log-probabilities have been sent. The first token counts, although it has no log-probability. */
   scored = 1;
   /** Draft ids, which the next step verifies and then drops. */
   drafts: readonly number[] = [];
@@ -50,7 +50,7 @@ export class Sequence {
   stepped = 0;
   /** Whether the sequence has finished, failed or been aborted. */
   ended = false;
-  /** How often each rung stood in for an expert. */
+  /** Number of experts' answers that were replaced, by rung of the degradation ladder. */
   readonly degraded = new Map<Rung, number>();
   readonly #speculation = new Speculation();
   readonly #createdAt = performance.now();
@@ -95,7 +95,7 @@ export class Sequence {
     this.#admittedAt ??= performance.now();
   }
 
-  /** The rows of the span whose logits give log-probabilities of the prompt that have not been sent yet. */
+  /** The rows of the span whose logits give prompt log-probabilities that have not been sent yet. */
   unscored(start: number, count: number): { first: number; count: number } {
     if (this.request.promptLogprobs === undefined) return { first: start, count: 0 };
     const first = Math.max(start, this.scored - 1);

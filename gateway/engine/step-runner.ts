@@ -19,9 +19,9 @@ import { inTurns } from './scheduling/turns.ts';
 import type { Sequence } from './sequence.ts';
 import { type Due, Step } from './step.ts';
 
-/** Least number of prefill rows in a step that decodes as well. */
+/** A step with decode rows has room for at least this many prefill rows. */
 const LEAST_PREFILL = 4;
-/** Share of `prefillRows` that a step may have before the cost of prefill rows is known. */
+/** Before the cost of prefill rows is known, a step with decode rows may have this share of `prefillRows`. */
 const FIRST_SHARE = 1 / 8;
 
 /** Sampling with up to this many logit biases takes too little time to be charged to the tenant. */
@@ -35,7 +35,7 @@ interface StepRunnerOptions {
 }
 
 export class StepRunner {
-  /** How often each rung stood in for an expert. */
+  /** Number of experts' answers that were replaced, by rung of the degradation ladder. */
   readonly degradedHops = Object.fromEntries(rungs.map((rung) => [rung, 0])) as Record<Rung, number>;
   readonly #options: StepRunnerOptions;
   /** The model for steps of several micro-batches: its dense device computes them in turns. */
@@ -67,7 +67,7 @@ export class StepRunner {
     }
   }
 
-  /** Learns the cost of the last step. To be called when its parts have been sent, because the cost includes sending. */
+  /** Learns the cost of the last step. To be called when the step's tokens have been sent, as the cost includes sending. */
   settle(): void {
     if (this.#ran === undefined) return;
     const { spans, decoding, startedAt } = this.#ran;
@@ -112,7 +112,7 @@ export class StepRunner {
     this.#ran = { spans, decoding, startedAt };
   }
 
-  /** Limits of a step in which `decoding` sequences decode. Prefill gets the number of rows that fills `share` of its time. */
+  /** Limits of a step in which `decoding` sequences decode. Prefill gets rows for `share` (0–1) of the step's time. */
   #limits(decoding: number, share: number): StepLimits {
     const { prefillRows } = this.#options.settings;
     const { minPrefillRows } = this.#options.model.dense;

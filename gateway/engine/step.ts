@@ -20,13 +20,13 @@ export interface Due {
 }
 
 interface StepOptions {
-  /** Returns memory for at least `length` logits. This step owns it until its results have been used. */
+  /** Returns memory for at least `length` logits. The step owns it until the step's results have been used. */
   logits: (length: number) => Rows;
   deadlineMs: number;
   trace: string;
   onFailed: (sequence: Sequence, error: RpcError) => void;
   onDegraded: (sequence: Sequence, rung: Rung) => void;
-  /** Called with the milliseconds spent on the log-probabilities of a prompt, which are computed for its tenant alone. */
+  /** Called after log-probabilities of a prompt took `ms`. Only the tenant of the prompt is charged for that time. */
   onSpent: (tenant: string, ms: number) => void;
 }
 
@@ -165,7 +165,7 @@ function ladderOf(sequences: readonly Sequence[]): { ladder?: Uint8Array } {
   return { ladder: Uint8Array.from(sequences, ({ request }) => rungLevel(request.degrade)) };
 }
 
-/** Log-probabilities of the tokens after positions `first`, `first + 1`, …; `logits [rows, vocab]` are those of these positions. */
+/** Log-probabilities of the tokens at positions `first + 1` to `first + rows`. Row i of `logits` belongs to `first + i`. */
 function promptLogprobs(
   { ids, request }: Sequence,
   first: number,
@@ -183,7 +183,7 @@ function promptLogprobs(
   });
 }
 
-/** `assignments [layers]` are those of the whole step; k may differ between layers. */
+/** `assignments [layers]` cover all rows of the step; k may differ between layers. */
 function routeOf(assignments: readonly Assignment[], row: number): Route {
   return assignments.map(({ k, experts }) => Array.from(experts.subarray(row * k, (row + 1) * k)));
 }

@@ -1,4 +1,4 @@
-// The exclusive lock on a file, which a process keeps until it ends.
+// The exclusive lock on a file. It is released when the file's descriptor is closed or the process ends.
 #include <errno.h>
 #include <string.h>
 #include <sys/file.h>

@@ -51,7 +51,7 @@ static inline lanes lanes_fma(lanes a, lanes b, lanes c) {
   return r;
 }
 
-// Lane by lane; a NaN is not less than anything.
+// Chooses lane by lane. If a or b is NaN, the result is `otherwise`.
 static inline lanes lanes_if_less(lanes a, lanes b, lanes then, lanes otherwise) {
   lanes r;
   EACH r.lane[i] = a.lane[i] < b.lane[i] ? then.lane[i] : otherwise.lane[i];

@@ -11,7 +11,7 @@ enum {
   TILE_SCALES = 32,  // bytes of a tile's float16 scales, which follow its weights
   PANEL_ROWS = 16,   // most activation rows of one pass over a row of tiles
   PAGE = 32,         // positions of a cache page
-  SEGMENT = 512,     // positions whose softmax is computed in one piece: decides bits, never change it lightly
+  SEGMENT = 512,     // positions whose softmax is computed in one piece; another number changes bits (KERNELS_VERSION)
   LANES = 16,
 };
 
@@ -29,11 +29,11 @@ static inline size_t round_up(size_t value, size_t multiple) { return (value + m
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
-// A cache page of one layer, one key head after another. Keys lie [headDim][PAGE], so that the lanes of a vector are
-// positions and a score needs no sum across lanes; values lie [PAGE][headDim rounded up to 16], zeros behind.
+// One layer's part of a cache page has one key head after another. Keys lie [headDim][PAGE], so that the lanes of a vector
+// are positions and a score needs no sum across lanes. Values lie [PAGE][headDim padded with zeros to a multiple of 16].
 //
-// From one page to the next is an odd number of KiB: at a rounder distance all pages of a layer would fall into the same
-// few sets of the second-level cache.
+// A page takes an odd number of KiB. With a multiple of a large power of two, all pages of a layer would fall into the
+// same few sets of the second-level cache.
 static inline size_t value_width(size_t head_dim) { return round_up(head_dim, LANES); }
 static inline size_t page_head_halves(size_t head_dim) { return PAGE * (head_dim + value_width(head_dim)); }
 static inline size_t page_bytes_of(size_t layers, size_t kv_heads, size_t head_dim) {

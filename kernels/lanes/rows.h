@@ -23,7 +23,7 @@ static inline float lanes_top(lanes v) {
 }
 
 // e^x within 2 units of the last place: 2^n * e^r, n = round(x / ln 2), |r| ≤ ln(2) / 2, the series of e^r to r^7.
-// Below -87 the result stays at e^-87 (1.6e-38), above 88 at e^88, so that it is never subnormal nor infinite.
+// Below -87 the result stays at e^-87 (1.6e-38), above 88 at e^88. So the result is never subnormal or infinite.
 static inline lanes lanes_exp(lanes x) {
   const lanes lowest = lanes_set(-87.0f), highest = lanes_set(88.0f);
   x = lanes_if_less(x, lowest, lowest, x);

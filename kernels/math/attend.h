@@ -148,7 +148,7 @@ static void weigh_pairs(int pairs, const struct tile_of_queries *t, size_t first
   }
 }
 
-// Positions of the segment that pair p sees; pairs are in order of their queries, so later ones see no fewer.
+// Positions of the segment that pair p sees. Pairs are in order of their queries, so a later pair sees at least as many.
 static inline size_t seen(const struct tile_of_queries *t, size_t p, size_t segment_start) {
   const size_t length = t->start + (t->first + p) / t->group + 1;
   return length <= segment_start ? 0 : smaller(length - segment_start, SEGMENT);
@@ -158,8 +158,8 @@ static void weigh_segment(const struct tile_of_queries *t, size_t segment_start,
   const size_t width = value_width(t->head_dim), first_page = segment_start / PAGE;
   for (size_t p = 0; p < t->count; p += VALUE_PAIRS) {
     const size_t pairs = smaller(t->count - p, VALUE_PAIRS);
-    // All pairs are summed together as far as the first pair sees, then each pair alone to its own end, so that no weight
-    // is 0.
+    // All pairs are summed together over the positions that the first pair sees, and then each pair alone over the rest
+    // of its positions. So no position that a pair does not see is added with a weight of 0.
     const size_t common = pairs == VALUE_PAIRS ? seen(t, p, segment_start) : 0;
     if (common > 0) weigh_pairs(VALUE_PAIRS, t, first_page, 0, common, weights + p * SEGMENT, sums + p * width);
     for (size_t i = p; i < p + pairs; i++) {
@@ -179,7 +179,7 @@ static struct attend_scratch carve(float *scratch, size_t head_dim) {
   return s;
 }
 
-// Adds a segment (maximum, sum, weighted values) to what came before.
+// Adds a segment (maximum, sum, weighted values) to the segments before it.
 static void join(size_t width, float *top, float *sum, float *values, float segment_top, float segment_sum,
                  const float *segment) {
   const float most = segment_top > *top ? segment_top : *top;

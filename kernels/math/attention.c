@@ -106,7 +106,7 @@ bool rotate_and_store(const struct spans *spans, size_t layer, const struct rota
   return true;
 }
 
-// A unit of work: up to PANEL_ROWS pairs of one span and one key head.
+// One item of work is up to PANEL_ROWS (query, head) pairs of one span and one key head.
 struct attending {
   const struct path *path;
   const struct spans *spans;
@@ -120,7 +120,7 @@ struct attending {
   size_t scratch_floats;
 };
 
-// If a group of heads fits into a tile, a tile holds whole queries.
+// If a group of heads fits into a tile, a tile has all the group's heads of each of its queries.
 static size_t tile_pairs(size_t group) { return group >= PANEL_ROWS ? PANEL_ROWS : PANEL_ROWS / group * group; }
 static size_t tiles_of(size_t count, size_t group) {
   return (count * group + tile_pairs(group) - 1) / tile_pairs(group);

@@ -4,7 +4,7 @@
 #include "../path/path.h"
 
 struct cache {
-  uint16_t *data;  // page after page, each layer after layer; layout.h describes a layer's part
+  uint16_t *data;  // page after page; a page has layer after layer; layout.h describes a layer's part
   size_t pages, layers, kv_heads, head_dim;
   size_t uses;
 };
@@ -12,7 +12,7 @@ struct cache {
 struct span {
   size_t first_page, pages;  // entries of the step's table
   size_t start, count;       // positions
-  size_t row;                // the step's row of the first position
+  size_t row;                // row of the step that has the first position
 };
 
 struct spans {

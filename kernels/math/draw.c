@@ -137,8 +137,8 @@ static void keep_some(struct drawing *job, uint32_t low, uint32_t high, struct r
   }
 }
 
-// The place between `low` and `high` at which the sum falls to the wanted one, if it falls evenly. Every third time this is
-// the middle, so that the range at least halves.
+// The place between `low` and `high` at which the sum reaches `wanted` if it falls evenly. In every third pass this is the
+// middle, so that the range at least halves.
 static uint32_t between(uint32_t low, uint32_t high, double at_low, double at_high, double wanted, int pass) {
   const double share = pass % 3 == 2 || at_low <= at_high ? 0.5 : (at_low - wanted) / (at_low - at_high);
   const uint32_t offset = (uint32_t)((high - low) * (share < 0 ? 0 : share));
@@ -152,7 +152,7 @@ static void keep_largest(struct drawing *job, size_t count, double sum) {
   uint32_t low = 1, high = 0x3f800001;
   struct range at_low = measure(job, from_bits(low)), at_high = {0, 0};
   if (at_low.count <= count && at_low.sum < sum) return;
-  const uint32_t likely = 0x33800000;  // 2^-24: smaller weights seldom count
+  const uint32_t likely = 0x33800000;  // 2^-24: smaller weights are seldom kept
   const struct range most = measure(job, from_bits(likely));
   if (most.count >= count || most.sum >= sum) {
     low = likely;

@@ -24,7 +24,7 @@ struct path {
 
   // Rounds 1..PANEL_ROWS rows of `cols` values into a panel. The rows may be anywhere in memory.
   void (*quantise)(const float *const *x, size_t rows, size_t cols, uint8_t *panel);
-  // One row of tiles (16 outputs) times one panel: y[r * stride + lane], lanes < outputs.
+  // Multiplies one row of tiles (16 outputs) by one panel. Writes y[r * stride + lane] for the lanes below `outputs`.
   void (*tiles)(int bits, const uint8_t *tiles, size_t blocks, const uint8_t *panel, size_t rows, float *y,
                 size_t stride, size_t outputs);
   // gate = silu(gate) * up
@@ -33,7 +33,7 @@ struct path {
   void (*add)(const float *a, const float *b, size_t width, float *y);
   // y += weight * a
   void (*add_weighted)(const float *a, float weight, size_t width, float *y);
-  // y[r * stride + o] for rows x outputs; weights [outputs, cols].
+  // Writes y[r * stride + o] for each row r and output o; weights [outputs, cols].
   void (*scores)(const float *x, size_t rows, const float *weights, size_t outputs, size_t cols, float *y,
                  size_t stride);
   // Rotates the pairs (i, i + half) of one head, in place.

@@ -13,7 +13,7 @@
 
 static pthread_mutex_t jobs = PTHREAD_MUTEX_INITIALIZER;
 
-static int wanted = 1, running = 0;  // threads besides the caller's; under `jobs`
+static int wanted = 1, running = 0;  // `wanted` counts the caller's thread, `running` does not; `jobs` protects both
 static pthread_t workers[MOST_THREADS];
 static _Atomic long spin_ns = 500000;
 

@@ -29,7 +29,7 @@ export interface Bundle {
   readonly config: ModelConfig;
   readonly manifest: Manifest;
   readonly bits: Bits;
-  /** Inputs that share a scale at 4 and 8 bits. */
+  /** Number of inputs that share a scale at 4 and 8 bits. */
   readonly group: number;
   /** A projection, the embedding or the head, by its canonical name. */
   readMatrix(name: string): Promise<Matrix>;
@@ -42,7 +42,7 @@ export interface Bundle {
   /** The dense part's matrices in the order of the file, for a thread that reads the files itself. */
   matrixRanges(): HashedRange[];
   expertRange(unit: Unit): HashedRange;
-  /** Undefined if the bundle has no golden rows. `openGoldens` decodes its bytes. */
+  /** Undefined if the bundle has no golden rows. `openGoldens` decodes the rows. */
   readonly golden: GoldenSource | undefined;
   /** Closes the files. Reads in progress fail. */
   close(): Promise<void>;
@@ -73,7 +73,7 @@ interface Opened {
   files: BundleFiles;
   config: ModelConfig;
   dense: TensorMap;
-  /** By layer. */
+  /** `[layers]` */
   experts: readonly TensorMap[];
   golden: GoldenSource | undefined;
 }

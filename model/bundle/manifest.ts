@@ -111,7 +111,7 @@ export function contentHashOf({ bits, group, files, dense, experts }: Omit<Manif
   ]);
 }
 
-/** Throws unless the content hash in the manifest, which comes from `place`, is that of the listed hashes. */
+/** Throws unless the manifest's content hash follows from the hashes that it lists. `place` names the manifest in the error. */
 export function requireContentHash(manifest: Manifest, place: string): void {
   if (contentHashOf(manifest) === manifest.contentHash) return;
   const problem = 'field contentHash: does not match the hashes listed: edited or damaged';

@@ -50,7 +50,7 @@ interface HttpSourceOptions extends FetchRangeOptions {
   cache: string;
 }
 
-/** Experts that are fetched at a time. */
+/** Number of experts that are fetched at once. */
 const AT_ONCE = 4;
 /** Bytes of the first request for a header. Most headers are shorter, so that one request is enough. */
 const FIRST_BYTES = 64 * 1024;
@@ -71,7 +71,7 @@ export function httpSource({ url, cache, ...options }: HttpSourceOptions): Promi
 }
 
 /**
- * Resolves when the manifest, the files that are read whole and the headers of the others have been fetched. Bundles are
+ * Resolves when the manifest, the files that are read whole and the headers of all other files have been fetched. Bundles are
  * kept in `cache`, each in a directory named by its content hash.
  */
 export async function remoteSource(options: { files: RemoteFiles; cache: string }): Promise<WeightSource> {

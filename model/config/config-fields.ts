@@ -4,7 +4,7 @@ import { InputError } from '../errors.ts';
 /** The largest count that is accepted. Real models are far below it; larger numbers are errors or attacks. */
 const LARGEST = 2 ** 24;
 
-/** The fields of one object of one file. Each reader throws an InputError that names both. */
+/** The fields of one object of a file. If a value is wrong, a reader throws an InputError that names the file and the field. */
 export interface Fields {
   has(name: string): boolean;
   /** The unchecked value; undefined if absent or null. */

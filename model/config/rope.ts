@@ -33,7 +33,7 @@ function llama3(frequency: number, scaling: RopeScaling & { type: 'llama3' }): n
 
 type Yarn = RopeScaling & { type: 'yarn' };
 
-/** Pairs that turn more than `betaFast` times in the original context are kept; below `betaSlow` times they are interpolated. */
+/** Pairs that turn over `betaFast` times in the original context are kept; those under `betaSlow` times are interpolated. */
 function yarn(frequencies: Float64Array, base: number, scaling: Yarn): Float64Array {
   const headDim = 2 * frequencies.length;
   const { factor, originalContext, betaFast, betaSlow, truncate } = scaling;

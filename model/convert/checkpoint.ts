@@ -8,7 +8,7 @@ import { hasCode, InputError, tensorError } from '../errors.ts';
 import { loadTensorMap, type TensorEntry } from '../safetensors.ts';
 import { isSpare, sourceName } from './layouts.ts';
 
-/** Files that are copied unchanged if the checkpoint has them: name in the bundle, which has no folders → path. */
+/** Files that are copied unchanged if the checkpoint has them: name in the bundle (no folders) → path in the checkpoint. */
 const copiedFiles: Readonly<Record<string, string>> = {
   'config.json': 'config.json',
   'tokenizer.json': 'tokenizer.json',
@@ -28,7 +28,7 @@ export interface SourceTensor extends TensorEntry {
 export interface Checkpoint {
   config: ModelConfig;
   copies: ReadonlyMap<string, Uint8Array>;
-  /** The file that lists the tensors: the weights themselves, or the index of many. */
+  /** The file that lists the tensors: the only file of weights, or the index of several. */
   list: string;
   /** By the checkpoint's own names. */
   tensors: ReadonlyMap<string, SourceTensor>;

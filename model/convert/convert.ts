@@ -39,7 +39,7 @@ export async function convert({ from, bits, ...options }: ConvertOptions): Promi
   return { ...written, config, hasTokenizer: copies.has('tokenizer.json') };
 }
 
-/** The checkpoint in `from`, which has exactly the model's tensors, and its plan for the directory of the files. */
+/** Opens the checkpoint and checks that it has exactly the model's tensors. `plan` takes the directory for the bundle. */
 async function openSource(from: string, bits: Bits) {
   const checkpoint = await openCheckpoint(resolve(from));
   await checkTensors(checkpoint);
@@ -49,7 +49,7 @@ async function openSource(from: string, bits: Bits) {
 }
 
 interface PlannedConversion {
-  /** Identifies the checkpoint's files by contents, or by sizes and times. It does not depend on their directory. */
+  /** Identifies small files by contents, and weight files by names, sizes and times. Does not depend on their directory. */
   key: string;
   /** Bytes of weights. */
   sourceBytes: number;
@@ -139,7 +139,7 @@ function* modelTensors(config: ModelConfig): Generator<CanonicalTensor> {
   }
 }
 
-/** Identifies the source by its config and its tensors' bytes, not by its files. It is the same at every precision. */
+/** Identifies the source by its config and its tensors' bytes, not by its files. The same for bundles of every precision. */
 function sourceIdentity({ config, tasks }: BundlePlan, results: readonly JournalEntry[]): string {
   const lines = tasks.flatMap(({ id, tensors, dtypes }) =>
     tensors.map(

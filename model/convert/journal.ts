@@ -12,7 +12,7 @@ export interface JournalEntry {
   sourceHashes: string[];
 }
 
-/** Entries of an earlier run of the same plan, by task, and a file that is open for more. */
+/** Entries of an earlier run of the same plan, by task, and a file that is open for new entries. */
 export interface Journal {
   entries: ReadonlyMap<number, JournalEntry>;
   append(entry: JournalEntry): void;

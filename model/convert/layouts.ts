@@ -21,7 +21,7 @@ export function sourceName(layout: ModelConfig['layout'], canonical: string): st
   return renamed[layout].reduce((name, [from, to]) => name.replace(from, to), canonical);
 }
 
-/** Whether the model does not need the tensor. Such a tensor is a tied head, because the embedding replaces it. */
+/** Whether the model does not need the tensor: rotary frequencies, or a tied head, which the embedding replaces. */
 export function isSpare(name: string, { tiedEmbeddings }: Pick<ModelConfig, 'tiedEmbeddings'>): boolean {
   return isHarmless(name) || (tiedEmbeddings && name === modelNames.head);
 }

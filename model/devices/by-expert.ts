@@ -1,17 +1,17 @@
-// Sorts the asks of a run, which are pairs (row, expert), by expert. Devices need this to run each expert once over all its
-// rows. Pure.
+// Sorts the asks of a run, which are pairs (row, expert), by expert, so that devices run each expert once over all its rows.
+// Pure.
 //
 // Worked example: rows 0 and 1 of x, row 0 for experts 17 and 3, row 1 for expert 3:
 //   asks   = [0, 17,  0, 3,  1, 3]
-//   sorted = { experts: [3, 17], counts: [2, 1], places: [0, 1,  1, 2,  0, 0] }     // pairs (row of x, ask)
+//   sorted = { experts: [3, 17], counts: [2, 1], places: [0, 1,  1, 2,  0, 0] }     // places: (row of x, index in asks)
 import type { Rows } from './dense.ts';
 
 interface SortedAsks {
   /** Each expert once, ascending. */
   experts: number[];
-  /** How many asks each expert has. */
+  /** Number of pairs of each expert. */
   counts: Int32Array;
-  /** `[asks, 2]`: row of x and number of the ask, sorted by expert and then by number. */
+  /** `[m, 2]`: row of x and index of the pair, sorted by expert and then by index. */
   places: Int32Array;
 }
 

@@ -1,6 +1,6 @@
 // The interface of expert devices, which compute SwiGLU experts by (layer, expert).
 //
-// Worked example: rows 0 and 1 of x [2, d] for expert 3 of layer 2, and row 0 for its expert 17 as well:
+// Worked example in layer 2: rows 0 and 1 of x [2, d] for expert 3, and row 0 for expert 17 as well:
 //   await device.load([{ layer: 2, expert: 3 }, { layer: 2, expert: 17 }])
 //   y = await device.run(2, x, Uint16Array.of(0, 3,  0, 17,  1, 3))       // [3, d]: y3(x0), y17(x0), y3(x1)
 import type { Rows } from './dense.ts';
@@ -36,7 +36,7 @@ export interface ExpertDevice {
 
 /** A device that computes on the mapped file. Its `load` reads nothing and checks no hash. */
 export interface MappedExperts extends ExpertDevice {
-  /** Maps a unit into memory once its bytes have been read and checked (model/reading/read-ahead.ts). */
+  /** Maps a unit into memory. To be called when its bytes have been read and checked (model/reading/read-ahead.ts). */
   mapIn(unit: Unit): void;
   /** Whether all bytes of a unit are in memory, so that a run reads none from disk. */
   isResident(unit: Unit): boolean;

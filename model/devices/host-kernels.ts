@@ -1,4 +1,4 @@
-// Our CPU kernels for work that the engine does between the dense device's calls. They are faster than JavaScript.
+// Our CPU kernels for the engine's own work: picking tokens and adding experts' answers. They are faster than JavaScript.
 import type { Kernels } from '../../kernels/kernels.ts';
 import type { Rows } from './dense.ts';
 

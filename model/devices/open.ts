@@ -29,7 +29,7 @@ export async function openExpertDevice(options: OpenExpertsOptions): Promise<Exp
   return openOrtExperts(options);
 }
 
-/** Kernels for the engine's own work; empty if it has to use its plain functions. */
+/** Kernels for the engine's own work; empty if the engine has to use its JavaScript functions. */
 export function openHostKernels(options: WantedDevice): Partial<HostKernels> {
   return usesKernels(options) ? createHostKernels(kernels!) : {};
 }

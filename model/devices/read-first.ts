@@ -25,9 +25,9 @@ export class ReadFirst implements MappedExperts {
   readonly numericsClass: string;
   readonly #options: ReadFirstOptions;
   readonly #experts: number;
-  /** By unit key: the unit's index in `units` if it may not be in memory yet, otherwise -1. */
+  /** By unit key: -1 if the unit is known to be in memory, otherwise the unit's index in `units`. */
   readonly #away: Int32Array;
-  /** Number of units that may not be in memory yet. */
+  /** Number of units that are not known to be in memory. */
   #left: number;
 
   constructor(options: ReadFirstOptions) {

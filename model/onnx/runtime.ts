@@ -49,7 +49,7 @@ export async function openSession(graph: Graph, options: OpenSessionOptions = {}
   });
 }
 
-/** For `webgpu` only, because onnxruntime-node can keep outputs in no other GPU's memory. */
+/** For `webgpu` only, because onnxruntime-node keeps outputs in GPU memory with this provider only. */
 export async function openResidentSession(
   graph: Graph,
   { provider }: OpenSessionOptions,

@@ -1,8 +1,8 @@
 // The graph that runs one layer's experts over weights in the GPU's memory: one `QMoE` node for each row.
 //
 // Each row has a node of its own, because ONNX Runtime 1.30.0 on WebGPU loses rows if a node has two or more (docs/devices.md).
-// Its shader counts each expert's rows while the first workgroup is still setting the counters to zero. A single row takes
-// another path without that shader, and its bits cannot depend on other rows.
+// The node's shader counts each expert's rows while the first workgroup is still setting the counters to zero. A single row
+// takes another path without that shader, and its bits cannot depend on other rows.
 import type { ModelConfig } from '../config/config.ts';
 import type { ExpertWeights, Matrix } from '../tensor.ts';
 import { GROUP, toBlocks } from '../tiles.ts';

@@ -13,7 +13,7 @@ const PIECE = 256 * 1024;
 
 interface ReadAheadOptions {
   traffic: Pick<Reading, 'stopped' | 'giveWay'>;
-  /** Called with the index of each sound range, in order. */
+  /** Gets the index of each sound range, in order. */
   onSound: (index: number) => void;
   /** Whether another thread has read and checked a range. It is then not read again. */
   isSound?: (index: number) => boolean;

@@ -1,6 +1,6 @@
 // Lets the thread that reads ahead slow down while the serving thread is busy, through words in shared memory.
 
-/** Indexes of the words: 1 to stop, number of runs, number of runs that wait for the disk. */
+/** Indexes of the words. STOP is 1 to stop. RUNS counts all runs so far, WAITING the runs that now wait for the disk. */
 const [STOP, RUNS, WAITING, WORDS] = [0, 1, 2, 3];
 
 /** The serving thread counts as busy until this long after a run. */

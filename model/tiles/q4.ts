@@ -8,7 +8,7 @@ export const q4: TilePrecision = { bits: 4, zeros: 0x88, round, read, repack };
 const ROUNDER = 6_755_399_441_055_744;
 
 /**
- * Maps the value farthest from zero to -8, so that all 16 steps are used; the scale takes that value's sign. The scale is then
+ * Maps the value farthest from zero to -8, so that all 16 steps are used. The scale has the opposite sign. The scale is then
  * set to the least-squares optimum for the rounded values, and all values are rounded once more to that scale in float16. Both
  * corrections can only lower the squared error, apart from the rounding of the scale.
  */
@@ -41,7 +41,7 @@ function round(values: Float32Array, bits: Int32Array, from: number, out: Int32A
   return half;
 }
 
-/** The nearest of -8..7, plus 8. Truncation equals floor here, because everything below 0.5 is clamped to 0 anyway. */
+/** The nearest of -8..7, plus 8. Truncation can replace floor, because negative results are clamped to 0 anyway. */
 function nibble(value: number): number {
   return Math.max(Math.min((value + 8.5) | 0, 15), 0);
 }

@@ -154,7 +154,7 @@ describe('a wrong argument', () => {
     expect(() => kernels.product(x, 1, matrices, [y])).toThrow('x has 0 elements; 1 x 40 are needed');
   });
 
-  it('does not keep the kernels from computing afterwards', () => {
+  it('has no effect on later calls', () => {
     const y = f(20);
     kernels.product(draw(5, 40), 1, [m.handle], [y]);
     expect(y.some((value) => value !== 0)).toBe(true);

@@ -117,10 +117,10 @@ describe('experts', () => {
   });
 
   it('computes silu within rounding errors over the whole range of floats', () => {
-    // One input, gate 1 and up 1: y = silu(x), then rounded by the down product, which has one block.
+    // One input, and weights of about 1: y = silu(x) * x, which the down product, with one block, rounds once more.
     const one = (rows: number, cols: number): TestMatrix => {
       const m = matrix(1, rows, cols, 8);
-      // Bytes 128 + 127 with a scale of 1/127 (0x2008 is 0.00787…): every weight is 127 * that.
+      // Bytes of 255 are weights of 127. The scale 0x2008 is 0.00787…, about 1/127.
       m.bytes.fill(255);
       for (let at = 512; at < m.bytes.length; at += 544) {
         for (let i = 0; i < 16; i++) m.bytes.set([0x08, 0x20], at + 2 * i);

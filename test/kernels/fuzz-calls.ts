@@ -35,7 +35,7 @@ function mapped(rows: number, cols: number, bits: 4 | 8): QuantisedMatrix {
   return kernels.matrix(map, below(map.bytes - bytes + 1), rows, cols, bits);
 }
 
-/** Sometimes replaces the value by a wrong one. */
+/** A value that is wrong for most arguments. */
 const junk = () =>
   pick<unknown>([
     undefined,

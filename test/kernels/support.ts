@@ -68,7 +68,7 @@ export function onEveryPath(compute: () => Float32Array): Float32Array {
   }
 }
 
-/** The first index at which two arrays differ in a bit. */
+/** Describes the first difference in a bit, other than between NaNs; undefined if there is none. */
 export function firstDifference(a: Float32Array, b: Float32Array): string | undefined {
   if (a.length !== b.length) return `lengths ${a.length} and ${b.length}`;
   const bitsA = new Int32Array(a.buffer, a.byteOffset, a.length);

@@ -23,7 +23,7 @@ const names = [
 ];
 
 describe.each(names)('%s', (name) => {
-  test('the float64 reference gives its logits', async () => {
+  test('the float64 reference gives the same logits', async () => {
     const { checkpoint, ids, positions } = await readGolden(name);
     const config = describeCheckpoint(checkpoint);
     const weights = weightsOfCheckpoint(config, drawTensors(config, checkpoint.seed));
@@ -34,7 +34,7 @@ describe.each(names)('%s', (name) => {
     }
   });
 
-  test('the devices give its logits at 32 bits', async () => {
+  test('the devices give the same logits at 32 bits', async () => {
     const { checkpoint, ids, positions } = await readGolden(name);
     const dir = await mkdtemp(join(tmpdir(), 'expertgrid-oracle-'));
     try {

@@ -5,14 +5,15 @@
 // and all later values differ by far more than the bound. So the comparison uses the same decision on both sides:
 // - experts: if the reference's margin is below `routingMargin`, the device uses the reference's experts;
 // - int8: if a position's error is above the bound, near ties (test/reference/int8.ts) of that position or earlier ones are
-//   turned until the error is below the bound. The distance of a turned tie from the half is at most 1e-4 of a step.
+//   turned, which means rounded the other way, until the error is below the bound. A turned tie is at most 1e-4 of a step
+//   away from the half.
 // The bound itself is never widened: a position that no near tie explains fails.
 import { relativeError } from '../support/error.ts';
 import { type ForwardOptions, type ForwardResult, forward } from './forward.ts';
 
 /**
- * Most near ties of one position that are turned together. Usually one is enough. But a 4-bit embedding times a 16-bit norm weight
- * is a product of short numbers, so that a row of layer 0 may have several exact ties. Three of them have turned together.
+ * Most near ties of one position that are turned together. Usually one is enough. But a 4-bit embedding times a 16-bit norm
+ * weight has few significant bits, so that a row of layer 0 may have several exact ties. Three of them once had to be turned.
  */
 const deepestSearch = 4;
 

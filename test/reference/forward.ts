@@ -38,7 +38,7 @@ export interface ForwardResult {
   nearTies: NearTie[];
 }
 
-/** Rounds a row like the device of a matrix. `place` names the input, which several matrices may share. */
+/** Rounds a row as a device does before it multiplies by `matrix`. `place` names the row, which several matrices may share. */
 type Rounding = (row: Float64Array, place: string, position: number, matrix: ReferenceMatrix) => Float64Array;
 
 /** Rounds a key or value like the KV cache. */

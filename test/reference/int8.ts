@@ -3,8 +3,8 @@
 // Source: MLAS, QuantizeARow_CompInt8 (onnxruntime/core/mlas/lib/sqnbitgemm_kernel_avx512.cpp and _avx2.cpp), all in
 // float32: scale = max|a| / 127, inverse = 127 / max|a|, q = round half to even (a * inverse).
 //
-// The a of a device differs from the float64 value in its last bits. If a * inverse is next to a half, the device may round it
-// the other way, which differs by one whole step. Such near ties are reported, and a caller may have them rounded that way.
+// A device's value of a differs from the float64 value in the last bits. If a * inverse is next to a half, the device may round
+// it the other way, which differs by one whole step. Such near ties are reported, and a caller may have them rounded that way.
 
 const blockLength = 32;
 

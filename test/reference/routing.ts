@@ -8,7 +8,7 @@ export interface Choice {
   weights: number[];
   /** Difference between the scores of the last chosen expert and the best other one; Infinity if all are chosen. */
   margin: number;
-  /** Difference between the last expert that would have been chosen and the worst forced one; 0 if none was forced. */
+  /** Difference between the scores of the last expert that would be chosen and the worst forced one; 0 if none is forced. */
   regret: number;
 }
 

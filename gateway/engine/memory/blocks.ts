@@ -34,7 +34,7 @@ export class BlockPool {
   readonly #holders: number[] = [];
   readonly #byKey = new Map<string, number>();
   readonly #known = new Map<number, KnownBlock>();
-  /** Known blocks that no sequence uses, the longest unused first. They may be evicted. */
+  /** Known blocks that no sequence uses, least recently used first. They may be evicted. */
   readonly #idle = new Set<number>();
   #prefixes = ROOT;
 

@@ -5,7 +5,7 @@
 // fewer, so a1 is next. Each tenant's share is 2 places, so b4, B's latest, is preempted. A sequence a2 would then take the
 // place of b3, and an a3 would wait.
 
-/** A sequence, as far as its tenant matters. */
+/** The tenant of a sequence. */
 export interface Billed {
   tenant: string;
   /** The tenant's weight, above 0. */

@@ -16,9 +16,9 @@ export interface Found {
 /** An index of one text, which only grows. */
 export class Lookup {
   readonly #longest: number;
-  /** For each pair, the index of the second id of its latest occurrence. */
+  /** By pair: the index of the second id in the pair's latest occurrence. */
   readonly #latest = new Map<number, number>();
-  /** For each index of a pair's second id, the same index for the pair's occurrence before that; 0 if there is none. */
+  /** By index of a pair's second id: that index in the previous occurrence of the same pair; 0 if there is none. */
   readonly #earlier: number[] = [0];
 
   constructor(longest: number) {

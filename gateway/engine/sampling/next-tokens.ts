@@ -12,7 +12,7 @@ interface NextTokensOptions {
   counters: Counters;
 }
 
-/** Longest time in which a constraint prepares the ids after a draft. A decode row takes about as long, so more would not pay. */
+/** Most time for finding the ids that a constraint allows after a draft. A decode row takes about as long. */
 const PREPARE_MS = 2;
 
 /** Samples row after row. Row 0 follows the last known id; row i follows draft i, and is used only if that draft was right. */

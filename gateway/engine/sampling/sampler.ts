@@ -16,7 +16,7 @@ interface SampleInput {
   /** Ids of prompt and answer. */
   seen: ReadonlySet<number>;
   constraint?: Constraint;
-  /** Ids that may not come yet, unless the constraint allows nothing else. */
+  /** Ids that must not come yet, unless the constraint allows no other id. */
   barred?: readonly number[];
   /** Default: `plainPicker`. */
   picker?: TokenPicker;

@@ -14,7 +14,7 @@ const MEMORY = 0.1;
 /** A draft is made only if its chance of being right is at least this many times its price. */
 const MARGIN = 1.25;
 
-/** Drafts for one sequence, and keeps their scores. */
+/** Makes the drafts of one sequence, and keeps their scores. */
 export class Speculation {
   readonly #lookup = new Lookup(LONGEST_MATCH);
   /** How often a draft is right, by length of the match. */

@@ -25,11 +25,11 @@ interface PartsOptions {
   limits: (decoding: number, share: number) => StepLimits;
 }
 
-/** Longest time before one step for a tenant's work beside its rows, because the other tenants wait meanwhile. */
+/** Most time before one step for a tenant's work beside its rows, such as compiling a grammar. Other tenants wait meanwhile. */
 const MOST_OWN_MS = 10;
-/** The same limit for a tenant that is alone, so that no other tenant waits. */
+/** The same limit for a tenant that is alone, because no other tenant waits then. */
 const MOST_ALONE_MS = 20;
-/** A step of the other tenants counts as at least this long when a tenant's own time is derived from it. */
+/** When the time for such work is derived from a step of the other tenants, the step counts as at least this long. */
 const LEAST_OTHERS_MS = 2;
 /** While a tenant is absent, its lead shrinks by this share of the time that passes. */
 const ABSENT_SHARE = 1 / 2;
@@ -39,9 +39,9 @@ export class FairShares {
   #demands = new Map<string, Demand>();
   /** Milliseconds that each tenant spent beside its rows since the last step was settled. */
   readonly #spent = new Map<string, number>();
-  /** Milliseconds that other threads spent for each tenant since then. They are not part of the step's time. */
+  /** Milliseconds that other threads spent for each tenant in the same period. The step's time does not include them. */
   readonly #charged = new Map<string, number>();
-  /** Lags, below 0 ms, of tenants that left while they were ahead. A tenant that returns keeps its lag. */
+  /** Negative lags (ms) of tenants that left while they were ahead of their share. A tenant that returns keeps its lag. */
   readonly #absent = new Map<string, number>();
 
   /** Milliseconds that each tenant may spend beside its rows before the next step; see shares.ts. */
@@ -135,7 +135,6 @@ export class FairShares {
     for (const [i, demand] of demands.entries()) demand.lag = lags[i] ?? 0;
   }
 
-  /** By tenant. */
   #demandsOf(running: readonly Progress[], minPrefillRows: number): Map<string, Demand> {
     const byTenant = Map.groupBy(running, ({ tenant }) => tenant);
     return new Map(

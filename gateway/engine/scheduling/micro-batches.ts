@@ -3,13 +3,13 @@
 
 /** Most micro-batches of a step. */
 const MOST = 8;
-/** If the thread is idle for a smaller share of a step with one micro-batch, no other number is tried. */
+/** If the thread is idle for less than this share of a step with one micro-batch, no other number is tried. */
 const LEAST_IDLE = 0.15;
-/** Another number becomes the best if its steps take less than this share of the time. */
+/** Another number becomes the best if its steps take less than this share of the time of the best number so far. */
 const WORTH = 0.97;
-/** Number of last steps with each number of micro-batches whose times are kept. Their medians are compared. */
+/** For each number of micro-batches, the times of this many last steps are kept. The medians of the times are compared. */
 const RECENT = 12;
-/** Steps between two trials of another number. The pause doubles while trials fail. */
+/** Steps between two trials of another number. The pause doubles after each failed trial. */
 const FIRST_PAUSE = 6;
 const LONGEST_PAUSE = 512;
 /** Steps of a trial. The time of the first is not kept. */
@@ -26,7 +26,7 @@ interface Tuning {
   /** Steps until the next trial. */
   wait: number;
   trial: { batches: number; steps: number } | undefined;
-  /** The next trial has twice as many micro-batches; otherwise half as many. */
+  /** Whether the next trial has twice as many micro-batches as `best`. Otherwise it has half as many. */
   up: boolean;
 }
 

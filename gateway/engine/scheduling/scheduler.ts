@@ -1,7 +1,7 @@
 // Decides which rows of which sequences the next step computes, and which sequences are preempted when KV memory runs out. Pure.
 //
-// Worked example with a budget of 4 prefill rows and chunks of at least 2: A decodes (10 known, 9 computed), B has 7 prompt
-// ids and none computed, C decodes. A gets 1 row, B 4 of its 7, C 1:
+// Worked example with a budget of 4 prefill rows and chunks of at least 2 rows: A decodes (10 ids known, 9 computed), B has 7
+// prompt ids and none computed, C decodes. A gets 1 row, B 4 of its 7, C 1:
 //   planStep(…).spans = [{ sequence: A, start: 9, count: 1 }, { sequence: B, start: 0, count: 4 }, { sequence: C, … }]
 import type { BlockPool, BlockTable } from '../memory/blocks.ts';
 import { type Billed, victimOf } from '../memory/places.ts';
@@ -96,7 +96,7 @@ function planTenants<T extends Progress>(
   );
 }
 
-/** Number of rows of each sequence. If `most` is too small for all that decode, the sequences that waited longest go first. */
+/** Number of rows of each sequence. If decoding sequences need more than `most` rows, those that waited longest go first. */
 function planTenant(
   running: readonly Progress[],
   limits: StepLimits,
@@ -142,8 +142,8 @@ function planChunks(
 }
 
 /**
- * Rows to prefill before the sequence decodes: those of its prompt, and those of its answer if its KV blocks were released. If
- * `least` is above 1, the device gives a single row other bits than two. So it gets generated positions one by one, as before.
+ * Rows to prefill before the sequence decodes: those of its prompt and, after a preemption, those of its answer. If `least` is
+ * above 1, the device computes a single row with other bits than two. Generated positions are then recomputed one by one.
  */
 export function prefillRowsLeft({ promptLength, length, computed }: Progress, least: number): number {
   if (computed < promptLength) return (least > 1 ? promptLength : length) - computed;

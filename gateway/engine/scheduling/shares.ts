@@ -1,8 +1,8 @@
 // Divides one step between tenants. Each tenant advances at least as fast as if it had its share of the engine's time to
 // itself, and batches are made no smaller than that requires. Pure.
 //
-// Worked example with weights of 1: a step of n rows takes 2 + n ms. A has 1 row (3 ms alone), B has 100 (102 ms alone). A may
-// be slowed to half its speed alone, which is 6 ms a step. So the step has 4 rows, of which 1 is A's and 3 are B's:
+// Worked example with weights of 1: a step of n rows takes 2 + n ms. A has 1 row (3 ms alone), B has 100 (102 ms alone). A's
+// share is one half, so that its row may take 6 ms. In 6 ms a step computes 4 rows, of which 1 is A's and 3 are B's:
 //   divide([{ …, rows: 1 }, { …, rows: 100 }], …).rows = [1, 3]
 // B then gets 0.5 rows/ms; alone it would get 0.98. Rounding errors accumulate in `lag` and are repaid in later steps.
 
@@ -34,8 +34,8 @@ interface Prices {
 }
 
 /**
- * Chooses the rows so that, by the predicted times, the step is over before a tenant falls behind its share. If so few rows
- * would cost the other tenants more for each row than steps of their own, the step gets more rows. A tenant that lags afterwards
+ * Chooses the rows so that, by the predicted times, the step is over before a tenant falls behind its share. If a row of the
+ * other tenants would then take longer than in steps of their own, the step gets more rows. A tenant that lags after the step
  * has the next steps to itself until it no longer lags.
  */
 export function divide(demands: readonly Demand[], { stepMs, prefillShare }: Prices): Division {
@@ -58,8 +58,8 @@ export function divide(demands: readonly Demand[], { stepMs, prefillShare }: Pri
   const count = batchOf(demands, core, { limitMs: (1 - forPrompts) * limitMs, anyLags, stepMs });
   const decodeMs = stepMs(count);
   const fullMs = (forPrompts / (1 - forPrompts)) * decodeMs;
-  // Prefill waits while a decoding tenant lags. Tenants that only prefill get the lost time back in later steps. That at most
-  // doubles the time for prefill.
+  // Prefill waits while a decoding tenant lags. Tenants that only prefill get the lost time back in later steps, in which the
+  // time for prefill at most doubles.
   const lostMs = sum(demands.map(({ rows, lag }) => (rows === 0 ? Math.max(lag, 0) : 0)));
   const promptMs = anyLags
     ? Math.min(Math.max(limitMs - decodeMs, 0), fullMs)
@@ -99,7 +99,7 @@ export function ownTime(
   });
 }
 
-/** What a tenant had of a step. */
+/** A tenant's part of a step that was computed. */
 interface Had {
   rows: number;
   promptRows: number;
@@ -186,7 +186,7 @@ export function promptRows(
   const rows = demands.map(() => 0);
   const order = [...demands.keys()].filter((i) => demands[i]!.prompts > 0);
   order.sort((a, b) => demands[b]!.lag - demands[a]!.lag);
-  // Tenants are served as long as each can have `least` rows. Those with few rows left go first, so that others get the difference.
+  // As many tenants are served as can have `least` rows each. Those with few rows left go first, so that others get the rest.
   const served = order.slice(0, Math.floor(budget / least));
   served.sort((a, b) => demands[a]!.prompts / parts[a]! - demands[b]!.prompts / parts[b]!);
   let left = budget;

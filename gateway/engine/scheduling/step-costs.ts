@@ -8,7 +8,7 @@
 const MEMORY = 0.2;
 /** A measured cost counts as at most this many times the learnt cost, and at least 1 / ODD of it. */
 const ODD = 2;
-/** Before it is measured, a prefill row beside decode rows is assumed to cost this many times as much as alone. */
+/** Until it is measured, a prefill row beside decode rows is assumed to cost this many times as much as without decode rows. */
 const BESIDE = 1.5;
 /** Cost of a draft, as a share of a decode row's time, before a draft was measured. */
 const DRAFT_COST = 0.5;
@@ -16,7 +16,7 @@ const DRAFT_COST = 0.5;
 const FORGETS = 0.002;
 /** The prefill rows of a step, and its drafts, cost at least this share of the decode rows' time. */
 const LEAST = 0.01;
-/** If only one size is known, the cost of a step grows with its rows to this power. */
+/** If steps of only one size are known, the cost of a step grows with its rows to this power. */
 const POWER = 0.7;
 /** Share of a change at one size that is applied to the other sizes, because the machine may have become slower. */
 const ALONG = 0.5;
@@ -96,7 +96,7 @@ export class StepCosts {
     return Math.floor(((share / (1 - share)) * plain) / row);
   }
 
-  /** Tokens that decode rows generate in the time of one draft. A draft that is right less often slows generation down. */
+  /** Tokens that decode rows generate in the time of one draft. Drafts with a smaller chance of being right cost time. */
   draftPrice(decoding: number): number {
     const plain = this.#plainMs(decoding);
     if (plain === undefined || this.#draftMs === undefined) return DRAFT_COST;
@@ -117,7 +117,7 @@ export class StepCosts {
     return this.#beside ?? (this.#alone === undefined ? undefined : BESIDE * this.#alone);
   }
 
-  /** Milliseconds of a step of that size, or of the nearest known size. */
+  /** Milliseconds of a step with about `decoding` decode rows, or of the nearest known size. */
   #plainMs(decoding: number): number | undefined {
     const size = sizeOf(decoding);
     let nearest: number | undefined;

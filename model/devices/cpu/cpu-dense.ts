@@ -17,7 +17,7 @@ interface CpuDenseParts {
   head: QuantisedMatrix;
 }
 
-/** Buffers that all layers of a step share. They are made at the step's first layer and freed with its spans. */
+/** Buffers that all layers of a step share. They are made at the step's first layer and freed with the step's spans. */
 interface StepBuffers {
   spans: StepSpans;
   cos: Rows;

@@ -1,5 +1,5 @@
 // The expert device on our own CPU kernels. It computes on the weights in the mapped bundle. The system reads a page from disk
-// when a kernel first reads its weights.
+// when a kernel first reads weights on that page.
 import type { ExpertMatrices, Kernels } from '../../../kernels/kernels.ts';
 import type { ModelConfig } from '../../config/config.ts';
 import { sortAsks } from '../by-expert.ts';

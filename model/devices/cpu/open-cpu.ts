@@ -9,7 +9,7 @@ import { CpuDense } from './cpu-dense.ts';
 import { CpuExperts } from './cpu-expert.ts';
 import { MappedBundle } from './mapped.ts';
 
-/** The class names no instruction set, because all of them give the same bits. */
+/** The class names no instruction set, because all instruction sets give the same bits. */
 function numericsClass({ bits, group }: Bundle): string {
   return `kernels-${KERNELS_VERSION}/b${bits}g${group}`;
 }

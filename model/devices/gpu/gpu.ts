@@ -14,8 +14,8 @@ const found = new Map<DeviceName, string>();
 
 /**
  * A name for the bits that this machine's GPU computes: a hash of a fixed sample (model/devices/gpu/gpu-probe.ts). GPUs with
- * one name are of one numerics class. The first call takes one or two seconds. Throws an error with advice if there is no such
- * device.
+ * the same name are of the same numerics class. The first call takes one or two seconds. Throws an error with advice if there
+ * is no such device.
  */
 export function requireGpu({ device: gpu = DEFAULT_DEVICE }: Pick<WantedDevice, 'device'>): string {
   const known = found.get(gpu);

@@ -33,7 +33,7 @@ export class Slots<T> {
     await this.#drop(slot);
   }
 
-  /** Calls `work` with the resources that the keys have now, and keeps them until it is done. Unknown keys give undefined. */
+  /** Passes the resources of the keys to `work` and keeps them until `work` is done. Unknown keys give undefined. */
   async using<R>(keys: readonly number[], work: (held: (T | undefined)[]) => Promise<R>): Promise<R> {
     const slots = keys.map((key) => this.#slots.get(key));
     for (const slot of slots) if (slot !== undefined) slot.users++;

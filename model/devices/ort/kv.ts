@@ -4,7 +4,7 @@ import type { Rows } from '../dense.ts';
 /** Positions that fit a buffer at first. */
 export const FIRST_POSITIONS = 64;
 
-/** Positions that fit the buffers of a sequence with `positions`. */
+/** Number of positions for which the buffers of a sequence with `positions` have room. */
 function capacityFor(positions: number): number {
   let capacity = FIRST_POSITIONS;
   while (capacity < positions) capacity *= 2;

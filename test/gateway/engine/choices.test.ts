@@ -1,4 +1,4 @@
-// Several choices of one prompt, their order in the queue, and requests that change the model's own k.
+// Several choices of one prompt, the order of requests in the queue, and requests that set the number of experts per token.
 import { expect, it, onTestFinished } from 'vitest';
 import { collect, countingRequest, openCountingEngine } from '../../support/engines/counting-engine.ts';
 import { startTinyEngine } from '../../support/engines/tiny-engine.ts';

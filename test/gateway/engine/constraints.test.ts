@@ -117,7 +117,7 @@ test('a constraint fails if it cannot be opened or is too ambiguous, and the eng
 
 test('a slow mask is found over several steps while other sequences get rows', async () => {
   const asked = { slow: 0, spans: 0 };
-  // Takes twenty pieces for each token.
+  // `prepare` must be called twenty times for each token.
   class Slow extends Constraints {
     override open(): Constraint {
       let pieces = 0;

@@ -197,7 +197,7 @@ describe('the engine', () => {
         if (asks.some((value, i) => i % 2 === 1 && value === 5)) throw new Error('broken expert');
       },
     });
-    // Id i uses expert i % 6. Ids from 12 on reach expert 5 at id 17. Ids from 0 on reach it at id 5, one step before their end.
+    // Id i uses expert i % 6, so that the answer to id 2 fails at id 5. The answer to id 12 ends before id 17.
     const [hit, spared] = await Promise.all([
       collect(generate({ prompt: Int32Array.of(2), maxTokens: 10 })),
       collect(generate({ prompt: Int32Array.of(12), maxTokens: 3 })),
@@ -205,7 +205,7 @@ describe('the engine', () => {
     expect(hit.ids).toEqual([3, 4, 5]);
     expect(hit.last).toMatchObject({
       type: 'error',
-      error: { code: 'internal', message: 'an expert shard failed' }, // why is in the log
+      error: { code: 'internal', message: 'an expert shard failed' }, // the log has the cause
     });
     expect(spared).toMatchObject({ ids: [13, 14, 15], last: { type: 'finish' } });
   });
@@ -237,7 +237,7 @@ describe('the engine', () => {
     expect((await engine.status()).counters.aborted_sequences).toBe(1);
   });
 
-  it('lets running generations end for the grace time after close, refuses new ones, and then fails the rest', async () => {
+  it('lets running generations end within the grace time of close, refuses new ones, and then fails the rest', async () => {
     const slow = { before: () => new Promise<void>((go) => setTimeout(go, 2)) };
     const graceful = await openCountingEngine(slow);
     const running = collect(graceful.generate({ maxTokens: 10 }));
@@ -260,7 +260,7 @@ describe('the engine', () => {
     expect(ids).toEqual([9, 9, 9]);
   });
 
-  it('reports digests that are equal exactly when the logits are', async () => {
+  it('reports digests that are equal if and only if the logits are equal', async () => {
     const { generate } = await openCountingEngine();
     const digests = async (prompt: number[]) => {
       const found: (string | undefined)[] = [];

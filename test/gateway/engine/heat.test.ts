@@ -12,7 +12,7 @@ async function open(options: Parameters<typeof startCountingEngine>[0] = {}) {
   return started.engine;
 }
 
-/** For a layer of six experts. */
+/** The rows of one layer, which has six experts. */
 function rowsOf(totals: Float64Array, layer: number): number {
   return totals.subarray(6 * layer, 6 * layer + 6).reduce((sum, rows) => sum + rows, 0);
 }

@@ -51,7 +51,7 @@ describe('an engine behind a message port', () => {
       expect(ids).toEqual([1, 2, 3, 4, 5, 6].map((i) => n + i));
       expect(last).toMatchObject({ type: 'finish', completionTokens: 6 });
     }
-    const settled = { shards: expect.anything() }; // what a call is expected to take fades from one look to the next
+    const settled = { shards: expect.anything() }; // the expected time of a call decays between the two reports
     expect(await client.status()).toEqual({ ...(await local.engine.status()), ...settled });
   });
 

@@ -1,5 +1,5 @@
-// The experts that are reported for an answer's tokens, compared with those of devices that are run by hand, in all kinds of
-// batches.
+// The experts that are reported for an answer's tokens in all kinds of batches. They are compared with the experts of devices
+// that this test runs without an engine.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { GenerationRequest, Route } from '../../../gateway/engine/messages.ts';
 import { openBundle } from '../../../model/bundle/bundle.ts';
@@ -35,7 +35,7 @@ async function generate({ engine }: TinyEngine, request: Partial<GenerationReque
   return told;
 }
 
-/** Prompts of 1 to 70 ids. A third of them start with the same 40 ids, and every other answer repeats itself. */
+/** Prompts of 1 to 70 ids. A third of them start with the same 40 ids, and every second answer repeats itself. */
 const requests = Array.from({ length: 12 }, (_, n) => {
   const random = uniform(n % 3 === 0 ? 9 : n);
   const draw = () => Math.floor(250 * random());
@@ -78,7 +78,7 @@ describe('routes', () => {
       counter: 'preempted_sequences',
     },
   ];
-  it.each(changes)('stay with their tokens over $name', async ({ settings, counter }) => {
+  it.each(changes)('are the same for each token with $name', async ({ settings, counter }) => {
     const changed = await startTinyEngine({ bundle, threads: 1, ...settings });
     const told = await Promise.all(requests.map((request) => generate(changed, request)));
     const { counters } = await changed.engine.status();

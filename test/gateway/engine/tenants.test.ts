@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { GenerationPart } from '../../../gateway/engine/messages.ts';
 import { type BeforeRun, collect, openCountingEngine } from '../../support/engines/counting-engine.ts';
 
-/** Each row takes a millisecond in both layers together, so that all other costs are small. */
+/** Each row takes a millisecond in both layers together. All other costs are small compared to that. */
 const dear: BeforeRun = async (_layer, _x, asks) => {
   const until = performance.now() + 0.25 * asks.length;
   while (performance.now() < until);
@@ -41,13 +41,14 @@ describe('tenants of requests', () => {
       }
     });
     await delay(50);
-    await collect(generate({ tenant: 'few', maxTokens: 15 })); // what steps cost is learnt
+    await collect(generate({ tenant: 'few', maxTokens: 15 })); // the engine learns what steps cost
     const before = rows;
     await collect(generate({ tenant: 'few', maxTokens: 40 }));
     const beside = rows - before;
     leaving.abort();
     await Promise.all(many);
-    // In the same batches, each of the 30 would have got 40 rows. If each row costs the same, half of the time is 40 rows.
+    // 'few' computes 40 rows in its half of the time, so that 'many' computes about 40 rows in the other half. If all were
+    // in every batch, each of the 30 would compute 40.
     expect(beside).toBeLessThan(30 * 40 * 0.4);
     expect(beside).toBeGreaterThan(10);
   });

@@ -77,7 +77,7 @@ describe('across numerics classes', () => {
       console.log(
         `${bits} bits, ${which}: ort ${far.ort.toExponential(1)}, exact ${far.exact.toExponential(1)}`,
       );
-      expect(far.ort).toBeLessThan(Math.min(worst, 0.01)); // an int8 tie that turns is worth 5e-3 in nano
+      expect(far.ort).toBeLessThan(Math.min(worst, 0.01)); // rounding an int8 tie the other way moves an answer by 5e-3
       expect(far.exact).toBeLessThan(worst);
       await ort.dispose();
       await bundle.close();
@@ -124,7 +124,7 @@ describe('an answer', () => {
     [8, 0.03, 0.05],
     [16, 0.004, 0.006],
     [32, 0.004, 0.006],
-  ] as const)('of another class at %i bits may be %d away, not %d', (bits, within, beyond) => {
+  ] as const)('of another class at %i bits may be off by %d, not by %d', (bits, within, beyond) => {
     const row = draw(7);
     const scaled = (by: number) => row.map((value) => value * (1 + by));
     expect(agrees(scaled(within), golden(row), { sameClass: false, bits })).toBeUndefined();

@@ -1,4 +1,4 @@
-// Golden rows in a bundle: recorded, read back, and refused where they are damaged.
+// Golden rows in a bundle are recorded, read back, and refused if they are damaged.
 import { cp, open, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -116,7 +116,7 @@ describe('recording', () => {
     await expect(recordGoldens(at)).rejects.toThrow(`${file}: expert 2 of layer 0: does not match its hash`);
   });
 
-  it('replaces the digests that earlier bundles had in the manifest', async () => {
+  it('replaces the digests that bundles of older releases have in the manifest', async () => {
     const at = await copy(plain);
     const manifest = JSON.parse(await readFile(join(at, 'bundle.json'), 'utf8'));
     manifest.golden = { 'some/class': [['0'.repeat(32)]] };

@@ -9,7 +9,7 @@ const parse = (json: unknown) => parseConfig(json, 'config.json');
 const jsonOf = (options: CheckpointOptions = {}) =>
   configJson(describe(options), { dtype: 'f32', k: options.k });
 
-/** The smallest file of each layout: what is left out is what Hugging Face assumes. */
+/** The smallest config.json of each layout. Absent fields have the defaults of Hugging Face. */
 const bare = {
   qwen3_moe: {
     model_type: 'qwen3_moe',
@@ -72,7 +72,7 @@ describeTests('a config as written', () => {
   });
 });
 
-describeTests('what a file leaves out', () => {
+describeTests('an absent field', () => {
   const shared: Partial<ModelConfig> = {
     hidden: 64,
     layers: 2,
@@ -85,7 +85,7 @@ describeTests('what a file leaves out', () => {
   const routing = { score: 'softmax', selectionBias: false, scale: 1 } as const;
   const plain = { scaling: { type: 'default' } } as const;
 
-  it('is what Qwen3-MoE assumes', () => {
+  it('has the default of Qwen3-MoE', () => {
     expect(parse(bare.qwen3_moe)).toEqual({
       ...shared,
       layout: 'qwen3_moe',
@@ -100,7 +100,7 @@ describeTests('what a file leaves out', () => {
     });
   });
 
-  it('is what Mixtral assumes', () => {
+  it('has the default of Mixtral', () => {
     expect(parse(bare.mixtral)).toMatchObject({
       ...shared,
       kvHeads: 8,
@@ -112,7 +112,7 @@ describeTests('what a file leaves out', () => {
     });
   });
 
-  it('is what OLMoE assumes: as many key heads as query heads', () => {
+  it('has the default of OLMoE, such as one key head for each query head', () => {
     expect(parse(bare.olmoe)).toMatchObject({
       ...shared,
       kvHeads: 8,
@@ -124,7 +124,7 @@ describeTests('what a file leaves out', () => {
     });
   });
 
-  it('treats a null field as absent', () => {
+  it('may also be null', () => {
     const nulls = { head_dim: null, rope_scaling: null, sliding_window: null, num_key_value_heads: null };
     expect(parse({ ...bare.mixtral, ...nulls })).toEqual(parse(bare.mixtral));
   });

@@ -38,7 +38,7 @@ const lie =
     await writeFile(join(from, 'config.json'), JSON.stringify({ ...json, ...fields }));
   };
 
-/** Changes bytes of a file; its header is text of the same length. */
+/** Replaces a text in a file by another text of the same length. */
 const edit = (name: string, from: string, to: string) => async (checkpoint: Checkpoint) => {
   const path = join(checkpoint.dir, name);
   const text = await readFile(path, 'latin1');
@@ -46,7 +46,7 @@ const edit = (name: string, from: string, to: string) => async (checkpoint: Chec
   await writeFile(path, text.replace(from, to), 'latin1');
 };
 
-/** Rewrites the last part without the head; the index still lists it there. */
+/** Rewrites the last file of weights without the head, although the index still lists the head there. */
 const withoutHead = async ({ dir: from, tensors, files, dtype }: Checkpoint) => {
   const listed: Record<string, string> = JSON.parse(await readFile(join(from, index), 'utf8')).weight_map;
   const last = files.at(-1) ?? '';
@@ -125,13 +125,13 @@ const cases: Broken[] = [
     ],
   },
   {
-    what: 'a head that the index lists, that is not there, and is not tied',
+    what: 'an untied head that the index lists but no file has',
     options: { shards: 2 },
     breakIt: withoutHead,
     named: ['tensor lm_head.weight', 'is missing, though model.safetensors.index.json lists it'],
   },
   {
-    what: 'a bias the config does not speak of',
+    what: 'a bias that the config does not mention',
     breakIt: change({ 'model.layers.0.self_attn.q_proj.bias': ones(64) }),
     named: ['tensor model.layers.0.self_attn.q_proj.bias', 'not part'],
   },
@@ -193,7 +193,7 @@ const cases: Broken[] = [
     named: ['tensor model.embed_tokens.weight', '[1000,64]'],
   },
   {
-    what: 'ties that the weights deny',
+    what: 'a head that differs from the embedding, though the config ties them',
     breakIt: lie({ tie_word_embeddings: true }),
     named: ['tensor lm_head.weight', 'differs from the embedding'],
   },
@@ -276,7 +276,7 @@ describe('convert refuses', () => {
     const { dir: from } = await writeCheckpoint(fresh(), { vocab: 50 });
     const to = fresh();
     await mkdir(to);
-    await convert({ from, to, bits: 4 }); // empty: taken
+    await convert({ from, to, bits: 4 }); // an empty directory is accepted
     await expect(convert({ from, to, bits: 4 })).rejects.toThrow(`${to}: exists and is not empty`);
   });
 });

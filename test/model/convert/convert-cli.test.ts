@@ -32,7 +32,7 @@ interface RunOptions {
   signal?: NodeJS.Signals;
 }
 
-/** Runs a verb; a Ctrl-C interrupts it unless told otherwise. */
+/** Runs a verb. With `interruptAt`, sends `signal`, by default the SIGINT of a Ctrl-C. */
 function run(args: string[], { env = {}, interruptAt, signal = 'SIGINT' }: RunOptions = {}) {
   return new Promise<Ended>((resolve) => {
     const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, ...env } });
@@ -76,8 +76,8 @@ describe('expertgrid convert', () => {
   });
 
   it.each([
-    ['a group it does not write', ['--group-size', '64'], 'Only groups of 32'],
-    ['a precision it does not write', ['--bits', '5'], 'It must be 4, 8, 16 or 32'],
+    ['an unsupported group size', ['--group-size', '64'], 'Only groups of 32'],
+    ['an unsupported precision', ['--bits', '5'], 'It must be 4, 8, 16 or 32'],
     ['an unknown flag', ['--bit', '4'], 'unknown option'],
   ])('exits with 2 on %s', async (_what, args, message) => {
     const { code, stderr } = await run(['convert', '--from', from, '--to', join(dir, 'none'), ...args]);

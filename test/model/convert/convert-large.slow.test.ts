@@ -1,4 +1,4 @@
-// An 8 GB checkpoint converts in under 4 GB of memory; killed midway and run again it gives the same bytes.
+// Converts an 8 GB checkpoint in less than 4 GB of memory. A conversion that is killed and run again gives the same bytes.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readFileSync } from 'node:fs';
@@ -31,7 +31,7 @@ let dir: string;
 let from: string;
 let sourceBytes = 0;
 
-/** bfloat16 weights from a pool of random ones, each tensor from another place in it: as fast as the disk. */
+/** Writes bfloat16 weights at the speed of the disk: each tensor is copied from another place of a pool of random weights. */
 async function writeSource(): Promise<void> {
   const config = parseConfig(configJson, 'config.json');
   const floats = new Float32Array(1 << 23);
@@ -82,7 +82,7 @@ interface Run {
   code: number | null;
   signal: NodeJS.Signals | null;
   stderr: string;
-  /** The most memory it held, bytes. */
+  /** Peak memory of the process, in bytes. */
   peak: number;
   seconds: number;
 }
@@ -92,7 +92,7 @@ function peakMemory({ pid }: ChildProcess): number {
   return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
 }
 
-/** Converts to `to`; with `killAt` the process is killed outright as soon as it reports that share. */
+/** Converts to `to`. With `killAt`, kills the process with SIGKILL when its progress message contains that text. */
 function convertTo(to: string, killAt?: string): Promise<Run> {
   const started = performance.now();
   return new Promise((resolve) => {
@@ -102,7 +102,7 @@ function convertTo(to: string, killAt?: string): Promise<Run> {
     child.stderr.on('data', (data: Buffer) => {
       const text = data.toString();
       stderr += text;
-      // Only while it works: after its last words the process may be gone, and its memory with it.
+      // Memory is read at progress messages only, because the process may have ended after its last message.
       if (text.includes(' %')) peak = Math.max(peak, peakMemory(child));
       if (killAt !== undefined && text.includes(killAt)) child.kill('SIGKILL');
     });

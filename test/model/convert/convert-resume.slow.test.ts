@@ -13,7 +13,7 @@ let from: string;
 let count = 0;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'resume-'));
-  // Above the size from which threads are used.
+  // Large enough that the conversion uses threads.
   ({ dir: from } = await writeCheckpoint(join(dir, 'checkpoint'), {
     hidden: 256,
     inner: 96,

@@ -28,7 +28,7 @@ describe('room on the disk', () => {
       { needed: 31e12, free: 1.5e12 },
       '31.00 TB are still to be written, and the disk has 1.50 TB free. Free another 29.50 TB',
     ],
-  ])('for %o', (sizes, told) => {
+  ])('is reported, if it is too small, for %o', (sizes, told) => {
     if (told === undefined) expect(spaceFault(sizes)).toBeUndefined();
     else expect(spaceFault(sizes)).toBe(`${told}, or choose a directory on another disk`);
   });

@@ -6,7 +6,7 @@ const hidden = 2;
 
 const drawn = fc.array(fc.tuple(fc.nat(7), fc.nat(300)), { minLength: 1, maxLength: 40 });
 
-test('every ask is in its expert’s places once, in order', () => {
+test('every (row, expert) pair is in the places of its expert once, in order', () => {
   fc.assert(
     fc.property(drawn, (pairs) => {
       const { experts, counts, places } = sortAsks(Uint16Array.from(pairs.flat()));
@@ -22,7 +22,7 @@ test('every ask is in its expert’s places once, in order', () => {
   );
 });
 
-test('a device gets each expert once with all its rows, and answers are in the order of the asks', async () => {
+test('a device gets each expert once with all its rows, and answers are in the order of the pairs', async () => {
   await fc.assert(
     fc.asyncProperty(drawn, async (pairs) => {
       const x = Float32Array.from({ length: 8 * hidden }, (_, i) => i);

@@ -37,7 +37,7 @@ describe.each([8, 4] as const)('%i bits', (bits) => {
     console.log(summary(`${bits} bits on webgpu`, all));
   });
 
-  it('wide products differ by no more than int8 activations explain', async () => {
+  it('wide products differ by no more than rounding activations to int8 can explain', async () => {
     const wide = { hidden: 256, heads: 4, kvHeads: 2, headDim: 64, inner: 128, layers: 2 };
     const distances: number[] = [];
     for (const seed of [1, 2, 3]) {

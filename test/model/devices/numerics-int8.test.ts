@@ -11,9 +11,9 @@ const outputs = 24;
 
 interface Products {
   device: Float32Array;
-  /** Of int8-rounded rows with dequantised weights, in float64. */
+  /** Products of int8-rounded rows and dequantised weights, in float64. */
   rounded: number[];
-  /** Of the rows as they are. */
+  /** Products of the unrounded rows. */
   plain: number[];
 }
 

@@ -1,4 +1,4 @@
-// Like numerics.test.ts with many more random checkpoints. It also checks how rarely the comparison had to turn a tie.
+// Like numerics.test.ts with many more random checkpoints. Also checks that the comparison seldom rounds a tie the other way.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { checkpointDraw } from '../../support/draws.ts';

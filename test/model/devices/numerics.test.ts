@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { checkpointDraw } from '../../support/draws.ts';
 import { bound, type Measurement, measure, routingMargin, summary } from '../../support/measure.ts';
 
-/** Every rule with every k. */
+/** Enough checkpoints for each of the 6 score rules of `checkpointDraw` with each k from 1 to 3. */
 const draws = 18;
 
 test.each([

@@ -111,7 +111,7 @@ describe('a damaged expert', () => {
     expect(await shard.exit).toEqual({ code: 0, signal: null });
   });
 
-  it('is found by a shard whose parent lets it read ahead once everything is ready', async () => {
+  it('is found by a shard of `up`, which reads ahead only after everything is ready', async () => {
     const dir = await tinyBundle({ seed: 33 });
     const up = startCli(['up', '--shards', '2', '--model', dir, '--port', '0']);
     await up.says(/expert 7 of layer 1: does not match its hash.*leaving service/);
@@ -120,7 +120,7 @@ describe('a damaged expert', () => {
     expect(await up.exit).toEqual({ code: 0, signal: null });
   });
 
-  it('ends a process that serves it without sockets', async () => {
+  it('ends a process that serves without sockets', async () => {
     const dir = await tinyBundle({ seed: 34 });
     await damageExpert(dir, 2, 95);
     const up = startCli(['up', '--in-process', '--model', dir, '--port', '0']);

@@ -1,4 +1,5 @@
-// The pauses of the thread that reads ahead: none while idle, most of the time while rows run, and all while a request waits.
+// The thread that reads ahead does not pause if nothing runs, pauses most of the time while rows run, and stops while a request
+// waits.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { expect, it } from 'vitest';
@@ -10,7 +11,7 @@ function timed(action: () => void): number {
   return performance.now() - startedAt;
 }
 
-/** Other processes may take the processor at times, but not each time. */
+/** The shortest of five times, because other processes may take the processor during some of them. */
 const shortest = (action: () => void) => Math.min(...Array.from({ length: 5 }, () => timed(action)));
 
 it('reading ahead does not pause while nothing runs', () => {

@@ -28,12 +28,12 @@ describe('KV blocks', () => {
     expect(pool.open(ids(8), { limit: 7, salt: 'b' }).known).toBe(0);
   });
 
-  it('stay known after release, and are evicted when memory is needed, the longest unused first', () => {
+  it('stay known after release, and are evicted when memory is needed, the least recently used first', () => {
     const pool = new BlockPool({ count: 4, size: 4 });
     pool.release(fill(pool, ids(8)));
     pool.release(fill(pool, ids(8, 50)));
     expect(pool.available).toBe(4);
-    pool.release(pool.open(ids(9), { limit: 8 })); // used again: now the youngest
+    pool.release(pool.open(ids(9), { limit: 8 })); // now the most recently used
     const other = fill(pool, ids(8, 70));
     expect(other.blocks.length).toBe(2);
     expect(pool.open(ids(9, 50), { limit: 8 }).known).toBe(0);

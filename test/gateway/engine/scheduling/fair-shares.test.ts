@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { FairShares } from '../../../../gateway/engine/scheduling/fair-shares.ts';
 import type { Progress } from '../../../../gateway/engine/scheduling/scheduler.ts';
 
-/** Milliseconds of a step. Half of the time does not depend on the rows. */
+/** A step takes 4 ms, and 1 ms more for each row. */
 const costs = { stepMs: (rows: number) => (rows === 0 ? 0 : 4 + rows), promptRowMs: 1 };
 const options = { costs, prefillShare: 0.7, minPrefillRows: 1 };
 const limits = () => ({ prefillRows: 64, minPrefillRows: 1 });
@@ -43,7 +43,7 @@ describe('time that other threads spend for a tenant', () => {
     expect(beside.few).toBeGreaterThanOrEqual(plain.few);
     const spent = new FairShares();
     const own = rowsOf(spent, running, 400, () => spent.spend('many', 4));
-    expect(Math.abs(own.many - beside.many)).toBeLessThan(10); // the first step divides nothing yet
+    expect(Math.abs(own.many - beside.many)).toBeLessThan(10); // before the first step, `charge` has no effect
   });
 
   it('is not part of the time of a step', () => {

@@ -52,7 +52,7 @@ function run(
 }
 
 describe('dividing a step', () => {
-  it('keeps all rows for a single tenant, and if the whole batch leaves every tenant its share', () => {
+  it('keeps all rows if there is one tenant, or if the whole batch leaves every tenant its share', () => {
     expect(divide([demand(100)], { stepMs: affine, prefillShare }).rows).toEqual([100]);
     const flat: StepMs = (rows) => (rows === 0 ? 0 : 100 + rows);
     expect(divide([demand(1), demand(64)], { stepMs: flat, prefillShare }).rows).toEqual([1, 64]);
@@ -77,7 +77,7 @@ describe('dividing a step', () => {
     expect(rows.slice(0, 8)).toEqual([[1, 48], ...Array(5).fill([1, 0]), [1, 48], [1, 0]]);
   });
 
-  it('gives prompts the share of the time of their tenant', () => {
+  it("gives prefill its tenant's share of the time", () => {
     const only = { stepMs: affine, prefillShare };
     expect(divide([demand(8, { prompts: 90 })], only).promptShare).toBeCloseTo(0.7);
     expect(divide([demand(8), demand(0, { prompts: 90 })], only).promptShare).toBeCloseTo(0.5);
@@ -106,7 +106,7 @@ describe('dividing a step', () => {
     expect(ownTime([demand(3), demand(0, { lag: -5 })], prices)).toEqual([2, 0]);
   });
 
-  it("keeps a tenant's share even if another spends longer beside its rows than it may", () => {
+  it("keeps a tenant's share even if another tenant spends more time beside its rows than is allowed", () => {
     const pieces = fc.record({
       own: fc.integer({ min: 1, max: 64 }),
       others: fc.nat(64),

@@ -34,7 +34,7 @@ describe('the learnt cost of a step', () => {
     costs.learn({ decoding: 8, promptRows: 0, drafts: 0, ms: 20 });
     expect(costs.promptRows(8, 0.5)).toBeUndefined();
     costs.learn({ decoding: 0, promptRows: 100, drafts: 0, ms: 20 });
-    expect(costs.promptRows(8, 0.5)).toBe(66); // a row beside others is taken to cost half as much again
+    expect(costs.promptRows(8, 0.5)).toBe(66); // beside decode rows, a prefill row is assumed to cost 1.5 times as much
   });
 
   it('gives prompts the number of rows that fills their share of a step', () => {
