@@ -1,5 +1,5 @@
-// The messages of an Anthropic request as zod schemas. Their content blocks are those that clients write, and those of an answer,
-// which clients send back.
+// The messages of an Anthropic request as zod schemas. Their content blocks are those that clients write, and those of earlier
+// answers, which clients send back.
 import { z } from 'zod';
 import { noEffect } from '../requests/fields/no-effect.ts';
 import { anyTool, cacheControl } from './tools.ts';

@@ -25,7 +25,7 @@ interface CompleteChat {
   noEffect: readonly ModelField[];
 }
 
-/** `chat` is the translated `request`. Edits do not move messages, so errors name the right one. Throws a 400 for a compaction. */
+/** `chat` is the translated `request`. Edits move no message, so errors name the right one. Throws a 400 for a compaction. */
 export async function completeChat(
   request: PromptRequest,
   chat: ChatFields,

@@ -48,8 +48,8 @@ interface Line {
 }
 
 /**
- * Weighted fair queueing over tenants (start-time fair queueing, Goyal et al. 1996). A tenant that returns starts at the `used`
- * of the tenant that has used least, so that idle time gives no advantage.
+ * Weighted fair queueing over tenants (start-time fair queueing, Goyal et al. 1996). A tenant that returns starts with the
+ * smallest `used` of the waiting tenants, so that idle time gives no advantage.
  */
 export class Slices {
   readonly #lines = new Map<string | undefined, Line>();

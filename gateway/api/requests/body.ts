@@ -38,7 +38,7 @@ export async function readBody(request: Request, most: number, holding?: Holding
   return textOf(Buffer.concat(all));
 }
 
-/** Reads the body to its end even if its consumer stops early. Otherwise the server would cut the connection on answering. */
+/** Reads the whole body even if its consumer stops early. Otherwise the server would cut the connection after the answer. */
 async function* received(request: Request): AsyncGenerator<Uint8Array> {
   const reader = request.body?.getReader();
   if (reader === undefined) return;

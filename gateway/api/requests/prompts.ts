@@ -107,7 +107,7 @@ export function allowance(
   return asked ?? Math.min(fallback, rest);
 }
 
-/** For each prompt, `made` answers are generated and `wanted` of them are returned. Throws a 400 if a request asks for too many. */
+/** For each prompt, `made` answers are generated and `wanted` of them returned. Throws a 400 for too many answers. */
 export function choicesOf(
   { n, best_of, stream }: Pick<CommonRequest, 'n' | 'stream'> & { best_of?: number | null | undefined },
   prompts: number,

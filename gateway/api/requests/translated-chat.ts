@@ -15,7 +15,8 @@ export interface TranslatedChat {
 
 /**
  * Parses the client's fields by `schema`. Also limits their depth, because the translation writes parts of them as JSON, which
- * recurses. `unsupported` lists fields to refuse, each with its accepted values (JSON texts). Throws a 400 with the field.
+ * recurses. `unsupported` lists fields to refuse, each with its accepted values (JSON texts). Throws a 400 that names
+ * the fields at fault.
  */
 export function parseShallowFields<Schema extends z.ZodType>(
   schema: Schema,

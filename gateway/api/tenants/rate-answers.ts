@@ -32,7 +32,7 @@ const words: Record<LimitKind, (limit: number) => string> = {
   concurrency: (limit) => `${limit} requests at once`,
 };
 
-/** If the request is larger than a full limit, the error says not to try again. */
+/** If the request has more tokens than a full bucket, the error says not to try again. */
 export function rateError(
   key: string,
   { kind, limit, asked, retryMs }: Exceeded,

@@ -13,7 +13,7 @@ export interface Exceeded {
   limit: number;
   /** Number of tokens that the request needs. For the other limits, 1. */
   asked: number;
-  /** Time until the request may be repeated. Infinity: the request is larger than a full limit. */
+  /** Time until the request may be repeated. Infinity: the request has more tokens than a full bucket. */
   retryMs: number;
 }
 

@@ -1,4 +1,4 @@
-"""Scores and generates through lm-evaluation-harness's own clients, and compares with the gateway's log-probabilities.
+"""Scores and generates text with lm-evaluation-harness's clients, and compares the results with the gateway's own.
 
 Needs Python 3.10 or later with `pip install "lm-eval[api]"` (no torch), and a gateway that serves a model with a chat
 template: `python lm_eval_check.py http://127.0.0.1:8080 [MODEL]`. Exits with 1 at the first difference.
@@ -29,7 +29,7 @@ def encode(text):
 
 
 def true_logprob(context, continuation):
-    """The continuation's log-probability by `max_tokens: 0`, which generates nothing."""
+    """The continuation's log-probability from a request with `max_tokens: 0`, which generates nothing."""
     body = {"model": MODEL, "prompt": context + continuation, "echo": True, "logprobs": 1, "max_tokens": 0}
     logprobs = post("/v1/completions", body)["choices"][0]["logprobs"]["token_logprobs"]
     return sum(logprobs[len(context) :])

@@ -161,7 +161,7 @@ describe('up', () => {
 
 describe('usage', () => {
   it.each([
-    ['an alias of nothing served', () => [...both(), '--alias', 'chat=v3'], 2, '"v3", which is not served'],
+    ['an alias of an unknown model', () => [...both(), '--alias', 'chat=v3'], 2, '"v3", which is not served'],
     [
       'one checkpoint twice',
       () => ['--model', `a=${bundles.v1}`, '--model', `b=${bundles.v1}`],

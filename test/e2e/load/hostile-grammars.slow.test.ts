@@ -1,5 +1,5 @@
-// One API key requests constraints that are made to be expensive, while another key runs streams, over HTTP. The other
-// key must see little of it, every answer must end, and the process must keep running.
+// One API key requests constraints that are made to be expensive, while another key runs streams, over HTTP. The
+// streams must hardly be slowed, every answer must end, and the process must keep running.
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';

@@ -46,7 +46,7 @@ const verbs = {
 describe.each(Object.entries(verbs))('%s', (_, verb) => {
   it.each([
     [
-      'a context beyond the model’s',
+      'a context longer than the model’s',
       ['--context', '4096'],
       2,
       /--context 4096: tiny has a context of 512 tokens/,

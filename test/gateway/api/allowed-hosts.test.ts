@@ -110,7 +110,7 @@ describe('a listener on loopback', () => {
     ['a link of another site', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }, 200],
     ['a page of this server', { 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'cors' }, 200],
     ['an address that was typed', { 'sec-fetch-site': 'none', 'sec-fetch-mode': 'navigate' }, 200],
-    ['a client that is no browser', {}, 200],
+    ['a client that is not a browser', {}, 200],
   ])('answers %s (%j) with %i', async (_what, headers, expected) => {
     const { status, text } = await ask('/metrics', headers);
     expect(status).toBe(expected);

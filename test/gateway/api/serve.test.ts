@@ -138,8 +138,8 @@ test('a slow upload is accepted within requestMs, and ended after it', async () 
 test.each([
   ['no HTTP', 'hello\r\n\r\n', 400],
   ['two lengths', `${line}content-length: 1\r\ncontent-length: 2\r\n\r\n`, 400],
-  ['headers without end', `${line}a: ${'x'.repeat(20_000)}`, 431],
-])('a request that is %s gets an error in OpenAI’s shape', async (_what, sent, status) => {
+  ['endless headers', `${line}a: ${'x'.repeat(20_000)}`, 431],
+])('input with %s gets an error in OpenAI’s shape', async (_what, sent, status) => {
   const { port } = await open({});
   const { socket, text } = await speak(port);
   socket.write(sent);

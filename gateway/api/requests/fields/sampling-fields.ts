@@ -38,7 +38,7 @@ export const samplingFields = {
 const fields = z.object(samplingFields);
 type SamplingRequest = z.infer<typeof fields>;
 
-/** Smaller values of `top_p` are raised to this one, which keeps only the most likely token. 0 would keep none. */
+/** Smaller values of `top_p` are raised to this value, which keeps only the most likely token. 0 would keep none. */
 const LEAST_TOP_P = 1e-9;
 
 /**

@@ -47,7 +47,7 @@ export function valuesOf({ key, each }: Part, value: unknown): unknown[] {
 
 /**
  * The branch of a union that describes the value. It is found by the type and the literal fields of the value, or else by parsing.
- * Undefined if no branch describes the value, or if `schema` is no union.
+ * Undefined if no branch describes the value, or if `schema` is not a union.
  */
 export function branchOf(schema: Schema, value: unknown): Schema | undefined {
   const { def } = schema._zod as z.core.$ZodTypes['_zod'];

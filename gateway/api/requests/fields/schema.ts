@@ -132,7 +132,7 @@ export const chatSchema = z.strictObject({
 });
 export type ChatRequest = z.infer<typeof chatSchema>;
 
-/** Known fields that are refused, because they would change the answer. The lists are accepted values, as JSON texts. */
+/** Known fields that are refused, because they would change the answer. Each has a list of accepted values (JSON texts). */
 export const unsupportedFields: Record<string, readonly string[]> = {
   functions: ['[]'],
   function_call: ['"none"'],

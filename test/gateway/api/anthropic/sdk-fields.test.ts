@@ -155,7 +155,7 @@ checkAll(
   (key) => `messages[0].content[0].${key}`,
 );
 checkAll(
-  'a text of the system',
+  'a text of the system prompt',
   text,
   (key, value) => ({ system: [{ ...plain, [key]: value }] }),
   (key) => `system[0].${key}`,

@@ -17,14 +17,14 @@ describe('larkPattern', () => {
   });
 
   test.each([
-    ['a rule that leads back to itself', 'start: "(" start? ")"'],
+    ['a recursive rule', 'start: "(" start? ")"'],
     ['a grammar that ignores text between terminals', 'start: "a"\n%ignore " "'],
     ['a rule that is missing', 'start: other'],
-    ['letters of either case', 'start: "a"i'],
+    ['a string that ignores case', 'start: "a"i'],
     ['a pattern with flags', 'start: /a/i'],
-    ['what is no grammar', 'hello {'],
+    ['a text that is not a grammar', 'hello {'],
     ['an import from elsewhere', 'start: X\n%import mine.X'],
-    ['groups without end', `start: ${'('.repeat(5_000)}`],
+    ['groups that are nested too deeply', `start: ${'('.repeat(5_000)}`],
     [
       'a grammar whose pattern would be too long',
       `start: a a\n${'abcdefgh'.replaceAll(/./g, (c) => `${c}: ${`${String.fromCharCode(c.charCodeAt(0) + 1)} `.repeat(9)}\n`)}i: "x"`,

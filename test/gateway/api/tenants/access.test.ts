@@ -244,7 +244,7 @@ type Refusal = [
 
 test.each<Refusal>([
   ['no request left', { rpm: 1 }, {}, '/v1/completions', 429, 'requests', 'rate_limit_exceeded', 60],
-  ['a prompt too many', { tpm: 3 }, {}, '/v1/completions', 429, 'tokens', 'rate_limit_exceeded', 40],
+  ['too few tokens left', { tpm: 3 }, {}, '/v1/completions', 429, 'tokens', 'rate_limit_exceeded', 40],
   ['a full queue', {}, { fail: full }, '/v1/completions', 429, 'rate_limit_error', 'queue_full', 2],
   ['no such path', {}, {}, '/v1/none', 404, 'invalid_request_error', 'unknown_url', null],
   [
@@ -307,7 +307,7 @@ describe('cached prefixes are shared by', () => {
   });
 
   test.each(['', 'x'.repeat(257), 7])(
-    'a salt that is empty, too long or no string is a 400: %j',
+    'a salt that is empty, too long or not a string is a 400: %j',
     async (cache_salt) => {
       const { post } = await openRoom();
       const { status, body } = await post('/v1/completions', { ...ask, cache_salt });

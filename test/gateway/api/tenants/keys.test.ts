@@ -38,11 +38,11 @@ test('every key of the file is found, and an unknown key is not', () => {
 });
 
 test.each([
-  ['no JSON', '{"name":"a"', /^keys: line 2 is not a key: .*JSON/],
+  ['a line that is not JSON', '{"name":"a"', /^keys: line 2 is not a key: .*JSON/],
   ['a short hash', JSON.stringify({ ...stored('a'), sha256: 'ab' }), /^keys: line 2 is not a key: sha256/],
   ['a limit of 0', JSON.stringify({ ...stored('a'), rpm: 0 }), /^keys: line 2 is not a key: rpm/],
   ['an unknown field', JSON.stringify({ ...stored('a'), rps: 1 }), /^keys: line 2 is not a key: .*rps/],
-  ['a name that is no label', JSON.stringify(stored('a b')), /^keys: line 2 is not a key: name/],
+  ['an invalid name', JSON.stringify(stored('a b')), /^keys: line 2 is not a key: name/],
   ['the key itself', drawKey(), /^keys: line 2 is not a key/],
   ['a name twice', keyLine(stored('first')), /^keys: two keys are named first/],
 ])('a file with %s is refused, and the error names the place', (_what, line, reason) => {
