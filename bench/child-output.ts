@@ -2,8 +2,8 @@
 import type { ChildProcess } from 'node:child_process';
 
 /**
- * Resolves to the first group of `pattern` in the output. Rejects with the end of the output if the process ends before
- * that. `name` is the name of the process in this error.
+ * Resolves to the first group of `pattern` in the output. If the process ends before the output matches, rejects with an
+ * error that contains the last output. `name` is the name of the process in this error.
  */
 export function untilOutput(child: ChildProcess, pattern: RegExp, name: string): Promise<string> {
   return new Promise((resolve, reject) => {

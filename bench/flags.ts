@@ -9,7 +9,7 @@ type Values<Defaults> = {
       : string | undefined;
 };
 
-/** Values by name. A flag takes a string, or no value if its default is `false`. Throws on an unknown flag. */
+/** Flag values by name. A flag takes a string, or no value if its default is `false`. Throws on an unknown flag. */
 export function readFlags<Defaults extends Record<string, string | false | undefined>>(
   defaults: Defaults,
 ): Values<Defaults> {

@@ -85,7 +85,7 @@ export function completionTokens(tail: string): number {
 /** Events after the tokens: the finish, the usage and `[DONE]`. */
 const CLOSING_EVENTS = 3;
 
-/** One completion, which `body` must ask to stream with usage. Throws if it does not end well. */
+/** Runs one completion. `body` must ask for a stream with usage. Throws if the answer is an error or breaks off. */
 export async function streamCompletion(url: URL, body: object): Promise<Stream> {
   const times: number[] = [];
   const { status, ending, tail } = await ask(url, body, { onEvent: (at) => void times.push(at) });

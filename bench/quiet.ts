@@ -7,7 +7,7 @@ import { processorTicks } from './process-tree.ts';
 const DISTURBED = 0.08;
 /** A disturbed measurement is repeated up to this many times. */
 const REPEATS = 4;
-/** How long CPU time is counted to see who is busy. */
+/** How long CPU time is counted to see which processes are busy. */
 const SAMPLE_MS = 400;
 /** Our own processes are at rest if they use a smaller share of all cores. */
 const AT_REST = 0.02;

@@ -30,7 +30,7 @@ const usage = `npm run bench -- [options]
   --subjects NAME,…    engines to measure: local, sharded, peer (default all)
   --model DIR          bundle to measure (default: one of --shape, which is written to the cache)
   --shape NAME|FILE    shape of the models: sigma-moe-tiny (default) or the path of a config.json
-  --device NAME        device for expertgrid up; the table has no targets for another device than cpu
+  --device NAME        device for expertgrid up; the table has targets for cpu only
   --threads N          threads of each engine (default one for each core)
   --flash on|off|auto  llama.cpp's flash attention (default auto, which is llama.cpp's default)
   --patience S         seconds to wait, in all, for other work on the machine to end (default 240); after that, disturbed figures count
@@ -78,9 +78,9 @@ const leave = (code: number) => {
 process.once('SIGINT', () => leave(130));
 process.once('SIGTERM', () => leave(143));
 
-/** Files in the page cache, which are those of one engine. */
+/** The files that are in the page cache now: those of one engine. */
 let cached: readonly string[] = [];
-/** Files of the engines that have had their cold start. Each engine has one in a run, because disks are slow. */
+/** Files of the engines that have had their cold start. An engine has only one cold start, because disks are slow. */
 const startedCold = new Set<readonly string[]>();
 for (let round = 0; round < rounds; round++) {
   log(`round ${round + 1} of ${rounds}`);

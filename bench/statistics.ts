@@ -17,7 +17,7 @@ export function median(values: readonly number[]): number | undefined {
   return low === undefined || high === undefined ? undefined : (low + high) / 2;
 }
 
-/** The smallest value that at least a share `p` (0–1) of the values do not exceed. NaN if there are no values. */
+/** The smallest value v for which at least a share `p` (0–1) of the values are at most v. NaN if there are no values. */
 export function percentile(values: readonly number[], p: number): number {
   const sorted = Float64Array.from(values).sort();
   return sorted[Math.max(0, Math.ceil(p * sorted.length) - 1)] ?? Number.NaN;

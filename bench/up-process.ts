@@ -18,8 +18,8 @@ export interface UpProcess {
 const ourMain = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 
 /**
- * Starts `up` with these flags beside `--model` and `--port`, and resolves when it is ready. Rejects with its output if
- * it ends before that. `main` is the command line to run; the default is that of this checkout.
+ * Starts `up` with `--model`, `--port` and these flags, and resolves when it is ready. If it ends before it is ready,
+ * rejects with its output. `main` is the command line to run; the default is that of this checkout.
  */
 export async function startUp(
   model: string,

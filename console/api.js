@@ -6,7 +6,7 @@ const root = new URL('../', import.meta.url);
 /** A GET request that takes longer fails. */
 const PATIENCE_MS = 10_000;
 
-/** An error that the gateway answered. `code` is the code of the error's body. */
+/** An error answer of the gateway. `code` is the code in its body. */
 export class ApiError extends Error {
   /**
    * @param {string} message

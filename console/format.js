@@ -9,7 +9,7 @@ export function count(value) {
 }
 
 /**
- * For example 23.1M, 1.2B.
+ * A short form such as 23.1M or 1.2B.
  * @param {number} value
  */
 export function short(value) {
@@ -17,7 +17,7 @@ export function short(value) {
 }
 
 /**
- * For example 0.42, 3.1, 12, 1,240.
+ * A number such as 0.42, 3.1, 12 or 1,240.
  * @param {number} value
  */
 export function figure(value) {

@@ -16,7 +16,7 @@ import { showShards } from './watch/shards.js';
 import { showAge, showReadiness, showState } from './watch/state.js';
 
 const EVERY_MS = 2000;
-/** Skips the samples of single experts, because they are most of the metrics and the heat map shows them already. */
+/** Whether a metric is read. Those of single experts are not: they are most of the page, and the heat map shows them. */
 const wanted = (/** @type {string} */ name) => name.startsWith('expertgrid_engine_');
 
 const rate = (/** @type {number} */ value) => ({
@@ -105,7 +105,7 @@ function ofModel() {
 
 async function look() {
   const heat = lookAtHeat();
-  // The shards are asked for after the heat, because the heat has the number of experts.
+  // The shards are requested after the heat, because the answer about the heat has the number of experts.
   const shards = heat.then(lookAtShards, lookAtShards);
   const looks = [lookAtHistory(), lookAtMetrics(), heat, shards, lookAtReadiness(), lookAtModels()];
   const results = await Promise.allSettled(looks);

@@ -21,20 +21,20 @@ export interface Endured {
 interface Scene {
   site: Site;
   gateway: Gateway;
-  /** A liar flips one of this many lowest bits of the mantissa. */
+  /** A lying shard flips one bit of a value, drawn from the `flipBits` lowest bits of the mantissa. */
   flipBits: number;
 }
 
-/** A shard that is still cordoned after this time is replaced. It is longer than the first cordon of a shard lasts. */
+/** A shard that is still cordoned after this time is replaced. The first cordon of a shard is shorter. */
 const UNAIDED_MS = 7_000;
 /** A replaced shard that is not in service after this time stays away. */
 const RECOVERY_MS = 60_000;
 const POLL_MS = 25;
-/** The window of a fault ends this long after the fault, because its last moment may cause a stall. */
+/** The window of a fault ends this long after the fault, because the last moment of the fault may cause a stall. */
 const AFTER_MS = 100;
-/** A slow shard takes this many times as long. */
+/** A slow shard takes this many times as long as a healthy shard. */
 const SLOW_FACTOR = 100;
-/** A liar that is not cordoned after this many calls, or after this time, is not found out. */
+/** The wait until a liar is cordoned ends after this many calls, or after this time. */
 const MOST_LIES = 10_000;
 const LONGEST_LIE_MS = 120_000;
 const MOST_GARBAGE_BYTES = 4_096;
@@ -52,7 +52,7 @@ export async function endure(fault: Fault, scene: Scene): Promise<Endured> {
 
 /**
  * Resolves when the fault is healed, to `callsToCordon` if the fault is a lie. A killed shard is not started here,
- * because its start would take cores from all other processes within the window.
+ * because the start takes cores from all other processes, which would lengthen the measured stalls.
  */
 async function strikeAndHeal(fault: Fault, scene: Scene): Promise<number | undefined> {
   const { site, gateway, flipBits } = scene;

@@ -10,12 +10,12 @@ export interface Verb {
   found: string;
 }
 
-/** Command line of this checkout. The command line of another checkout can be given instead, to compare both. */
+/** The cli/main.ts of this checkout. That of another checkout can be given instead, to compare both. */
 export const ownMain = '../../cli/main.ts';
 
 /**
- * Starts a verb of the command line, and resolves when its output matches `ready`. Its errors go to the file descriptor
- * `log`. Rejects if it ends before that.
+ * Starts a verb of the command line, and resolves when its output matches `ready`. Its stderr goes to the file descriptor
+ * `log`. Rejects if the process ends before its output matches.
  */
 export async function startVerb(
   args: readonly string[],
@@ -23,8 +23,8 @@ export async function startVerb(
   log: number,
   main = ownMain,
 ): Promise<Verb> {
-  // The process is in a group of its own, because this process handles Ctrl-C of a terminal. As under npm, it ends if
-  // this process is killed.
+  // The child has its own process group, so that Ctrl-C reaches only this process, which handles it. As under npm, the child
+  // ends if this process is killed.
   const env = { ...process.env, npm_lifecycle_event: 'chaos' };
   const child = spawnKept(main, args, { stdio: ['ignore', 'pipe', log], detached: true, env });
   const found = await untilOutput(child, ready, `expertgrid ${args.join(' ')}`);
@@ -35,7 +35,7 @@ interface ProcessOptions {
   /** Directory of the bundle. */
   model: string;
   flags?: readonly string[];
-  /** File descriptor for the errors of the process. */
+  /** File descriptor for the stderr of the process. */
   log: number;
   main?: string;
   /** Default: 0, a free port. */
@@ -86,7 +86,7 @@ export class Gateway {
     return list && new Map(list.map(({ address, state }) => [String(address), String(state)]));
   }
 
-  /** Time that the gateway expects a call to each shard to take. Milliseconds. */
+  /** For each shard, the time in milliseconds that the gateway expects a call to take. */
   async expectedCallMs(): Promise<number[]> {
     const list = (await this.#list()) ?? [];
     return list.map(({ expected_ms }) => Number(expected_ms));

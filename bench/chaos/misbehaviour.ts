@@ -8,9 +8,9 @@ import { uniform } from '../../test/support/random.ts';
 
 export type Behaviour =
   | { mode: 'healthy' }
-  /** One value of each answer is NaN. The service of the shard notices it if it comes from the device, but not on the wire. */
+  /** One value of each answer is NaN. The shard's service detects NaN from the device, but not NaN that is set on the wire. */
   | { mode: 'nan'; where: 'device' | 'wire' }
-  /** One bit of one value of each run is flipped: one of the `bits` lowest of the mantissa, so that the value stays finite. */
+  /** In each run, one bit of one value is flipped: one of the `bits` lowest bits of the mantissa, so the value stays finite. */
   | { mode: 'flip'; seed: number; bits: number }
   /** Each run takes `factor` times as long. */
   | { mode: 'slow'; factor: number }
@@ -70,7 +70,7 @@ export class Misbehaviour {
     };
   }
 
-  /** `y` is the answer of the device, which this may change. `runMs` is the time that the device took. */
+  /** `y` is the answer of the device. This function may change it. `runMs` is the time that the device took. */
   async #spoil(y: Float32Array, runMs: number): Promise<Float32Array> {
     const behaviour = this.#behaviour;
     switch (behaviour.mode) {

@@ -1,4 +1,4 @@
-// Runs one part of the chaos run: starts shards, a gateway and streams, first without faults and then with those of a
+// Runs one part of the chaos run: starts shards, a gateway and streams, first without faults and then with the faults of a
 // schedule. Returns the observations and does not judge them.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Endured, endure } from './faults.ts';
@@ -20,13 +20,13 @@ interface PartOptions {
   faults: number;
   seed: number;
   kinds: readonly Kind[];
-  /** For each shard, the numbers of the parts of the model that it holds, and its experts as `--experts` writes them. */
+  /** For each shard, the numbers of the parts of the model that it holds, and its experts in the form of `--experts`. */
   holdings: readonly { parts: readonly number[]; experts: string }[];
-  /** Whether there is also a standby shard with low-bit replicas of every expert, which requests then allow. */
+  /** Whether there is also a standby shard with low-bit replicas of every expert. If so, all requests allow their use. */
   standby: boolean;
-  /** A liar flips one of this many lowest bits of the mantissa. */
+  /** A lying shard flips one bit of a value, drawn from the `flipBits` lowest bits of the mantissa. */
   flipBits: number;
-  /** Flags of the gateway beside its model and its shards. */
+  /** Flags of the gateway, without those for its model and its shards. */
   gatewayFlags: readonly string[];
   /** File descriptor for the logs of the processes. */
   log: number;
@@ -47,11 +47,11 @@ export interface Seen {
   stopped?: string;
 }
 
-/** Least length of the run without faults. It is cut into windows, whose stalls are compared with those of faults. */
+/** Least length of the run without faults. The run is cut into windows. Their stalls are compared with those of faults. */
 const UNDISTURBED_MS = 15_000;
-/** From the start of the streams to the first fault. */
+/** Pause between the start of the streams and the first fault. */
 const SETTLE_MS = 1_000;
-/** Failed requests whose errors are printed, for each round. */
+/** Number of failed requests in a round whose errors are printed. */
 const PRINTED_FAILURES = 3;
 
 export async function runPart(options: PartOptions): Promise<Seen> {

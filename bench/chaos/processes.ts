@@ -1,4 +1,4 @@
-// Child processes that end with this process, even stopped ones, and their log.
+// Child processes and their log. The children end with this process, even if they are stopped (SIGSTOP).
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, openSync } from 'node:fs';

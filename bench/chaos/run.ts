@@ -23,7 +23,7 @@ const flags = readFlags({
   /** `replicas`, `liars` or `standby`. Default: all. */
   only: undefined,
   model: 'nano',
-  /** A liar flips one of this many lowest bits of the mantissa. */
+  /** A lying shard flips one bit of a value, drawn from the `flip-bits` lowest bits of the mantissa. */
   'flip-bits': '23',
   /** Flags for the gateway, separated by spaces, such as '--audit 0.01'. */
   gateway: '',

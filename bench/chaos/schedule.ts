@@ -24,7 +24,7 @@ export interface Fault {
   shard: number;
   /** How long the fault lasts. Kinds that end by themselves (`flip`, `restart`) ignore it. */
   holdMs: number;
-  /** For what the fault itself draws. */
+  /** Seed of the random choices within the fault. */
   seed: number;
 }
 
@@ -48,7 +48,7 @@ interface ScheduleOptions {
   pairs?: number;
 }
 
-/** Least and most milliseconds. */
+/** Least and most milliseconds: of a fault, and of the pause after a round. */
 const HOLD_MS = [300, 1_200] as const;
 const PAUSE_MS = [100, 400] as const;
 

@@ -7,7 +7,7 @@ export interface Gap {
   to: number;
 }
 
-/** Number and percentiles of times. Milliseconds. */
+/** Count and percentiles of durations. Milliseconds. */
 export interface Spread {
   count: number;
   p50: number;
@@ -19,7 +19,7 @@ export function gapsOf(times: readonly number[]): Gap[] {
   return times.slice(1).map((to, i) => ({ from: times[i] ?? to, to }));
 }
 
-/** Length of the longest gap that touches the window, counted whole. Undefined if no gap touches it. */
+/** Length of the longest gap that touches the window, including its part outside. Undefined if no gap touches it. */
 export function longestWithin(gaps: readonly Gap[], { from, to }: Gap): number | undefined {
   let longest: number | undefined;
   for (const gap of gaps) {

@@ -18,7 +18,7 @@ export interface Answer {
   digests: string[];
   /** As the usage of the answer says; 0 if there is no usage. */
   degradedHops: number;
-  /** `hung`: no byte came for `hungMs`. */
+  /** `whole`: complete. `hung`: no byte came for `hungMs`. */
   outcome: 'whole' | 'failed' | 'hung';
   /** Error of an answer that is not whole. */
   detail?: string;
@@ -30,20 +30,20 @@ interface StreamsOptions {
   model: string;
   requests: readonly CompletionBody[];
   streams: number;
-  /** Fields of `expertgrid` in each request, beside `digests`. */
+  /** Fields of `expertgrid` in each request, in addition to `digests`. */
   expertgrid?: { degrade?: string };
   onAnswer: (answer: Answer) => void;
-  /** A stream that gets no byte for longer hangs. Default: 10 s. */
+  /** A stream that gets no byte for longer counts as hung. Default: 10 s. */
   hungMs?: number;
   /** Called before each request with the number of requests so far. The stream ends if it returns false. */
   goesOn: (asked: number) => boolean;
 }
 
 const HUNG_MS = 10_000;
-/** Pause after an answer that is not whole. */
+/** Pause after an answer that failed or hung. */
 const PAUSE_MS = 100;
 
-/** Resolves when all streams have ended. Stream i sends requests i, i + streams, i + 2 streams and so on, again and again. */
+/** Resolves when all streams have ended. Stream i sends requests i, i + streams, i + 2 * streams and so on, again and again. */
 export async function runStreams(options: StreamsOptions): Promise<void> {
   const { requests, streams, onAnswer, goesOn } = options;
   let asked = 0;

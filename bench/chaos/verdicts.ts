@@ -1,4 +1,4 @@
-// Judges the observations of one part of the chaos run: answers, stalls by kind of fault, and liars. Pure.
+// Judges the observations of one part of the chaos run: answers, stalls by kind of fault, and lying shards (liars). Pure.
 import { type Verdict, verdict } from '../print.ts';
 import { sum } from '../statistics.ts';
 import type { Seen } from './part.ts';
@@ -20,12 +20,12 @@ export interface Judged {
   undisturbedGaps: Spread;
   /** Tokens in all answers. */
   tokens: number;
-  /** Calls of each liar until it was cordoned. */
+  /** Calls that each liar answered until it was cordoned. */
   callsToCordon: number[];
   degradedHops: number;
   /** Number of answers whose logits differ in a bit, even if the text is the same. */
   alteredBits: number;
-  /** Number of answers with a different text that were running while a shard lied. */
+  /** Number of answers that ran while a shard lied and whose text differs. */
   changedBesideLiar: number;
   /** Distinct error messages of failed requests, the first 20. */
   failures: string[];
@@ -35,15 +35,15 @@ export interface Judged {
 const STALL_TARGETS_MS: Partial<Record<Kind, number>> = { kill: 100, stop: 250, 'half-open': 250, slow: 250 };
 /** Most calls that a liar may answer until it is cordoned. */
 const CORDON_TARGET = 10_000;
-/** Length of the windows of the run without faults, which is the mean length of a fault. */
+/** Length of each window of the run without faults. It is the mean length of a fault. */
 const WINDOW_MS = 750;
 /** Number of error messages in the report. */
 const MOST_FAILURES = 20;
 
 /**
- * `verified` says that every answer of a shard is audited before it is used, so that a liar changes no text. Otherwise
- * the values of a liar are used until an audit finds it, and changed texts of answers that were running meanwhile do not
- * count as changed.
+ * `verified` says that every answer of a shard is audited before it is used, so that a liar changes no text. Otherwise the
+ * values of a liar are used until an audit finds the liar. Answers that ran meanwhile do not count as changed, even if their
+ * texts differ.
  */
 export function judge(seen: Seen, { standby, verified }: { standby: boolean; verified: boolean }): Judged {
   const { undisturbed, disturbed, rounds, undisturbedWindow, counters } = seen;
@@ -108,7 +108,7 @@ function liarVerdicts(liars: number, callsToCordon: readonly number[]): Verdict[
   ];
 }
 
-/** With a standby, faults must lead to degraded hops, and `/metrics` must count as many hops as the usages of all answers. */
+/** With a standby, faults must lead to degraded hops, and `/metrics` must count as many degraded hops as the answers report. */
 function degradedVerdicts(hops: number, counters: ReadonlyMap<string, number>): Verdict[] {
   const uncounted = Math.abs((degradedIn(counters) ?? Number.NaN) - hops);
   return [

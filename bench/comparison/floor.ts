@@ -28,7 +28,7 @@ export function positionBytes({ layers, kvHeads, headDim }: FloorShape): number 
   return layers * 2 * kvHeads * headDim * 2;
 }
 
-/** Number of different experts of a layer that `rows` rows choose if all experts are equally likely. */
+/** Expected number of different experts that `rows` rows choose in a layer if all experts are equally likely. */
 function expectedExperts(experts: number, k: number, rows: number): number {
   return experts * (1 - (1 - k / experts) ** rows);
 }

@@ -125,7 +125,7 @@ function taskOf({ streams, prompt, tokens, temperature, topP }: Load, vocab: num
   return { prompts: Array.from({ length: streams }, ids), tokens, temperature, topP };
 }
 
-/** Runs `action`. If it fails, logs the reason and records it for these figures. */
+/** Runs `action`. If it fails, logs the failure and records the failure for these figures. */
 async function attempt(
   { subject, samples, log }: Measurement,
   figures: readonly (Figure | undefined)[],

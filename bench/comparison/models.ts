@@ -1,5 +1,5 @@
-// The two models of the comparison, which have one shape: our bundle and llama.cpp's file. A model that is not in the
-// cache directory is written there.
+// The two models of the comparison, which have the same shape: our bundle and llama.cpp's file. A model that is not in
+// the cache directory is written there.
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -25,7 +25,7 @@ export interface Bundle {
   bytes: number;
 }
 
-/** The bundle in directory `model` if given, else a bundle of random weights of `shape` in the cache. */
+/** The bundle in directory `model`, if given. Otherwise one in the cache with the shape `shape` and random weights. */
 export async function findBundle(options: { model?: string; shape: string; cache: string }): Promise<Bundle> {
   const model =
     options.model === undefined ? await synthesised(options.shape, options.cache) : resolve(options.model);
@@ -60,7 +60,7 @@ export async function findGguf(config: ModelConfig, cache: string): Promise<stri
   return to;
 }
 
-/** Path of a file for the bandwidth probe, which is larger than any processor cache. */
+/** Path of a file for the bandwidth probe. The file is larger than any processor cache. */
 export async function findProbe(cache: string): Promise<string> {
   const path = join(cache, 'probe.bin');
   if (!existsSync(path)) await writeFile(path, Buffer.alloc(512 * 2 ** 20, 1));

@@ -9,9 +9,9 @@ interface OursOptions {
   /** Directory of the bundle. */
   model: string;
   files: readonly string[];
-  /** Flags of `up` beside the model and the port. */
+  /** Flags of `up`, without those for the model and the port. */
   flags: readonly string[];
-  /** Size of the keys and values of one position. */
+  /** Bytes of the keys and values of one position. */
   positionBytes: number;
 }
 

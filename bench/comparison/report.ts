@@ -98,7 +98,7 @@ function figureOf(
     : floorShare(samples.median(subject, floor.figure), floor, facts);
 }
 
-/** Share of the floor of a decode rate in tokens a second. */
+/** Least possible time of a step divided by its time at this decode rate (tokens a second). */
 function floorShare(
   rate: number | undefined,
   { streams, positions }: Floor,

@@ -1,6 +1,6 @@
 // The rows of the comparison's table: what is measured for which engine, and the target. Data and pure functions.
 
-/** expertgrid in one process, expertgrid with four shards, llama.cpp. */
+/** `local`: expertgrid in one process. `sharded`: expertgrid with four shards. `peer`: llama.cpp. */
 export type Subject = 'local' | 'sharded' | 'peer';
 
 export type Figure =
@@ -28,15 +28,15 @@ export interface Load {
 }
 
 interface TimedLoad extends Load {
-  /** Figure that the tokens after the first one give. */
+  /** Figure that is measured on the tokens after the first token. */
   decode?: Figure;
-  /** Figure that the time to first token gives. */
+  /** Figure that is measured on the time to first token. */
   prefill?: Figure;
 }
 
 const greedy = { temperature: 0, topP: 1 };
 
-/** In the order in which a fresh process runs them. */
+/** The loads, in the order in which a fresh process runs them. */
 export const loads: readonly TimedLoad[] = [
   { streams: 1, prompt: 16, tokens: 65, ...greedy, decode: 'decode-16' },
   { streams: 1, prompt: 16, tokens: 65, temperature: 0.8, topP: 0.95, decode: 'decode-sampled' },
@@ -55,14 +55,14 @@ export const warmUps = 4;
 export type Unit = 'tokens/s' | 'bytes' | 's' | 'share';
 
 export type Target =
-  /** Ratio to llama.cpp's figure, or to the figure of ours in `against`. */
+  /** Ratio to llama.cpp's figure, or to our own figure in `against`. */
   | { of: 'peer' | 'against'; atLeast: number }
   | { of: 'value'; atLeast: number }
   | { of: 'value'; atMost: number }
   /** Ratio to the size of the bundle. */
   | { of: 'bundle'; atMost: number };
 
-/** What a decode step reads: rows of one step, and the tokens before each row. */
+/** Size of a decode step: its number of rows, and the number of tokens before each row. */
 export interface Floor {
   streams: number;
   positions: number;
@@ -76,7 +76,7 @@ export interface Row {
   /** Our side of the row. llama.cpp is compared by the same figure. */
   subject: Subject;
   figure: Figure;
-  /** Another figure of ours. The row also prints its share of that figure, and `aim` is the share that we want. */
+  /** Another figure of ours. The row also prints our figure divided by that figure; `aim` is the wanted quotient. */
   against?: { of: readonly [Subject, Figure]; words: string; aim?: number };
   target?: Target;
   /** Present if the row prints the share of the floor. */
@@ -149,13 +149,13 @@ export const rows: readonly Row[] = [
   { name: 'floor-8', title: 'share of the floor, 8 streams', ...local('floor-8'), ...floorShare },
 ];
 
-/** Figures that are the share of the floor of another figure. */
+/** Figures that divide the floor of a step by the time that the step took in another figure. */
 export const floorOf: Partial<Record<Figure, Floor & { figure: Figure }>> = {
   'floor-1': { figure: 'decode-16', streams: 1, positions: 48 },
   'floor-8': { figure: 'decode-8-streams', streams: 8, positions: 32 },
 };
 
-/** Rows of a comma-separated list of names; all if undefined. Throws if there is no row of a name. */
+/** Rows of a comma-separated list of names; all rows if undefined. Throws if a name has no row. */
 export function rowsNamed(only: string | undefined): Row[] {
   if (only === undefined) return [...rows];
   return only.split(',').map((name) => {

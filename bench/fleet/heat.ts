@@ -1,6 +1,6 @@
 // Cost of counting heat: `node bench/fleet/heat.ts [--model nano] [--tokens 200]`. Counts random assignments at the
-// shapes of nano and of Sigma-MoE-Tiny. Also runs the model in this thread, to compute the share of its step. Prints
-// nanoseconds for a row and a layer; the last line is JSON.
+// shapes of nano and of Sigma-MoE-Tiny. Also runs the model in this thread, to compute which share of a step the counting
+// takes. Prints nanoseconds for a row and a layer; the last line is JSON.
 import { availableParallelism } from 'node:os';
 import { modelDirectory } from '../../cli/files.ts';
 import { Heat } from '../../router/heat.ts';
@@ -43,7 +43,7 @@ console.log(JSON.stringify({ model: flags.model, lines }));
 function nanoseconds({ layers, experts, rows }: Shape): number {
   const heat = new Heat({ layers, experts });
   const mask = new Uint8Array(rows).fill(1);
-  // So many assignments that the caches of the processor do not help more than in service.
+  // With this many assignments, the processor's caches do not help more than they would in service.
   const drawn = Array.from({ length: 997 }, () => ({
     k: 1,
     experts: Uint16Array.from({ length: rows }, () => Math.floor(Math.random() * experts)),

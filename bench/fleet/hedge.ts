@@ -1,7 +1,7 @@
-// What hedges gain: `node bench/fleet/hedge.ts [--model DIR] [--streams 4] [--rounds 3] [--slow one|all]`. Runs streams
-// over four shards with two replicas of every expert, of which one shard (or each) answers 1 % of its calls 50 times
-// slower than the median. Measures the time per token with and without hedges in turn, each time in a fresh gateway. The
-// last line is JSON; exit code 1 if a target is missed.
+// What hedges gain: `node bench/fleet/hedge.ts [--model DIR] [--streams 4] [--rounds 3] [--slow one|all]`. Runs streams over
+// four shards with two replicas of every expert. One shard (or each) answers 1 % of its calls late, in 50 times the median
+// time. Measures the time per token alternately with and without hedges, each time in a fresh gateway. The last line is JSON;
+// exit code 1 if a target is missed.
 import { basename } from 'node:path';
 import { modelDirectory } from '../../cli/files.ts';
 import { split } from '../../cli/flags/split.ts';
@@ -39,14 +39,14 @@ interface Run {
   hedging: boolean;
   /** Time per token. */
   gaps: Spread;
-  /** Calls that all shards have counted, and calls of the shards that may be slow. */
+  /** Calls of all shards together, and calls of the shards that may be slow. */
   calls: number;
   callsOfSlow: number;
   /** Calls that were slow. */
   slowCalls: number;
   /** Hedges divided by the calls that are no hedges. NaN if the gateway lacks these counters. */
   extra: number;
-  /** Median over the shards of the time that the gateway expects a call to take. */
+  /** Milliseconds that the gateway expects a call to take: the median over the shards. */
   callMs: number;
 }
 

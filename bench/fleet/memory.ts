@@ -21,7 +21,7 @@ const flags = readFlags({
   /** `dist/cli/main.js` measures the compiled code that npm installs, which has no TypeScript to strip. */
   cli: 'cli/main.ts',
 });
-/** From the start until memory is at rest. In this time experts are read and checked, and Node frees memory of its start. */
+/** From the start until memory is at rest. In this time experts are read and checked, and Node frees memory of its start-up. */
 const REST_MS = 3_000;
 const TICKS_PER_SECOND = 100;
 
@@ -70,7 +70,7 @@ console.log(
   JSON.stringify({ names, atRest, afterLoad, alone, tokensPerSecond: rate, processorMsPerToken: cost }),
 );
 
-/** Proportional set size of a shard with a quarter of the experts while no other process of ours runs but this one. Bytes. */
+/** Proportional set size, in bytes, of a shard with a quarter of the experts while only it and this process run. */
 async function shardAlone(): Promise<number> {
   const args = [flags.cli, 'shard', '--model', flags.model, '--experts', '0-23', '--port', '0'];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });

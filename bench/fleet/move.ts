@@ -88,7 +88,7 @@ const requests = (await readRequests(Number(flags.streams))).map(({ prompt, ...r
 });
 let goesOn = true;
 const streams = gateways.map(({ url }, i) => {
-  // Streams are spread evenly, such as 3, 3 and 2 of 8 streams.
+  // Streams are spread evenly over the gateways: 3 gateways get 3, 3 and 2 of 8 streams.
   const own = requests.map((_, request) => request).filter((request) => request % gateways.length === i);
   return runStreams({
     url,
@@ -141,7 +141,7 @@ async function until(
   asked.close();
 }
 
-/** Kills the shard and starts it again at its address. `meanwhile` is called between. */
+/** Kills the shard and starts it again at its address. `meanwhile` is called after the kill and before the start. */
 async function restart(shard: number, meanwhile = () => {}): Promise<void> {
   const { child, found } = shards[shard]!;
   await end(child, 'SIGKILL');

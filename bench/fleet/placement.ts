@@ -1,7 +1,7 @@
-// What a placement gains that is planned from nano's own heat: `node bench/fleet/placement.ts [--model DIR] [--shards 4]
-// [--streams 8] [--tokens 96] [--seeds 4]`. Generates continuations of half of the sentences of held-out.json and plans
-// from their heat. Then runs the other half over shards in this thread, with the planned placements and with contiguous
-// placement. Prints what was predicted and what was counted; the last line is JSON.
+// What is gained by a placement that is planned from nano's own heat: `node bench/fleet/placement.ts [--model DIR] [--shards 4]
+// [--streams 8] [--tokens 96] [--seeds 4]`. Generates continuations of half of the sentences of held-out.json and plans from
+// their heat. Then runs the other half over shards in this thread, with the planned placements and with contiguous placement.
+// Prints what was predicted and what was counted; the last line is JSON.
 import { availableParallelism } from 'node:os';
 import { modelDirectory } from '../../cli/files.ts';
 import { loadTokenizer } from '../../gateway/api/text/tokenizer.ts';
@@ -38,7 +38,7 @@ const manifest = await readManifest(model);
 interface Counted {
   /** `[layers][shards]`: number of rows. */
   rows: number[][];
-  /** Mean number of frames of the steps that have exactly `streams` rows. */
+  /** Mean number of frames in a step, over the steps that have exactly `streams` rows. */
   frames: number;
   heat: HeatReport;
 }
@@ -138,7 +138,7 @@ async function run(
   { concurrent = streams, maxTokens = tokens, passes = seeds, prefillRows }: RunOptions = {},
 ): Promise<Counted> {
   const rows = Array.from({ length: layers }, () => new Array<number>(shards).fill(0));
-  /** Rows of all layers and frames, by step. */
+  /** For each step, its rows and its frames, each summed over all layers. */
   const steps = new Map<string, { rows: number; frames: number }>();
   const { engine, close } = await openEngine({
     model,

@@ -105,8 +105,8 @@ async function startStage(): Promise<Stage & { close: () => Promise<void> }> {
     requests,
     onAnswer,
   });
-  // Counts orphans after the messages that have already arrived are read. A shard only unloads a unit after another shard
-  // has announced, by way of a gateway, that it holds the unit, so that announcement has arrived before.
+  // Counts units without a holder only after reading all messages that have arrived. A shard unloads a unit only after a
+  // gateway has told it that another shard holds the unit, so the announcement of that other shard has arrived by then.
   let looking = false;
   const look = () => {
     if (looking) return;

@@ -20,7 +20,7 @@ const flags = readFlags({
 
 const EXPERTS = ['0-47', '48-95', '0-47', '48-95'];
 const GATEWAYS = 2;
-/** A stream that gets no byte for longer hangs. Every deadline of gateway and shards is shorter. */
+/** A stream that gets no byte for longer counts as hung. Every deadline of gateway and shards is shorter. */
 const HUNG_MS = 40_000;
 
 type Phase = 'quiet' | 'shards' | 'gateways' | 'killed gateway';
@@ -78,7 +78,7 @@ const streams = gateways.map(({ url }) =>
   }),
 );
 const seconds = (since: number) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
-/** Time before and after the restarts. */
+/** Time without restarts, before the first restart and after the last. */
 const QUIET_MS = 3_000;
 
 await delay(QUIET_MS);

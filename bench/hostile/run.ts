@@ -39,11 +39,11 @@ const STREAMS = 16;
 const PROBE_MS = 20;
 const MEMORY_MS = 250;
 const HEALTH_P99_MS = 100;
-/** Least speed of the honest key, divided by half its speed alone. */
+/** Least speed of the honest key during the attack, divided by half its speed alone. */
 const LEAST_SHARE = 0.8;
 /** Largest memory of the gateway in bytes. */
 const MOST_MEMORY = 2 * 2 ** 30;
-/** Memory of the gateway for keys and values. The rest of its memory is what requests take beside them. */
+/** Memory of the gateway for keys and values. The rest of `MOST_MEMORY` is for everything else. */
 const KV_MEMORY = '256MiB';
 
 const model = modelDirectory(flags.model);

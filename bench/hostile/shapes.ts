@@ -5,7 +5,7 @@ import { grammarShapes } from './shapes-grammar.ts';
 export interface Shape {
   kind: string;
   path: string;
-  /** Everything but the model. */
+  /** All fields but the model. */
   body: Record<string, unknown>;
   /** Milliseconds after which the client leaves. Absent if it waits for the whole answer. */
   leaveAfterMs?: number;

@@ -10,7 +10,7 @@ interface ArrivalOptions {
   streams: number;
   /** Length of the prompt that arrives, in tokens. */
   prompt: number;
-  /** Decides the ids of all prompts. With another seed, no prefix of theirs is in the cache. */
+  /** Seed of the ids of all prompts. With a seed of its own, a run finds no prefix of its prompts in the cache. */
   seed: number;
 }
 
@@ -21,7 +21,7 @@ export interface Gaps {
 }
 
 export interface Arrival {
-  /** Gaps between tokens of the decoding sequences while the prompt was computed, and as many gaps without it. */
+  /** Gaps between tokens of the decoding sequences while the prompt was computed, and as many gaps without the prompt. */
   gaps: Gaps;
   quietGaps: Gaps;
   /** From the prompt's arrival to its first token, among the decoding sequences and on an idle engine. */

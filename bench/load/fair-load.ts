@@ -19,7 +19,7 @@ interface FairLoadOptions {
   many: Caller;
   /** How long each speed is measured. */
   seconds: number;
-  /** Decides the prompts. */
+  /** Number of the round. Every round has prompts of its own. */
   round: number;
 }
 
@@ -91,7 +91,7 @@ interface Load {
   close(): Promise<void>;
 }
 
-/** Keeps `streams` answers running until `close`, which throws if an answer failed. `prompts` decides the prompts. */
+/** Keeps `streams` answers running until `close`, which throws if an answer failed. The prompts follow from `prompts`. */
 function openStreams({
   url,
   model,

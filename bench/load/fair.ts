@@ -1,6 +1,6 @@
 // Speed of an API key with one stream beside a key with a hundred: `node bench/load/fair.ts [--model nano] [--streams
-// 100] [--seconds 2] [--rounds 3] [--patience 60]`. Serves the model over HTTP, once with a key for each and once with
-// one key for both, where nothing is shared fairly. Prints a table of medians; the last line is JSON.
+// 100] [--seconds 2] [--rounds 3] [--patience 60]`. Serves the model over HTTP, once with a key for each load, and once
+// with one key for both, so without a fair share. Prints a table of medians; the last line is JSON.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';

@@ -5,7 +5,7 @@ import type { ProbeReport } from './probe.ts';
 export interface LoadFindings {
   seconds: number;
   tokens: number;
-  /** Requests with a whole answer, and requests that their client left. */
+  /** Requests with a complete answer, and requests that their client left. */
   whole: number;
   left: number;
   /** Number of errors by kind: a status with its code, or how the connection failed. */
@@ -92,8 +92,8 @@ export function histogram(page: string, name: string): Map<number, number> {
 }
 
 /**
- * Computes what Prometheus' histogram_quantile does: it takes the values of a bucket to be spread evenly, and answers the
- * lower bound of the last bucket. NaN if there are no values.
+ * Computes what Prometheus' histogram_quantile does: it assumes that the values of a bucket are spread evenly. For the last
+ * bucket, it returns the lower bound. NaN if there are no values.
  */
 export function quantile(buckets: ReadonlyMap<number, number>, p: number): number {
   const total = [...buckets.values()].at(-1) ?? 0;

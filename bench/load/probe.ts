@@ -9,7 +9,7 @@ export interface ProbeReport {
   failures: string[];
 }
 
-/** `url` is that of the gateway. */
+/** `url` is the URL of the gateway. */
 export function startProbe(url: string, everyMs: number): { end(): Promise<ProbeReport> } {
   const workerData = { url: new URL('/health', url).href, everyMs };
   const thread = new Worker(new URL('./probe-thread.ts', import.meta.url), { workerData });

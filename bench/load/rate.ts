@@ -7,7 +7,7 @@ export function firstTokenSeconds({ startedAt, streams }: Generation): number {
   return (Math.max(...streams.map(({ times }) => first(times))) - startedAt) / 1000;
 }
 
-/** Tokens a second of all streams together while all of them decode. Throws if they never do so at once. */
+/** Tokens a second of all streams together while all of them decode. Throws if they never all decode at once. */
 export function decodeRate({ streams }: Generation): number {
   const from = Math.max(...streams.map(({ times }) => first(times)));
   const to = Math.min(...streams.map(({ times }) => times.at(-1) ?? Number.NaN));
@@ -15,7 +15,7 @@ export function decodeRate({ streams }: Generation): number {
   return sum(streams.map((stream) => tokensWithin(stream, from, to))) / ((to - from) / 1000);
 }
 
-/** An arrival may hold several tokens, so arrivals are multiplied by the tokens of an arrival on average. */
+/** An arrival may hold several tokens, so arrivals are multiplied by the mean number of tokens in an arrival. */
 function tokensWithin({ times, tokens }: Stream, from: number, to: number): number {
   return (times.filter((time) => time > from && time <= to).length * tokens) / times.length;
 }

@@ -3,7 +3,7 @@
 
 export interface ClientRequest {
   path: '/v1/completions' | '/v1/chat/completions';
-  /** Everything but the model. */
+  /** All fields but the model. */
   body: Record<string, unknown>;
   /** Milliseconds after which the client leaves. Absent if it waits for the whole answer. */
   leaveAfterMs?: number;
@@ -83,7 +83,7 @@ function ids(random: Random, length: number, vocab: number): number[] {
   return Array.from({ length }, () => Math.floor(random() * vocab));
 }
 
-/** Random words of `length` characters in all, which are at most as many tokens. */
+/** Random words of `length` characters in all. They have at most `length` tokens. */
 function words(random: Random, length: number): string {
   let text = '';
   while (text.length < length) {

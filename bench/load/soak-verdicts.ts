@@ -25,15 +25,15 @@ export interface Memory {
   heap?: number;
 }
 
-/** Allowed growth of anonymous memory in MB. A leak in every request exceeds it within half an hour. */
+/** Allowed growth of anonymous memory in MB. If every request leaks, the growth exceeds this within half an hour. */
 const GROWTH_MB = 32;
 const GAP_RATIO = 1.25;
-/** Higher than that of the gaps, because the 99th percentile of a few hundred first tokens varies more. */
+/** Higher than `GAP_RATIO`, because the 99th percentile of a few hundred first tokens varies more. */
 const FIRST_TOKEN_RATIO = 1.5;
 
 /**
- * Compares the last sixth of the soak with the second sixth. The first sixth is not used, because memory and caches still
- * fill. With 30 minutes, minutes 25 to 30 are compared with minutes 5 to 10.
+ * Compares the last sixth of the soak with the second sixth. The first sixth is not used, because memory and caches are still
+ * filling then. With 30 minutes, minutes 25 to 30 are compared with minutes 5 to 10.
  */
 export function verdictsOf(intervals: readonly Interval[]): (Verdict & { unit: string })[] {
   const sixth = Math.max(1, Math.floor(intervals.length / 6));

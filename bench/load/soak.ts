@@ -1,6 +1,6 @@
-// `node bench/load/soak.ts --model DIR --minutes 30 --clients 8`: serves a model to clients with requests of mixed
-// lengths, some of which leave early. Checks that memory, errors and latencies stay stable. The last line is JSON; exit
-// code 1 if a verdict fails.
+// `node bench/load/soak.ts --model DIR --minutes 30 --clients 8`: serves a model to clients that send requests of mixed
+// lengths, and some clients leave early. Checks that memory, errors and latencies stay stable. The last line is JSON;
+// exit code 1 if a verdict fails.
 import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { modelDirectory } from '../../cli/files.ts';
@@ -25,7 +25,7 @@ const flags = readFlags({
   seed: '1',
 });
 const minutes = Number(flags.minutes);
-/** Intervals last a minute. Those of a run below 12 minutes are shorter, so that there are enough to compare. */
+/** Number of intervals. They last a minute; in a run below 12 minutes they are shorter, so that there are at least 12. */
 const intervals = Math.max(12, Math.round(minutes));
 const model = modelDirectory(flags.model);
 const config = await readConfig(model);

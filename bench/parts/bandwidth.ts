@@ -45,7 +45,7 @@ async function workersRate(threads: number): Promise<number> {
   return (threads * PASSES * WORKER_BYTES) / ((performance.now() - start) / 1000);
 }
 
-/** The worker's part: `shared` turns to 1 when all workers shall start. */
+/** The worker's part: the main thread sets `shared` to 1 to start all workers. */
 function readHere(shared: SharedArrayBuffer): void {
   const values = new Float64Array(WORKER_BYTES / 8).fill(1);
   parentPort?.postMessage('ready');

@@ -1,6 +1,6 @@
-// Times the CPU kernels alone: `node bench/parts/kernels.ts`. Compares the weights that a kernel reads a second with the
-// read bandwidth of the machine, and products of many rows with a product whose weights stay in the cache. The last line
-// is JSON.
+// Times the CPU kernels alone: `node bench/parts/kernels.ts`. Compares the bytes of weights that a kernel reads a second with
+// the read bandwidth of the machine, and the speed of products of many rows with that of a product whose weights stay in the
+// cache. The last line is JSON.
 //
 // Every figure is the median of several passes. Each pass reads more weights than any cache holds, from a mapped file as
 // a server does.
@@ -29,7 +29,7 @@ const halfBytes = matrixBytes('q4', inner, hidden);
 const squares = 200;
 const results: Record<string, number> = {};
 
-/** Seconds of one call of `run`: the median over `passes` of `calls` each. */
+/** Seconds of one call of `run`: the median over `passes` passes of `calls` calls each. */
 function time(calls: number, run: (call: number) => void, passes = 7): number {
   const seconds: number[] = [];
   for (let pass = 0; pass < passes + 1; pass++) {

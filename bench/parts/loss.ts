@@ -42,7 +42,7 @@ const bitsPerByte = all.bits / all.bytes;
 console.log(`all: ${bitsPerByte.toFixed(4)}`);
 console.log(JSON.stringify({ model: flags.model, lines, bitsPerByte }));
 
-/** Bits that the model needs for all tokens of the prompt but the first. */
+/** Bits that the model needs to encode all tokens of the prompt but the first. */
 async function bitsOf(prompt: readonly number[]): Promise<number> {
   const body = JSON.stringify({ model: served?.id, prompt, echo: true, logprobs: 0, max_tokens: 0 });
   const headers = { 'content-type': 'application/json' };

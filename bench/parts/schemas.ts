@@ -77,7 +77,7 @@ function maskBench(data: string) {
   return counts;
 }
 
-/** Times of masks in milliseconds. A server computes masks in the thread that steps the engine. */
+/** Times of masks in milliseconds. A server computes masks in the engine's thread, so a slow mask delays every stream. */
 function maskTimes(data: string, every: number) {
   const tokens = values.vocabulary === undefined ? largeVocabulary() : vocabularyIn(values.vocabulary);
   const vocabulary = new Vocabulary(vocabularyData(tokens.length, (id) => tokens[id] ?? new Uint8Array(0)));

@@ -1,5 +1,5 @@
-// Runs llama.cpp on exported tiny checkpoints and writes its logits to test/golden. Tests compare the project's devices
-// and its reference with them.
+// Runs llama.cpp on exported tiny checkpoints and writes its logits to test/golden. Tests compare the logits of the project's
+// devices and of its reference with llama.cpp's.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -25,7 +25,7 @@ type TensorType = 'f32' | 'q4_0';
 
 const typeCode = { u32: 4, i32: 5, f32: 6, bool: 7, string: 8, array: 9 } as const;
 
-/** Code in the file, and the values and bytes of a block (ggml.h). */
+/** For each type, its code in the file, and how many values and bytes a block has (ggml.h). */
 export const tensorTypes = {
   f32: { code: 0, values: 1, bytes: 4 },
   q4_0: { code: 2, values: 32, bytes: 18 },
@@ -44,7 +44,7 @@ export type ModelSizes = Pick<
   Pick<ModelConfig, 'context' | 'normEps'> & { rope: { base: number } };
 
 /**
- * Metadata that llama.cpp needs of a Mixture-of-Experts model. `fileType` is 0 for float32 and 2 for mostly Q4_0.
+ * Metadata that llama.cpp needs for a Mixture-of-Experts model. `fileType` is 0 for float32 and 2 for mostly Q4_0.
  * `feedForward` is the width of dense layers.
  */
 export function modelMetadata(

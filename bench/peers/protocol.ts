@@ -1,4 +1,4 @@
-// Options of the child process that runs llama.cpp (measure.ts), and its messages over the IPC channel. It is sent a `Task`.
+// Options of the child process that runs llama.cpp (measure.ts), and its messages over the IPC channel. It receives a `Task`.
 
 export interface PeerOptions {
   modelPath: string;

@@ -1,7 +1,7 @@
 // Writes a GGUF file of random Q4_0 weights for llama.cpp's `qwen3moe` at any shape, to measure speed.
 //
-// The weights have the deviations of `expertgrid synth`, so that activations stay near 1 and the router spreads rows as
-// in our bundle. llama.cpp divides the chosen weights by their sum, so with one expert a token this weight is 1.
+// The weights have the standard deviations of `expertgrid synth`, so that activations stay near 1 and the router spreads
+// rows as in our bundle. llama.cpp divides the chosen weights by their sum, so with one expert a token this weight is 1.
 import { rename } from 'node:fs/promises';
 import { numberToHalf } from '../../model/floats.ts';
 import {

@@ -1,5 +1,5 @@
-// A fleet of shards under `--state` and gateways, whose processes can be killed and are started again. The connections
-// run over relays that can delay and break them, and text streams through every gateway.
+// A fleet of gateways and of shards with `--state`. Its processes can be killed and are then started again. The
+// connections run over relays that can delay and break them, and text streams through every gateway.
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { formatAddress, parseAddress } from '../../rpc/address.ts';

@@ -28,8 +28,8 @@ export interface Stage {
 export interface Interleaving {
   operators: OperatorRun[];
   /**
-   * From the end of the last operator or the last fault until all shards follow one placement and hold its units.
-   * Infinity if that takes longer than `SPLIT_LIMIT_MS`.
+   * From the end of the last operator or the last fault, whichever is later, until all shards follow one placement and hold its
+   * units. Infinity if that takes longer than `SPLIT_LIMIT_MS`.
    */
   settledMs: number;
   /** If the fleet is not at rest in time: the placement of each shard and the number of its units. Otherwise empty. */
@@ -54,7 +54,7 @@ export async function runInterleaving(stage: Stage, draw: Draw, index: number): 
   return { operators, settledMs, left: settledMs <= SPLIT_LIMIT_MS ? '' : pictureOf(stage) };
 }
 
-/** Applies a placement without faults and delays. Resolves to whether the fleet came to rest within twice the limit. */
+/** Applies a placement without faults and delays. Resolves to whether the fleet came to rest within twice `SPLIT_LIMIT_MS`. */
 export async function repair(stage: Stage): Promise<boolean> {
   const holders = stage.groups.map((_, group) => [group % stage.watchers.length]);
   const delaysMs = stage.watchers.map(() => 0);

@@ -28,7 +28,7 @@ interface OperatorOptions {
   addresses: readonly string[];
   /** Delay of a message to each shard. */
   delaysMs: readonly number[];
-  /** Arguments of `plan` beside `--apply`. */
+  /** Arguments of `plan`, without `--apply`. */
   args: readonly string[];
   /** Called for each connection to a shard, whose bytes wait until this resolves. */
   gate: () => Promise<void>;
@@ -75,7 +75,7 @@ export async function runOperator(options: OperatorOptions): Promise<OperatorRun
 
 /**
  * Makes operators overlap, however long their processes take to start. The gate of each operator opens `afterMs` after
- * all operators have reached theirs, or `afterMs` after a wait of `patienceMs`.
+ * all operators have reached their gates, or `afterMs` after it has waited `patienceMs` for them.
  */
 export function gateFor(operators: number, patienceMs: number): (afterMs: number) => () => Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -92,7 +92,7 @@ export function gateFor(operators: number, patienceMs: number): (afterMs: number
   };
 }
 
-/** A server that connects to `to` for each of its connections, after `gate`. */
+/** A server that connects each of its clients to `to`, once `gate` has resolved. */
 async function openDoor(
   to: Address,
   gate: () => Promise<void>,

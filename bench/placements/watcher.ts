@@ -10,7 +10,7 @@ import { parseAddress } from '../../rpc/address.ts';
 import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
 import type { Params, Transport } from '../../rpc/transport.ts';
 
-/** Time until it connects again to a shard that is starting. */
+/** Pause before a watcher tries again to connect to a shard that is starting. */
 const RECONNECT_MS = 20;
 
 export class Watcher {

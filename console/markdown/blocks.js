@@ -1,5 +1,5 @@
-// Splits Markdown into blocks: paragraphs, headings, lists, quotes, code, tables, rules. Every line keeps its place in the source,
-// so that drawn text can be traced back to the source. HTML is ordinary text.
+// Splits Markdown into blocks: paragraphs, headings, lists, quotes, code, tables, rules. Every line keeps its place in the
+// source, so that drawn text can be traced back to the source. HTML is treated as ordinary text.
 
 /**
  * @typedef {{ text: string, at: number }} Line a part of one line of the source, and its place in the source
@@ -174,7 +174,7 @@ function table(lines, i) {
 }
 
 /**
- * A bar after a backslash is text.
+ * The cells of a table's row. A bar after a backslash is text.
  * @type {(line: Line) => Line[]}
  */
 function cellsOf({ text, at }) {

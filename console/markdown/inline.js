@@ -82,7 +82,7 @@ function inlineOfText(text, at) {
 }
 
 /**
- * A span that begins at `i` and is not affected by the emphasis around it.
+ * A span that begins at `i` and is not affected by the emphasis around it, such as code or a link.
  * @param {string} text
  * @param {number} i
  * @param {number} at

@@ -63,7 +63,7 @@ function drawBlock(block, write) {
 }
 
 /**
- * The page itself uses the first two levels.
+ * The page itself uses the first two levels of headings.
  * @param {number} level
  */
 function heading(level) {

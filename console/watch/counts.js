@@ -9,7 +9,7 @@ import { total } from './samples.js';
  */
 
 const list = element('counts', HTMLElement);
-/** One counter for each rung of the degradation ladder, best first. */
+/** Name of a counter of degraded hops. There is one for each rung of the degradation ladder. */
 const hopCounter = /^expertgrid_engine_degraded_hops_(\w+)_total$/;
 /** Names of the tiles. Their order is fixed, so that the strip does not change its layout as answers arrive. */
 const names = ['Uptime', 'Requests', 'Memory', 'Calls retried', 'Degraded hops', 'Cordons'];

@@ -23,7 +23,7 @@ export function palette(stops) {
 }
 
 /**
- * Logarithmic, so that half the mean, the mean and twice the mean differ as clearly as 4 and 8 times the mean.
+ * Logarithmic, so that half the mean, the mean and twice the mean still differ clearly.
  * @param {number} ratio rows of the expert over the mean of its layer
  * @returns {number} of the palette's shades
  */

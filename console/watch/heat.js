@@ -41,7 +41,7 @@ export function showRoute(next) {
   drawSoon();
 }
 
-/** Draws at most once for each frame. */
+/** Draws at most once for each frame of the screen. */
 function drawSoon() {
   if (waiting) return;
   waiting = true;

@@ -28,7 +28,7 @@ export type GrammarSpec =
   | { type: 'json_object' }
   /** A JSON value. `schema` is the JSON text of a schema. `relaxed`: unsupported keywords of the schema are left out. */
   | { type: 'json_schema'; schema: string; relaxed?: true }
-  /** An answer that a regular expression of ECMAScript matches as a whole. */
+  /** An answer that matches a regular expression of ECMAScript from beginning to end. */
   | { type: 'regex'; pattern: string }
   | { type: 'choice'; choices: readonly string[] }
   /** A grammar in EBNF, or in GBNF as llama.cpp and vLLM accept it. It begins at the rule `root`. */

@@ -32,7 +32,7 @@ export interface VocabularyData {
   plain: readonly Uint32Array[];
   /** The tree of the ids that are not plain. */
   rest: VocabularyTree;
-  /** The tree of the same ids without their leading plain characters. There are few such tails, and many ids share each. */
+  /** The tree of the same ids without their leading plain characters. These tails are few, and many ids share each of them. */
   tails: VocabularyTree;
 }
 
@@ -42,8 +42,8 @@ export const LONGEST_PLAIN = 32;
 const BLANKS = Array.from(' \t\r\n', (character) => character.charCodeAt(0));
 
 /**
- * `bytesOf` returns the bytes that an id adds to an answer; special ids add none. This takes half a second for 200,000 ids, so it
- * must not run in a thread that others wait for.
+ * `bytesOf` returns the bytes that an id adds to an answer; special ids add none. Making the data takes half a second for
+ * 200,000 ids, so it must not run in a thread that others wait for.
  */
 export function vocabularyData(size: number, bytesOf: (id: number) => Uint8Array): VocabularyData {
   const pieces = Array.from({ length: size }, (_, id) => bytesOf(id));

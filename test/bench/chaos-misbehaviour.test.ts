@@ -1,4 +1,4 @@
-// What a shard does when it is told to do wrong: through the real service, with a device that gives ones.
+// What a shard does when it is told to misbehave. The service is the real one, and the device answers ones.
 import { describe, expect, it } from 'vitest';
 import { type Behaviour, flipBit, Misbehaviour } from '../../bench/chaos/misbehaviour.ts';
 import { ShardService } from '../../experts/service.ts';
@@ -22,7 +22,7 @@ const ones: ExpertDevice = {
   async dispose() {},
 };
 
-/** A shard that behaves so, and what it answers one row for two experts with: `[2, hidden]`. */
+/** A shard with this behaviour. `call` sends it one row for two experts and resolves to its answer, `[2, hidden]`. */
 function shard(behaviour: Behaviour) {
   const misbehaviour = new Misbehaviour();
   const service = new ShardService({
@@ -53,13 +53,13 @@ function shard(behaviour: Behaviour) {
 }
 
 describe('a shard that misbehaves', () => {
-  it('does nothing wrong while healthy, and counts', async () => {
+  it('does nothing wrong while healthy, and counts its calls', async () => {
     const { call, misbehaviour } = shard({ mode: 'healthy' });
     expect(Array.from(await call())).toEqual(Array(8).fill(1));
     expect(misbehaviour.counts).toEqual({ calls: 1, wrong: 0 });
   });
 
-  it('flips one bit of one finite value in every answer, the same from the same seed', async () => {
+  it('flips one bit of one finite value in every answer, the same bits for the same seed', async () => {
     const { call, misbehaviour } = shard({ mode: 'flip', seed: 3, bits: 23 });
     const answers = [await call(), await call(), await call()];
     for (const rows of answers) {
@@ -70,7 +70,7 @@ describe('a shard that misbehaves', () => {
     expect(await shard({ mode: 'flip', seed: 3, bits: 23 }).call()).toEqual(answers[0]);
   });
 
-  it('answers NaN on the wire after its own checks, or from a device whose service notices it', async () => {
+  it('answers NaN that is set after its own checks, but notices NaN from its device', async () => {
     const onWire = await shard({ mode: 'nan', where: 'wire' }).call();
     expect(Array.from(onWire).filter(Number.isNaN)).toHaveLength(1);
     await expect(shard({ mode: 'nan', where: 'device' }).call()).rejects.toMatchObject({ code: 'internal' });
@@ -80,7 +80,7 @@ describe('a shard that misbehaves', () => {
     await expect(shard({ mode: 'busy' }).call()).rejects.toMatchObject({ code: 'busy', retryAfterMs: 100 });
   });
 
-  it('is late with its share of answers', async () => {
+  it('delays the given share of its answers', async () => {
     const { call, misbehaviour } = shard({ mode: 'hiccup', share: 0.5, delayMs: 20, seed: 1 });
     const times: number[] = [];
     for (let i = 0; i < 12; i++) {

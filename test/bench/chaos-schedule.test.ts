@@ -1,4 +1,4 @@
-// Which faults a schedule draws: the same from a seed, every kind, and never on the last copies of an expert.
+// Which faults a schedule draws: the same for the same seed, of every kind, never on all replicas of an expert at once.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { drawRounds, KINDS, leavesCopies } from '../../bench/chaos/schedule.ts';
@@ -45,14 +45,14 @@ describe('a schedule of faults', () => {
     );
   });
 
-  it('draws the requested number of faults, the same from the same seed, others from another', () => {
+  it('draws the requested number of faults, the same for the same seed, others for another seed', () => {
     const draw = (seed: number) => drawRounds({ seed, faults: 200, kinds: KINDS, holdings: ring });
     expect(draw(1)).toEqual(draw(1));
     expect(draw(1)).not.toEqual(draw(2));
     expect(draw(1).flatMap(({ faults }) => faults)).toHaveLength(200);
   });
 
-  it('draws every kind equally often, every shard, and some of them two at once', () => {
+  it('draws every kind equally often, strikes every shard, and sometimes two shards at once', () => {
     const rounds = drawRounds({ seed: 4, faults: 200, kinds: KINDS, holdings: ring });
     const faults = rounds.flatMap((round) => round.faults);
     for (const kind of KINDS) expect(faults.filter((fault) => fault.kind === kind)).toHaveLength(20);
@@ -62,7 +62,7 @@ describe('a schedule of faults', () => {
     const pairs = rounds.filter((round) => round.faults.length === 2);
     expect(pairs.length).toBeGreaterThan(5);
     for (const { faults } of pairs) {
-      expect(Math.abs((faults[0]?.shard ?? 0) - (faults[1]?.shard ?? 0))).toBe(2); // the two that share nothing
+      expect(Math.abs((faults[0]?.shard ?? 0) - (faults[1]?.shard ?? 0))).toBe(2); // two shards that share no part
     }
   });
 

@@ -11,7 +11,7 @@ import { judge } from '../../bench/chaos/verdicts.ts';
 describe('gaps between tokens', () => {
   const gaps = gapsOf([0, 10, 20, 120, 130]);
 
-  it('count whole if a window touches them', () => {
+  it('count in full if a window touches them', () => {
     expect(longestWithin(gaps, { from: 0, to: 19 })).toBe(10);
     expect(longestWithin(gaps, { from: 50, to: 60 })).toBe(100);
     expect(longestWithin(gaps, { from: 121, to: 500 })).toBe(10);
@@ -32,7 +32,7 @@ describe('gaps between tokens', () => {
   });
 });
 
-/** A token every 10 ms from `from`, but for one gap of `stallMs` after `stallAt`. */
+/** A token every 10 ms from `sentAt`, except for one gap of `stallMs` after `stallAt`. */
 function answer(changes: Partial<Answer> & { stallAt?: number; stallMs?: number } = {}): Answer {
   const { stallAt = Number.POSITIVE_INFINITY, stallMs = 10, ...rest } = changes;
   const times = Array.from({ length: 100 }, (_, i) => {
@@ -132,7 +132,7 @@ describe('the verdicts on a run', () => {
     expect(lie(undefined)).toEqual(['liars not cordoned']);
   });
 
-  it('list changed bits separately from changed texts, and those beside a liar', () => {
+  it('distinguish changed bits, changed texts, and texts that changed while a shard lied', () => {
     const disturbed = [answer({ sentAt: 5_000, text: 'twice' }), answer({ digests: ['a', 'c'] })];
     const rounds = [[endured('flip', 5_200, { callsToCordon: 10 })]];
     expect(judge(seen({ disturbed, rounds }), { standby: false, verified: false })).toMatchObject({

@@ -13,7 +13,7 @@ const shape = {
   vocab: 200_064,
 };
 
-it('one row of Sigma-MoE-Tiny reads 503 MB before any context', () => {
+it('one row of Sigma-MoE-Tiny without tokens before it reads 503 MB', () => {
   const dense = 56 * (2 * 1536 * 1536 + 2 * 1536 * 384) + 200_064 * 1536;
   const experts = 56 * 3 * 1536 * 768;
   const expected = ((dense + experts) * 4.5) / 8 + 56 * 96 * 1536 * 4;
@@ -25,7 +25,7 @@ it('a position holds 86 KB of keys and values', () => {
   expect(positionBytes(shape)).toBe(86_016);
 });
 
-it('rows share experts, never more than all of them', () => {
+it('rows share experts, and together read each expert at most once', () => {
   const bytes = (streams: number) => stepBytes(shape, { streams, positions: 0 });
   const expert = (56 * 3 * 1536 * 768 * 4.5) / 8;
   expect((bytes(2) - bytes(1)) / expert).toBeCloseTo(1 - 1 / 96, 6);

@@ -1,4 +1,4 @@
-// What a load run asks and how it judges: from made-up findings.
+// What a load run requests, and how it judges made-up findings.
 import { expect, it } from 'vitest';
 import {
   histogram,
@@ -52,7 +52,7 @@ it('adds up the buckets of all endpoints, and finds quantiles within them', () =
   expect(quantile(new Map(), 0.5)).toBeNaN();
 });
 
-it('passes a run in which only the queue was full', () => {
+it('passes a run whose only refusals were for a full queue', () => {
   expect(failed({})).toEqual([]);
   expect(loadFigures(found)).toMatchObject({ tokens: 500, refused: 3, errors: 0, healthP99: 24.5 });
 });
@@ -68,7 +68,7 @@ it('finds errors, a slow /health, a slow API, and what was not measured', () => 
   expect(failed({ metrics: '', health: { times: [], failures: [] } })).toHaveLength(2);
 });
 
-it('sends chats and completions, streamed and whole, short and long, and leaves some', () => {
+it('sends chats and completions, streamed and whole, short and long, and leaves some of them early', () => {
   const random = uniform(4);
   const asked = Array.from({ length: 400 }, () => loadRequest(random, PROSE));
   const share = (of: (request: (typeof asked)[number]) => boolean) => asked.filter(of).length / asked.length;

@@ -7,12 +7,12 @@ const arrivals = (first: number, count: number, gap: number) =>
   Array.from({ length: count }, (_, i) => first + i * gap);
 
 describe('decodeRate', () => {
-  it('leaves the first token, which the prompt made wait, out of a single stream', () => {
+  it('does not count the first token of a single stream, which waits for the prompt', () => {
     const times = arrivals(500, 11, 20);
     expect(decodeRate({ startedAt: 0, streams: [{ times, tokens: 11 }] })).toBeCloseTo(50);
   });
 
-  it('counts only what arrives while all streams decode', () => {
+  it('counts only tokens that arrive while all streams decode', () => {
     const early = { times: arrivals(0, 11, 10), tokens: 11 };
     const late = { times: arrivals(50, 11, 10), tokens: 11 };
     // From 50 to 100 ms: five tokens of each.
@@ -24,7 +24,7 @@ describe('decodeRate', () => {
     expect(decodeRate({ startedAt: 0, streams: [{ times, tokens: 22 }] })).toBeCloseTo(100);
   });
 
-  it('refuses streams that never decoded together, and one without a token', () => {
+  it('refuses streams that never decoded together, and a stream without a token', () => {
     const one = { times: arrivals(0, 5, 10), tokens: 5 };
     const other = { times: arrivals(1000, 5, 10), tokens: 5 };
     expect(() => decodeRate({ startedAt: 0, streams: [one, other] })).toThrow('all at once');

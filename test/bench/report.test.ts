@@ -33,7 +33,7 @@ describe('a line', () => {
     expect(lineNamed('decode-16', samples)).toMatchObject({ peer: 21, met: false });
   });
 
-  it('compares shards with in process, and sampled with greedy', () => {
+  it('compares four shards with one process, and sampled with greedy decoding', () => {
     const samples = new Samples();
     samples.add('local', 'decode-16', 100);
     samples.add('sharded', 'decode-16', 80);
@@ -63,7 +63,7 @@ describe('a line', () => {
     expect(tableOf([line])).toContain('| -    | -    |');
   });
 
-  it('has no target where none was meant', () => {
+  it('has no target if the targets do not apply to the run', () => {
     const samples = new Samples();
     samples.add('local', 'start-warm', 2.9);
     expect(lineNamed('start-warm', samples, { judged: false })).toMatchObject({
@@ -78,20 +78,20 @@ describe('a line', () => {
     samples.add('local', 'decode-8-streams', 4000);
     const one = lineNamed('floor-1', samples);
     expect(one.ours).toBeCloseTo(lineNamed('decode-16', samples).floorShare ?? Number.NaN);
-    // Twice the memory, half the share.
+    // Twice the bandwidth halves the share.
     expect(lineNamed('floor-1', samples, { bandwidth: 2e9 }).ours).toBeCloseTo((one.ours ?? 0) / 2);
   });
 });
 
 describe('rows', () => {
-  it('request of each subject only what they need', () => {
+  it('request of each subject only the figures that they need', () => {
     const wanted = rowsNamed('shards-8,floor-1');
     expect([...figuresOf(wanted, 'sharded')]).toEqual(['decode-8-streams']);
     expect([...figuresOf(wanted, 'local')].sort()).toEqual(['decode-16', 'decode-8-streams']);
     expect([...figuresOf(wanted, 'peer')].sort()).toEqual(['decode-16', 'decode-8-streams']);
   });
 
-  it('are refused by name', () => {
+  it('are refused if no row has the name', () => {
     expect(() => rowsNamed('decode-17')).toThrow('--only: no row decode-17');
   });
 });

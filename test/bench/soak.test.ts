@@ -1,4 +1,4 @@
-// What a soak asks and how it judges: from numbers that a leak, a slowdown or a steady run would give.
+// What a soak requests, and how it judges the numbers of a leak, of a slowdown and of a steady run.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { soakRequest } from '../../bench/load/requests.ts';
@@ -61,7 +61,7 @@ it('prints a row for each interval', () => {
   expect(soakTable(intervals(() => ({}))).split('\n')).toHaveLength(31);
 });
 
-it('sends only requests that fit the model, the same from the same seed', () => {
+it('sends only requests that fit the model, the same for the same seed', () => {
   fc.assert(
     fc.property(fc.integer(), fc.integer({ min: 16, max: 8_192 }), (seed, context) => {
       const ask = () => soakRequest(uniform(seed), { vocab: 300, context });

@@ -4,7 +4,7 @@ type Job = () => Promise<unknown>;
 
 const jobs: Job[] = [];
 
-/** Runs `job` once, after all tests and hooks of the current file. Jobs run one by one, the latest first. */
+/** Runs `job` once, after all tests and hooks of the current file. Jobs run one by one, the last added first. */
 export function afterFile(job: Job): void {
   jobs.push(job);
 }

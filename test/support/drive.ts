@@ -17,7 +17,7 @@ export interface DriveOptions {
   ids: readonly number[];
   /** Number of rows of each step. Their sum is the length of `ids`. */
   steps: readonly number[];
-  /** Experts for `[layer][position]` that replace the choice of the device. Their weights still come from its scores. */
+  /** Experts for `[layer][position]` that replace the device's choice. Their weights still come from the device's scores. */
   forced?: readonly (readonly (readonly number[] | undefined)[])[];
 }
 

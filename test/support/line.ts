@@ -29,7 +29,7 @@ export class Line {
     this.#random = uniform(seed);
   }
 
-  /** Time in milliseconds when a chunk leaves that enters at `now`. Chunks keep their order. */
+  /** Time in milliseconds when a chunk that enters at `now` leaves the line. Chunks keep their order. */
   send(bytes: number, now: number): number {
     const { delayMs, jitterMs, bytesPerSecond } = this.#options;
     this.#freeAt = Math.max(this.#freeAt, now) + (1_000 * bytes) / bytesPerSecond;

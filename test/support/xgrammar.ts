@@ -6,7 +6,7 @@ import { compileFunction, constants } from 'node:vm';
 import type * as Library from '@mlc-ai/web-xgrammar';
 import { byteSymbols } from './models/tokenizer.ts';
 
-/** Loads the package. It says that it is an ES module and is not, so neither import nor require can load it in Node. */
+/** Loads the package. It is marked as an ES module but is none, so neither import nor require can load it in Node. */
 function load(): typeof Library {
   const require = createRequire(import.meta.url);
   const file = require.resolve('@mlc-ai/web-xgrammar');

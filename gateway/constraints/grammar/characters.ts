@@ -41,7 +41,7 @@ export function ofText(characters: string): Ranges {
   );
 }
 
-/** The UTF-8 encodings of a set: a range for each byte. Any bytes from the ranges of one encoding are a character of the set. */
+/** The UTF-8 encodings of a set: a range for each byte. One byte from each range makes a character of the set. */
 export function encodings(ranges: Ranges): Ranges[] {
   return union(ranges).flatMap(([low, high]) => byLength(low, high));
 }
@@ -58,8 +58,8 @@ function byLength(low: number, high: number): Ranges[] {
 }
 
 /**
- * The encodings of `low` to `high`, which both have `more` continuation bytes. The range is cut until, behind the first byte in
- * which its ends differ, every byte may have any value.
+ * The encodings of `low` to `high`. Both ends have `more` continuation bytes. The range is cut into pieces. In a piece, each
+ * byte after the first byte in which its ends differ may be any continuation byte.
  */
 function aligned(low: number, high: number, more: number): Ranges[] {
   for (let tail = more; tail > 0; tail--) {

@@ -11,15 +11,15 @@ export type Expression =
   | { kind: 'text'; text: string }
   | { kind: 'characters'; ranges: Ranges }
   | { kind: 'sequence'; items: readonly Expression[] }
-  /** Without items: nothing matches. */
+  /** A choice without items matches nothing. */
   | { kind: 'choice'; items: readonly Expression[] }
   | { kind: 'repeat'; item: Expression; least: number; most: number }
   | { kind: 'rule'; name: string }
-  /** One of the entries from `from` up to but not including `to`: its text, then what follows it. */
+  /** One of the entries from `from` up to but not including `to`: its text, then its `next`. */
   | { kind: 'entries'; of: readonly Entry[]; from: number; to: number }
   /** Texts that the automaton accepts and that have from `least` to `most` characters. */
   | { kind: 'language'; dfa: Dfa; least: number; most: number; spelling: Spelling }
-  /** Any bytes, which may end anywhere. When they spell `marker` (ASCII) for the first time, `rest` must follow. */
+  /** Any bytes; the text may end after any of them. As soon as they contain `marker` (ASCII), `rest` must follow. */
   | { kind: 'free'; marker: string; rest: Expression };
 
 /**
@@ -40,7 +40,7 @@ export interface Grammar {
 
 export interface ReadGrammar {
   grammar: Grammar;
-  /** Paths of the keywords of relaxed schemas that were left out, `.properties.a.not`. An empty path: all but the outline. */
+  /** Paths of keywords left out of relaxed schemas, such as `.properties.a.not`. An empty path: all but types and names. */
   notes: readonly string[];
 }
 
@@ -99,12 +99,12 @@ export const quantifiers: readonly (readonly [sign: string, counts: Counts])[] =
 ];
 
 /**
- * The counts of two nested repetitions as those of one: `([abc]{1,60}){1,60}` is `[abc]{1,3600}`. Returns undefined if the counts
- * have gaps, as in `(aa){0,5}`.
+ * Joins the counts of two nested repetitions: `([abc]{1,60}){1,60}` is `[abc]{1,3600}`. Returns undefined if the joined counts
+ * would have gaps, as in `(a{2}){0,5}`.
  */
 export function multiplied(inner: Counts, outer: Counts): Counts | undefined {
   const fewest = Math.max(outer.least, 1);
-  // There is no gap between the counts of n and of n + 1 outer repetitions, nor between those of none and of one.
+  // There is no gap between the counts of n and of n + 1 outer repetitions, nor between those of zero and one outer repetition.
   const joins =
     fewest * inner.most + 1 >= (fewest + 1) * inner.least && (outer.least > 0 || inner.least <= 1);
   if (outer.most !== outer.least && !joins) return undefined;
@@ -149,7 +149,7 @@ export function oneOf(texts: readonly string[]): Expression {
   return shared(sorted, 0, 0);
 }
 
-/** Matches the remainders of sorted texts behind their first `at` characters, which are the same in all texts. */
+/** Matches the remainders of sorted texts after their first `at` characters, which are the same in all texts. */
 function shared(texts: readonly (readonly string[])[], at: number, depth: number): Expression {
   if (depth > MOST_ALIKE) {
     throw new ConstraintFault(
@@ -173,7 +173,7 @@ function shared(texts: readonly (readonly string[])[], at: number, depth: number
   return choice(...branches);
 }
 
-/** The possible entries. In a grammar that came from another thread, `impossible` is another object. */
+/** The entries that can match. In a grammar that came from another thread, a comparison with `impossible` would fail. */
 export function entriesOf({ of, from, to }: Expression & { kind: 'entries' }): readonly Entry[] {
   return of.slice(from, to).filter(({ next }) => !(next.kind === 'choice' && next.items.length === 0));
 }

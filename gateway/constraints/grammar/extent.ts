@@ -7,9 +7,7 @@ const BYTES_PER_RANGE = 60;
 const BYTES_PER_DFA_STATE = 120;
 const BYTES_PER_EDGE = 60;
 
-/**
- * Counts parts that several expressions share once. Does not recurse, because a grammar may be nested deeper than the stack allows.
- */
+/** Counts a shared part once. Does not recurse, because a grammar may be nested deeper than the stack allows. */
 export function extentOf({ root, rules }: Grammar): { bytes: number; depth: number } {
   const seen = new Set<unknown>();
   let bytes = 0;
@@ -49,7 +47,7 @@ function ownBytes(expression: Expression, seen: Set<unknown>): number {
   }
 }
 
-/** The expressions directly within an expression; of a list of entries, all of them the first time. Adds the list to `seen`. */
+/** The expressions directly within an expression. A list of entries is added to `seen` and counts only the first time. */
 function newParts(expression: Expression, seen: Set<unknown>): readonly Expression[] {
   if (expression.kind !== 'entries') return partsOf(expression);
   if (seen.has(expression.of)) return [];

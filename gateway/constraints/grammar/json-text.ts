@@ -66,7 +66,7 @@ export function spelled(ranges: Ranges, spelling: Spelling): Expression {
   return spelling === 'escaped' ? stringCharacter : quotedCharacter(ranges);
 }
 
-/** A character of a JSON string, escaped only if it must be. Kept, because patterns use the same few classes many times. */
+/** A character of a JSON string, escaped only if it must be. Results are kept: patterns use the same few classes many times. */
 const quotedCharacter = weaklyKept((ranges: Ranges): Expression => {
   const special = intersect(ranges, [...CONTROL, ...ofText('"\\')]).flatMap(([low, high]) => {
     const points = Array.from({ length: high - low + 1 }, (_, i) => low + i);
@@ -75,7 +75,7 @@ const quotedCharacter = weaklyKept((ranges: Ranges): Expression => {
   return choice(characters(intersect(ranges, plainCharacters)), oneOf(special));
 });
 
-/** Most digits before the point, and most behind it. A double distinguishes all numbers of 15 digits. */
+/** Most digits before the decimal point, and most digits after it. A double distinguishes all numbers of 15 digits. */
 export const MOST_DIGITS = 15;
 const natural = choice(text('0'), sequence(characters(range('1', '9')), repeat(digit, 0, MOST_DIGITS - 1)));
 /** A whole number. -0 is left out, because some languages do not treat it as 0. */

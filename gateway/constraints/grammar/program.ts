@@ -147,7 +147,7 @@ export class Program {
     return at(texts, 0);
   }
 
-  /** Makes a node for each state of the automaton that a matcher reaches. */
+  /** Makes the nodes for a state of the automaton when a matcher first reaches that state. */
   #language({ dfa, least, most, spelling }: Expression & { kind: 'language' }, next: Node): Node {
     const counts = least > 0 || most < Number.POSITIVE_INFINITY;
     const end = counts ? this.#leave : next;
@@ -194,7 +194,7 @@ export class Program {
     }, next);
   }
 
-  /** Shares the nodes of common ends, because most characters of more than one byte end in the same continuation bytes. */
+  /** Shares the nodes of equal last bytes, because most characters of more than one byte end in the same continuation bytes. */
   #characters(all: readonly Ranges[], next: Node): Node {
     const byTail = Map.groupBy(all, ([, ...tail]) => String(tail));
     const branches = Array.from(byTail.values(), (group) => {

@@ -20,7 +20,7 @@ export function regexExpression(
   return language(dfaOf(whole ? read : anywhere(read)), spelling);
 }
 
-/** A pattern of the same texts without ^ and $. Undefined if these are not at the ends, or if the rest needs an automaton. */
+/** A pattern of the same texts without ^ and $. Undefined if ^ or $ is also elsewhere, or if the rest needs an automaton. */
 function withoutEnds(pattern: Pattern, whole: boolean): Pattern | undefined {
   const branches = pattern.kind === 'choice' ? pattern.items : [pattern];
   const items: Pattern[] = [];

@@ -21,7 +21,7 @@ import { anyObject, colon, comma, jsonRules } from './json-text.ts';
 type ToolCallsSpec = Extract<GrammarSpec, { type: 'tool_calls' }>;
 
 /**
- * `content`: the grammar of an answer without calls. Throws a ConstraintFault whose path begins at the list of tools:
+ * `content`: the grammar of an answer without calls. Throws a ConstraintFault whose path begins at the list of tools, such as
  * `[0].function.parameters.properties.a.not`.
  */
 export function toolCallsGrammar(spec: ToolCallsSpec, content?: Grammar): ReadGrammar {
@@ -41,7 +41,7 @@ export function toolCallsGrammar(spec: ToolCallsSpec, content?: Grammar): ReadGr
     const root = content === undefined ? calls : choice(adopt(content, 'content', rules), calls);
     return { grammar: { root, rules }, notes };
   }
-  // The marker is the tag without the white space behind it, so that a call is constrained from its tag on.
+  // The marker is the tag without the white space after it, so that a call is constrained from its tag on.
   const marker = begin.trimEnd();
   const rest = sequence(text(begin.slice(marker.length)), call, parallel ? rule('answer') : nothing);
   rules.set('answer', { kind: 'free', marker, rest });
@@ -66,9 +66,7 @@ function parametersGrammar({ parameters, relaxed }: CallableTool, i: number): Re
   });
 }
 
-/**
- * The expression with `owner` before the names of rules. `lists`: renamed lists of entries, because many expressions share a list.
- */
+/** Adds `owner` to the names of rules. `lists`: the lists of entries renamed so far, because many expressions share a list. */
 function renamed(expression: Expression, owner: string, lists: Map<readonly Entry[], Entry[]>): Expression {
   const inner = (each: Expression) => renamed(each, owner, lists);
   switch (expression.kind) {

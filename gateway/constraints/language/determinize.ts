@@ -1,4 +1,4 @@
-// Turns a pattern into the automaton that accepts the texts that the whole pattern matches. This is the subset construction,
+// Turns a pattern into the automaton of the texts that match it from beginning to end. This is the subset construction,
 // extended by assertions: each state is a set of threads, and a thread carries the lookaheads that still have to be met.
 
 import { ConstraintFault } from '../fault.ts';
@@ -12,7 +12,7 @@ import { type Assertion, anything, hasPart, type Pattern, WORD } from './pattern
 const MOST_NODES = 50_000;
 /** Most threads of one state. */
 const MOST_THREADS = 2000;
-/** Most visits of threads while all states are made, which take half a second. */
+/** Most visits of threads for one automaton. They take half a second. */
 const MOST_VISITS = 500_000;
 /** Visiting this many threads takes as long as making one state. */
 const VISITS_PER_STATE = 10;
@@ -32,7 +32,7 @@ interface Look {
 
 /** The character before a place in the text: none, one that \w matches, or another. */
 type Before = 'start' | 'word' | 'other';
-/** The character behind a place in the text. */
+/** The character after a place in the text. */
 type Behind = 'end' | 'word' | 'other';
 
 interface Thread {
@@ -48,7 +48,7 @@ interface Subset {
   before: Before;
 }
 
-/** The texts that the whole pattern matches. Throws a ConstraintFault if their automaton is too large. */
+/** The texts that match the pattern from beginning to end. Throws a ConstraintFault if their automaton is too large. */
 export function dfaOf(pattern: Pattern): Dfa {
   const builder = new Builder();
   const start = builder.emit(pattern, builder.accept);

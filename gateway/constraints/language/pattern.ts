@@ -198,7 +198,7 @@ class PatternReader {
     return this.#takes('b') ? ofText('\b') : this.#escape();
   }
 
-  /** Reads the part of an escape behind the backslash. */
+  /** Reads the part of an escape after the backslash. */
   #escape(): Ranges {
     const character = this.#next();
     const known = classes[character];

@@ -5,7 +5,7 @@ import { spendStates } from '../reading/budget.ts';
 
 /** Most properties whose code points are kept. */
 const MOST_PROPERTIES = 64;
-/** Finding all characters of a property takes as long as making this many states. */
+/** Finding all characters of a property takes as long as making this many states of an automaton. */
 const STATES_PER_PROPERTY = 2000;
 
 let characters: string | undefined;

@@ -1,8 +1,8 @@
 // The states of a grammar, which are made when a text reaches them, and the bytes that lead from one to another. Knows no tokens.
 //
-// A state (state.ts) is the set of places that the text so far may have reached. A place is left out if another place allows
-// everything that it allows (frames.ts). Equal frames are one object, and so are equal states. So the transitions and the mask of a
-// state are found only once.
+// A state (state.ts) is the set of places that the text so far may have reached. A place is left out if another place allows at
+// least as much (frames.ts). Equal frames are one object, and so are equal states. So the transitions and the mask of a state
+// are found only once.
 
 import { ConstraintFault } from '../fault.ts';
 import type { Grammar } from '../grammar/expression.ts';
@@ -22,7 +22,7 @@ const BYTES_PER_PLACE = 90;
 const BYTES_OF_STEPS = 2100;
 const BYTES_PER_NODE = 150;
 
-/** A place that was reached while the places of a state are found. Places of the same form are a linked list. */
+/** A place that was reached while the places of a state are found. Equal nodes with frames of one `form` are a linked list. */
 interface Reached extends Place {
   beside: Reached | undefined;
 }
@@ -108,7 +108,7 @@ export class Automaton {
       const { frame } = place;
       if (++looks > MOST_REACHED) throw tooAmbiguous();
       const isOpen = node.kind === 'split' && node.open === true;
-      // `within` is false behind the end of the arbitrary characters.
+      // `within`: the place belongs to the arbitrary characters, and not to what follows them.
       const within = isOpen || (next.within === true && node.kind !== 'leave' && node.kind !== 'return');
       if (isOpen) {
         const most = frame?.node.kind === 'counted' ? frame.most : Number.POSITIVE_INFINITY;
@@ -127,9 +127,9 @@ export class Automaton {
   }
 
   /**
-   * Adds a place to `reached`, perhaps joined with other places into one. Removes places that allow nothing that the added place
-   * does not allow. Returns the added place. Returns undefined if the places in `reached` already allow everything that the place
-   * allows.
+   * Adds a place to `reached`, perhaps joined with other places into one. A place covers another place if it allows at least as
+   * much. Removes the places that the added place covers, and returns the added place. Returns undefined if a place in
+   * `reached` covers it.
    */
   #added({ node, frame }: Place, reached: Map<number, Reached>): Reached | undefined {
     const form = (frame?.form ?? 0) * MOST_NODE_IDS + node.id;
@@ -246,9 +246,7 @@ function countedText(frame: Frame | undefined): Frame & { counted: Node & { kind
   return { ...frame, counted: frame.node };
 }
 
-/**
- * Whether a plain token may begin with one of the bytes that `accepts [256]` marks. Kept, because there are few different arrays.
- */
+/** Whether a plain token (vocabulary.ts) may begin with a byte that `accepts [256]` marks. Kept, because arrays are few. */
 const beginsPlain = weaklyKept((accepts: Uint8Array): boolean => {
   return accepts.some((may, byte) => {
     return may === 1 && byte >= 0x20 && byte !== 0x22 && byte !== 0x5c && (byte < 0x80 || byte >= 0xc0);

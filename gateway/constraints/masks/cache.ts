@@ -7,7 +7,7 @@ export interface CacheOptions {
   bytes?: number;
 }
 
-/** `size` of a value is its bytes. */
+/** `size` of a value is its number of bytes. */
 export class Cache<Value extends { readonly size: number }> {
   /** The most recently used value is last. */
   readonly #entries = new Map<string, Value>();

@@ -1,4 +1,4 @@
-// A grammar compiled for a vocabulary: its automaton and the masks found so far. All sequences with the same grammar share one.
+// A grammar compiled for a vocabulary: its automaton and the masks found so far. Sequences with the same grammar share it.
 
 import type { ConstraintFault } from '../fault.ts';
 import { type Grammar, nothing } from '../grammar/expression.ts';
@@ -20,7 +20,7 @@ export class CompiledGrammar {
   /** Bytes of the grammar itself. */
   #extent: number;
   #fault: ConstraintFault | undefined;
-  /** By the likeness of the masks' states. */
+  /** Masks by the `likeness` of their states. */
   #masks = newCache();
 
   /** Throws a ConstraintFault if the grammar is too large. */

@@ -2,10 +2,10 @@
 // object. This file also finds out whether one chain of frames allows everything that another chain allows, and whether one chain
 // can replace two.
 //
-// Worked example: `([abc]{1,60}){1,60}` after two characters. The second character either belongs to the first group, which leaves
-// 58 characters and 59 groups, or begins another group, which leaves 59 characters and 58 groups. After three characters there are
-// (57, 59), (59, 58), (58, 58) and (59, 57). The last two allow nothing that (59, 58) does not allow, so two places are kept,
-// however long the text becomes.
+// Worked example: `([abc]{1,60}){1,60}` after two characters. The second character either belongs to the first group, which
+// leaves 58 characters and 59 groups, or begins another group, which leaves 59 characters and 58 groups. After three characters
+// there are (57, 59), (59, 58), (58, 58) and (59, 57). (59, 58) allows everything that the last two allow, so only two places
+// are kept, however long the text becomes.
 import type { Node } from '../grammar/program.ts';
 
 /** The node at which a matcher continues after a rule's body, or a repetition and how often its body may still come. */
@@ -45,7 +45,7 @@ export class Frames {
     const key = `${node.id},${least},${most},${parent?.id ?? 0}`;
     const known = this.#made.get(key);
     if (known !== undefined) return known;
-    // The lengths that an automaton's text may have can matter at any distance.
+    // If an automaton restricts the lengths of its texts, counts of any size can matter.
     const horizon = node.kind === 'counted' && node.exact ? Number.POSITIVE_INFINITY : this.#horizon;
     const counts = `${Math.min(least, horizon)},${Math.min(most, horizon)}`;
     const frame = {

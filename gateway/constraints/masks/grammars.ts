@@ -29,7 +29,7 @@ export interface Opened {
   close: () => void;
 }
 
-/** Share of the bound that grammars in use may take without their states and masks. */
+/** Share of the bound that grammars in use may take after their states and masks are forgotten. */
 const MOST_IN_USE = 3 / 4;
 
 export class Grammars {

@@ -5,7 +5,7 @@ import { LONGEST_PLAIN, type Vocabulary, type VocabularyTree } from '../vocabula
 import type { Automaton } from './automaton.ts';
 import type { State } from './state.ts';
 
-/** The ids that may come: a list if they are few, otherwise bits `[ceil(vocab / 32)]`. `size`: bytes. Has no stop ids. */
+/** The ids that may come, without stop ids: a list if they are few, otherwise bits `[ceil(vocab / 32)]`. `size`: bytes. */
 export type Mask = { size: number } & ({ ids: Int32Array } | { bits: Uint32Array });
 
 /** A mask is a list if fewer than one id in this many may come. */
@@ -20,7 +20,7 @@ export class MaskSearch {
   readonly #vocabulary: Vocabulary;
   readonly #tree: VocabularyTree;
   readonly #bits: Uint32Array;
-  /** `[depth]` The states from the one whose mask is searched to the one before the current node. */
+  /** `[depth]` The states from the one whose mask is searched for to the one before the current node of the tree. */
   readonly #path: State[];
   #count: number;
   /** The first byte of the tokens that are being tried. */
@@ -31,7 +31,7 @@ export class MaskSearch {
 
   constructor(automaton: Automaton, state: State, vocabulary: Vocabulary) {
     const { size, textless } = vocabulary;
-    // Within a string most ids that may come are plain. They are copied from a table instead of being searched for.
+    // Within a string, most allowed ids are plain (vocabulary.ts). They are copied from a table instead of being searched for.
     const inString = state.open > 0 && !(state.mixed && state.open < LONGEST_PLAIN);
     this.#automaton = automaton;
     this.#vocabulary = vocabulary;
@@ -105,8 +105,8 @@ export function maskOf(automaton: Automaton, state: State, vocabulary: Vocabular
 }
 
 /**
- * The tree of the ids that are not plain. If plain characters do not change the state, only the bytes behind them matter, and the
- * smaller tree of these bytes is enough.
+ * The tree of the ids that are not plain. If plain characters do not change the state, only the bytes after them matter, and
+ * the smaller tree of these bytes is enough.
  */
 function treeInString({ open, loop }: State, { data, longest }: Vocabulary): VocabularyTree {
   return loop && open >= longest ? data.tails : data.rest;

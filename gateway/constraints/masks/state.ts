@@ -19,9 +19,9 @@ export interface Found {
   accepting: boolean;
   /** Up to this many arbitrary characters may come next, because a string is open (see "plain" in vocabulary.ts). */
   open: number;
-  /** Other characters than those may come too, perhaps more than `open`. */
+  /** Characters outside the open string may come too, so in all perhaps more than `open`. */
   mixed: boolean;
-  /** The place that led here, if it was only one. */
+  /** The place that led here, if there was only one. */
   seed: Place | undefined;
 }
 
@@ -46,7 +46,7 @@ export class State {
     return this.#next;
   }
 
-  /** Records the state that a byte leads to. Returns true if this is the first byte of the state. */
+  /** Records the state that a byte leads to. Returns true if no byte of this state was recorded before. */
   lead(byte: number, to: State | null): boolean {
     const first = this.#next === noSteps;
     if (first) this.#next = new Array<State | null | undefined>(256);
@@ -81,7 +81,7 @@ export class State {
   }
 }
 
-/** Whether any number of arbitrary characters, also none, may come at the place. */
+/** Whether any number of arbitrary characters, including none, may come at the place. */
 function isLoop(place: Place | undefined): boolean {
   if (place === undefined) return false;
   const { node, frame } = place;

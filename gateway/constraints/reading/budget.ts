@@ -2,7 +2,7 @@
 // its work here. The budget is global to the thread, because reading is synchronous: a thread reads one specification at a time.
 import { ConstraintFault } from '../fault.ts';
 
-/** The time is used up. This is not a ConstraintFault, because leaving out a keyword would not help. */
+/** The limit of `withinTime` is used up. Not a ConstraintFault: leaving out keywords of a relaxed schema would not help. */
 export class OutOfTime extends Error {}
 
 interface TimeOptions {

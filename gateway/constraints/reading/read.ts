@@ -17,7 +17,7 @@ export interface Read extends Pick<ReadGrammar, 'notes'> {
 const MOST_MS = 1500;
 /** Most bytes of one grammar in memory. */
 const MOST_BYTES = 16 * 2 ** 20;
-/** Most characters of a specification that is read at once, in the calling thread. */
+/** Most characters of a specification that is read in the calling thread. */
 const SMALL = 8192;
 /** Limits on reading in the calling thread. */
 const quick = { ms: 3, clock: threadMs, states: 1000 };

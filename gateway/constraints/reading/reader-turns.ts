@@ -1,6 +1,6 @@
-// Chooses whose specification is read next: that of the waiting tenant that has used the thread least recently. A tenant that has
-// used the thread much must rest for as long as its last specification took. So one tenant keeps a core busy at most half of the
-// time. Pure.
+// Chooses whose specification is read next: that of the waiting tenant with the least used time. Recent use counts more than
+// old use. A tenant that has used the thread much must rest for as long as its last specification took. So one tenant keeps a
+// core busy at most half of the time. Pure.
 //
 // Worked example: tenant A has used 2,800 ms within seconds, tenant B nothing. B's specification is read before A's. If A's last
 // specification took 800 ms, A's next one is read 800 ms after the end of the last one.

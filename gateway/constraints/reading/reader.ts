@@ -1,5 +1,5 @@
-// Reads specifications for a thread that must not block: small ones at once, others in a separate thread, where tenants take turns.
-// Grammars and faults are both kept in a cache.
+// Reads specifications for a thread that must not block: small ones in the same thread, others in a separate thread, where
+// tenants take turns. Grammars and faults are both kept in a cache.
 
 import { createHash } from 'node:crypto';
 import { Worker } from 'node:worker_threads';

@@ -116,7 +116,7 @@ function counted(shape: ArrayShape, { value, define, terms, key, path }: WriteOp
   }
 }
 
-/** For each combination of kinds: whether an item at this place is of each kind. Undefined if the kind is not counted there. */
+/** All combinations of kinds: whether an item is of each kind. Undefined for a kind that is not counted at this place. */
 function combinations(some: readonly SomeItems[], place: number): (boolean | undefined)[][] {
   return some.reduce<(boolean | undefined)[][]>(
     (all, { from }) => {

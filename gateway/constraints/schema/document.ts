@@ -1,5 +1,5 @@
 // Resolves the references in a schema: identifiers and anchors (JSON Schema core 8.2), and pointers (RFC 6901). Identifiers and
-// anchors may have the keywords of any draft.
+// anchors may use the keywords of any draft.
 import { ConstraintFault } from '../fault.ts';
 import { locationsOf } from './keywords.ts';
 import { isObject, resolve, type SchemaNode, step } from './pointer.ts';

@@ -43,7 +43,7 @@ export function hasNumber(value: number, tests: readonly NumberTest[]): boolean 
   return tests.every((test) => passes(value, test));
 }
 
-/** The numbers that pass all tests, if a test lists the allowed ones. Undefined if none does. */
+/** The numbers that pass all tests, if a test lists the allowed numbers. Undefined if no test lists them. */
 export function numbersAmong(tests: readonly NumberTest[]): readonly number[] | undefined {
   return listedValues<number>(tests)?.filter((value) => hasNumber(value, tests));
 }
@@ -121,7 +121,7 @@ function signedTexts(tests: readonly NumberTest[]): Dfa {
     }));
   };
   const [start, ...rest] = shifted(positive, 0);
-  // No text returns to the first state, and texts without a sign do not begin like those with one.
+  // One first state is enough for both automata: no text returns to it, and only negative texts begin with a sign.
   const first = {
     accepting: false,
     edges: [[MINUS, MINUS, positive.length] as const, ...(start?.edges ?? [])],
@@ -198,7 +198,7 @@ function negatedIf(negated: boolean, texts: Dfa): Dfa {
 
 /** The texts of the numbers for which `accepts` is true. `order` is -1, 0 or 1 for numbers below, equal to or above the bound. */
 function compared({ whole, fraction }: Decimal, accepts: (order: number) => boolean): Dfa {
-  /** Digits read before the point; order of the digits read so far; digits read behind the point, -1 before it. */
+  /** Digits read before the point; order of the digits read so far; digits read after the point (-1 if no point was read). */
   type Place = readonly [before: number, order: number, behind: number];
   const orderOf = ([before, order, behind]: Place): number => {
     const final = behind >= 0 ? order : lengthOrder(before, order);

@@ -98,7 +98,7 @@ export function noneOf(tests: readonly TextTest[]): boolean {
   return shaping.length > 1 && isEmpty(textsOf(shaping));
 }
 
-/** The strings that pass all tests, if a test lists the allowed ones. Undefined if none does. */
+/** The strings that pass all tests, if a test lists the allowed strings. Undefined if no test lists them. */
 export function textsAmong(tests: readonly TextTest[]): readonly string[] | undefined {
   return listedValues<string>(tests)?.filter((value) => hasText(value, tests));
 }
@@ -117,7 +117,7 @@ export function strings(tests: readonly TextTest[]): Expression {
   function inside(): Expression {
     if (shaping !== undefined && 'path' in shaping && !isNegated(shaping) && more.length === 0 && !sized) {
       const pattern = patternOf(shaping);
-      // A pattern alone is followed as it is written, so that its counts stay counts.
+      // A single pattern becomes an expression instead of an automaton, so that its counts stay counts.
       if (pattern.length <= LONGEST_PATTERN)
         return within(shaping.path, () => regexExpression(pattern, { spelling: 'quoted', whole: false }));
     }

@@ -26,7 +26,7 @@ import type { Shape } from './shapes/shapes.ts';
 import { any, type Term } from './shapes/terms.ts';
 import { strings, textsAmong } from './texts.ts';
 
-/** Most states of all automata of a schema, which is a second of work. */
+/** Most states of all automata of a schema. Making them takes a second. */
 const MOST_STATES = 100_000;
 /** Most rules of the grammar of a schema. */
 const MOST_RULES = 100_000;
@@ -46,7 +46,7 @@ export interface SchemaOptions {
   objects?: boolean;
 }
 
-/** Throws a ConstraintFault, whose path names the keyword that cannot be honoured, if it is one keyword. */
+/** Throws a ConstraintFault. Its path names the keyword that cannot be honoured, if it is a single keyword. */
 export function schemaGrammar(schema: unknown, { objects: only = false }: SchemaOptions = {}): Grammar {
   refuseDeep(schema);
   if (!isSchema(schema)) {

@@ -1,5 +1,5 @@
-// Checks expensive specifications (bench/hostile/shapes-grammar.ts). Each is either refused with a fault, or an answer that it
-// allows can be written, masks are found in pieces of the given time, and memory stays within its bound.
+// Checks expensive specifications (bench/hostile/shapes-grammar.ts). Each is either refused with a fault or followed. If it is
+// followed, an answer can be written, masks are found in pieces of limited time, and memory stays within its bound.
 import { expect, it } from 'vitest';
 import { grammarShapes } from '../../../bench/hostile/shapes-grammar.ts';
 import { ConstraintFault } from '../../../gateway/constraints/fault.ts';
@@ -38,7 +38,7 @@ interface Tally {
   written: number;
 }
 
-/** Writes an answer of `tokens` tokens for the specification of each seed, all with the same memory. */
+/** Writes an answer of `tokens` tokens for the specification of each seed. All specifications share one bound on memory. */
 function followShapes(from: number, to: number, tokens: number): Tally {
   const constraints = new Constraints(nano, { bytes: BYTES });
   const tally = { refused: 0, ended: 0, written: 0 };

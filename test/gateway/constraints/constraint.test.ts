@@ -73,7 +73,7 @@ describe('a constraint', () => {
     }
   });
 
-  it('throws if a forbidden id is advanced, and does not change', () => {
+  it('throws if it is advanced by a forbidden id, and does not change', () => {
     const constraint = follow(open(spec), '{"name"');
     const before = allowed(constraint);
     const [wrong = 0] = idsOf('}');
@@ -145,7 +145,7 @@ describe('thinking', () => {
     expect(follow(constraint, 'yes').finished).toBe(true);
   });
 
-  it('ends by the rest of its end ids if the first of them came within the budget', () => {
+  it('is ended by the remaining end ids if the first end id came within the budget', () => {
     const constraint = open(thinking({ budget: 2, open: true }, answer));
     constraint.advance(other);
     constraint.advance(end[0] ?? 0);
@@ -156,7 +156,7 @@ describe('thinking', () => {
     expect(allowed(constraint).length).toBeLessThan(10);
   });
 
-  it('may end by itself, and allows every id but the stop ids until then', () => {
+  it('may end by itself, and until then allows every id except the stop ids', () => {
     const constraint = open(thinking({ budget: undefined, open: true }, answer));
     for (let i = 0; i < 50; i++) constraint.advance(other);
     expect(allowed(constraint)).not.toContain(END);

@@ -305,7 +305,7 @@ describe('numbers', () => {
         (all, values) => {
           const tests = all.map(([each]) => each);
           const dfa = numberTexts(tests);
-          // Errors are most likely at the bounds and values themselves.
+          // Errors are most likely at the bounds and values of the tests.
           const near = tests.flatMap((each) =>
             'exclusive' in each ? [each.value] : each.test === 'among' ? each.values : [],
           );

@@ -85,7 +85,7 @@ describe('a mask', () => {
 describe('the cache', () => {
   const value = (size: number) => ({ size });
 
-  it('forgets the least recently used values if it has more than its number', () => {
+  it('forgets the least recently used values if it has more values than its bound', () => {
     const cache = new Cache({ count: 2 });
     const one = value(1);
     cache.set('1', one);
@@ -97,7 +97,7 @@ describe('the cache', () => {
     expect(cache.get('2')).toBeUndefined();
   });
 
-  it('forgets values if they take more than its bytes, but keeps the last value', () => {
+  it('forgets values if they take more bytes than its bound, but keeps the value added last', () => {
     const cache = new Cache({ bytes: 1000 });
     cache.set('1', value(300));
     cache.set('2', value(300));

@@ -1,5 +1,5 @@
-// Reading specifications for a thread that must not block. Those that take long are read in another thread, within bounds, by
-// turns.
+// Reading specifications for a thread that must not block. Specifications that take long are read in another thread, within
+// bounds, and tenants take turns.
 import { describe, expect, it } from 'vitest';
 import { unpackedGrammar } from '../../../gateway/constraints/grammar/packed.ts';
 import { read, readQuickly } from '../../../gateway/constraints/reading/read.ts';
@@ -46,7 +46,7 @@ describe('reading', () => {
     expect(read({ type: 'grammar', grammar }).packed.byteLength).toBeLessThan(500);
   });
 
-  it('returns nothing quickly if a specification takes longer than a few milliseconds', () => {
+  it('quickly returns undefined if a specification takes longer than a few milliseconds', () => {
     const small = json({ type: 'object', properties: { a: { type: 'string', maxLength: 30 } } });
     expect(readQuickly(small, 100)?.notes).toEqual([]);
     expect(readQuickly(large, 100)).toBeUndefined();

@@ -1,4 +1,4 @@
-// An engine over the counting device and an in-process shard whose experts add one: the token after id is id + 1.
+// An engine over the counting device and an in-process shard whose experts add one: the token after id i is i + 1.
 import { onTestFinished } from 'vitest';
 import { ShardService } from '../../../experts/service.ts';
 import { Engine, type EngineOptions } from '../../../gateway/engine/engine.ts';
@@ -22,7 +22,7 @@ export const vocab = 50;
 const layers = 2;
 const experts = 6;
 
-/** Adds 1 to the second number of each row. Calls `before` first, which may delay a run or let it fail. */
+/** Adds 1 to the second number of each row. Calls `before` first, which may delay a run or make it fail. */
 function addingDevice(before: BeforeRun): ExpertDevice {
   return {
     numericsClass: 'adding',
@@ -49,7 +49,7 @@ export interface CountingEngineOptions
   extends Partial<EngineOptions>,
     Pick<CountingOptions, 'minPrefillRows' | 'blockSize' | 'shared' | 'next'> {
   before?: BeforeRun;
-  /** No shard holds the experts after this one. Default: shards hold all experts. */
+  /** Index of the last expert of each layer that a shard holds. Default: that of the last expert. */
   lastExpert?: number;
 }
 

@@ -7,8 +7,8 @@ const icd = '/usr/lib/chromium/vk_swiftshader_icd.json';
 export const withoutGpu = { VK_ICD_FILENAMES: '/dev/null' };
 
 /**
- * Must be called before the first session of ONNX Runtime. Keeps the driver if the environment names one. Throws if there
- * is none.
+ * Must be called before the first session of ONNX Runtime. Keeps the driver that the environment names, if any. Throws if there
+ * is no driver.
  */
 export function useSoftwareGpu(): void {
   if (process.env.VK_ICD_FILENAMES !== undefined) return;

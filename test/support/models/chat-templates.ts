@@ -1,4 +1,4 @@
-// Chat templates for tests with the special tokens of tokenizer.ts: templates with tools, with thinking and with documents.
+// Chat templates for tests: with tools, with thinking and with documents. They use the special tokens of tokenizer.ts.
 import { readFileSync } from 'node:fs';
 
 const nano: { chat_template: string } = JSON.parse(

@@ -1,5 +1,5 @@
-// Starts a relay in a thread of its own, for tests whose main thread computes for long. Otherwise its delays would last
-// until a step ends.
+// Starts a relay in a thread of its own, for tests whose main thread computes for long. In that main thread, the relay's delays
+// would last until a computation ends.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { Address } from '../../../rpc/address.ts';

@@ -185,7 +185,7 @@ describe('a relay', () => {
     socket.write('a');
     await eventually(() => got().length === 1);
     relay.garble(Buffer.from('??'));
-    await eventually(() => got().length === 5); // to the client, and from the echo what it got
+    await eventually(() => got().length === 5); // two bytes to the client, and the two that the echo sent back
     socket.write('b');
     await eventually(() => got().toString() === 'a????b');
   });

@@ -29,7 +29,7 @@ export function meet(
   return a.kind === 'null' && b.kind === 'null' ? { ...a, implicit } : undefined;
 }
 
-/** The tests of both lists. Tests that name values are joined into one. */
+/** The tests of both lists. Tests that list values are joined into one. */
 function joined<Test extends { test: string }>(a: readonly Test[], b: readonly Test[]): readonly Test[] {
   if (a.length === 0) return b;
   if (b.length === 0) return a;

@@ -1,5 +1,5 @@
-// Turns a term into shapes, one of which each of its values has: evaluates keywords, references and combined schemas, one level
-// deep. Terms of the values within (items, properties) stay terms. Knows no grammar.
+// Turns a term into shapes, so that each value of the term has one of the shapes. Evaluates keywords, references and combined
+// schemas, one level deep. Terms of the values within (items, properties) stay terms. Knows no grammar.
 import { isDeepStrictEqual } from 'node:util';
 import { ConstraintFault, within } from '../../fault.ts';
 import { type Dfa, noText, unionOf } from '../../language/dfa.ts';
@@ -27,7 +27,7 @@ const MOST_OPEN = 300;
 const MOST_COMPARED = 200_000;
 /** Most cost of the pairs of shapes that are intersected for one schema, which takes about a second. */
 const MOST_MEETINGS = 50_000;
-/** Largest depth to which values of required properties are checked for whether any value is possible. */
+/** Largest depth to which terms inside terms are checked for whether any value satisfies them. */
 const DEEPEST_LOOK = 3;
 
 export class Normalizer {
@@ -236,8 +236,8 @@ export class Normalizer {
   }
 
   /**
-   * The intersections of each shape of `a` with each shape of `b`. `term` is for errors. If there are more than `enough`, the
-   * others are left out, which narrows the term.
+   * The intersections of each shape of `a` with each shape of `b`. `term` is for errors. Further intersections than `enough`
+   * are left out, which narrows the term.
    */
   #both(
     a: readonly Shape[],

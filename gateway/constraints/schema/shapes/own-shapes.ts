@@ -16,7 +16,7 @@ interface OwnOptions {
   stringsOf: (term: Term) => Dfa;
 }
 
-/** One shape for each kind, from the keywords that apply to it. */
+/** One shape for each allowed kind, from the keywords that apply to that kind. */
 export function ownShapes(keywords: Keywords, path: string, options: OwnOptions): readonly Shape[] {
   const { type } = keywords;
   const spoken = new Set<Kind>();

@@ -1,4 +1,4 @@
-// Reads a schema that is not strict: leaves out unsupported keywords and lists them.
+// Reads a schema that need not be enforced in full: leaves out unsupported keywords and lists them.
 
 import { ConstraintFault } from '../../fault.ts';
 import type { Grammar, ReadGrammar } from '../../grammar/expression.ts';
@@ -7,10 +7,10 @@ import { containsSchema, containsSchemaMap } from '../keywords.ts';
 import { isObject } from '../pointer.ts';
 import { type SchemaOptions, schemaGrammar } from '../translate.ts';
 
-/** Most keywords that are left out. If more are unsupported, only the outline of the schema is used. */
+/** Most keywords that are left out. If more are unsupported, only the types and names of properties are used (`outlineOf`). */
 const MOST_LEFT_OUT = 24;
 
-/** Most states of the automata of all attempts, which is two seconds of work. */
+/** Most states of the automata of all attempts together. Making them takes two seconds. */
 const MOST_STATES = 200_000;
 
 /** Throws a ConstraintFault if the schema is invalid or nothing satisfies it. */

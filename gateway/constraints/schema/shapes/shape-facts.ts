@@ -9,13 +9,13 @@ import { propertyTerm } from './meet.ts';
 import { type ObjectShape, type Shape, universal } from './shapes.ts';
 import type { Term, Terms } from './terms.ts';
 
-/** Cost of joining the shapes, in states of an automaton. Objects cost more the more properties they declare. */
+/** Cost of joining the shapes, in states of an automaton. The more properties an object declares, the more it costs. */
 export function costOf(...shapes: readonly Shape[]): number {
   const properties = shapes.map((shape) => (shape.kind === 'object' ? shape.properties.size : 0));
   return 1 + Math.floor(properties.reduce((sum, size) => sum + size, 0) / 20);
 }
 
-/** Whether the shapes cover all values and none was mentioned by a schema, as the term `any` has them. */
+/** Whether the shapes are those of the term `any`: they cover all values, and no schema mentions any of them. */
 export function isAny(shapes: readonly Shape[]): boolean {
   return (
     shapes.length === kinds.length &&
@@ -24,8 +24,8 @@ export function isAny(shapes: readonly Shape[]): boolean {
 }
 
 /**
- * Splits a shape that must have a property from a set of names (`some`): that property is one of the declared ones, or has another
- * name. This is a generator, so that the caller can stop when there are too many shapes.
+ * Splits a shape whose objects must have a property with a name from a set (`some`). In each part, that property is a certain
+ * declared property, or an undeclared one. This is a generator, so that the caller can stop when there are too many shapes.
  */
 export function* placed(shape: Shape, terms: Terms): Generator<Shape, void, undefined> {
   if (shape.kind !== 'object') return yield shape;
@@ -83,7 +83,7 @@ export function keyOf(shape: Shape): string {
   }
 }
 
-/** Returns true if no value has the shape, and false if some value may have it. `isNever` says the same about terms. */
+/** Returns true if no value has the shape, and false if some value may have it. `isNever` does the same for terms. */
 export function isImpossible(shape: Shape, isNever: (term: Term) => boolean): boolean {
   switch (shape.kind) {
     case 'number': {

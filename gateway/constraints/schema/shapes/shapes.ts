@@ -53,7 +53,7 @@ export interface OtherNames {
   implicit: boolean;
 }
 
-/** At least one property has a name of `names` that is not in `properties`, and a value that satisfies the term. */
+/** At least one property has a name that is in `names` but not in `properties`, and a value that satisfies the term. */
 interface SomeProperty {
   names: Dfa;
   term: Term;

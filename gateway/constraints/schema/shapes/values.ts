@@ -1,4 +1,4 @@
-// Equality of JSON values, in which the order of an object's keys does not matter, and lists of values that a test names.
+// Equality of JSON values, in which the order of an object's keys does not matter, and tests that list values.
 import { weaklyKept } from '../../kept.ts';
 import { isObject } from '../pointer.ts';
 
@@ -12,7 +12,7 @@ export interface AmongTest<Value = unknown> {
   negated: boolean;
 }
 
-/** The list of a test that only listed values pass. Undefined if there is no such test. */
+/** The values that a test lists as the only ones that pass. Undefined if there is no such test. */
 export function listedValues<Value>(
   tests: readonly (AmongTest<Value> | { test: unknown })[],
 ): readonly Value[] | undefined {

@@ -141,7 +141,7 @@ it('a pattern with many Unicode scripts is read in time', () => {
   expect(accepts(schema, '"7"')).toBe(false);
 });
 
-it('a schema that is not strict is used in outline if too many of its patterns must be left out', () => {
+it('of a schema that is not strict, only types and names are used if too many patterns must be left out', () => {
   const properties = named(24, (i) => ({ type: 'string', pattern: `^(?:a?){${1900 + i}}$` }));
   const schema = { ...spec({ type: 'object', properties }), relaxed: true as const };
   const { notes } = readGrammar(schema);
@@ -151,7 +151,7 @@ it('a schema that is not strict is used in outline if too many of its patterns m
   expect(accepts(schema, '{"p0":1}')).toBe(false);
 });
 
-it('of tools that each take long, the first are followed exactly and the others in outline', () => {
+it('of many tools that each take long, the first are followed exactly, and the others only by types and names', () => {
   const branch = (i: number) => ({ type: 'object', properties: { [`a${i}`]: string }, required: [`a${i}`] });
   const tools = list(60, (j) => {
     return { name: `t${j}`, parameters: JSON.stringify({ oneOf: list(12, branch) }), relaxed: true as const };

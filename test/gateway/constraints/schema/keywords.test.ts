@@ -7,10 +7,10 @@ import { formats } from '../../../../gateway/constraints/schema/formats.ts';
 import { assertions } from '../../../../gateway/constraints/schema/keywords.ts';
 import { accepts } from '../writer.ts';
 
-/** ajv divides doubles, by which 19.99 is not a multiple of 0.01. */
+/** ajv divides doubles. Without a tolerance, it finds that 19.99 is not a multiple of 0.01. */
 const ajv = new Ajv.default({ strict: false, multipleOfPrecision: 9 });
 addFormats.default(ajv);
-// Answers to the international formats are in ASCII, for which these formats are the same.
+// For texts in ASCII, both formats of a pair are the same, and this server writes international formats in ASCII.
 for (const [format, same] of Object.entries({
   'idn-email': 'email',
   'idn-hostname': 'hostname',

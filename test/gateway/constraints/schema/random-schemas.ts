@@ -147,7 +147,7 @@ const ajv = new Ajv.default({ strict: false, logger: false });
 addFormats.default(ajv);
 const vocabulary = new Vocabulary(nano);
 
-/** Undefined if ajv follows a circle of references without an end. */
+/** Undefined if ajv follows a circle of references for ever. */
 function compiled(text: string): ValidateFunction | undefined {
   ajv.removeSchema();
   try {
@@ -180,7 +180,7 @@ function judge(validate: ValidateFunction | undefined, of: unknown): boolean | u
   }
 }
 
-/** `endless`: no end of an answer was found within the limit of states, but an end may exist. */
+/** `held`: all checks passed. `empty`: no value is possible. `endless`: no end of an answer was found within MOST_SEEN. */
 export type Outcome = 'held' | 'refused' | 'empty' | 'endless';
 
 /** Throws if the grammar of a schema allows an invalid answer, or leads to a state from which no answer can end. */

@@ -134,7 +134,7 @@ describe('a schema that is not strict', () => {
     });
   });
 
-  it('is followed in outline if it has too many unsupported keywords', () => {
+  it('is followed only by its types and names if it has too many unsupported keywords', () => {
     const sets = Array.from({ length: 60 }, (_, i) => [`p${i}`, { type: 'array', uniqueItems: true }]);
     const schema = { type: 'object', properties: Object.fromEntries(sets), required: ['p0'] };
     const notes = notesOf(schema);
@@ -222,7 +222,7 @@ describe('tools that are not strict', () => {
       expect([text, accepts(spec, text)]).toEqual([text, false]);
   });
 
-  it('may be mixed with strict tools, and the first unsupported strict tool gets a fault', () => {
+  it('may be mixed with strict tools, and the first strict tool with an unsupported keyword gets a fault', () => {
     const spec = calls([
       { name: 'loose', parameters: parameters(set), relaxed: true },
       { name: 'strict', parameters: parameters(set) },

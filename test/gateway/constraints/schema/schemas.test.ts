@@ -8,7 +8,7 @@ import { schemas } from './schemas.ts';
 const ajv = new Ajv.default({ strict: false });
 addFormats.default(ajv);
 
-describe('200 schemas, written by random logits at temperature 1.5', () => {
+describe('200 schemas, with answers written by random logits at temperature 1.5', () => {
   it('are 200 schemas that use every supported keyword', () => {
     expect(schemas).toHaveLength(200);
     const text = JSON.stringify(schemas);
