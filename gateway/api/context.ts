@@ -16,8 +16,8 @@ export interface Limits {
   /** Largest number of answers in one request, which is prompts times choices. Default 128. */
   choices: number;
   /**
-   * Memory in bytes for all request bodies, and for all answers that are kept whole until they are written. One answer may use a
-   * quarter of this memory. A larger answer is a 400. Default 512 MiB.
+   * Memory in bytes for all request bodies, and for all answers that are not streamed. One answer may use a quarter of this
+   * memory. A larger answer is a 400. Default 512 MiB.
    */
   answerMemory: number;
   /** How long the headers of a stream wait for the engine to admit the request; see admission.ts. Default 500 ms. */

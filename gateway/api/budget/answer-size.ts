@@ -36,8 +36,8 @@ export function refuseLargeAnswer(
 }
 
 /**
- * Passes `events` on and counts their memory, for an answer that is kept whole. Throws a 400 if the answer exceeds the limit of one
- * answer, and a 429 if the memory that it needs is not free.
+ * Passes `events` on and counts their memory, for an answer that is not streamed. Throws a 400 if the answer exceeds the limit
+ * of one answer, and a 429 if the memory that it needs is not free.
  */
 export async function* holdingMemory(
   events: AsyncGenerator<AnswerEvent, void, undefined>,

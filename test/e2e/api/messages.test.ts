@@ -99,7 +99,7 @@ it.each([false, true])(
   },
 );
 
-it('an answer continues a final assistant message as the whole answer would', async () => {
+it('an answer continues a final assistant message like an uninterrupted answer', async () => {
   const asked = { model: up.model, max_tokens: 20, temperature: 0 };
   const text = async (turns: Anthropic.MessageParam[], most = 20) => {
     const { content } = await client.messages.create({ ...asked, messages: turns, max_tokens: most });

@@ -123,7 +123,7 @@ export function langchainSuite(given: () => Nano): void {
         });
       });
 
-      it('an aborted request for a whole answer stops the generation', async () => {
+      it('an aborted request without a stream stops the generation', async () => {
         await requireStopped(nano, async () => {
           const leave = new AbortController();
           const answer = endless()

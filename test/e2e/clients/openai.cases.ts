@@ -187,7 +187,7 @@ export function openaiSuite(given: () => Nano): void {
         });
       });
 
-      it('an aborted request for a whole answer stops the generation', async () => {
+      it('an aborted request without a stream stops the generation', async () => {
         await requireStopped(nano, async () => {
           const leave = new AbortController();
           const asked = { model: 'nano', prompt: 'The sea', max_tokens: LONG, ...{ ignore_eos: true } };

@@ -73,7 +73,7 @@ test('a stream must end with [DONE] unless it failed', () => {
   expect(streamFaults([begin, error], { done: true, asked })).toEqual(['[DONE] stands behind an error']);
 });
 
-test('a whole answer must have the requested choices and log-probabilities', () => {
+test('an answer without a stream must have the requested choices and log-probabilities', () => {
   const { choices: _, ...rest } = usage;
   const message = { role: 'assistant', content: 'Hi', refusal: null };
   const choice = { index: 0, message, logprobs: null, finish_reason: 'stop' };

@@ -41,7 +41,7 @@ export function askedOf(body: unknown): Asked {
   return askedShape.parse(typeof body === 'string' ? JSON.parse(body) : {});
 }
 
-/** Faults of a whole answer or of an error. */
+/** Faults of an answer that is not streamed, or of an error. */
 export function answerFaults(body: object, asked: Asked): string[] {
   const unshaped = shapeFaults(body, false);
   if (unshaped.length > 0 || !('choices' in body)) return unshaped;

@@ -46,7 +46,7 @@ describe('up', () => {
     expect(events.at(-2)).toContain('"finish_reason"');
   });
 
-  it('gives the openai client the same text whole and streamed', async () => {
+  it('gives the openai client the same text, streamed or not', async () => {
     const whole = await client.completions.create({ model: up.model, ...words });
     expect(whole.choices[0]?.finish_reason).toBe('length');
     expect(whole.usage).toMatchObject({ prompt_tokens: 26, completion_tokens: 24, total_tokens: 50 });
@@ -65,7 +65,7 @@ describe('up', () => {
     expect(usage).toEqual(whole.usage);
   });
 
-  it('gives the openai client a chat, whole and streamed', async () => {
+  it('gives the openai client a chat, streamed or not', async () => {
     const chat = {
       model: up.model,
       messages: [{ role: 'user' as const, content: 'Good morning.' }],

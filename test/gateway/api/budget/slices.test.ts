@@ -87,7 +87,7 @@ test('no turn exceeds a slice by more than one step, and tenants get time by wei
       for (let each = turn(); each !== undefined; each = turn()) expect(each).toBeLessThanOrEqual(4 + 2);
       await Promise.all(all);
       expect(now()).toBe(given.length * jobs.flat().reduce((sum, each) => sum + each, 0));
-      // `used` counts only whole jobs, so it may lag by a job of each of two tenants, besides the time of two slices.
+      // `used` counts a job when it ends. So two tenants may differ by a job of each, besides the time of two slices.
       const longest = Math.max(...jobs.map((ms) => ms.reduce((sum, each) => sum + each, 0)));
       for (const each of endedWhileAllWaited) {
         expect(Math.max(...each) - Math.min(...each)).toBeLessThanOrEqual(2 * longest + 8);

@@ -188,7 +188,7 @@ describe('limits', () => {
     expect(engine.requests.length).toBe(2);
   });
 
-  test('the 429 of a prompt that is larger than the whole limit says not to retry', async () => {
+  test('the 429 of a prompt with more tokens than a full bucket says not to retry', async () => {
     const { post } = await openKeyed({ keys: [named('alice', { tpm: 10 })] });
     const answer = await post('/v1/completions', { ...ask, prompt: Array(11).fill(1) }, bearer('alice'));
     expect([answer.status, answer.headers.get('x-should-retry')]).toEqual([429, 'false']);

@@ -71,7 +71,7 @@ test('tokens: a prompt needs enough tokens in the bucket, answers are counted as
   expect(turn(alice).prompt(1)).toBeUndefined();
 });
 
-test('a prompt that is larger than the whole limit is refused with an infinite wait', () => {
+test('a prompt with more tokens than a full bucket is refused with an infinite wait', () => {
   const { turn } = limitsAt();
   expect(turn(key({ tpm: 10 })).prompt(11)?.retryMs).toBe(Number.POSITIVE_INFINITY);
 });
