@@ -24,7 +24,7 @@ export interface Generation {
 }
 
 export interface RunningEngine {
-  /** Id of the process that is the parent of all others of the engine. */
+  /** Id of the process that started all other processes of the engine. */
   pid: number;
   generate(task: Task): Promise<Generation>;
   /** Lower bound of the memory that keys and values take after `task`. Bytes. */

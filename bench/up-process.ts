@@ -19,7 +19,7 @@ const ourMain = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 
 /**
  * Starts `up` with `--model`, `--port` and these flags, and resolves when it is ready. If it ends before it is ready,
- * rejects with its output. `main` is the command line to run; the default is that of this checkout.
+ * rejects with its output. `main` is the cli/main.ts to run; the default is that of this checkout.
  */
 export async function startUp(
   model: string,

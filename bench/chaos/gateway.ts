@@ -6,7 +6,7 @@ import { end, hasEnded, spawnKept } from './processes.ts';
 
 export interface Verb {
   child: ChildProcess;
-  /** First group of `ready` in the output. */
+  /** Text that the first group of `ready` matched. */
   found: string;
 }
 

@@ -18,7 +18,7 @@ const flags = readFlags({
   shards: '4',
   streams: '16',
   tokens: '500',
-  /** `dist/cli/main.js` measures the compiled code that npm installs, which has no TypeScript to strip. */
+  /** The file to run. `dist/cli/main.js` is the compiled code that npm installs; it has no TypeScript to strip. */
   cli: 'cli/main.ts',
 });
 /** From the start until memory is at rest. In this time experts are read and checked, and Node frees memory of its start-up. */

@@ -70,7 +70,7 @@ export async function arrival(engine: Engine, { streams, prompt, seed }: Arrival
   }
 }
 
-/** Gaps that end after `from` and not after `to`. */
+/** Gaps that end after `from` and at `to` at the latest. */
 function gapsWithin(times: readonly number[][], from: number, to: number): number[] {
   return times.flatMap((own) => {
     return own.flatMap((at, i) => (i > 0 && at > from && at <= to ? [at - (own[i - 1] ?? at)] : []));

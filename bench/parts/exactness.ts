@@ -1,7 +1,7 @@
-// Checks that no optimisation changes a bit of a model's answers: `node bench/parts/exactness.ts --model DIR [--prompts
-// 5] [--tokens 24]`. Runs the prompts one after another, and then all at once with each optimisation. Every other prompt
-// is sampled. Compares the ids and the hashes of the logits that they were chosen from. Exit code 1 if something differs;
-// the last line is JSON.
+// Checks that no optimisation changes a bit of a model's answers: `node bench/parts/exactness.ts --model DIR [--prompts 5]
+// [--tokens 24]`. Runs the prompts one after another, and then all at once with each optimisation. Every second prompt is
+// sampled. Compares the ids and the hashes of the logits that they were chosen from. Exit code 1 if something differs; the last
+// line is JSON.
 import { availableParallelism } from 'node:os';
 import type { EngineOptions } from '../../gateway/engine/engine.ts';
 import { uniform } from '../../gateway/engine/sampling/random.ts';

@@ -24,7 +24,7 @@ export interface FleetOptions {
   folder: string;
   /** File descriptor for the logs of the processes. */
   log: number;
-  /** Command line to run. */
+  /** The cli/main.ts to run. */
   main: string;
   seed: number;
   requests: readonly CompletionBody[];

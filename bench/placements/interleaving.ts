@@ -21,7 +21,7 @@ export interface Stage {
   /** File with the heat of a gateway. */
   heat: string;
   model: string;
-  /** Command line to run. */
+  /** The cli/main.ts to run. */
   main: string;
 }
 

@@ -84,7 +84,7 @@ export function grammarIn(spec: ConstraintSpec | undefined): GrammarSpec | undef
   return spec.type === 'thinking' ? grammarIn(spec.then) : spec;
 }
 
-/** The specification with a grammar that was read in place of the grammar's source, which may be large. */
+/** The specification in which the read grammar replaces the grammar's source, which may be large. */
 export function withRead(spec: ConstraintSpec, { key, packed }: PackedGrammar): ConstraintSpec {
   if (spec.type === 'ids') return spec;
   if (spec.type !== 'thinking') return { type: 'read', key, packed };

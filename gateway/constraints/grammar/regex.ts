@@ -1,5 +1,5 @@
-// Regular expressions of ECMAScript as a grammar: an automaton if the pattern contains assertions, otherwise a plain expression,
-// which keeps counts as counts.
+// Regular expressions of ECMAScript as a grammar: an automaton if the pattern contains assertions, otherwise an expression, in
+// which counts such as `{1,60}` stay counts.
 
 import { dfaOf } from '../language/determinize.ts';
 import { anything, anywhere, hasPart, type Pattern, readPattern } from '../language/pattern.ts';

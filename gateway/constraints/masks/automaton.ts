@@ -22,7 +22,7 @@ const BYTES_PER_PLACE = 90;
 const BYTES_OF_STEPS = 2100;
 const BYTES_PER_NODE = 150;
 
-/** A place that was reached while the places of a state are found. Equal nodes with frames of one `form` are a linked list. */
+/** A place that was reached while the places of a state are found. Places of one node and one `form` are a linked list. */
 interface Reached extends Place {
   beside: Reached | undefined;
 }
@@ -246,7 +246,7 @@ function countedText(frame: Frame | undefined): Frame & { counted: Node & { kind
   return { ...frame, counted: frame.node };
 }
 
-/** Whether a plain token (vocabulary.ts) may begin with a byte that `accepts [256]` marks. Kept, because arrays are few. */
+/** Whether a plain token (vocabulary.ts) may begin with a byte that `accepts [256]` marks. Results are kept: arrays are few. */
 const beginsPlain = weaklyKept((accepts: Uint8Array): boolean => {
   return accepts.some((may, byte) => {
     return may === 1 && byte >= 0x20 && byte !== 0x22 && byte !== 0x5c && (byte < 0x80 || byte >= 0xc0);

@@ -77,8 +77,8 @@ const MOST_REMAINDERS = 500;
 const MOST_LISTED = 1000;
 
 /**
- * The first multiples of a divisor that has too many digits for an automaton. Undefined if no test has such a divisor. Throws a
- * ConstraintFault if the other tests exclude all listed multiples.
+ * The multiples nearest to 0 of a divisor that has too many digits for an automaton. Undefined if no test has such a divisor.
+ * Throws a ConstraintFault if the other tests exclude all listed multiples.
  */
 function manyMultiples(tests: readonly NumberTest[]): Dfa | undefined {
   const [test] = tests.filter(

@@ -1,5 +1,5 @@
-// Nested counts, such as `(a{1,9}){1,9}`, can read a text in very many ways. Places stay few, and the allowed texts stay the
-// same.
+// With nested counts, such as `(a{1,9}){1,9}`, a text can be read in very many ways. A state still has few places, and the
+// allowed texts are the right ones.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { multiplied, repeat, text } from '../../../gateway/constraints/grammar/expression.ts';

@@ -1,5 +1,5 @@
-// The automata that schemas are made of. They are compared with JavaScript's own regular expressions, with sets and with
-// arithmetic.
+// The automata of patterns, lists, lengths and numbers. They are compared with JavaScript's own regular expressions, with sets
+// and with arithmetic.
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

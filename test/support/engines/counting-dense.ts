@@ -1,5 +1,5 @@
 // A small dense device that counts: the token after id i is i + 1, but only if the answers of the experts have arrived. It
-// reads its inputs from its KV memory. So it fails unless the engine computes every position before reading it, overwrites no
+// reads its inputs from its KV memory. So it fails unless the engine computes every position before it is needed, overwrites no
 // blocks, and opens and closes sequences.
 import type { DenseDevice, Span } from '../../../model/devices/dense.ts';
 

@@ -49,7 +49,7 @@ export interface CountingEngineOptions
   extends Partial<EngineOptions>,
     Pick<CountingOptions, 'minPrefillRows' | 'blockSize' | 'shared' | 'next'> {
   before?: BeforeRun;
-  /** Index of the last expert of each layer that a shard holds. Default: that of the last expert. */
+  /** Index of the last expert of each layer that a shard holds. Default: shards hold all experts. */
   lastExpert?: number;
 }
 
