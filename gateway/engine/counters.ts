@@ -1,4 +1,4 @@
-// Counters of an engine and its fleet since the start. /metrics names each `expertgrid_engine_<name>_total`.
+// Counters of an engine and its fleet since the engine started. /metrics names each `expertgrid_engine_<name>_total`.
 import type { Rung } from '../../router/delivery/ladder.ts';
 import type { Fleet } from '../../router/fleet.ts';
 

@@ -33,7 +33,7 @@ export interface EngineOptions {
   /** Most prefill rows in one step. */
   prefillRows?: number;
   /**
-   * Share of each step spent on a tenant's prefill while other sequences of that tenant decode (above 0, at most 1). It
+   * Largest share of a tenant's time for its prefill while other sequences of that tenant decode (above 0, at most 1). It
    * multiplies the gaps between tokens by 1 / (1 - share) and the time to the first token by 1 / share. 1 does not limit
    * prefill.
    */

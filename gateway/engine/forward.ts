@@ -29,13 +29,13 @@ interface StepInput {
   spans: readonly Span[];
   /** `[rows]`, 1 if the row's span has several rows. Such rows use separate connections, so as not to delay decode rows. */
   prefill: Uint8Array;
-  /** `[rows]`, 1 while the answer to the row is wanted. The caller may clear entries while the step runs. */
+  /** `[rows]`, 1 until the row's sequence fails or is aborted. The caller may clear entries while the step runs. */
   wanted: Uint8Array;
   /** `[rows]`, level of the last rung that each row allows, 0 for none (router/delivery/ladder.ts). Absent: 0 for all rows. */
   ladder?: Uint8Array;
   /** Deadline of each call to a shard. */
   deadlineMs: number;
-  /** Aborted when no row is wanted anymore. */
+  /** Aborted when all entries of `wanted` are 0. */
   signal: AbortSignal;
   /** Names the step in the calls to shards. */
   trace: string;
@@ -48,11 +48,11 @@ interface StepInput {
 const TURN_MS = 5;
 
 interface ForwardEvents {
-  /** One of the row's experts did not answer. The callback must clear the row in `wanted`. The other rows continue. */
+  /** One of the row's experts did not answer. The callback must clear the row's entry in `wanted`. Other rows continue. */
   onFailed: (row: number, error: RpcError) => void;
-  /** The row went down the ladder to `rung` for one of its experts. */
+  /** `rung` of the degradation ladder replaced one of the row's experts. */
   onDegraded: (row: number, rung: Rung) => void;
-  /** Called after each layer. The assignment has the experts of every row, stand-ins included. */
+  /** Called after each layer. The assignment has the experts that computed each row. */
   onRouted?: ((assignment: Assignment) => void) | undefined;
 }
 

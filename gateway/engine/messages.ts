@@ -62,9 +62,9 @@ export interface GenerationRequest {
   logprobs?: number;
   /** The same for the prompt's tokens, which are reported before the answer. The prefix cache is then not used. */
   promptLogprobs?: number;
-  /** Id of an open generation with the same prompt. This request waits until that prompt is computed and shares its blocks. */
+  /** Id of an open generation with the same prompt. This request waits until it is computed, and shares the KV blocks. */
   sharesPromptOf?: string;
-  /** Lower numbers leave a tenant's queue first. Requests below 0 go before all tenants' requests from 0 on. Default: 0. */
+  /** Of a tenant's requests, lower numbers go first. Negative numbers go before the requests of all tenants. Default: 0. */
   priority?: number;
   /** Who is billed. Tenants share the engine's time by weight, however many requests each has. Absent: no tenant. */
   tenant?: string;

@@ -9,12 +9,12 @@ interface Capacity {
   experts: number;
   /** Most positions of a sequence. */
   context: number;
-  /** Positions that fit the whole KV memory. */
+  /** Number of positions for which the whole KV memory has room. */
   kvPositions: number;
   missing: readonly MissingUnits[];
   waiting: number;
   maxWaiting: number;
-  /** Waiting requests of the same tenant. Absent if the request has no tenant; it may then fill the queue. */
+  /** Waiting requests of the same tenant. Absent if the request has no tenant; it may then take the last place of the queue. */
   ownWaiting?: number;
 }
 
@@ -52,8 +52,8 @@ export function refusal(
 }
 
 /**
- * So that tenants leave room for others, a tenant's waiting requests must be fewer than the free places of the queue,
- * multiplied by the tenant's weight.
+ * So that tenants leave room for others, the number of a tenant's waiting requests must be below the tenant's weight times the
+ * number of free places in the queue.
  */
 function queueFull(
   { waiting, maxWaiting, ownWaiting = 0 }: Capacity,

@@ -49,7 +49,7 @@ export class Step {
     this.#wanted = new Uint8Array(this.rows).fill(1);
   }
 
-  /** Marks the sequence's rows as no longer wanted. If no row of the step is wanted anymore, the step is aborted. */
+  /** Stops computing the sequence's rows. If no other row of the step is left to compute, the step is aborted. */
   unwant(sequence: Sequence): void {
     let row = 0;
     for (const span of this.#spans) {
@@ -165,7 +165,7 @@ function ladderOf(sequences: readonly Sequence[]): { ladder?: Uint8Array } {
   return { ladder: Uint8Array.from(sequences, ({ request }) => rungLevel(request.degrade)) };
 }
 
-/** Log-probabilities of the tokens at positions `first + 1` to `first + rows`. Row i of `logits` belongs to `first + i`. */
+/** Log-probabilities of the `rows` tokens after position `first`. Row i of `logits` is that of position `first + i`. */
 function promptLogprobs(
   { ids, request }: Sequence,
   first: number,

@@ -14,7 +14,7 @@ import type { Bits } from './tensors.ts';
 const tolerances: Readonly<Record<Bits, number>> = { 4: 0.04, 8: 0.04, 16: 0.005, 32: 0.005 };
 
 interface AgreementOptions {
-  /** Whether the answer and the golden answer are of one numerics class. */
+  /** Whether the answer and the golden answer are of the same numerics class. */
   sameClass: boolean;
   /** Bits of the bundle. */
   bits: Bits;

@@ -2,7 +2,7 @@
 import { shortHash } from './hash.ts';
 
 /**
- * A row `[hidden]` that depends only on the two numbers. Its values are multiples of 2^-23 in [-1, 1), which are exact in
+ * A row `[hidden]` that depends only on `layer` and `expert`. Its values are multiples of 2^-23 in [-1, 1), which are exact in
  * float32. Only integer arithmetic modulo 2^32 is used, so that every machine computes the same row.
  */
 export function goldenInput(layer: number, expert: number, hidden: number): Float32Array {

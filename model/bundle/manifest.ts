@@ -96,7 +96,7 @@ export function parseManifest(json: unknown, file: string): Manifest {
   }
 }
 
-/** The hash of a bundle's weights and files except its golden rows. Bundles with one content hash are interchangeable. */
+/** The hash of a bundle's weights and files except its golden rows. Bundles with the same content hash are interchangeable. */
 export function contentHashOf({ bits, group, files, dense, experts }: Omit<Manifest, 'contentHash'>): string {
   const sorted = <T>(record: Record<string, T>) =>
     Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));

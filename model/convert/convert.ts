@@ -90,7 +90,7 @@ function floatDtype({ dtype, path, name }: SourceTensor): FloatDtype {
   throw tensorError(path, name, `has dtype ${dtype}; F32, F16 and BF16 are read`);
 }
 
-/** Throws unless the checkpoint has exactly the tensors that the config describes. Otherwise the config is another model's. */
+/** Throws unless the checkpoint has exactly the tensors that the config describes. The config may be another model's. */
 async function checkTensors(checkpoint: Checkpoint): Promise<void> {
   const { config, tensors } = checkpoint;
   const stacked = [...tensors.values()].find(({ name }) => isStackedExperts(name));

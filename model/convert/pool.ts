@@ -11,7 +11,7 @@ interface RunTasksOptions {
   workers: number;
   signal?: AbortSignal;
   onBytes?: (sourceBytes: number) => void;
-  /** In order of completion. */
+  /** Called in the order in which tasks are completed. */
   onResult: (result: TaskResult) => void;
 }
 

@@ -3,7 +3,7 @@ import type { Encoding } from '../tensor.ts';
 
 export type FloatDtype = 'F32' | 'F16' | 'BF16';
 
-/** Where a tensor's values come from: a stretch of a file, or a stream of random numbers (model/convert/random.ts). */
+/** Where a tensor's values come from: a part of a file, or a stream of random numbers (model/convert/random.ts). */
 export type Source =
   | { kind: 'file'; path: string; start: number; dtype: FloatDtype }
   | { kind: 'random'; key: readonly [number, number]; mean: number; deviation: number };

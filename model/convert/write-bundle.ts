@@ -78,13 +78,13 @@ export async function writeBundle(contents: BundleContents, options: WriteOption
 /** About the size of an entry in the journal. */
 const ENTRY_BYTES = 256;
 
-/** Bytes that are written beside the weights: copies, journal, golden rows. */
+/** Bytes that are written in addition to the weights: copies, journal, golden rows. */
 function bytesBeside({ copies }: BundleContents, { config, tasks }: BundlePlan): number {
   const copied = [...copies.values()].reduce((sum, { length }) => sum + length, 0);
   return copied + tasks.length * ENTRY_BYTES + layOut(goldenTensors(config)).bytes;
 }
 
-/** A hash of everything that decides the bundle's bytes, so that no other bundle is resumed. */
+/** A hash of everything that decides the bundle's bytes, so that the work of another bundle is not resumed. */
 function fingerprint({ config, bits, tasks }: BundlePlan, { copies, stamps }: BundleContents): string {
   return hashLines([
     TOOL,

@@ -35,7 +35,7 @@ export function sortAsks(asks: Uint16Array): SortedAsks {
     places[2 * place] = asks[2 * ask]!;
     places[2 * place + 1] = ask;
   }
-  // Each expert's end is where the next one's places begin.
+  // `ends[expert]` is now the index after the expert's last place, and so the index of the next expert's first place.
   const counts = Int32Array.from(experts, (expert, i) => {
     return ends[expert]! - (i === 0 ? 0 : ends[experts[i - 1]!]!);
   });

@@ -44,7 +44,7 @@ export interface DenseDevice {
   /** Names what decides the bits of an answer: device, runtime version, precision, group, instruction set. */
   readonly numericsClass: string;
   /**
-   * Least rows in a chunk of a prompt, unless the whole prompt is shorter. If chunks keep to it, a position's bits do not
+   * Least rows in a chunk of a prompt, unless the whole prompt is shorter. If no chunk has fewer rows, a position's bits do not
    * depend on how the prompt was cut.
    */
   readonly minPrefillRows: number;

@@ -3,7 +3,7 @@ import type { Bundle } from '../bundle/bundle.ts';
 import type { OpenSessionOptions } from '../onnx/runtime.ts';
 
 interface DeviceEntry {
-  /** Our own CPU kernels compute if they can; otherwise ONNX Runtime does. */
+  /** Whether our own CPU kernels compute if they were built and can run the bundle. Otherwise ONNX Runtime computes. */
   kernels: boolean;
   /** ONNX Runtime's execution provider. */
   provider: string;

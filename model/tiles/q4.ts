@@ -8,9 +8,9 @@ export const q4: TilePrecision = { bits: 4, zeros: 0x88, round, read, repack };
 const ROUNDER = 6_755_399_441_055_744;
 
 /**
- * Maps the value farthest from zero to -8, so that all 16 steps are used. The scale has the opposite sign. The scale is then
- * set to the least-squares optimum for the rounded values, and all values are rounded once more to that scale in float16. Both
- * corrections can only lower the squared error, apart from the rounding of the scale.
+ * Maps the value farthest from zero to -8, so that all 16 steps are used. That value and the scale have opposite signs. The
+ * scale is then set to the least-squares optimum for the rounded values, and all values are rounded once more to that scale in
+ * float16. Both corrections can only lower the squared error, apart from the rounding of the scale.
  */
 function round(values: Float32Array, bits: Int32Array, from: number, out: Int32Array, to: number): number {
   const extreme = values[farthest(values, bits, from)]!;

@@ -190,7 +190,7 @@ describe('attention', () => {
   });
 
   it('agrees closely with plain loops if no value is close to a rounding boundary of float16', () => {
-    // Rotation by zero and keys, values that float16 holds exactly: only float32 sums remain.
+    // With rotations by zero, and keys and values that float16 holds exactly, only float32 sums are rounded.
     const m = model(1, 6, 2, 32, 'none');
     const s = sequence(5, 700, m, shuffled(5, pagesFor(700)));
     s.cos.fill(1);

@@ -1,4 +1,4 @@
-// Rounds rows to float16, half to even, like the KV cache rounds keys and values.
+// Rounds rows to float16, half to even, as the KV cache rounds keys and values.
 //
 // As with int8 (int8.ts), the value of a float32 device differs from the float64 value in its last bits. If a value is next to
 // the middle of two float16 numbers, the device may round it the other way.

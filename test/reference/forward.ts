@@ -41,7 +41,7 @@ export interface ForwardResult {
 /** Rounds a row as a device does before it multiplies by `matrix`. `place` names the row, which several matrices may share. */
 type Rounding = (row: Float64Array, place: string, position: number, matrix: ReferenceMatrix) => Float64Array;
 
-/** Rounds a key or value like the KV cache. */
+/** Rounds a key or value as the KV cache does. */
 type Keeping = (row: Float64Array, place: string, position: number) => Float64Array;
 
 export function forward({

@@ -66,7 +66,7 @@ export class BlockPool {
     return table;
   }
 
-  /** Makes room for `positions`. Returns false and changes nothing if there are not enough blocks. */
+  /** Adds blocks until the table has room for `positions`. Returns false and changes nothing if too few are available. */
   grow(table: BlockTable, positions: number): boolean {
     const wanted = Math.ceil(positions / this.size) - table.blocks.length;
     if (wanted > this.available) return false;

@@ -14,7 +14,7 @@ export interface Billed {
 
 /**
  * The sequence to admit next; undefined if none may enter. `waiting` is in queue order. Sequences with a priority below 0 go
- * before those of all tenants.
+ * before all others, whatever their tenants.
  */
 export function nextIn<T extends Billed & { priority: number }>(
   waiting: readonly T[],

@@ -25,7 +25,7 @@ export class Speculation {
 
   /**
    * At most `room` drafts to follow `ids`. `price` is the number of tokens that could be generated in the time of one more
-   * draft. Drafting stops when the chance that all drafts so far are right is too low for the price.
+   * draft. Drafting stops when the chance that all drafts so far are right falls below `MARGIN` times the price.
    */
   draft(ids: readonly number[], room: number, price: number): readonly number[] {
     this.#found = this.#lookup.find(ids);

@@ -13,7 +13,7 @@ import { type Demand, divide, ownTime, promptRows, settle } from './shares.ts';
 export interface Costs {
   /** Milliseconds of a step with `rows` decode rows. */
   stepMs(rows: number): number;
-  /** Milliseconds of a prefill row beside decode rows. */
+  /** Milliseconds of a prefill row in a step that also has decode rows. */
   readonly promptRowMs: number;
 }
 

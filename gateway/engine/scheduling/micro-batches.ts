@@ -40,7 +40,7 @@ interface StepTiming {
 }
 
 export class MicroBatches {
-  /** By the binary logarithm of the number of sequences, rounded up. */
+  /** Tunings by the binary logarithm of the number of sequences, rounded up. */
   readonly #tunings = new Map<number, Tuning>();
 
   choose(sequences: number): number {

@@ -6,7 +6,7 @@
 import type { BlockPool, BlockTable } from '../memory/blocks.ts';
 import { type Billed, victimOf } from '../memory/places.ts';
 
-/** A running sequence, as far as the scheduler knows it. */
+/** The fields of a running sequence that the scheduler uses. */
 export interface Progress extends Billed {
   promptLength: number;
   /** Known ids: prompt and generated. */
@@ -150,7 +150,7 @@ export function prefillRowsLeft({ promptLength, length, computed }: Progress, le
   return least === 1 && length - computed > 1 ? length - computed : 0;
 }
 
-/** Rows of the next chunk if `left` rows remain. Neither the chunk nor the rows after it are fewer than `least`. */
+/** Rows of the next chunk if `left` rows remain. The chunk, and the rows that it leaves, are 0 or at least `least`. */
 function chunkOf(left: number, budget: number, least: number): number {
   if (left <= budget) return left;
   const rest = left - budget;

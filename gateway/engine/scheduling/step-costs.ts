@@ -65,8 +65,8 @@ export class StepCosts {
   }
 
   /**
-   * Milliseconds of a step with `rows` decode rows, which grow more slowly than the rows. Before the first step is learnt, only
-   * the ratios between these numbers have a meaning.
+   * Milliseconds of a step with `rows` decode rows. The time grows more slowly than the number of rows. Before the first step
+   * is learnt, only the ratios between times have a meaning.
    */
   stepMs(rows: number): number {
     if (rows === 0) return 0;

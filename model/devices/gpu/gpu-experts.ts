@@ -1,5 +1,5 @@
-// The expert device on ONNX Runtime's WebGPU provider. Experts are in slots of GPU memory, and all rows of a layer are computed
-// in one run of `QMoE` nodes.
+// The expert device on ONNX Runtime's WebGPU provider. Experts are in slots of GPU memory. One run of `QMoE` nodes computes up
+// to `MOST_ROWS` rows of a layer.
 import type { ModelConfig } from '../../config/config.ts';
 import {
   type Feed,

@@ -1,4 +1,4 @@
-// The log-probabilities of a prompt's tokens, compared with the plain reference, in every way of computing them.
+// The log-probabilities of a prompt's tokens, compared with the reference, and computed at once, in chunks and in batches.
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { GenerationRequest, PromptLogprob } from '../../../gateway/engine/messages.ts';
 import { openBundle } from '../../../model/bundle/bundle.ts';
@@ -117,7 +117,7 @@ it('log-probabilities of a prompt are sent once if the sequence is preempted mea
   expect(scored.ids).toEqual(ids);
 });
 
-it('a prompt with max_tokens 0 is computed and then ends', async () => {
+it('a request with max_tokens 0 computes its prompt and then finishes', async () => {
   const { types } = await score({ promptLogprobs: undefined });
   expect(types).toEqual(['finish']);
 });

@@ -67,7 +67,7 @@ interface Broken {
   options?: CheckpointOptions;
   bits?: 4 | 8 | 16 | 32;
   breakIt: (checkpoint: Checkpoint) => Promise<unknown>;
-  /** All of these are in the message. */
+  /** Texts that the error's message must contain. */
   named: string[];
 }
 

@@ -94,7 +94,7 @@ describe('expertgrid convert', () => {
 
 describe('golden answers of a new bundle', () => {
   it.each(['SIGINT', 'SIGKILL'] as const)(
-    'are resumed after %s, and are those of one run',
+    'are resumed after %s, and are equal to those of an uninterrupted run',
     async (signal) => {
       const shape = join(dir, `${signal}.json`);
       const config = { model_type: 'qwen3_moe', hidden_size: 64, num_hidden_layers: 4, num_experts: 64 };
