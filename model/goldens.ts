@@ -35,9 +35,8 @@ export interface RecordedGoldens {
 }
 
 /**
- * Writes `golden.safetensors` into the bundle in `dir`, or replaces it. The bundle changes only when all answers are recorded,
- * so that a signal or a kill during the recording leaves it as it was. Checks every expert's hash. Throws if an answer is not
- * finite.
+ * Writes `golden.safetensors` into the bundle in `dir`, or replaces it. A recording that the signal or a kill stops leaves the
+ * bundle as it was. Checks every expert's hash. Throws if an answer is not finite.
  */
 export async function recordGoldens(
   dir: string,

@@ -21,12 +21,12 @@ static struct {
   pool_task task;
   void *context;
   size_t count, least;
-  size_t parts;  // the next range is this fraction of the remaining items
+  size_t parts;  // the next range is 1 / parts of the remaining items
   _Atomic size_t next;
 } job;
 
-// A worker may touch `job` only while it is counted in `inside` and `open` is still the job that it woke for. A caller that
-// finishes alone closes the job and returns without waiting for threads that are still waking up.
+// A worker may touch `job` only while it is counted in `inside` and `open` is still the number of the job that woke it. A
+// caller that finishes alone closes the job and returns without waiting for threads that are still waking up.
 static _Atomic uint64_t posted;  // number of the last job; grows
 static _Atomic uint64_t open;    // number of the job that threads may join, or 0
 static _Atomic int inside;       // number of threads that may be working on the job
@@ -55,8 +55,8 @@ static void take_ranges(int thread) {
     size_t from = atomic_load_explicit(&job.next, memory_order_relaxed), to;
     do {
       if (from >= job.count) return;
-      // A range is a share of the remaining items, so that there are few ranges and the last ones are short. So all threads
-      // end together.
+      // A range is a share of the remaining items. So there are few ranges, the last ranges are short, and all threads end
+      // at nearly the same time.
       size_t range = (job.count - from) / job.parts;
       if (range < job.least) range = job.least;
       to = job.count - from < range ? job.count : from + range;

@@ -44,8 +44,7 @@ describe('product', () => {
   });
 
   it('adds blocks in order with one rounding each', () => {
-    // Only the first input of each block is not 0. The products of the blocks differ so much in size that their sum needs
-    // more than float32's 24 bits, which shows the order and the roundings.
+    // Only the first input of each block is not 0. The blocks' products differ so much in size that every addition rounds.
     const m = matrix(4, 16, 96, 8);
     const x = new Float32Array(96);
     x.set([127, ...new Array(31).fill(0), 127e-4, ...new Array(31).fill(0), 127e4]);

@@ -1,5 +1,4 @@
-// The thread that reads ahead does not pause if nothing runs, pauses most of the time while rows run, and stops while a request
-// waits.
+// Reading ahead does not pause if nothing runs, pauses most of the time while rows run, and always while a request waits.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { expect, it } from 'vitest';
