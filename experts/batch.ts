@@ -2,7 +2,7 @@
 //
 // Worked example: job A asks experts 3 and 17 for its row 0, and job B asks expert 3 for its row 0:
 //   joined = { rows: [A0, B0], asks: [0, 3,  0, 17,  1, 3] }
-//   split  → A: [y3(A0), y17(A0)], B: [y3(B0)]
+//   split  → A: [y3(A0), y17(A0)], B: [y3(B0)]                    // y3(A0): the answer of expert 3 to row A0
 
 export interface Asked {
   /** `[n, hidden]` */

@@ -45,7 +45,7 @@ export function text(params: Params, name: string, most: number): string {
 /** A finite number from `least` to `most`. */
 export function number(params: Params, name: string, least: number, most: number): number {
   const value = params[name];
-  if (typeof value === 'number' && value >= least && value <= most) return value; // false for NaN
+  if (typeof value === 'number' && value >= least && value <= most) return value; // NaN is refused
   return refuse(`${name} must be a number from ${least} to ${most}, not ${shown(value)}`);
 }
 

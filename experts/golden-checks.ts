@@ -1,5 +1,5 @@
-// Golden checks of a shard: they compare the answers of its experts with the answers that are stored in the bundle. A sample is
-// checked before the shard serves, and one unit after another while it serves.
+// Golden checks of a shard: they compare the answers of its experts with the answers that are stored in the bundle. A sample of
+// units is checked before the shard serves. While it serves, units are checked one after another.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bundle } from '../model/bundle/bundle.ts';
 import { agrees } from '../model/bundle/golden-agreement.ts';
@@ -7,7 +7,7 @@ import { type Goldens, openGoldens } from '../model/bundle/goldens.ts';
 import type { Bits } from '../model/bundle/tensors.ts';
 import type { ExpertDevice, Unit } from '../model/devices/expert.ts';
 
-/** Units checked before the shard serves, at least one of each layer. For a model of full size, 64 units are 120 MB on disk. */
+/** Units checked before the shard serves, at least one of each layer. In a large model, 64 units are about 120 MB on disk. */
 const CHECKED_FIRST = 64;
 /** The shard is reported as faulty if this many checks in a row fail with an error. */
 const MOST_FAILURES = 60;
@@ -15,7 +15,7 @@ const MOST_FAILURES = 60;
 interface Checked {
   device: Pick<ExpertDevice, 'numericsClass' | 'run'>;
   goldens: Goldens;
-  /** Bits of the bundle's weights. */
+  /** Bits of one weight in the bundle. */
   bits: Bits;
 }
 
@@ -104,7 +104,7 @@ export function checkInRounds({ units, everyMs, onFault, ...checked }: Rounds): 
         fault = await findFault(checked, [unit]);
         failures = 0;
       } catch (cause) {
-        // One failed read of the disk does not mean that an expert is damaged. A disk on which every read fails is a fault.
+        // One failed read of the disk does not show that an expert is damaged. A disk on which every read fails is a fault.
         if (++failures >= MOST_FAILURES) fault = String(cause);
       }
       // A unit may be unloaded during its check. The result of that check is ignored.

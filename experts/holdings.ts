@@ -4,7 +4,7 @@ import { formatRuns, type HoldingRange, toRuns } from './runs.ts';
 
 export interface HoldingShape {
   layers: number;
-  /** Experts of each layer. */
+  /** Number of experts in each layer. */
   experts: number;
 }
 

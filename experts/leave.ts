@@ -57,7 +57,7 @@ export class Leave {
 
   /**
    * Resolves if the shard may leave: every connected gateway has another replica of each unit, or no gateway is connected. Rejects
-   * with the code `needed` if a gateway would lose a unit or did not answer. Calls during an open question share its result.
+   * with the code `needed` if a gateway would lose a unit or did not answer. Calls during an open question share the question's result.
    */
   permission(): Promise<void> {
     this.#asking ??= this.#ask().finally(() => {

@@ -10,9 +10,9 @@ export interface Run {
   runMs: number;
 }
 
-/** Runs are added to the counters when this many have ended, or when the metrics are read, because adding takes long. */
+/** Adding to counters is slow, so runs are added together: when this many have ended, or when the metrics are read. */
 const MOST_SAMPLES = 64;
-/** Buckets of histograms of rows or calls. */
+/** Buckets of histograms that count rows or calls. */
 const ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 /** Buckets of histograms of times. */
 const SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];

@@ -19,8 +19,8 @@ export interface Batch<J> {
 }
 
 /**
- * How many turns in a row may pass over the oldest call. If decode rows arrive without end, prefill rows get every 17th turn. A call
- * behind n calls waits for at most 17 (n + 1) turns.
+ * How many turns (batches) in a row may pass over the oldest call. If decode rows arrive without end, prefill rows get every 17th
+ * turn. A call behind n calls waits for at most 17 (n + 1) turns.
  */
 const MOST_PASSED_OVER = 16;
 

@@ -12,8 +12,8 @@ export interface Candidate {
 const WORTH_JOINING = 2;
 
 /**
- * Power of two choices (Mitzenmacher 2001): draws two candidates and returns the cheaper one. Prefers a candidate in `joined`
- * unless it is too expensive. `random` returns a number in [0, 1). Undefined if there is no candidate.
+ * Power of two choices (Mitzenmacher 2001): draws two candidates and returns the cheaper one. Prefers a candidate in `joined`,
+ * the shards that get a frame anyway, unless it is too expensive. `random` is in [0, 1). Undefined if there is no candidate.
  */
 export function choose<C extends Candidate>(
   candidates: readonly C[],

@@ -28,7 +28,7 @@ export async function dispatch(options: DispatchOptions): Promise<Dispatched> {
     .map(([slot, level]) => ({ row: Math.floor(slot / k), rung: rungAt(level) }))
     .filter(({ row }) => !failed.has(row));
   const slots = assignment.experts.length;
-  // Slots ascend within a piece, so the rows of a piece with all slots are the answers as they are.
+  // Slots ascend within a piece. If one piece has all slots, its rows are therefore the answers in their final order.
   const [whole] = ledger.pieces;
   if (whole !== undefined && whole.slots.length === slots) return { answers: whole.rows, failed, degraded };
   const answers = new Float32Array(slots * hidden);

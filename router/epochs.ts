@@ -1,4 +1,4 @@
-// Finds the placement that a gateway acts on: the latest one that its shards serve whole. Pure.
+// Finds the placement that a gateway acts on: the latest (highest epoch) of those whose units are all served. Pure.
 //
 // Example: shards a and b follow epoch 2 and have loaded their units; shard c follows epoch 3 and is still loading:
 //   learn([a, b, c]) → epoch 2 is adopted, and `stays` is false for replicas on c that epoch 2 places elsewhere
@@ -106,7 +106,7 @@ export class Epochs {
     }
   }
 
-  /** Forgets placements that no shard follows, except the adopted one and the latest, which must still be sent to shards. */
+  /** Forgets placements that no shard follows. Keeps the adopted one, and the latest one because it must still be sent. */
   #forget(shards: readonly SpeakingShard[]): void {
     if (this.#known.size < 2) return;
     const kept = new Set(shards.map(({ placement }) => idOf(placement).hash)).add(this.id.hash);

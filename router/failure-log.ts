@@ -8,7 +8,7 @@ export class FailureLog {
   #quietUntil = Number.NEGATIVE_INFINITY;
   #leftOut = 0;
 
-  /** The log line about a failure, or undefined if the last line is less than 5 s old. The next line then counts the failure. */
+  /** The log line about a failure; undefined if the last line is less than 5 s old. The next line counts this failure too. */
   line(
     { layer, rows, error }: { layer: number; rows: number; error: RpcError },
     now: number,

@@ -32,11 +32,11 @@ export interface FleetOptions {
   log?: FleetLog;
   /** Absent: shards are trusted without golden checks. */
   goldens?: Goldens | undefined;
-  /** Size of one unit's weights in this gateway's bundle. */
+  /** Bytes of one unit's weights in this gateway's bundle. */
   unitBytes?: number;
   policy?: Partial<CallPolicy>;
   pace?: Partial<Pace>;
-  /** In [0, 1). */
+  /** Returns a number in [0, 1). */
   random?: () => number;
 }
 
@@ -149,7 +149,7 @@ export class Fleet {
 
   /**
    * If a unit's numerics class has no shard left, gives the unit the class of the shards that are present. Call this only while no
-   * sequence is running, because the bits of a sequence would change in its middle.
+   * sequence is running, because the bits would change in the middle of a sequence.
    */
   settleClasses(): void {
     if (this.ready) return;
@@ -200,7 +200,7 @@ export class Fleet {
 
   /**
    * Waits until `holds()` is true, `withinMs` have passed or `signal` aborts, and resolves to `holds()` at
-   * that moment. `holds` is asked after every change.
+   * that moment. `holds` is called after every change.
    */
   until(holds: () => boolean, withinMs: number, signal?: AbortSignal): Promise<boolean> {
     return new Promise((resolve) => {
@@ -277,7 +277,7 @@ export class Fleet {
     }, this.#options.pace.redundancyMs).unref();
   }
 
-  /** Adopts the latest placement that the shards serve whole, and tells the shards. */
+  /** Adopts the latest placement whose units are all served, and tells the shards. */
   #followPlacements(): void {
     const proper = this.#shards.filter(({ standby }) => !standby);
     const adopted = this.#epochs.learn(proper);

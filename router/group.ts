@@ -1,8 +1,8 @@
 // Cuts a step's assignment into frames: one for each shard and kind of rows (decode or prefill), or several if a frame would exceed
 // the shard's limits. Pure.
 //
-// Worked example: k = 2. Rows 0 and 1 use expert 3, and row 1 also expert 17. Shard 0 owns both experts, but not row 0's other one:
-//   [{ owner: 0, prefill: false, rows: [0, 1], asks: [0, 3,  1, 3,  1, 17], slots: [0, 2, 3] }]
+// Worked example: k = 2. Row 0 uses experts 3 and 40, row 1 uses experts 3 and 17. Shard 0 owns 3 and 17, shard 1 owns 40:
+//   [{ owner: 0, prefill: false, rows: [0, 1], asks: [0, 3,  1, 3,  1, 17], slots: [0, 2, 3] }, { owner: 1, … }]
 import type { Assignment } from './selection.ts';
 
 export interface Frame {
@@ -13,13 +13,13 @@ export interface Frame {
   rows: number[];
   /** Pairs (index into `rows`, expert). */
   asks: number[];
-  /** The slot (row * k + rank of the step) of each ask's answer. */
+  /** The slot of each pair in `asks`: row * k + rank, with the row's number in the step. */
   slots: number[];
 }
 
 export interface Grouping {
   frames: Frame[];
-  /** Slots of rows that have an expert without an owner. No frame has any of them. */
+  /** All slots of each row in which some expert has no owner. No frame contains them. */
   unserved: number[];
 }
 

@@ -9,18 +9,19 @@ export type Successor = readonly [expert: number, rows: number];
 
 export interface HeatReport {
   layers: number;
-  /** Experts of each layer. */
+  /** Number of experts in each layer. */
   experts: number;
   halfLifeSeconds: number;
   /** `[layers * experts]`, rows. A row of one half-life ago counts half. */
   counts: Float64Array;
   /** `[layers * experts]`, rows since the start. */
   totals: Float64Array;
-  /** Decayed number of steps with at most `rows` rows and more than half as many. Sizes without a step are left out. */
+  /** Decayed numbers of steps by size: `count` steps had more than `rows / 2`, at most `rows` rows. Empty sizes are left out. */
   steps: { rows: number; count: number }[];
   /**
-   * `[layers - 1][experts]`: the experts of the next layer that got the expert's rows, with decayed numbers, most first, at most
-   * `MOST_SUCCESSORS` each. For k > 1, only the best expert of each row counts. Absent unless it was requested and is counted.
+   * `[layers - 1][experts]`: the experts of the next layer that got the expert's rows, with decayed numbers of rows, largest
+   * first, at most `MOST_SUCCESSORS`. For k > 1, only the best expert of each row counts. Absent unless it was requested and is
+   * counted.
    */
   successors?: Successor[][][];
 }
@@ -29,7 +30,7 @@ export interface HeatOptions {
   layers: number;
   experts: number;
   halfLifeSeconds?: number;
-  /** Most memory for successors, `[layers - 1, experts, experts]` floats. Beyond it, they are not counted. Default: 64 MiB. */
+  /** Largest table of successors, `[layers - 1, experts, experts]` floats. A larger one is not counted. Default: 64 MiB. */
   successorBytes?: number;
   /** A monotonic clock in milliseconds. */
   now?: () => number;

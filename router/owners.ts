@@ -1,5 +1,5 @@
-// Chooses the shard for each expert of one layer, and cuts the frames. All rows of an expert go to one shard, and shards that get a
-// frame anyway are preferred. Sends nothing.
+// Chooses the shard for each expert of one layer, and cuts the frames. All rows of an expert go to one shard, unless they allow
+// different levels of the ladder. Shards that get a frame anyway are preferred. Sends nothing.
 import { choose } from './choice.ts';
 import { bestReplicas, rungLevel } from './delivery/ladder.ts';
 import { type Attempt, allowedLevel, type DispatchOptions, type Ledger, mayAsk } from './delivery/ledger.ts';
@@ -13,14 +13,14 @@ interface Owner {
   level: number;
 }
 
-/** The lowest rung on which a shard runs the expert itself. */
+/** Highest level at which a replica of the expert itself answers. Above it, another expert or none stands in. */
 const lastReplica = rungLevel('standby');
 
 /** The shards chosen so far. */
 export class Owners {
   readonly #step: DispatchOptions;
   readonly #attempt: Attempt;
-  /** By expert and level that the row allows. */
+  /** Owners found so far, by expert and by the level that a row allows. */
   readonly #known = new Map<number, Owner | undefined>();
   readonly #shards: Shard[] = [];
 
@@ -48,7 +48,7 @@ export class Owners {
     const { fleet, layer } = this.#step;
     const held = fleet.replicas(layer, expert);
     const usable = (each: Shard) => mayAsk(each, this.#attempt);
-    // Rows that may step down the ladder avoid silent shards, because they would wait for each of them again.
+    // A row that may step down the ladder calls a silent shard only if no other is left, because that call may be a long wait.
     const answering = (each: Shard) => usable(each) && !each.silent;
     const best =
       (allowed > 0 ? bestReplicas(held, allowed, answering) : undefined) ??
@@ -63,7 +63,7 @@ export class Owners {
 export interface Plan {
   frames: Frame[];
   owners: Owners;
-  /** Slots of rows that have an expert without a replica. */
+  /** All slots (row, rank) of each row in which some expert cannot be called. */
   unserved: number[];
 }
 

@@ -18,8 +18,8 @@ export interface ReplicaTableOptions<S extends Holder> {
   shape: ModelShape;
   holders: readonly S[];
   /**
-   * `[layers * experts]`, `bitsOf` of the exact replicas of each unit. The constructor fills in missing entries, and prefers the
-   * holder with the most units.
+   * `[layers * experts]`, `bitsOf` of the exact replicas of each unit. The constructor fills in missing entries: it takes
+   * that of the unit's holder which holds the most units in total.
    */
   classes: (string | undefined)[];
   /** See `Epochs.stays`. */
@@ -108,7 +108,7 @@ export class ReplicaTable<S extends Holder> {
     return having;
   }
 
-  /** Units without an exact replica that shards of another numerics class hold. */
+  /** Units that have no exact replica but a replica of another numerics class. */
   ofOtherClasses(): number[] {
     return [...this.#replicas.entries()].flatMap(([unit, { exact, otherClass }]) =>
       exact.length === 0 && otherClass.length > 0 ? [unit] : [],

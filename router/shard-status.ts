@@ -9,7 +9,7 @@ import { unitsIn } from './shards/units.ts';
 export interface ShardStatus {
   address: string;
   state: ShardState;
-  /** When the shard entered this state, in milliseconds since the epoch. */
+  /** When the shard entered this state, in milliseconds since 1970. */
   since: number;
   connected: boolean;
   /** Number of units that the shard can be called for now. */
@@ -18,7 +18,7 @@ export interface ShardStatus {
   experts: string;
   numericsClass: string | undefined;
   standby: boolean;
-  /** Size of the shard's weights; undefined if it is away, or a standby, whose weights have another precision. */
+  /** Size of the shard's weights; undefined for a shard that is away, and for a standby, whose precision is another one. */
   weightBytes: number | undefined;
   /** Memory of the shard's process; undefined while the shard is away, and for a shard in this process. */
   residentBytes: number | undefined;

@@ -1,4 +1,4 @@
-// Timers for deadlines of calls, which must not fire before waiting answers were read.
+// Timers for deadlines of calls. They must not fire before the answers that have arrived were read.
 //
 // Node runs due timers before it reads sockets. If a thread was blocked past a deadline, the timer would fire although the answer
 // is already in the socket's buffer. So the timer only calls setImmediate, which runs after the sockets were read.
@@ -7,8 +7,8 @@ const LONGEST_TIMER_MS = 0x7fff_ffff;
 
 /**
  * Calls `judge` when `ms` have passed and the sockets have been read since then. `firedAt`, on the clock of `performance.now()`, is
- * a time before that reading: `judge` must treat later deadlines as not passed. Returns a function that cancels the timer. The
- * timer does not keep the process alive.
+ * a time before that reading: `judge` must treat deadlines after `firedAt` as not passed. Returns a function that cancels the
+ * timer. The timer does not keep the process alive.
  */
 export function afterSockets(ms: number, judge: (firedAt: number) => void): () => void {
   let immediate: NodeJS.Immediate | undefined;

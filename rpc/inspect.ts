@@ -13,7 +13,7 @@ export function inspectMessagePack(bytes: Uint8Array): void {
 /** The layout of the values with one tag. */
 interface Form {
   kind: 'plain' | 'text' | 'array' | 'map';
-  /** Bytes (of plain values and texts), elements or entries that follow. Used only if `countBytes` is 0. */
+  /** Number of bytes (plain, text), elements (array) or entries (map) that follow. Used only if `countBytes` is 0. */
   count: number;
   /** If not 0: the count is not fixed, and this many bytes after the tag hold it. */
   countBytes: 0 | 1 | 2 | 4;

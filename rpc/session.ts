@@ -122,7 +122,7 @@ export class Session {
     }
   }
 
-  /** Rejects before the handler runs if the caller lacks the right credentials, so that it does not get this side's proof. */
+  /** Rejects before the handler runs if the caller lacks the right credentials. Such a caller must not get this side's proof. */
   async #hello(params: Params, call: HandlerContext): Promise<Value> {
     const proof = this.#gate.admit(params);
     this.#options.onAuthenticated?.();
@@ -174,7 +174,7 @@ export class Session {
     else this.#running.get(id)?.abort(new RpcError('cancelled', 'cancelled by its caller'));
   }
 
-  /** Ends a connection whose caller broke the protocol. `id`: the request that is answered with the error first. */
+  /** Ends a connection whose caller broke the protocol. `id`: a request that is answered with the error first. */
   #refuse(error: RpcError, id?: number): void {
     if (id !== undefined) this.#answer(id, null, error);
     this.#end(error);

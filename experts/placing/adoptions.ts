@@ -2,7 +2,7 @@
 // want. Pure; times are in milliseconds on the clock of the caller.
 import { compareIds, noPlacement, type PlacementId } from './placement-id.ts';
 
-/** A gateway's statement counts for this time. A connected gateway repeats its statement earlier. */
+/** A gateway's statement counts for this long. A connected gateway repeats it every 2 s. */
 const STATEMENT_MS = 5_000;
 
 interface Statement {
@@ -19,15 +19,15 @@ export class Adoptions {
   /** True if a gateway has found that the fleet serves every unit of the followed placement. */
   #witnessed = false;
 
-  /** From now on, the shard follows `placement`. Earlier statements about it count. */
+  /** From now on, the shard follows `placement`. Statements that were made about it before count too. */
   follow(placement: PlacementId): void {
     this.#followed = placement;
     this.#witnessed = [...this.#by.values()].some(({ adopted }) => isSame(adopted, placement));
   }
 
   /**
-   * `caller` acts on the placement `adopted`, because the fleet serves every unit of it. An older release states only the epoch;
-   * `hash` is then empty. `noPlacement` means that the caller acts on no placement.
+   * Records that `caller` acts on the placement `adopted`, because the fleet serves every unit of it. An older release states only
+   * the epoch; `hash` is then empty. `noPlacement` means that the caller acts on no placement.
    */
   say(caller: object, adopted: PlacementId, now: number): void {
     const before = this.#by.get(caller);
@@ -40,7 +40,7 @@ export class Adoptions {
     return this.#by.has(caller);
   }
 
-  /** `caller` is no longer connected. */
+  /** To be called when `caller` is no longer connected. */
   leave(caller: object): void {
     this.#by.delete(caller);
   }
@@ -48,10 +48,9 @@ export class Adoptions {
   /**
    * True if the shard may unload units that the followed placement does not want. All three conditions must hold:
    * 1. A gateway has found that the fleet serves every unit of the followed placement.
-   * 2. No gateway acts on an earlier placement. A statement that is older than `STATEMENT_MS` does not count, because that gateway is
-   *    lost.
-   * 3. No gateway has begun to act on a later placement within `STATEMENT_MS`. The later placement may want these units, and such a
-   *    gateway normally delivers it immediately.
+   * 2. No gateway acts on an earlier placement. A statement older than `STATEMENT_MS` does not count, because its gateway is lost.
+   * 3. No gateway began to act on a later placement less than `STATEMENT_MS` ago. Such a gateway soon sends the later placement
+   *    to this shard, and the later placement may want these units.
    * A caller that has made no statement blocks nothing. It learns of the new holdings and then calls other shards.
    */
   reached(now: number): boolean {

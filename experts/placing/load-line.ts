@@ -2,12 +2,12 @@
 // each failure. Pure; times are in milliseconds on the clock of the caller.
 import type { Unit } from '../../model/devices/expert.ts';
 
-/** Wait of a unit after its first failure. It doubles with each failure, up to the longest. */
+/** Wait of a unit after its first failure. It doubles with each failure, up to `LONGEST_WAIT_MS`. */
 const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 5_000;
 /**
- * Pause of all units after a failure. It doubles with each failure, up to the longest, and starts again when a unit is loaded. Without
- * it, a source that is away would cause thousands of tries and log lines at once.
+ * Pause of all units after a failure. It doubles with each failure, up to `LONGEST_PAUSE_MS`, and is reset when a unit is
+ * loaded. Without it, a source that is away would cause thousands of tries and log lines at once.
  */
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 1_000;

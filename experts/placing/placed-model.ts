@@ -1,5 +1,5 @@
 // Moves one model of a shard to the units that its placement wants. Missing units are loaded and announced. Surplus units are unloaded
-// when no gateway acts on an earlier placement.
+// when `Adoptions.reached` allows it.
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '../../base/error-text.ts';
 import type { Unit } from '../../model/devices/expert.ts';
@@ -59,10 +59,10 @@ export interface PlacedReport {
 
 /** Units are announced in groups of this size, because gateways read all holdings again after each announcement. */
 const ANNOUNCED_TOGETHER = 32;
-/** After each unit, a move pauses for this many times the time of the unit. It therefore uses a fifth of a core. */
+/** After each unit, a move pauses for this multiple of the time that the unit took, and so uses about a fifth of a core. */
 const IDLE_SHARE = 4;
 const LONGEST_IDLE_MS = 100;
-/** Wait before the state is saved again after a failure. It doubles with each failure, up to the longest. */
+/** Wait before the state is saved again after a failure. It doubles with each failure, up to `LONGEST_RETRY_MS`. */
 const FIRST_RETRY_MS = 200;
 const LONGEST_RETRY_MS = 5_000;
 /** Interval of checks whether surplus units may be unloaded. Some reasons to keep them end after a time, without an event. */
@@ -214,7 +214,7 @@ export class PlacedModel {
     const gone = service.remove(surplus);
     onChange('holdings', service.offer);
     // The state is saved before the units are unloaded. Otherwise, a shard that is killed in between would start with these units.
-    // The move of a placement that arrives now waits for this move, and then loads the units again that it wants.
+    // If a new placement arrives now, its move begins when this move has ended, and loads again the units that it wants.
     if (!(await this.#saveWithRetries(() => !this.#stopping.signal.aborted))) return;
     await gone;
     // Units are unloaded one by one, because unloading all at once would block the thread for longer than a step.

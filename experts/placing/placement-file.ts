@@ -84,7 +84,7 @@ export function isSignedBy({ signature, ...placement }: SignedPlacement, secret:
   return timingSafeEqual(Buffer.from(signature, 'hex'), Buffer.from(signatureOf(placement, secret), 'hex'));
 }
 
-/** The units that the placement wants on shard `name`. Undefined if it does not name the shard. Throws if the text is wrong. */
+/** The units that the placement wants on shard `name`; undefined if the shard is not named. Throws if the text is wrong. */
 export function unitsOf(
   { shards }: Pick<Placement, 'shards'>,
   name: string,

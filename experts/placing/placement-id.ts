@@ -1,5 +1,5 @@
-// The identifier of a placement: its epoch and the hash of its content. It also orders placements. If two placements have the same
-// epoch, the hash decides, so that every shard, gateway and command chooses the same one. Pure.
+// The identifier of a placement: its epoch and the hash of its content. Of two placements, the one with the higher epoch is later. If
+// the epochs are equal, the hash decides, so that every shard, gateway and command chooses the same one. Pure.
 
 import { sha256 } from '../../model/bundle/hash.ts';
 import { contentText, type Placement } from './placement-file.ts';

@@ -11,7 +11,7 @@ export interface FrameLimits {
 
 export const defaultLimits: FrameLimits = { rows: 64, asks: 512, frameBytes: 32 * 1024 * 1024 };
 
-/** Upper bounds of fields of a peer. They are far above the numbers in use, and far below numbers that would exhaust memory. */
+/** Upper bounds of numbers in a peer's messages: far above the numbers in use, far below numbers that would exhaust memory. */
 export const most = {
   /** Features in one hello. */
   features: 16,

@@ -17,12 +17,12 @@ export interface ModelOffer {
   /** Number of inputs that share one scale of the quantized weights. */
   group: number;
   layers: number;
-  /** Experts of each layer. */
+  /** Number of experts in each layer. */
   experts: number;
   /** Width of a row. */
   hidden: number;
   holdings: readonly HoldingRange[];
-  /** True: its replicas have fewer bits, and are asked only if no better replica is left. Absent: false. */
+  /** True: the shard's replicas have fewer bits, and are called only if no better replica is left. Absent: false. */
   standby?: boolean;
   /** The placement that the shard follows, as `placementText` writes it. Absent: none. */
   placement?: string;

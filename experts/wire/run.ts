@@ -18,7 +18,7 @@ export interface RunRequest {
   layer: number;
   /** 0: decode rows; 1: prefill rows, which run after decode rows. */
   priority: 0 | 1;
-  /** Empty: none. */
+  /** Name of the caller's step, such as `step-12`. Empty: none. */
   trace: string;
   /** Epoch of the placement that the gateway acts on. */
   epoch: number;

@@ -22,7 +22,7 @@ export interface DiscoverOptions {
   names?: NameService;
   /** Default: 2 s for DNS, 0.5 s for a file. */
   everyMs?: number;
-  /** Word for the log. Default: `shards`. */
+  /** What the addresses are of, for the log. Default: `shards`. */
   what?: 'shards' | 'gateways';
   /** Called with true when the source cannot be used, and with false when it can be used again. */
   onFailing?: (failing: boolean) => void;
@@ -31,7 +31,7 @@ export interface DiscoverOptions {
 export interface Discovery {
   /** The addresses of the last usable answer. */
   readonly addresses: readonly string[];
-  /** Calls `onChange` after every later change. */
+  /** Calls `onChange` after every change from now on. */
   follow(onChange: (addresses: readonly string[]) => void): void;
   stop(): void;
 }

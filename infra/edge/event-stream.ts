@@ -1,4 +1,4 @@
-// Relays server-sent events so that a client can tell a stream that was cut from a complete one.
+// Relays server-sent events so that a client can distinguish a complete stream from one that was cut off.
 import { envelope } from './errors.ts';
 
 const lost = envelope({

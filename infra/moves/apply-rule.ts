@@ -15,7 +15,7 @@ export interface Said {
 export interface Start {
   /** The latest placement that any of the shards follows. */
   latest: SignedPlacement | undefined;
-  /** Some shard follows another placement or has not finished moving. */
+  /** True if some shard follows another placement or has not finished moving. */
   underWay: boolean;
 }
 
@@ -40,8 +40,8 @@ export function startOf(shards: readonly Said[]): Start {
 }
 
 /**
- * The shard with the first name gets a new placement before the others, which get it only if that shard accepts it. So if two
- * operators plan from the same placement, one of them is refused before it has changed anything.
+ * The shard whose name sorts first gets a new placement before the others, which get it only if that shard accepts it. So if
+ * two operators plan from the same placement, one of them is refused before any shard has accepted the plan of that operator.
  */
 export function askedInTurn<T>(
   shards: readonly T[],
@@ -63,7 +63,7 @@ export function standingOf({ epoch, hash }: PlacedReport, placement: PlacementId
   return order > 0 ? 'replaced' : 'again';
 }
 
-/** `loaded`: no shard misses a unit, so the placement may be announced as served whole. `whole`: also no shard has surplus units. */
+/** `loaded`: no shard misses a unit, so the placement may be announced as served. `whole`: also, no shard has surplus units. */
 export type Progress = 'moving' | 'loaded' | 'whole';
 
 /** `reports`: one entry for each shard of the fleet; undefined for a shard that did not answer. All follow the placement. */

@@ -7,7 +7,7 @@ import type { Address } from '../../rpc/address.ts';
 import type { Security } from '../../rpc/security/credentials.ts';
 import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
 
-/** How long to wait after the answer until the shard has closed its connections. */
+/** After the shard's answer, longest wait until it has closed its connections. */
 const CLOSING_MS = 5_000;
 
 interface LeaveRequest {
@@ -19,8 +19,8 @@ interface LeaveRequest {
 }
 
 /**
- * Resolves when the shard has closed its connections, so that another process may use its port. If no other shard serves some of
- * its experts, rejects with an RpcError of code `needed`, whose message names the units.
+ * Resolves when the shard has closed its connections, so that another process may use its port, or 5 s after its answer. If no
+ * other shard serves some of its experts, rejects with an RpcError of code `needed`, whose message names the units.
  */
 export async function askToLeave(
   address: Address,

@@ -9,7 +9,7 @@ import { toRpcError } from '../../rpc/errors.ts';
 import { askedInTurn, progressOf, standingOf } from './apply-rule.ts';
 import type { FoundShard, PlacedShard } from './placed-shards.ts';
 
-/** How often the shards report their progress. */
+/** How often the shards are asked for their progress. */
 const LOOK_MS = 200;
 
 interface MoveOptions {
@@ -18,7 +18,7 @@ interface MoveOptions {
   /** The placement from which `placement` was planned. */
   from: PlacementId;
   signal: AbortSignal;
-  /** Called with numbers of units to load and unload, of all shards that answer. */
+  /** `done` of `total` units are loaded or unloaded, over all shards that answer. */
   onProgress: (done: number, total: number) => void;
   /** Called once each time a shard stops answering. */
   onAway: (message: string) => void;
@@ -44,7 +44,7 @@ export async function moveFleet(options: MoveOptions): Promise<boolean> {
     if (progress === 'loaded') {
       // Without this announcement, a fleet without gateways would never unload surplus units.
       const announced = shards.map(({ shard }) => shard.announceServed(placement.model, idOf(placement)));
-      await Promise.allSettled(announced); // repeated in the next round for lost shards
+      await Promise.allSettled(announced); // the next round tries the lost shards again
     }
     await delay(LOOK_MS, undefined, { signal }).catch(() => signal.aborted); // an abort ends the wait
   }

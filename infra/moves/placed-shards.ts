@@ -20,7 +20,7 @@ export class PlacedShard {
   readonly #security: Security | undefined;
   #transport: Transport | undefined;
   #offers: readonly ModelOffer[] = [];
-  /** Hash of the placement that was last announced as served whole on this connection. */
+  /** Hash of the placement that was last announced as served on this connection. */
   #announced: string | undefined;
 
   constructor(address: string, security: Security | undefined) {
@@ -51,7 +51,7 @@ export class PlacedShard {
     return parsePlacedReport(await transport.call('shard.place', params, { deadlineMs: CALL_MS }));
   }
 
-  /** Announces to the shard that the placement is served whole, once on each connection. */
+  /** Announces to the shard, once on each connection, that every unit of the placement is served. */
   async announceServed(model: string, placement: PlacementId): Promise<void> {
     const transport = await this.#connected();
     if (this.#announced === placement.hash) return;

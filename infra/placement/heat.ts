@@ -2,7 +2,7 @@
 
 export interface Heat {
   layers: number;
-  /** Experts of each layer. */
+  /** Number of experts in each layer. */
   experts: number;
   /** `[layers][experts]`, rows. */
   counts: readonly (readonly number[])[];

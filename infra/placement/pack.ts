@@ -19,8 +19,8 @@ export function pack(options: PackOptions): number[][] | undefined {
   const bySize = experts.toSorted((a, b) => sizes[b]! - sizes[a]! || a - b);
   const packed = deal(options, sizes, bySize, (load, _left) => load);
   if (packed !== undefined) return level(packed, options);
-  // Too few shards were left for an expert's replicas. This order finds a solution if there is one: experts with the most replicas
-  // first, each to the shards with the most seats left.
+  // Too few shards were left for an expert's replicas. The following order finds a solution if there is one: experts with the
+  // most replicas first, each to the shards with the most seats left.
   const byReplicas = experts.toSorted(
     (a, b) => replicas[b]! - replicas[a]! || sizes[b]! - sizes[a]! || a - b,
   );
@@ -80,7 +80,7 @@ export function level(
         .sort((a, b) => a.size - b.size);
       if (free[shard]! > 0) back.unshift({ expert: undefined, size: 0 });
       for (const off of only(settled, hottest, shard)) {
-        // If half of the difference is moved, both shards are equally hot. So the two candidates nearest to that are tried.
+        // Moving half of the difference makes both shards equally hot, so the two candidates that come nearest to it are tried.
         const after = firstOfSize(back, sizeOf(off) - half);
         for (const { expert: on, size } of back.slice(Math.max(0, after - 1), after + 1)) {
           const moved = sizeOf(off) - size;

@@ -1,5 +1,5 @@
-// Makes a layout from heat and memory: balances the loads, adds replicas of hot experts if there is memory, and puts experts that
-// often get the same rows one after the other on one shard. Pure and deterministic.
+// Makes a layout from heat and memory: balances the loads, adds replicas of hot experts if there is memory, and puts experts of
+// consecutive layers that often get the same rows on one shard. Pure and deterministic.
 import { type Heat, sharesOf } from './heat.ts';
 import { contiguous, type Layout, loadsOf, unitsOf } from './layout.ts';
 import { level, pack } from './pack.ts';
@@ -14,16 +14,16 @@ export interface PlaceOptions {
   room: readonly number[];
   /** Least number of replicas of each unit. Default: 1. */
   replicas?: number;
-  /** The hottest load of a layer may be this multiple of the mean load, to keep experts together (together.ts). Default: 1.02. */
+  /** To keep experts together (together.ts), the hottest load of a layer may be this multiple of the mean. Default: 1.02. */
   slack?: number;
-  /** Whether spare memory gets further replicas, so that steps need fewer frames. Default: false. */
+  /** Whether free memory gets further replicas, so that steps need fewer frames. Default: false. */
   fill?: boolean;
 }
 
 /** Largest difference between equal loads that were summed in different orders. */
 const ROUNDING = 1e-12;
 
-/** Throws if the model does not fit. If contiguous placement fits too, it has no lower hottest load in any layer. */
+/** Throws if the model does not fit. If contiguous placement fits, its hottest load is at least as high in every layer. */
 export function place({ heat, room, replicas = 1, slack = 1.02, fill = false }: PlaceOptions): Layout {
   const { layers, experts } = heat;
   const shards = room.length;
@@ -46,7 +46,8 @@ export function place({ heat, room, replicas = 1, slack = 1.02, fill = false }: 
     return room.map((units, shard) => units - used[shard]!);
   };
   replicate(packed, spare());
-  // The largest load of each layer: `slack`, or that of contiguous placement if it is less, but at least the present load.
+  // Bound of each layer's hottest load: `slack` times the mean load, or the hottest load of contiguous placement if that is less.
+  // The bound is never below the present hottest load.
   const bounds = packed.map(({ holders, shares: ofLayer }) => {
     const [peak, before] = [holders, inOrder].map((each) => Math.max(...loadsOf(each, ofLayer, shards)));
     return Math.max(peak!, Math.min(slack / shards, before!)) + ROUNDING;

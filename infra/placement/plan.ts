@@ -13,7 +13,7 @@ export interface PlannedShard {
 export interface PlanOptions {
   heat: Heat;
   shards: readonly PlannedShard[];
-  /** Size of one expert of one layer. */
+  /** Bytes of one expert of one layer. */
   unitBytes: number;
   /** Least number of replicas of each unit. Default: 1. */
   replicas?: number;
@@ -34,7 +34,7 @@ export interface Plan {
   contiguous: Prediction;
   /** Whether contiguous placement would fit into the memory of each shard. */
   contiguousFits: boolean;
-  /** Some of the shards that are predicted to be faster than all. `ratio`: step time with all shards divided by that with these. */
+  /** Some of the shards, if they are predicted to be faster than all. `ratio`: step time with all divided by that with these. */
   fewer: { shards: string[]; ratio: number } | undefined;
 }
 
@@ -57,7 +57,7 @@ export function plan({
   const options = { replicas, ...(slack !== undefined && { slack }) };
   const predictFor = (layout: Layout, count: number) =>
     predict(layout, { heat, shards: count, rows, k, cost: costs });
-  /** Fills spare memory with replicas only if this is predicted to be faster. */
+  /** Fills free memory with replicas only if this is predicted to be faster. */
   const best = (chosen: readonly PlannedShard[], of: Heat) => {
     const room = roomOf(chosen, unitBytes);
     return [false, true]
@@ -70,7 +70,7 @@ export function plan({
   const inOrder = contiguous(heat, shards.length);
   const room = roomOf(shards, unitBytes);
   const bySize = shards.toSorted((a, b) => b.memoryBytes - a.memoryBytes);
-  const { successors: _, ...alone } = heat; // left out to save time: they do not change predicted step times
+  const { successors: _, ...alone } = heat; // successors take time and do not change predicted step times
   let fewer: Plan['fewer'];
   for (const count of countsToTry(roomOf(bySize, unitBytes), heat, replicas)) {
     const kept = bySize.slice(0, count);
@@ -92,7 +92,7 @@ function roomOf(shards: readonly PlannedShard[], unitBytes: number): number[] {
   return shards.map(({ memoryBytes }) => Math.floor(memoryBytes / unitBytes));
 }
 
-/** Numbers of shards to try: the fewest that hold the model, one less than all, and halves in between. `room` must descend. */
+/** Numbers of shards to try: the fewest that hold the model, all but one, and all / 2, all / 4, …. `room` must descend. */
 function countsToTry(room: readonly number[], heat: Heat, replicas: number): number[] {
   const all = room.length;
   const counts = Array.from({ length: all - 1 }, (_, index) => index + 1).filter(

@@ -5,7 +5,7 @@ import type { Heat } from './heat.ts';
 export interface ReadHeat extends Heat {
   /** Identity of the checkpoint. */
   model: string;
-  /** Decayed number of steps with at most `rows` rows and more than half as many. */
+  /** Decayed numbers of steps by size: `count` steps had more than `rows / 2`, at most `rows` rows. */
   steps: { rows: number; count: number }[];
   halfLifeSeconds: number;
 }
@@ -40,7 +40,7 @@ export function readHeat(value: unknown): ReadHeat {
   return { ...heat, successors };
 }
 
-/** The median row's step size: half of all rows ran in steps of at most this size. Undefined if no step ran. */
+/** Median step size, weighted by rows: half of all rows ran in steps of at most this many rows. Undefined if no step ran. */
 export function usualRows({ steps }: Pick<ReadHeat, 'steps'>): number | undefined {
   const total = steps.reduce((sum, { rows, count }) => sum + rows * count, 0);
   let sum = 0;

@@ -1,4 +1,4 @@
-// Fills spare memory with further replicas of hot experts, in the layers in which they lower the hottest load most. Pure.
+// Uses free memory for further replicas of hot experts, in the layers in which they lower the hottest load most. Pure.
 import { countsOf, loadsOf } from './layout.ts';
 import { pack } from './pack.ts';
 
@@ -13,11 +13,11 @@ export interface PackedLayer {
 /** A way to lower the hottest load of a layer. */
 interface Offer {
   holders: number[][];
-  /** How much lower the hottest shard's load is, divided by the number of further replicas. */
+  /** By how much the hottest load falls, divided by the number of further replicas. */
   gain: number;
 }
 
-/** Most replicas that are tried together. One replica alone may change nothing if two shards are equally hot. */
+/** Most further replicas that are tried together. If two shards are equally hot, a single one may change nothing. */
 const TOGETHER = 8;
 /** Offers with a smaller gain are not worth the memory. */
 const LEAST_GAIN = 5e-4;
@@ -65,7 +65,7 @@ function bestOffer({ shares, holders }: PackedLayer, free: readonly number[]): O
   return best;
 }
 
-/** The expert with the most rows for each replica, among those that are not on every shard yet. */
+/** Of the experts that are not on every shard yet, the one with the largest share of rows per replica. */
 function hottestReplica(
   shares: Float64Array,
   replicas: readonly number[],

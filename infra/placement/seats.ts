@@ -1,9 +1,9 @@
-// Computes how many experts of each layer a shard holds (its seats), before spare memory gets further replicas. Pure.
+// Computes how many experts of each layer a shard holds (its seats), before further replicas use the free memory. Pure.
 import { contiguousSizes } from './layout.ts';
 
 interface SeatOptions {
   layers: number;
-  /** Experts of each layer. */
+  /** Number of experts in each layer. */
   experts: number;
   /** `[shards]`, units that fit into each shard. */
   room: readonly number[];
@@ -35,7 +35,7 @@ export function seatsOf({ layers, experts, room, replicas }: SeatOptions): numbe
   }
   const left = evenly(most, wanted);
   return Array.from({ length: layers }, (_, layer) => {
-    // A shard's remaining units divided by the remaining layers. Rounded so that the layer's seats add up.
+    // A shard's remaining units are divided by the number of remaining layers, and rounded so that the layer's seats add up.
     const seats = left.map((units) => Math.floor(units / (layers - layer)));
     let short = experts * replicas - seats.reduce((sum, count) => sum + count, 0);
     const rests = left.map((units, shard) => ({ shard, rest: units % (layers - layer) }));
@@ -50,7 +50,7 @@ export function seatsOf({ layers, experts, room, replicas }: SeatOptions): numbe
   });
 }
 
-/** Divides `wanted` as evenly as possible among entries that are at most those of `most`. */
+/** Divides the number `wanted` as evenly as possible among entries. No entry exceeds its entry in `most`. */
 function evenly(most: readonly number[], wanted: number): number[] {
   const dealt = most.map(() => 0);
   for (let left = wanted; left > 0; ) {

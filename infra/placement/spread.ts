@@ -1,12 +1,12 @@
-// Fills spare memory with further replicas of hot experts, so that steps need fewer frames: a row whose expert is on many shards
-// joins a frame that is sent anyway. Pure.
+// Fills free memory with further replicas of hot experts, so that steps need fewer frames: a row whose expert is on many shards
+// can join a frame that is sent anyway. Pure.
 import { countsOf, loadsOf } from './layout.ts';
 import { pack } from './pack.ts';
 import type { PackedLayer } from './replicate.ts';
 
 /**
- * `spare`: `[shards]`, units that still fit into each shard; divided evenly among the layers. `bounds`: `[layers]`, largest load. A
- * layer that would exceed its bound is not changed. Changes the holders of the other layers.
+ * `spare`: `[shards]`, units that still fit into each shard; divided evenly among the layers. `bounds`: `[layers]`, largest load of
+ * a shard. A layer that would exceed its bound is not changed. Changes the holders of the other layers.
  */
 export function spread(
   layers: readonly PackedLayer[],
@@ -31,7 +31,7 @@ export function spread(
   });
 }
 
-/** `[experts]`, replicas after `more` were added, each to the hottest of the experts with the fewest replicas. */
+/** `[experts]`, numbers of replicas after `more` were added, each to the hottest of the experts with the fewest replicas. */
 function further(
   shares: Float64Array,
   holders: readonly (readonly number[])[],

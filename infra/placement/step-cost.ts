@@ -2,13 +2,13 @@
 
 /** All figures are in microseconds. */
 export interface StepCost {
-  /** The gateway's work for a layer (attention, scores) without frames. */
+  /** The gateway's work for a layer (attention, scores), without the work for frames. */
   layer: number;
   /** The gateway's work for a frame. The frames of a layer are written and read one after another. */
   frame: number;
-  /** From writing a frame to reading its answer, without the shard's work. Counts once for a layer, because frames travel together. */
+  /** From writing a frame to reading its answer, without the shard's work. Counts once a layer: its frames travel together. */
   hop: number;
-  /** Reading an expert's weights. Counts once for an expert of a frame: a shard runs its experts one after another. */
+  /** Reading an expert's weights. Counts for each expert of a frame, because a shard runs its experts one after another. */
   expert: number;
   /** Running a row on an expert, without reading the weights. */
   row: number;

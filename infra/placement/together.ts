@@ -10,7 +10,7 @@ interface TogetherOptions {
   successors: NonNullable<Heat['successors']>;
   /** `[layers][experts]`, shares of the layer's rows. */
   shares: readonly Float64Array[];
-  /** `[layers]`, largest load of a shard. */
+  /** `[layers]`, largest load that a shard may have. */
   bounds: readonly number[];
   shards: number;
 }
@@ -78,7 +78,7 @@ function exchange(layer: number, options: TogetherOptions): number {
   return exchanged;
 }
 
-/** `[experts, shards]`: rows that the expert gets from the previous layer, or passes to the next layer, on the shard. */
+/** `[experts, shards]`: rows of the expert that the shard also runs in the previous layer, plus those in the next layer. */
 function pullOf(layer: number, { layout, successors, shards }: TogetherOptions): Float64Array {
   const pull = new Float64Array(layout[layer]!.length * shards);
   const add = (expert: number, holders: readonly number[], rows: number) => {

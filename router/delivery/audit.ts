@@ -1,5 +1,5 @@
-// Audits: which slots of a call also go to another replica, whether the two answers differ, and which answers stay once the
-// wrong shard is known. Changes the ledger only; judge.ts finds the wrong shard.
+// Audits: which slots (row, rank) of a call also go to another replica, whether the two answers differ, and which answers stay
+// once the wrong shard is known. Changes the ledger only; judge.ts finds the wrong shard.
 import { type Candidate, choose } from '../choice.ts';
 import type { Frame } from '../group.ts';
 import type { Shard } from '../shards/shard.ts';
@@ -36,8 +36,8 @@ export function doubtedOf(
 }
 
 /**
- * If every call is audited, returns all slots that have another exact replica. Otherwise draws one of these replicas and returns
- * the slots that it holds. One replica seldom holds all slots of a frame while some shard is away.
+ * If every call is audited, returns all slots whose expert has another exact replica. Otherwise draws one of these replicas and
+ * returns the slots whose experts it holds. These are seldom all slots of the frame while some shard is away.
  */
 export function doubtedSlots<S extends Candidate>(
   slots: readonly number[],
@@ -51,7 +51,7 @@ export function doubtedSlots<S extends Candidate>(
   return held.filter((slot) => othersOf(slot).some((each) => each === other));
 }
 
-/** Moves the audit to its next state, or closes it, if the answers that it waits for are there. */
+/** Moves the audit to its next state, or closes it, if the answers that it waits for have arrived. */
 export function review(ledger: Ledger, audit: Audit): void {
   const { fleet, hidden } = ledger.step;
   if (audit.state === 'judgement') return;
@@ -59,7 +59,7 @@ export function review(ledger: Ledger, audit: Audit): void {
     if (isUnderWay(ledger, audit)) return;
     audit.state = 'opinion';
     audit.lostMs = latenessOf(ledger, audit.call.frame).lostMs;
-    // If every call is audited, the caller waits for the opinion. Otherwise it waits no longer than for a lost call.
+    // If every call is audited, the caller waits for the opinion. Otherwise the caller waits for at most `lostMs`.
     if (fleet.policy.auditShare < 1) audit.wakeAt = ledger.now + audit.lostMs;
   }
   const anyFailed = audit.call.slots.some((slot) => ledger.failed?.has(slot));
@@ -77,10 +77,10 @@ export function review(ledger: Ledger, audit: Audit): void {
   ledger.actions.push({ type: 'judge', audit, difference });
 }
 
-/** True while some slot of the audited call is in a call, a wait or a later audit. */
+/** True while some slot of the audited call is in a call, a wait or an audit that began after this one. */
 function isUnderWay({ open, audits }: Ledger, audit: Audit): boolean {
   const slots = new Set(audit.call.slots);
-  // Entries that were begun after the call have either only slots of the call or none, so one slot tells.
+  // An entry that began after the call has only slots of the call or none of them, so its first slot decides.
   const isOurs = (entry: Call | Wait) => slots.has(entry.slots[0]!);
   return open.some(isOurs) || audits.slice(audits.indexOf(audit) + 1).some(({ call }) => isOurs(call));
 }
@@ -97,7 +97,7 @@ export function close(ledger: Ledger, audit: Audit): void {
   ledger.actions.push({ type: 'close', audit });
 }
 
-/** Removes the answers of `wrongShard` to the audited call from the ledger. Returns the slots that only it has answered. */
+/** Removes the answers of `wrongShard` to the audited call from the ledger. Returns the slots that only this shard answered. */
 export function discredit(ledger: Ledger, { call, opinion = [] }: Audit, wrongShard: Shard): number[] {
   const pieces = piecesOf(ledger, call);
   const { believed, rest } = without(wrongShard, pieces, opinion);
@@ -106,8 +106,8 @@ export function discredit(ledger: Ledger, { call, opinion = [] }: Audit, wrongSh
 }
 
 /**
- * All answers except those of `wrongShard`, because one wrong answer makes its others doubtful. `rest`: the slots that only
- * `wrongShard` has answered.
+ * `believed`: all answers except those of `wrongShard`, because after one wrong answer its other answers are doubtful too.
+ * `rest`: the slots that only `wrongShard` has answered.
  */
 export function without(
   wrongShard: Shard,
@@ -121,7 +121,7 @@ export function without(
   return { believed, rest: doubted.filter((slot) => !known.has(slot)) };
 }
 
-/** The first exact slot that two shards have answered with different bits; undefined if there is none. */
+/** The first slot that two exact replicas have answered with different bits; undefined if there is none. */
 export function firstDifference(
   pieces: readonly Piece[],
   opinion: readonly Piece[],

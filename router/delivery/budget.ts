@@ -27,7 +27,7 @@ export class Budget {
   }
 }
 
-/** Draws at random, because the calls of each step come in the same order: every thousandth call would often be the same one. */
+/** Draws calls at random. The calls of each step come in the same order, so every thousandth might always be of one layer. */
 export class Sample {
   readonly #share: number;
   readonly #random: () => number;
@@ -45,7 +45,7 @@ export class Sample {
     return this.#owed;
   }
 
-  /** To be called when a drawn call is used. */
+  /** To be called when a drawn call is audited. */
   take(): void {
     this.#owed = false;
   }

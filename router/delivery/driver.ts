@@ -27,7 +27,7 @@ export class Driver {
   /** The caller's signal. */
   readonly #signal: AbortSignal;
   readonly #done = Promise.withResolvers<void>();
-  /** For waits, and for calls that another call could replace. All other calls have the caller's signal. */
+  /** For waits, and for calls that are cancelled if another call is answered first. Other calls have the caller's signal. */
   #controllers: Map<Call | Wait, AbortController> | undefined;
   #onAbort: (() => void) | undefined;
   #opinions: Map<Audit, Driver> | undefined;
@@ -190,7 +190,7 @@ export class Driver {
     if (isDone(this.ledger)) this.#unlisten();
   }
 
-  /** Keeps listening while a probe runs, because a probe ends with its caller too. */
+  /** Keeps listening while a probe runs, because an abort by the caller ends the probe too. */
   #unlisten(): void {
     if (this.#onAbort === undefined || this.#controllers?.size !== 0) return;
     this.#signal.removeEventListener('abort', this.#onAbort);

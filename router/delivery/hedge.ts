@@ -1,4 +1,4 @@
-// When a call counts as late or lost, and whether another replica is then called too. Changes no call.
+// When a call counts as late or lost, and whether another replica is then called too. Sends and cancels nothing.
 //
 // Worked example: a call counts as late after 10 ms and as lost after 80 ms, and another exact replica holds its experts:
 //   at 10 ms  if the budget has a hedge left → the other replica is called too
@@ -9,7 +9,7 @@ import { hasReplica, rungLevel } from './ladder.ts';
 import type { Quantile } from './latency.ts';
 import { type Attempt, allowedLevel, type Call, type Ledger, mayAsk } from './ledger.ts';
 
-/** What could serve the slots of a call instead: another exact replica, a lower rung that all its rows allow, or nothing. */
+/** What could serve a call's slots instead: another exact replica, a rung of the ladder that all its rows allow, or nothing. */
 export type Alternative = 'replica' | 'lower_rung' | 'none';
 
 type Watch = Pick<Call, 'wake' | 'wakeAt' | 'lostAt'>;
@@ -17,24 +17,24 @@ type Watch = Pick<Call, 'wake' | 'wakeAt' | 'lostAt'>;
 export interface Lateness {
   /** Time after which a hedge may be sent if the budget allows. */
   lateMs: number;
-  /** Time after which the rows are sent again in any case. */
+  /** Time after which the rows are sent to another replica even if the budget is empty. */
   lostMs: number;
 }
 
-/** Least time after which a call is late. Shorter delays are noise on a machine that does anything else. */
+/** A call never counts as late before this time, because shorter delays are common on a busy machine. */
 const LEAST_LATE_MS = 1.5;
 /** A call counts as lost after this multiple of the time after which calls are late. */
 const LOST_FACTOR = 8;
 const LEAST_LOST_MS = 40;
 /** Used until enough calls were timed, because the first calls may be slow. */
 const unknown: Lateness = { lateMs: 50, lostMs: 400 };
-/** A lower rung takes over after this multiple of the time after which calls are lost. */
+/** After this multiple of `lostMs`, the rows of an unanswered call may step down the ladder. */
 const STEP_DOWN_FACTOR = 3;
 const NEVER = Number.POSITIVE_INFINITY;
 const unwatched: Watch = { wake: 'lost', wakeAt: NEVER, lostAt: NEVER };
 const nextBest = rungLevel('next_best');
 
-/** When a call that is sent now is first looked at. If there is another exact replica, the call earns a part of a hedge. */
+/** When to look at a call that is sent now. If there is another exact replica, the call also adds to the hedge budget. */
 export function watchFor(ledger: Ledger, frame: Frame, shard: Shard, attempt: Attempt): Watch {
   const alternative = alternativeTo(ledger, frame, shard, attempt);
   if (alternative === 'none') return unwatched;
@@ -73,7 +73,7 @@ export function alternativeTo(
   return level >= nextBest || (level > 0 && isHeldElsewhere(level)) ? 'lower_rung' : 'none';
 }
 
-/** Whether another replica is called now: as a hedge that the budget pays for, as a retry without budget, or not yet. */
+/** Whether another replica is called now: as a hedge that the budget pays for, as a retry that needs no budget, or not yet. */
 export function secondCall(wake: 'late' | 'lost', hasBudget: () => boolean): 'hedge' | 'retry' | 'not_yet' {
   if (wake === 'lost') return 'retry';
   return hasBudget() ? 'hedge' : 'not_yet';

@@ -66,7 +66,7 @@ export async function findWrongShard(difference: Difference, inquiry: Inquiry): 
   }
 }
 
-/** Returns a function that calls a shard for the slot's row alone. It resolves to undefined if there is no answer. */
+/** Returns a function that sends a shard only the slot's row. Its promise resolves to undefined if there is no answer. */
 function questionFor(slot: number, { expert }: Unit, inquiry: Inquiry) {
   const { step, deadlineAt } = inquiry;
   const rows = [Math.floor(slot / step.assignment.k)];
@@ -115,7 +115,7 @@ function report(
   wrongShard.accuse(`its answer of ${named} differs from that of ${witness.shard.address}`, [unit]);
 }
 
-/** Resolves as `ask` does. After `lostMs`, it aborts the signal of `ask` and resolves to undefined. */
+/** Resolves as `ask` does, or to undefined after `lostMs`. Then aborts the signal of `ask`. */
 async function within<T>(
   { lostMs, signal: parent }: Inquiry,
   ask: (signal: AbortSignal) => Promise<T>,
@@ -131,7 +131,7 @@ async function within<T>(
   return inTime;
 }
 
-/** Resolves to undefined when `ms` have passed and the sockets were read since. Never resolves once `call` has ended. */
+/** Resolves to undefined when `ms` have passed and the sockets were read after that. Never resolves once `call` has ended. */
 export function wait(ms: number, call: Promise<unknown>): Promise<undefined> {
   return new Promise((resolve) => {
     const callOff = afterSockets(ms, () => resolve(undefined));

@@ -1,10 +1,10 @@
-// Decides which calls find the wrong one of two shards whose answers to one row differ although they have one numerics class.
-// Pure; inquiry.ts makes the calls.
+// Decides which of two shards is wrong if both have the same numerics class but answer one row differently, and which calls are
+// needed to find out. Pure; inquiry.ts makes the calls.
 //
 // Worked example: a and b differ, and c holds the expert too:
-//   {}                          → call c for the row
-//   { thirds: [undefined] }     → c has not answered: call a and b for the row again
-//   { …, repeats: [same, …] }   → both repeat their answers: call a for a golden row, then b
+//   {}                           → call c for the row
+//   { thirds: [undefined] }      → c has not answered: call a and b for the row again
+//   { …, repeats: [same, same] } → both repeat their answers: call a for a golden row, then b
 import type { Shard } from '../shards/shard.ts';
 import { sameBits } from './audit.ts';
 import type { Difference } from './ledger.ts';

@@ -1,7 +1,7 @@
 // The degradation ladder: what may stand in for an expert if no exact replica answers. Each request allows a part of the ladder.
 // Pure.
 
-/** Best first. A rung allows all rungs before it too. Without a rung, a row fails if one of its experts has no exact replica. */
+/** Best first. A row that allows a rung also allows all rungs before it. A row that allows none needs exact replicas. */
 export const rungs = ['class', 'standby', 'next_best', 'pass_through'] as const;
 
 /**
@@ -10,7 +10,7 @@ export const rungs = ['class', 'standby', 'next_best', 'pass_through'] as const;
  */
 export type Rung = (typeof rungs)[number];
 
-/** Level of a rung, from 1 (`class`) to 4 (`pass_through`); 0 without a rung. */
+/** Level of a rung, from 1 (`class`) to 4 (`pass_through`); 0 if `rung` is undefined. */
 export function rungLevel(rung: Rung | undefined): number {
   return rung === undefined ? 0 : rungs.indexOf(rung) + 1;
 }
@@ -48,5 +48,5 @@ export function hasReplica<S>(replicas: Replicas<S>, level: number, usable: (sha
   return kinds.some((kind, at) => at <= level && replicas[kind].some(usable));
 }
 
-/** By level. */
+/** The index of a kind is its level. */
 const kinds = ['exact', 'otherClass', 'standby'] as const;

@@ -2,7 +2,7 @@
 
 /** Weight of the newest call in the mean. */
 const NEWEST = 0.1;
-/** While a shard is not called, half of its extra delay fades in this time, so that the shard is tried again. */
+/** While a shard is not called, the excess of its mean over the typical time halves in this time, so that it is tried again. */
 const HALF_LIFE_MS = 2_000;
 
 /** An exponentially weighted mean that fades towards a typical value while there are no calls. */
@@ -16,7 +16,7 @@ export class MeanLatency {
     this.#at = now;
   }
 
-  /** For a call that was given up after `ms`. It would have taken at least so long, so the mean rises to `ms`. */
+  /** For a call that was given up after `ms`. It would have taken longer, so the mean rises to at least `ms`. */
   learnAtLeast(ms: number, now: number, typicalMs: number): void {
     this.#ms = Math.max(this.at(now, typicalMs), ms);
     this.#at = now;

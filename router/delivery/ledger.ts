@@ -20,7 +20,7 @@ export interface DispatchOptions {
   mask?: Uint8Array;
   /** `[rows]`, 1 for prefill rows, which may wait behind decode rows. Absent: there are no prefill rows. */
   prefill?: Uint8Array;
-  /** `[rows]`, level of the lowest rung that may stand in for an expert (`rungLevel`). Absent: 0 for every row. */
+  /** `[rows]`, highest level (`rungLevel`) of what may stand in for an expert of the row. Absent: 0 for every row. */
   ladder?: Uint8Array;
   /** The row's experts from best to worst. Called only if the row's ladder reaches `next_best`. */
   ranked?: (row: number) => { expert: number; weight: number }[];
@@ -34,8 +34,8 @@ export interface Attempt {
   /** Errors of the replicas that have failed these slots. The attempt does not call these replicas again. */
   readonly failures: ReadonlyMap<Shard, RpcError>;
   /**
-   * Calls under way for the same slots at other replicas. While there are any, an exact answer may still come, so no lower rung
-   * is used and the assignment is not changed.
+   * Calls under way for the same slots at other replicas. While there are any, an exact answer may still come, so the ladder is
+   * not used and the assignment is not changed.
    */
   readonly beside: readonly Call[];
   /** Two replicas have failed the frame with these slots. One of its rows may be to blame, so each slot gets its own frame. */
@@ -87,7 +87,7 @@ export interface Audit {
   state: 'answer' | 'opinion' | 'judgement';
   /** The answers of the other replicas; undefined while they are missing. */
   opinion: readonly Piece[] | undefined;
-  /** Deadline of each call that looks for the wrong shard. Set when the audited call is answered. */
+  /** Deadline of each call that helps to find the wrong shard. Set when the audited call is answered. */
   lostMs: number;
   /** When the call's own answer is used without an opinion or a judgement; infinite: never. */
   wakeAt: number;
@@ -135,7 +135,7 @@ export type Action =
   | { type: 'cancel'; entry: Call | Wait; isBeaten: boolean }
   /** The shard may be to blame for the error. */
   | { type: 'blame'; call: Call; error: RpcError }
-  /** For one second, rows whose ladder allows a lower rung do not go to the shard. */
+  /** For one second, rows that may step down the ladder go to the shard only if no other shard can serve them. */
   | { type: 'avoid'; shard: Shard }
   | { type: 'ask_opinion'; audit: Audit }
   | { type: 'judge'; audit: Audit; difference: Difference }
@@ -150,7 +150,7 @@ export interface Ledger {
   open: (Call | Wait)[];
   /** Newest last. */
   audits: Audit[];
-  /** Answers so far. A finished slot without a piece or an entry in `failed` does without an expert, as its row allows. */
+  /** Answers so far. A slot that ends without a piece and without an entry in `failed` passes through without its expert. */
   pieces: Piece[];
   /** By slot; undefined while no slot has failed. */
   failed: Map<number, RpcError> | undefined;
@@ -160,7 +160,7 @@ export interface Ledger {
   patienceAt: number | undefined;
   /** Time of the latest event. */
   now: number;
-  /** The caller had given up at that time. */
+  /** The caller had given up when the latest event came. */
   isAborted: boolean;
   /** Actions that the latest event has led to so far. */
   actions: Action[];
@@ -182,7 +182,7 @@ export function openLedger(step: DispatchOptions, now: number, deadlineAt = now 
   };
 }
 
-/** Level of the lowest rung that may serve the row. 0, exact replicas only, while another call for its slots is under way. */
+/** Highest level of the ladder that may serve the row: 0 (exact replicas) while another call for its slots is under way. */
 export function allowedLevel({ step }: Pick<Ledger, 'step'>, row: number, { beside }: Attempt): number {
   return beside.length > 0 ? 0 : (step.ladder?.[row] ?? 0);
 }

@@ -40,7 +40,7 @@ export function next(ledger: Ledger, event: Event): Action[] {
   return ledger.actions;
 }
 
-/** True if every slot that takes part has its answer, has failed, or does without an expert. */
+/** True if no slot waits for an answer and no audit is under way. */
 export function isDone({ open, audits }: Ledger): boolean {
   return open.length === 0 && audits.length === 0;
 }
@@ -118,7 +118,7 @@ function failed(ledger: Ledger, { call, error }: Omit<EventOf<'failed'>, 'type'>
   const { shard, attempt } = call;
   if (isBlamed(error, attempt)) ledger.actions.push({ type: 'blame', call, error });
   if (!remove(ledger, call)) return;
-  // Entries beside this call may be waiting for an exact replica, although their rows may step down the ladder from now on.
+  // Calls and waits beside this call were limited to exact replicas. From now on, their rows may step down the ladder.
   cancelBeside(ledger, call);
   const slots = unanswered(ledger, call);
   const isOver = ledger.isAborted || ledger.now >= ledger.deadlineAt;
@@ -128,7 +128,7 @@ function failed(ledger: Ledger, { call, error }: Omit<EventOf<'failed'>, 'type'>
   else for (const slot of slots) ask(ledger, [slot], afresh(attempt, { alone: true }));
 }
 
-/** Asks other replicas for slots that `shard` has failed. */
+/** Calls other replicas for slots that `shard` has failed. */
 function retry(
   ledger: Ledger,
   slots: readonly number[],
@@ -156,7 +156,7 @@ function overdue(ledger: Ledger, { call }: EventOf<'overdue'>): void {
   ask(ledger, call.slots, { ...call.attempt, beside: [...call.attempt.beside, call] });
 }
 
-/** Lets a lower rung take over from a shard that does not answer. */
+/** Counts an unanswered call as failed, so that its rows step down the ladder. */
 function stepDown(ledger: Ledger, call: Call): void {
   const { shard, sentAt, wakeAt } = call;
   const ms = Math.round(wakeAt - sentAt);
@@ -203,7 +203,7 @@ function cancelBeside({ open, actions }: Ledger, call: Call): void {
   }
 }
 
-/** Marks the slots that are sent to a replica that is not exact. */
+/** Marks each slot that is sent to a replica that is not exact, and unmarks the others. */
 function noteLevels(ledger: Ledger, frames: readonly Frame[], owners: Owners, attempt: Attempt): void {
   const { k, experts } = ledger.step.assignment;
   if (attempt.beside.length > 0) return;

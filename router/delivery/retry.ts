@@ -8,13 +8,13 @@ export type AfterFailure = 'retry' | 'each_alone' | 'give_up';
 export interface Failure {
   error: RpcError;
   attempt: Attempt;
-  /** Number of slots in the frame. */
+  /** Number of the call's slots that no shard has answered. */
   slots: number;
   /** The deadline has passed or the caller has given up. */
   isOver: boolean;
 }
 
-/** The shard or a row of the frame causes an `internal` error. Rows never cause any other error. */
+/** An `internal` error may be caused by the shard or by a row of the frame. Other errors are never caused by a row. */
 export function afterFailure({ error, attempt, slots, isOver }: Failure): AfterFailure {
   const isInternal = error.code === 'internal';
   if (isInternal && attempt.alone) return 'give_up';
@@ -22,7 +22,7 @@ export function afterFailure({ error, attempt, slots, isOver }: Failure): AfterF
   return isOver || error.code === 'cancelled' ? 'give_up' : 'retry';
 }
 
-/** The first shard that fails a frame by `internal` is blamed. If a second shard fails it too, a row may be to blame. */
+/** The first shard that fails a frame with `internal` is blamed. If a second shard fails it too, a row may be to blame. */
 export function isBlamed(error: RpcError, attempt: Attempt): boolean {
   return error.code === 'internal' && !hasFailedInternally(attempt) && !attempt.alone;
 }

@@ -1,5 +1,5 @@
-// Decides about slots for which no replica can be called at the moment: another expert, no expert, a wait, or failure. Changes
-// the ledger only.
+// Decides what becomes of slots (row, rank) for which no replica can be called now: they get another expert or none, wait, or
+// fail. Changes the ledger only.
 import { RpcError, type RpcErrorCode } from '../../rpc/errors.ts';
 import type { Owners } from '../owners.ts';
 import type { Shard } from '../shards/shard.ts';
@@ -24,8 +24,8 @@ export class NoHolder extends RpcError {
 }
 
 /**
- * `slots`: all slots of the rows that have an expert without a replica. Slots in `served` have a replica: of their own expert, or
- * of an expert that has taken its place. Slots in neither list do without an expert.
+ * `slots`: all slots of each row in which some expert cannot be called. Slots in `served` can be sent to a replica of their own
+ * expert or of the expert that has taken its place. Slots in neither list do without an expert.
  */
 export function standIn(
   ledger: Ledger,
@@ -72,7 +72,7 @@ export function patienceFor(ledger: Ledger, attempt: Attempt): Pick<Wait, 'ms' |
   return now < until ? { ms: Math.min(LOOK_MS, until - now), until } : undefined;
 }
 
-/** When slots stop waiting for shards that are away: at the deadline if another call for the slots is under way. */
+/** When slots stop waiting for shards that are away. While another call for the slots is under way, this is the deadline. */
 function patienceEnd(ledger: Ledger, { beside }: Attempt): number {
   const { now, deadlineAt, step } = ledger;
   if (beside.length > 0) return deadlineAt;
@@ -91,7 +91,7 @@ export function isBack(ledger: Ledger, { slots, attempt }: Wait): boolean {
   });
 }
 
-/** The slots fail with an error that no other replica can mend, else with `busy`, else with `NoHolder`. */
+/** Fails the slots with the first error that is not in `passing`, else with `busy`, else with `NoHolder`. */
 export function failUnserved(ledger: Ledger, slots: readonly number[], attempt: Attempt): void {
   const { layer, assignment } = ledger.step;
   const errors = [...attempt.failures.values()];

@@ -18,7 +18,7 @@ export interface Latencies {
 const UNKNOWN_MS = 1;
 /** How long a shard counts as silent after an unanswered call. */
 const SILENCE_MS = 1_000;
-/** A late call that was cancelled counts as this multiple of the time that it ran. */
+/** A late call that was cancelled counts in the mean as this multiple of the time that it ran. */
 const LATE_FACTOR = 4;
 /** Expected time of a call to a busy shard, so that every other shard is preferred. */
 const BUSY_COST_MS = 1e6;
@@ -27,7 +27,7 @@ const BUSY_MS = 100;
 
 export class Timing {
   readonly #latencies: Latencies;
-  /** Of decode calls only, because the time of a prefill call depends more on the prompt than on the shard. */
+  /** Mean of decode calls only, because the time of a prefill call depends more on the prompt than on the shard. */
   readonly #mean = new MeanLatency();
   #busyUntil = 0;
   #silentUntil = 0;
@@ -70,9 +70,9 @@ export class Timing {
     const { late } = this.#latencies[prefill ? 'prefill' : 'decode'];
     const ms = now - startedAt;
     const isLate = late.value !== undefined && ms >= late.value;
-    // The call would have taken longer, nobody knows how much. Calling the shard again soon could cost as much again.
+    // The call would have taken longer by an unknown time. The multiple keeps the next calls away from the shard for a while.
     if (!prefill) this.#mean.learnAtLeast(isLate ? LATE_FACTOR * ms : ms, now, this.#usualMs);
-    // If late calls that hedges cut short did not count, the quantile would fall and every other call would look late.
+    // If late calls that hedges cut short did not count, the quantile would fall, and ordinary calls would look late.
     if (isLate) late.learn(ms);
   }
 

@@ -5,12 +5,12 @@ const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 2_000;
 /** A shard that does not fit this gateway is tried seldom, because somebody must change it first. */
 const REFUSED_MS = 10_000;
-/** A shard that serves only the gateway's other models may get experts of this model at any time. */
+/** A shard that serves only the gateway's other models is tried more often, because it may get experts of this model. */
 const SIBLING_MS = 3_000;
 
 /** Only losses of the last minute count. */
 const STEADY_MS = 60_000;
-/** Losses within `STEADY_MS` that lead to no ban. */
+/** Number of losses within `STEADY_MS` that lead to no ban. */
 const FORGIVEN_LOSSES = 5;
 const FIRST_BAN_MS = 1_000;
 const LONGEST_BAN_MS = 30_000;

@@ -35,9 +35,9 @@ export interface DriverOptions extends Pick<LinkOptions, 'member' | 'model' | 's
   /** Absent: shards are trusted without golden checks. */
   goldens?: Goldens | undefined;
   pace: Pace;
-  /** Whether a unit of `lastHeld` has no replica left. A shard that is needed is not left alone for long. */
+  /** True if some unit of `lastHeld` has no replica left. Bans and rests of a shard that is needed are short. */
   isNeeded: (lastHeld: readonly HoldingRange[]) => boolean;
-  /** Called when what the shard holds, or whether it can be called, has changed. */
+  /** Called after a change of the shard's holdings, or of whether it can be called. */
   onChange: () => void;
   /** Finds the units of `holdings` that would be lost if the shard left service. */
   lostWithout: (shard: Driver, holdings: readonly HoldingRange[]) => Pick<LeaveView, 'alone' | 'contested'>;
@@ -89,7 +89,7 @@ export class Driver {
     return this.#life.state;
   }
 
-  /** When the shard entered its state, in milliseconds since the epoch. */
+  /** When the shard entered its state, in milliseconds since 1970. */
   get since(): number {
     return this.#since;
   }

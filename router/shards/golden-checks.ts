@@ -81,11 +81,11 @@ export interface ChecksOptions extends Pick<AskOptions, 'goldens' | 'signal'> {
   pause: (ms: number) => Promise<void>;
   /** The checks end when this returns false. */
   goesOn: () => boolean;
-  /** Called with the number of units before each check. */
+  /** Called before each check. `units`: number of units that are checked. */
   onAsk: (units: number) => void;
 }
 
-/** Pause before units are checked again whose golden rows were not answered. */
+/** Pause before a check is repeated because a golden row was not answered. */
 const RETRY_MS = 200;
 
 /** Checks the units `first`, and then one unit after another. Yields the outcome of each check. */

@@ -8,7 +8,7 @@ import type { Unit } from './units.ts';
  * `away`: not connected. `banned`: not connected, and not tried for a while because the connection was lost too often.
  * `validating`: connected, and its answers are being compared with the bundle's golden rows. `available`: gets calls.
  * `draining`: leaves service and still answers its calls. `cordoned`: gets no calls because it has answered wrongly.
- * `unresponsive`: gets no calls because it did not answer them. `retired`: no longer a member.
+ * `unresponsive`: rests (gets no calls) because it did not answer them. `retired`: no longer a member.
  */
 export type ShardState =
   | 'away'
@@ -53,7 +53,7 @@ export type ShardEvent =
   | { type: 'time'; needed: boolean; random: number }
   | { type: 'removed' };
 
-/** `misfit`: the shard was reached and does not fit this gateway. `sibling`: it serves only other models of this gateway. */
+/** `silent`: not reached. `misfit`: reached, but does not fit this gateway. `sibling`: serves only other models of the gateway. */
 export type Unreached = 'silent' | 'misfit' | 'sibling';
 
 export type Action =
@@ -66,7 +66,7 @@ export type Action =
   | { do: 'hangUp' }
   /** Feeds the event `time` after `afterMs`, or at once if it is 0. Replaces an earlier `wake` or `dial`. */
   | { do: 'wake'; afterMs: number }
-  /** Checks the units `suspects` and `sample` other units together, and then one unit after another. */
+  /** Checks the units `suspects` and a number of others (`sample`) together, and then one unit after another. */
   | { do: 'check'; check: 'golden' | 'any'; suspects: readonly Unit[]; sample: number }
   /** Calls that were sent before this action no longer count as unanswered. */
   | { do: 'forgetCalls' };

@@ -51,9 +51,9 @@ export function transition(state: ShardState, move: Move): ShardState | undefine
   return transitions[state][move];
 }
 
-/** Units that are checked when a shard is connected, and after a rest. */
+/** Number of units that are checked when a shard is connected, and after a rest. */
 const FIRST_SAMPLE = 8;
-/** Units that are checked after a cordon. */
+/** Number of units that are checked after a cordon. */
 const CORDON_SAMPLE = 64;
 /** Length of a cordon on suspicion. If there are no golden rows to decide, it doubles each time, up to 5 s. */
 const SUSPICION_MS = 250;

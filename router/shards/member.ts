@@ -10,7 +10,7 @@ export interface Member {
   readonly address: string;
   /** An abort of `signal` ends the attempt. */
   connect(options: TransportEvents & { hello: Params; signal: AbortSignal }): Promise<Transport>;
-  /** Only for a shard in this thread: replaces a call of `expert.run`, without a message. */
+  /** Only for a shard in this thread: a function that is called instead of sending `expert.run`. */
   readonly run?: (request: RunRequest) => Promise<RunAnswer>;
 }
 
@@ -21,7 +21,7 @@ export function socketMember(address: Address): Member {
   };
 }
 
-/** `name` replaces the address. `handlers` and `run` belong to a shard service. Without `run`, rows travel in messages. */
+/** `name` replaces the address. `handlers` and `run` belong to a shard service. Without `run`, `expert.run` messages are sent. */
 export function localMember(name: string, handlers: Handlers, run?: Member['run']): Member {
   return {
     address: name,

@@ -16,7 +16,7 @@ export const defaultPace = {
   silentMs: SILENT_MS,
   /** Length of an unresponsive shard's first rest. */
   firstRestMs: FIRST_REST_MS,
-  /** Gained and lost second holders of units are collected for so long and then logged once. */
+  /** Units that gain or lose their second holder are collected for this time and then logged together. */
   redundancyMs: 500,
 };
 

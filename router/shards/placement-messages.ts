@@ -21,10 +21,10 @@ interface Options {
 
 /** Deadline of one message. A shard stores a placement before it answers. */
 const MESSAGE_MS = 10_000;
-/** Errors after which everything is sent again: the shard was busy, or its disk was full. */
+/** Errors after which everything is sent again: the shard was busy or slow, or its disk was full. */
 const passing: readonly RpcErrorCode[] = ['busy', 'deadline', 'internal'];
 const RETRY_MS = 1_000;
-/** How often the shard is reminded of the placement that is acted on. After 5 s without a reminder, it forgets that placement. */
+/** How often the placement that is acted on is sent again. A shard forgets it after 5 s without such a message. */
 const REPEAT_MS = 2_000;
 
 export class PlacementMessages {
@@ -41,7 +41,7 @@ export class PlacementMessages {
 
   /**
    * `acted`: the placement that this gateway acts on. `newer`: the placement that the shard should follow instead of its own.
-   * Each is sent only if it differs from the last one.
+   * Each is sent only if it differs from the last one that was sent.
    */
   send(acted: PlacementId, newer: SignedPlacement | undefined): void {
     if (this.#acted?.hash !== acted.hash) {

@@ -12,13 +12,13 @@ export interface Unanswered {
 
 /** Default of the silent time. A shard is unresponsive if it answers no call of a kind for so long while calls wait or time out. */
 export const SILENT_MS = 8_000;
-/** A shard that refuses all calls is unresponsive after this multiple of the silent time: overloaded shards answer some calls. */
+/** A shard that refuses all calls for this multiple of the silent time is unresponsive. An overloaded shard answers some. */
 const REFUSING_FACTOR = 4;
 /** Least refused calls in a row before a shard is unresponsive. */
 const LEAST_REFUSALS = 5;
 /** Share of the calls that may time out while other calls are answered. */
 const TIMEOUT_SHARE = 0.05;
-/** Most timeouts beyond `TIMEOUT_SHARE`; one more, and the shard is unresponsive. */
+/** Most timeouts beyond `TIMEOUT_SHARE`. With one more, the shard is unresponsive. */
 const MOST_DEBT = 3;
 /** A timeout counts towards `TIMEOUT_SHARE` only if the call waited at least this part of the silent time. */
 const LEAST_WAIT_SHARE = 1 / 3;
@@ -104,7 +104,8 @@ export class Responses {
 
   /**
    * To be called when another shard has answered a call first. Returns true if this happens at least twice in a row and there is
-   * no probe yet: the call should then run on as a probe. A shard whose calls are all cancelled would never time out.
+   * no probe yet: the call should then run on as a probe. Without probes, a shard whose calls are all cancelled would never
+   * time out.
    */
   startProbe(kind: CallKind): boolean {
     const standing = this.#of[kind];
@@ -145,9 +146,9 @@ function noCalls() {
     open: new Set<{ sentAt: number }>(),
     /** When the last answer came. */
     answeredAt: Number.NEGATIVE_INFINITY,
-    /** When the first call was sent that has timed out since the last answer. */
+    /** Send time of the first call that has timed out since the last answer. */
     silentFrom: Number.POSITIVE_INFINITY,
-    /** When the first call was sent that has been refused since the last answer. */
+    /** Send time of the first call that was refused since the last answer. */
     refusedFrom: Number.POSITIVE_INFINITY,
     /** Calls refused since the last answer. */
     refused: 0,

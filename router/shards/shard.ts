@@ -53,7 +53,7 @@ export class Shard extends Driver {
     return this.state === 'available' ? this.lastHeld : [];
   }
 
-  /** Most rows and asks in one frame. */
+  /** Most rows, and most (row, expert) pairs (`asks`), in one frame. */
   get limits(): { rows: number; asks: number } {
     return this.link?.limits ?? { rows: 1, asks: 1 };
   }

@@ -6,7 +6,7 @@ export interface Unit {
   expert: number;
 }
 
-/** The held unit with index `nth` modulo their number; undefined if no unit is held. */
+/** The held unit with index `nth` modulo the number of held units; undefined if no unit is held. */
 export function unitAt(holdings: readonly HoldingRange[], nth: number): Unit | undefined {
   const count = unitsIn(holdings);
   if (count === 0) return undefined;

@@ -1,4 +1,4 @@
-// The calling side's hello: plain, or authenticated in both directions by a shared secret. Knows no sockets.
+// The calling side's hello: without a secret, or authenticated in both directions by a shared secret. Knows no sockets.
 import { RpcError } from '../errors.ts';
 import { isMap } from '../messages.ts';
 import type { CallOptions, Params, Value } from '../transport.ts';

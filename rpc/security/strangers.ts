@@ -1,9 +1,9 @@
-// Limits the connections whose peer is not authenticated yet. A connection beyond the limit cuts the oldest of them. An honest peer
+// Limits the connections whose peer is not authenticated yet. If there are too many, the oldest is closed. An honest peer
 // authenticates within a few round trips, so the oldest is the least likely to be honest.
 
 export class Strangers {
   readonly #most: number;
-  /** One function for each connection, which cuts it; oldest first. */
+  /** For each connection, the function that closes it; oldest first. */
   readonly #cuts = new Set<() => void>();
 
   constructor(most: number) {

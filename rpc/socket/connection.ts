@@ -18,7 +18,7 @@ export interface ConnectionOptions extends TransportEvents {
   maxFrameBytes?: number;
   /** How often an idle connection is pinged. Default: 1 s. */
   pingEveryMs?: number;
-  /** Deadline of a ping. The connection is closed if it passes without a received byte. Default: 3 s. */
+  /** Deadline of a ping. If no byte is received until then, the connection is closed. Default: 3 s. */
   silenceMs?: number;
   /** An abort ends the attempt to connect, or closes the connection. */
   signal?: AbortSignal;
@@ -121,7 +121,7 @@ export class Connection {
     this.#events.onClose?.(error);
   }
 
-  /** Pings only if no byte has come since the last look (`seen`), because every byte shows that the peer is alive. */
+  /** `seen`: `bytesReceived` at the last look. Pings only if it is the same now, because every byte shows that the peer is alive. */
   #pingWhenIdle(everyMs: number, silenceMs: number, seen: number): void {
     this.#callOffPing = afterSockets(everyMs, async () => {
       if (this.#closed) return;

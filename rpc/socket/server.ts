@@ -27,8 +27,8 @@ export interface ServerOptions {
   /** Most accepted callers. Further callers are refused with `busy`. Default: MOST_CONNECTIONS. */
   maxConnections?: number;
   /**
-   * Most connections whose caller is not accepted yet. A further connection cuts the oldest of them. They do not count towards
-   * `maxConnections`. Default: 64.
+   * Most connections whose caller is not accepted yet. If there are more, the oldest one is closed. These connections do not
+   * count towards `maxConnections`. Default: 64.
    */
   maxStrangers?: number;
   maxFrameBytes?: number;

@@ -50,7 +50,7 @@ export async function openSocketTransport(
   const { features: _, ...bulkHello } = hello;
   const attempts = await Promise.allSettled([
     connectOnce(hello, onNotification),
-    // The peer notifies both connections, so the second one drops notifications. Without `features`, it is not asked anything.
+    // Notifications come over both connections, so the second drops them. Its hello has no `features`, so it gets no `may_leave`.
     connectOnce(bulkHello, undefined),
   ]);
   const [short, bulk] = attempts;

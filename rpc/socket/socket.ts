@@ -19,7 +19,7 @@ export interface MessageSocketOptions {
 
 /** After `end`, how long the peer may take to read the last message before the connection is cut. */
 const LAST_MESSAGE_MS = 1_000;
-/** The connection is cut if more unsent bytes than this number of largest frames are waiting. */
+/** The connection is cut if the unsent bytes exceed this multiple of the largest frame. */
 const MAX_UNREAD_FRAMES = 4;
 
 export class MessageSocket {

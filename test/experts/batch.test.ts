@@ -20,7 +20,7 @@ const jobs = fc
     })),
   );
 
-/** The answers of a device: the row of each ask, marked by its expert. */
+/** The answers of a device: for each (row, expert) pair, the values of the row plus 1,000 * (expert + 1). */
 function answersOf({ rows, asks }: { rows: Float32Array; asks: Uint16Array }): number[] {
   return Array.from({ length: asks.length / 2 }, (_, ask) => {
     const [row = 0, expert = 0] = asks.subarray(2 * ask);
@@ -28,7 +28,7 @@ function answersOf({ rows, asks }: { rows: Float32Array; asks: Uint16Array }): n
   }).flat();
 }
 
-test('each ask gets the answer of its own expert and row in any batch', () => {
+test('each (row, expert) pair gets its own answer in any batch', () => {
   fc.assert(
     fc.property(jobs, (asked) => {
       const answers = splitAnswers(asked, Float32Array.from(answersOf(joinAsks(asked, hidden))), hidden);
@@ -38,12 +38,12 @@ test('each ask gets the answer of its own expert and row in any batch', () => {
   );
 });
 
-test('joinAsks does not copy a single job', () => {
+test('joinAsks returns the same object if there is only one job', () => {
   const job = { rows: new Float32Array(hidden), asks: Uint16Array.of(0, 4) };
   expect(joinAsks([job], hidden)).toBe(job);
 });
 
-test('splitAnswers throws if the device returns another number of rows', () => {
+test('splitAnswers throws if the device returns a wrong number of rows', () => {
   const asked = [{ asks: Uint16Array.of(0, 4) }];
   expect(() => splitAnswers(asked, new Float32Array(1), hidden)).toThrow(
     'the device returned 1 floats instead of 2',

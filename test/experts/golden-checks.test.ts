@@ -37,7 +37,7 @@ test('findFault returns undefined if the device gives every golden answer', asyn
   expect(await findFault(checked, allUnits())).toBeUndefined();
 });
 
-test('findFault names the first expert with another answer, in the same and in another numerics class', async () => {
+test('findFault names the first expert with a wrong answer, in the same and in another numerics class', async () => {
   const goldens = await goldensBut({ layer: 1, expert: 4 });
   for (const numericsClass of ['plain-f32', 'other']) {
     const device = createPlainExpertDevice({ ...shape, numericsClass });

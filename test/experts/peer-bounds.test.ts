@@ -1,4 +1,4 @@
-// Parsers of peers' messages refuse each field, or return numbers within bounds and texts that are safe in a log.
+// Tests that parsers of peers' messages either refuse a message or return bounded numbers and texts that are safe in a log.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isPrintable } from '../../base/text.ts';

@@ -72,7 +72,7 @@ describe('starvation', () => {
     expect(names.indexOf('bulk')).toBe(16);
   });
 
-  test('a call that is due runs before other calls of its layer', () => {
+  test('a call that was passed over too often runs before other calls of its layer', () => {
     const queue = queueOf(job('bulk', 1, { priority: 1, asks: new Uint16Array(8) }));
     for (let turn = 0; turn < 17; turn++) {
       queue.push(job('decode', 1, { asks: new Uint16Array(8) }));

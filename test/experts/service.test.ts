@@ -95,7 +95,7 @@ test('limits are reduced to the rows that fit into a frame', async () => {
   expect(parseHelloAnswer(greeting).limits).toMatchObject({ rows: 10, asks: 10 });
 });
 
-test('expert.run answers one row for each ask, in the order of the asks, with the bits of a separate run', async () => {
+test('expert.run answers one row for each (row, expert) pair, in the order of the pairs, with the bits of a separate run', async () => {
   const shard = await createTestShard();
   const asked = request([1, 3, 0, 2, 0, 3]);
   const rows = await run(await connect(shard), asked);

@@ -30,7 +30,7 @@ export function allUnits(): Unit[] {
 }
 
 export interface TestShardOptions extends Partial<Omit<ShardServiceOptions, 'models'> & HeldModelOptions> {
-  /** Handlers in addition to those of the service. */
+  /** Models that the shard holds in addition to `model`. */
   others?: readonly HeldModelOptions[];
 }
 

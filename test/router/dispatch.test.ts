@@ -18,7 +18,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-/** Shards of which each holds two experts of every layer. */
+/** Three shards, each with two experts of every layer. */
 async function threeShards(): Promise<TestShard[]> {
   return Promise.all(
     [0, 2, 4].map((first) =>

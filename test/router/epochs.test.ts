@@ -39,7 +39,7 @@ const split = placementOf(2, [['a'], ['a'], ['a'], ['b'], ['b'], ['b']]);
 test('a placement is adopted only when every unit is served by a shard that should hold it', () => {
   const epochs = new Epochs(shape);
   expect(epochs.learn([shard('a', [0, 1, 2], split), shard('b', [3, 4], split)])).toBe(false);
-  // A unit on another shard than the wanted one does not count.
+  // A unit does not count on a shard on which the placement does not want it.
   expect(epochs.learn([shard('a', [0, 1, 2, 5], split), shard('b', [3, 4], split)])).toBe(false);
   expect(epochs.newerFor('c', undefined)).toBe(split);
   expect(epochs.epoch).toBe(0);
@@ -56,7 +56,7 @@ test('a placement is not adopted while a second replica is loading, but is if th
   expect(epochs.learn([shard('a', all, twice), shard('b', [0], twice, 'away')])).toBe(true);
 });
 
-test('the latest of several placements that are served whole is adopted, and never an earlier one later', () => {
+test('the latest of several placements whose units are all served is adopted, and no earlier one after it', () => {
   const later = placementOf(5, [['b'], ['b'], ['b'], ['a'], ['a'], ['a']]);
   const epochs = new Epochs(shape);
   const before = [shard('a', [0, 1, 2], split), shard('b', [3, 4, 5], split), shard('c', [], later)];
@@ -107,17 +107,17 @@ test('an epoch that is out of bounds is ignored, or forgotten once a real one is
 
 test.each([
   [
-    'experts that there are none of',
+    'experts that the model does not have',
     { ...split, shards: { a: '0-99', b: '' } },
     'placement: shards.a: experts',
   ],
   [
-    'holdings that are none',
+    'holdings that are no list of experts',
     { ...split, shards: { a: '', c: 'all' } },
     'placement: shards.c: experts: "all"',
   ],
   ['another model', { ...split, model: 'other' }, 'placement: model is other, not m'],
-])('one shard that speaks of %s is told of once, and keeps nobody from the others', (_name, bad, reason) => {
+])('a shard with an unusable placement (%s) is reported once and blocks no other', (_name, bad, reason) => {
   const told: string[] = [];
   const epochs = new Epochs(shape, ({ address }, why) => told.push(`${address} ${why}`));
   const shards = [shard('c', [], { ...bad, epoch: 2 }), shard('d', [], { ...bad, epoch: 9 })];
@@ -161,7 +161,7 @@ test('every unit has a replica that stays, whichever placement is adopted', () =
           ),
         );
       if (adopted === undefined) {
-        // A later placement that is served, with no shard still loading, would have been adopted.
+        // A placement that is served, with no shard still loading, would have been adopted.
         const still = (epoch: number, wanted: readonly (readonly string[])[]) =>
           shards.some(
             ({ name, placement }, i) =>

@@ -176,7 +176,7 @@ describe('numerics classes', () => {
     expect(callsOf(fleet)).toEqual({ one: 6, two: 0 });
   });
 
-  test('are chosen again by settleClasses only, if no shard of a unit’s class is left', async () => {
+  test('are chosen again only by settleClasses, if no shard of a unit’s class is left', async () => {
     const log: string[] = [];
     const one = memberOf('one', await createTestShard());
     const fleet = await fleetOf([one], { log: (_, line) => log.push(line) });
@@ -213,7 +213,7 @@ describe('down the ladder', () => {
     ['nothing', undefined, 0],
     ['another class', 'class', 0],
     ['a standby', 'standby', 1],
-  ] as const)('a standby is used only where it is allowed: %s', async (_name, rung, calls) => {
+  ] as const)('a standby is used only if the row allows it: %s', async (_name, rung, calls) => {
     const fleet = await lame();
     const asked = { ...rowFor(4), ladder: Uint8Array.of(rungLevel(rung)) };
     const { failed, degraded } = await dispatch({ fleet, ...asked });

@@ -160,7 +160,7 @@ describe('the ranking of one row', () => {
     );
   });
 
-  test('gives the next best expert a weight relative to the chosen ones, not to all', () => {
+  test('gives the next best expert a weight relative to the chosen experts, not to all experts', () => {
     const ranked = rank(Float32Array.of(Math.log(4), Math.log(3), 0), { ...raw, renormalise: true, k: 2 });
     expect(ranked.map(({ expert }) => expert)).toEqual([0, 1, 2]);
     expect(ranked[2]!.weight).toBeCloseTo(1 / 7, 6);

@@ -17,13 +17,13 @@ const { hidden, layers, experts } = model;
 /** Wraps the handler of a shard's `expert.run`. */
 export type Change = (real: Handler) => Handler;
 
-/** A shard in this process that gets rows in messages. `change` wraps its calls. */
+/** A shard in this process that is called by messages, like a remote one. `change` wraps its handler of `expert.run`. */
 export function memberOf(name: string, { service }: TestShard, change: Change = (real) => real): Member {
   const { handlers } = service;
   return localMember(name, { ...handlers, 'expert.run': change(handlers['expert.run']!) });
 }
 
-/** The same behind a socket. */
+/** Serves a shard on a socket. `change` wraps its handler of `expert.run`. */
 export async function serve({ service }: TestShard, change: Change = (real) => real): Promise<RpcServer> {
   const { handlers } = service;
   const server = await listen({ handlers: { ...handlers, 'expert.run': change(handlers['expert.run']!) } });
@@ -37,7 +37,7 @@ export function socketOf({ address }: RpcServer): Member {
 
 export const strict = { hedgeBudget: 0, auditShare: 0, patienceMs: 0 };
 
-/** Waits until all members are connected. If `random` gives 0, the first of equally cheap members is called. */
+/** Opens a fleet, and waits until all members are connected. While `random` gives 0, the first of equally cheap members is called. */
 export async function fleetOf(members: Member[], options: Partial<FleetOptions> = {}): Promise<Fleet> {
   const fleet = new Fleet({
     members,
@@ -75,7 +75,7 @@ export function rowFor(expert: number): Omit<DispatchOptions, 'fleet'> {
   return { ...rest, assignment: { k: 1, experts: Uint16Array.of(expert), weights: Float32Array.of(1) } };
 }
 
-/** The right answers, `[rows, k, hidden]`, computed slot by slot. */
+/** The right answers, `[rows, k, hidden]`, computed separately for each row and expert. */
 export async function rightAnswers({
   assignment,
   x,
@@ -123,7 +123,7 @@ export function failing(
   };
 }
 
-/** Never answers. Adds each call to `seen`. */
+/** Never answers. Adds the context of each call to `seen`. */
 export function hanging(seen: HandlerContext[] = []): Change {
   return () => (_, context) => {
     seen.push(context);
@@ -132,7 +132,7 @@ export function hanging(seen: HandlerContext[] = []): Change {
   };
 }
 
-/** Answers after `ms`. */
+/** Delays each answer by `ms` milliseconds. */
 export function slow(ms: number): Change {
   return (real) => async (params, context) => {
     const answer = await real(params, context);
@@ -141,7 +141,7 @@ export function slow(ms: number): Change {
   };
 }
 
-/** Answers after `happened`. */
+/** Delays each answer until `happened()` is true. */
 export function heldUntil(happened: () => boolean): Change {
   return (real) => async (params, context) => {
     const answer = await real(params, context);
@@ -150,7 +150,7 @@ export function heldUntil(happened: () => boolean): Change {
   };
 }
 
-/** Calls `note` with each call before the answer. */
+/** Calls `note` before each call is answered. */
 export function noted(note: () => void): Change {
   return (real) => async (params, context) => {
     note();
@@ -158,7 +158,7 @@ export function noted(note: () => void): Change {
   };
 }
 
-/** Changes each answer, `[asks * hidden]`, before it is sent. */
+/** Applies `change` to each answer before it is sent. `rows` has `hidden` floats for each (row, expert) pair of the call. */
 export function lying(change: (rows: Float32Array) => void): Change {
   return (real) => async (params, context) => {
     const answer = await real(params, context);

@@ -96,7 +96,7 @@ describe('a connection is refused with a reason, which the server reports too if
       "the caller's certificate is not accepted here",
     ],
     [
-      'a certificate that signed itself into the name',
+      'a certificate of another authority that is named like the accepted authority',
       { tls: shardTls },
       { tls: tls({ commonName: 'test authority' }, [], issuedByStranger) },
       "the caller's certificate is not accepted here",
@@ -318,7 +318,7 @@ describe('the cost of a stranger is limited', () => {
   });
 
   test.each(ways)(
-    'those that prove nothing lock nobody out, and the oldest of them gives way: %s',
+    'callers that prove nothing lock nobody out, and the oldest of them gives way: %s',
     async (_way, ofServer, ofCaller) => {
       const server = await serve({ security: ofServer, maxConnections: 4, maxStrangers: 3 });
       await open(server, ofCaller);

@@ -40,7 +40,7 @@ test('a later placement blocks unloading for 5 s after its first statement, even
   expect(adoptions.reached(5_000)).toBe(true);
 });
 
-test('a later epoch blocks unloading for a limited time, in which its placement may arrive', () => {
+test('a placement with a very high epoch also blocks unloading for only 5 s', () => {
   const adoptions = new Adoptions();
   adoptions.follow(id(3));
   adoptions.say(one, id(3), 0);
@@ -49,7 +49,7 @@ test('a later epoch blocks unloading for a limited time, in which its placement 
   expect(adoptions.reached(5_100)).toBe(true);
 });
 
-test('a later epoch that was stated earlier counts when the shard follows its placement', () => {
+test('a statement about a placement also counts if the shard follows this placement only afterwards', () => {
   const adoptions = new Adoptions();
   adoptions.follow(id(3));
   adoptions.say(one, id(4), 0);
@@ -58,7 +58,7 @@ test('a later epoch that was stated earlier counts when the shard follows its pl
   expect(adoptions.reached(60_000)).toBe(true);
 });
 
-test('a statement of another placement with the same epoch does not count, and the greater hash is the later one', () => {
+test('of two placements with the same epoch, the one with the greater hash is later, and a statement about one does not count for the other', () => {
   const adoptions = new Adoptions();
   adoptions.follow(id(3, 'b'));
   adoptions.say(one, id(3, 'a'), 0);
@@ -72,7 +72,7 @@ test('a statement of another placement with the same epoch does not count, and t
   expect(adoptions.reached(65_000)).toBe(true);
 });
 
-test('an epoch without a hash blocks unloading if it is earlier, and never confirms a placement', () => {
+test('a statement without a hash blocks unloading if its epoch is lower, and never shows that a placement is served', () => {
   const adoptions = new Adoptions();
   adoptions.follow(id(3));
   adoptions.say(one, bare(3), 0);

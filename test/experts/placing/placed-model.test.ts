@@ -86,7 +86,7 @@ async function start({
     onTestFinished(() => transport.close());
     return transport;
   };
-  /** A number is the statement of a gateway of an older release: an epoch without a hash. */
+  /** If `of` is a number, states this epoch without a hash, as gateways of an older release do. */
   const adopt = (transport: Transport, of: number | Placement) => {
     const id = typeof of === 'number' ? { epoch: of, hash: '' } : idOf(of);
     return transport.call('shard.adopted', adoptionParams({ model: model.identity, placement: id }), soon);
@@ -145,7 +145,7 @@ test('missing units are loaded, announced and served; surplus units are unloaded
   ]);
 });
 
-test('connected gateways with a statement can block unloading; others cannot', async () => {
+test('a gateway can block unloading only while it is connected and has made a statement', async () => {
   const shard = await start({ held: '0' });
   const [one, other, silent] = [await shard.connect(), await shard.connect(), await shard.connect()];
   await silent.call('expert.run', row(0), soon);
@@ -232,7 +232,7 @@ test('of two placements with the same epoch, the shard follows the greater hash 
     await place(gateway, first!);
     await place(gateway, second!).catch((error) => expect(error).toMatchObject({ code: 'invalid' }));
     expect(shard.placed.report.hash).toBe(idOf(greater).hash);
-    // The statement that the other placement is served must not unload units here.
+    // A statement that the other placement is served must not cause this shard to unload units.
     await eventually(() => shard.placed.report.missing === 0);
     const before = shard.holdings();
     await shard.adopt(gateway, less!);

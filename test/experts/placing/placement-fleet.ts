@@ -16,7 +16,7 @@ const everything = 0b1111;
 /** A set of units; bit n is unit n. */
 type Units = number;
 
-/** Longer than the wait of any rule. */
+/** Longer than any wait in the rules. */
 const LONG_MS = 10_000;
 
 interface Disk {
@@ -375,7 +375,7 @@ export class PlacementFleet {
 
   #read(self: Operator, shard: number): 'continues' | 'ends' {
     const { alive, placement } = this.shards[shard]!;
-    if (!alive) return 'ends'; // with an error
+    if (!alive) return 'ends'; // the command fails
     self.asked.add(shard);
     self.read[shard] = placement;
     if (self.asked.size === this.shards.length) this.#plan(self);

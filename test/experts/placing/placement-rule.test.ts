@@ -1,4 +1,4 @@
-// The rules of placements in random orders of events, with two operators, three gateways and four shards. Messages are late or lost,
+// Tests the rules of placements with random events, for two operators, three gateways and four shards. Messages are late or lost,
 // and processes are killed.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';

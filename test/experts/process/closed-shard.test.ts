@@ -59,7 +59,7 @@ async function open(address: Address, security?: Security): Promise<Transport> {
   return transport;
 }
 
-/** The rows that a run of expert 2 of layer 1 answers. */
+/** The answer of expert 2 of layer 1 to a fixed row. */
 async function run(transport: Transport): Promise<Float32Array> {
   const [model] = parseHelloAnswer(transport.greeting).models;
   if (model === undefined) throw new Error('the shard offers no model');

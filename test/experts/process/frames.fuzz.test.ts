@@ -78,7 +78,7 @@ test(`a shard survives ${frames} broken frames with constant memory, and answers
   const [first, ...later] = memory;
   if (first === undefined) throw new Error('memory was never measured');
   expect(later).toHaveLength(9);
-  expect(Math.max(...later.map(({ live }) => live)) - first.live).toBeLessThan(5); // 5 bytes a frame
+  expect(Math.max(...later.map(({ live }) => live)) - first.live).toBeLessThan(5); // in MB: 5 bytes for each of a million frames
   expect(Math.max(...later.map(({ resident }) => resident)) - first.resident).toBeLessThan(64);
   probe.close();
   transport.close();

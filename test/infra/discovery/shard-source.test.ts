@@ -52,7 +52,7 @@ describe('a file of shards', () => {
     [many(1_025), 'f: names 1025 addresses; 1024 are allowed'],
     ['# none\n', 'f: names no shard'],
     ['', 'f: names no shard'],
-  ])('%.40j is refused by its line, and told in part', (text, message) => {
+  ])('%.40j is refused, and the error names the line', (text, message) => {
     expect(() => parseShardsFile(text, 'f')).toThrow(message);
   });
 });
@@ -71,7 +71,7 @@ describe('the answer of a lookup', () => {
 });
 
 describe('the changes between two lists of addresses', () => {
-  it('lead from the first list to the second', () => {
+  it('turn the first list into the second', () => {
     const addresses = fc.array(fc.constantFrom('a:1', 'b:1', 'c:1', 'd:1')).map(distinct);
     fc.assert(
       fc.property(addresses, addresses, (before, after) => {

@@ -30,7 +30,7 @@ interface Setting {
   random?: () => number;
 }
 
-/** Shards a, b, … with `changes` to their answers. Every call is audited unless the policy says otherwise. */
+/** A fleet of shards a, b, … whose handlers `changes` wrap. Every call is audited unless the policy says otherwise. */
 async function audited(
   changes: (Change | undefined)[],
   { log = [], ...setting }: Setting = {},
@@ -178,13 +178,13 @@ describe('an audited call is answered whatever the second replica does', () => {
     }
   });
 
-  test('and the second replica is cordoned after a number that is not finite', async () => {
+  test('and the first replica is cordoned if it gives a number that is not finite', async () => {
     const fleet = await audited([lying((rows) => rows.fill(Number.POSITIVE_INFINITY)), undefined]);
     await expectRight(rowFor(2), await dispatch({ fleet, ...rowFor(2) }));
     expect(states(fleet)).toEqual(['cordoned', 'available']);
   });
 
-  test('and answers of lower rungs are not compared', async () => {
+  test('and answers of replicas that are not exact are not compared', async () => {
     const worse = await createTestShard({ model: { ...model, standby: true } });
     const members = [
       memberOf('a', await createTestShard(), slow(20)),
@@ -246,7 +246,7 @@ describe('a third replica that does not answer', () => {
     expect(stateOf(fleet, 'a')).toBe('cordoned');
   });
 
-  test('is followed by another third replica, which gets the row as it was although the step has gone on', async () => {
+  test('is followed by one more replica, which gets the row as it was although the step has gone on', async () => {
     const fleet = await audited([always, undefined, hanging(), slow(30)], sample);
     const asked = rowFor(2);
     await dispatch({ fleet, ...asked });

@@ -5,7 +5,7 @@ import { Budget } from '../../../router/delivery/budget.ts';
 /** Largest number of saved extra calls. */
 const saved = 20;
 
-test('any run of calls spends at most its share and the saved extra calls', () => {
+test('consecutive calls spend at most their share plus the saved extra calls', () => {
   const shares = fc.constantFrom(0.001, 0.05, 0.3, 1);
   const attempts = fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 600 });
   fc.assert(

@@ -156,7 +156,7 @@ describe('busy shards', () => {
     expect(answers).toEqual(new Float32Array(hidden));
   });
 
-  test('do not delay a row that another replica can answer again', async () => {
+  test('do not delay a row if another replica can answer again', async () => {
     const [a, b] = await twoShards();
     const fleet = await fleetOf([
       memberOf('a', a, failing('unavailable', { times: 1 })),
@@ -165,7 +165,7 @@ describe('busy shards', () => {
     await expectRight(rowFor(0), await dispatch({ fleet, ...rowFor(0), deadlineMs: 60_000 }));
   });
 
-  test('and a row that no shard can answer: the row fails alone, and both shards stay in service', async () => {
+  test('aside: a row that no shard can answer fails alone, and only one shard is cordoned, for a short time', async () => {
     const [a, b] = await twoShards();
     const poisoned: Change = (real) => async (params, context) => {
       const { rows } = params;
@@ -323,7 +323,7 @@ describe('a late call', () => {
     expect(fleet.calls).toMatchObject({ hedged: 1, hedgeWins: 0 });
   });
 
-  test('is not replaced by a lower rung if its hedge fails', async () => {
+  test('does not step down the ladder if its hedge fails', async () => {
     const [a, b] = await twoShards();
     let [turn, sent] = [0, 0];
     const late = heldUntil(() => sent >= turn);

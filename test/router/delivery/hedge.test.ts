@@ -18,7 +18,7 @@ function alternative(
   return alternativeTo(ledger, frame, a, attempt);
 }
 
-test('a call has an exact alternative if other shards hold all its experts and have not failed them', () => {
+test('a call has an exact alternative if other shards that have not failed it hold all its experts', () => {
   const held = { 0: { exact: [a, b] }, 1: { exact: [a, c] } };
   expect(alternative(held)).toBe('replica');
   expect(alternative({ ...held, 1: { exact: [a] } })).toBe('none');
@@ -36,7 +36,7 @@ test.each([
   expect(alternative(held, Uint8Array.of(4, level))).toBe(expected);
 });
 
-test('a lower rung is no alternative while another call for the row is under way', () => {
+test('the ladder is no alternative while another call for the row is under way', () => {
   const ledger = ledgerOf({ held: { 0: { exact: [b] } }, rows: [[0]] });
   const call = { ...firstAttempt, type: 'call', shard: b, frame, slots: [0], attempt: firstAttempt } as const;
   const watch = { sentAt: 0, wake: 'lost', wakeAt: 0, lostAt: 0, isHedged: false } as const;
@@ -45,7 +45,7 @@ test('a lower rung is no alternative while another call for the row is under way
   expect(alternativeTo(ledger, frame, a, { ...firstAttempt, beside: [{ ...call, ...watch }] })).toBe('none');
 });
 
-test('a call is looked at when it is late, or three times as late as lost if only a lower rung could serve it', () => {
+test('a call is looked at when it is late, or after three times the time of a lost call if it could only step down the ladder', () => {
   const times = { lateMs: 10, lostMs: 80 };
   expect(watchOf('replica', times, 5)).toEqual({ wake: 'late', wakeAt: 15, lostAt: 85 });
   expect(watchOf('lower_rung', times, 5)).toEqual({ wake: 'silent', wakeAt: 245, lostAt: 245 });

@@ -46,7 +46,7 @@ test('if both repeat their answers, the shard that fails a golden row is wrong; 
   expect(golden(false, false)).toEqual(atOdds);
 });
 
-test('two answers differ if their bits differ at a slot that two shards have answered exactly', () => {
+test('two answers differ if their bits differ at a slot that two exact replicas have answered', () => {
   const piece = (of: Piece['shard'], slots: number[], ...values: number[]): Piece => {
     return { shard: of, slots, rows: Float32Array.from(values) };
   };
@@ -59,7 +59,7 @@ test('two answers differ if their bits differ at a slot that two shards have ans
   expect(differ(piece(a, [0], 1), piece(b, [0], 2), false)).toBeUndefined();
 });
 
-test('all answers of a wrong shard are dropped, and slots that only it has answered are returned', () => {
+test('all answers of a wrong shard are dropped, and the slots that no other shard has answered are returned', () => {
   const mine = { shard: a, slots: [0, 1], rows: Float32Array.of(1, 1) };
   const retried = { shard: c, slots: [2], rows: three };
   const opinion = { shard: b, slots: [0], rows: two };
@@ -67,7 +67,7 @@ test('all answers of a wrong shard are dropped, and slots that only it has answe
   expect(without(b, [mine, retried], [opinion])).toEqual({ believed: [mine, retried], rest: [] });
 });
 
-test('the doubted slots are all slots with another replica if every call is audited, else those that one drawn replica holds', () => {
+test('the doubted slots are all slots with another replica if every call is audited, else those whose experts one drawn replica holds', () => {
   const others = [[], [b], [b, c], [c]];
   const doubted = (auditShare: number, draw: number) =>
     doubtedSlots([0, 1, 2, 3], (slot) => others[slot]!, { auditShare, random: () => draw });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { bestReplicas, rungAt, rungLevel, rungs } from '../../../router/delivery/ladder.ts';
 
-test('rungs are numbered from 1, and 0 allows nothing', () => {
+test('rungs are numbered from 1, and level 0 allows no rung', () => {
   expect(rungLevel(undefined)).toBe(0);
   expect(rungs.map(rungLevel)).toEqual([1, 2, 3, 4]);
   expect(rungs.map((rung) => rungAt(rungLevel(rung)))).toEqual([...rungs]);

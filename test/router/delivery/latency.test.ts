@@ -73,7 +73,7 @@ describe('a running quantile', () => {
     ['uniform', (next) => 100 * next(), (q) => 100 * q],
     ['exponential', (next) => -10 * Math.log(1 - next()), (q) => -10 * Math.log(1 - q)],
     [
-      'of two humps',
+      'bimodal',
       (next) => (next() < 0.9 ? 1 + next() : 50 + 10 * next()),
       (q) => (q < 0.9 ? 1 + q / 0.9 : 50 + 100 * (q - 0.9)),
     ],

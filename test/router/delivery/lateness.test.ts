@@ -15,7 +15,7 @@ test('a call is late after 50 ms and lost after 400 ms until calls were timed', 
   expect(lateness({ late: new Quantile(0.95) })).toEqual({ lateMs: 50, lostMs: 400 });
 });
 
-test('a call is late after the time that few calls take, and lost after eight times as long', () => {
+test('a call is late after a time that few calls exceed, and lost after eight times this time', () => {
   const { lateMs, lostMs } = lateness({ late: lateAfter(10) });
   expect(lateMs).toBeCloseTo(10, 0);
   expect(lostMs / 80).toBeCloseTo(1, 1);
@@ -25,7 +25,7 @@ test('a call is late after at least 1.5 ms and lost after at least 40 ms, howeve
   expect(lateness({ late: lateAfter(0.1) })).toEqual({ lateMs: 1.5, lostMs: 40 });
 });
 
-test('a call is never lost before it is late, and is late no sooner if calls take longer', () => {
+test('a call is never lost before it is late, and if calls take longer, they are not late sooner', () => {
   fc.assert(
     fc.property(fc.double({ min: 0.01, max: 1e5, noNaN: true }), (ms) => {
       const { lateMs, lostMs } = lateness({ late: lateAfter(ms) });

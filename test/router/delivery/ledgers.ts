@@ -88,7 +88,7 @@ export function callAt(ledger: Ledger, address: string): Call {
   return call;
 }
 
-/** Actions as text: `send a 0,1`, `cancel b`. */
+/** Actions as text: `send a 0,1` sends slots 0 and 1 to shard a; `cancel b` cancels the call to shard b. */
 export function told(actions: readonly Action[]): string[] {
   return actions.map((action) => {
     switch (action.type) {

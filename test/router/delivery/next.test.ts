@@ -45,7 +45,7 @@ describe('a call that fails', () => {
     expect(ledger.step.fleet.calls.retried).toBe(2);
   });
 
-  test('by `internal` is blamed on the first shard, and each slot is sent alone after the second shard', () => {
+  test('with `internal` is blamed on the first shard, and each slot is sent alone if a second shard fails too', () => {
     const ledger = ledgerOf({ held: { 0: both }, rows: [[0], [0]] });
     begin(ledger);
     const fail = (address: string) =>
@@ -140,7 +140,7 @@ describe('a call that is late', () => {
     expect(ledger).toMatchObject({ failed: undefined, open: [{ shard: a }] });
   });
 
-  test('gives way to a lower rung after three times the time of a lost call, if there is no other exact replica', () => {
+  test('steps down the ladder after three times the time of a lost call, if there is no other exact replica', () => {
     const ledger = ledgerOf({
       held: { 0: { exact: [a], standby: [c] } },
       rows: [[0]],

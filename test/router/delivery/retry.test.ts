@@ -9,7 +9,7 @@ const second: Attempt = { ...firstAttempt, failures: new Map([[shard('a'), wrong
 const alone: Attempt = { ...firstAttempt, alone: true };
 
 test.each(rpcErrorCodes)(
-  '%s: another replica is asked, unless it is over or the call was cancelled',
+  '%s: another replica is called, unless the deadline has passed or the call was cancelled',
   (code) => {
     const error = new RpcError(code, 'failed');
     const failure = { error, attempt: firstAttempt, slots: 3 };
@@ -20,7 +20,7 @@ test.each(rpcErrorCodes)(
   },
 );
 
-test('the second shard that fails a frame by `internal` is not blamed, and each slot is then sent alone', () => {
+test('the second shard that fails a frame with `internal` is not blamed, and each slot is then sent alone', () => {
   expect(isBlamed(wrong, second)).toBe(false);
   expect(afterFailure({ error: wrong, attempt: second, slots: 3, isOver: false })).toBe('each_alone');
   expect(afterFailure({ error: wrong, attempt: second, slots: 3, isOver: true })).toBe('each_alone');

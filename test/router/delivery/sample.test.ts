@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { Sample } from '../../../router/delivery/budget.ts';
 import { uniform } from '../../support/random.ts';
 
-test.each([1, 0.3])('the whole share of calls is taken if %f of the calls can be used', (able) => {
+test.each([1, 0.3])('the sample has its whole share if %f of the calls can be audited', (able) => {
   const random = uniform(3);
   const sample = new Sample(0.01, random);
   let taken = 0;
@@ -15,7 +15,7 @@ test.each([1, 0.3])('the whole share of calls is taken if %f of the calls can be
   expect(taken).toBeLessThan(1_100);
 });
 
-test('only one call is made up for after a long time in which no call could be used', () => {
+test('after a long time without a call that could be audited, only one missed audit is made up for', () => {
   const sample = new Sample(0.5, () => draws.shift() ?? 1);
   const draws = [0, 0, 0, 0];
   for (let call = 0; call < 4; call++) expect(sample.draw()).toBe(true);

@@ -86,7 +86,7 @@ describe('patience', () => {
   });
 });
 
-test('slots fail with the error that no replica can mend, else with `busy`, else because no shard holds the expert', () => {
+test('slots fail with an error after which no replica can answer, else with `busy`, else because no shard holds the expert', () => {
   const lost = new RpcError('unavailable', 'lost');
   const invalid = new RpcError('invalid', 'malformed');
   const errorAfter = (...errors: RpcError[]) => {

@@ -45,7 +45,7 @@ test('a shard that is up is dialled soon and serves although hundreds of other a
   await expectRight(rowFor(0), await dispatch({ fleet, ...rowFor(0) }));
 });
 
-test('fewer shards with failed attempts are dialled at a time, and those with the fewest failures come first', async () => {
+test('at most 32 shards with failed attempts are dialled at a time, those with the fewest failures first', async () => {
   const dials = new Dials();
   const leave = await Promise.all(Array.from({ length: 32 }, () => dials.enter(1)));
   const order: string[] = [];
@@ -66,7 +66,7 @@ test('fewer shards with failed attempts are dialled at a time, and those with th
   expect(order).toEqual(['new', 'dead', 'long dead']);
 });
 
-test('each shard is tried less often, the more shards are down', () => {
+test('the more shards are down, the less often each of them is tried', () => {
   const dials = new Dials();
   const shards = Array.from({ length: 500 }, () => ({}));
   for (const shard of shards) dials.note(shard, false);

@@ -1,4 +1,4 @@
-// Tests with real servers and fleets that a shard asks its gateways before it drains, and which replicas they count.
+// Tests with real servers and fleets that a shard asks its gateways before it drains, and which replicas the gateways count.
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { adminHandlers } from '../../../experts/admin.ts';
 import { Leave } from '../../../experts/leave.ts';
@@ -95,7 +95,7 @@ describe('a shard that is asked to drain', () => {
     transport.close();
   });
 
-  test('is the only one to leave if it and its only replica are drained at the same time', async () => {
+  test('does not leave together with the only other shard that holds its units', async () => {
     const [a, b] = [await shardWith(all), await shardWith(all)];
     const gateway = await gatewayOver(a, b);
     const outcomes = await Promise.allSettled([a.drain(), b.drain()]);
@@ -113,7 +113,7 @@ describe('a shard that is asked to drain', () => {
   test('counts as a holder again if it stays', async () => {
     const [a, b] = [await shardWith(all), await shardWith(all)];
     await gatewayOver(a, b);
-    await gatewayOver(a); // is connected to no other shard
+    await gatewayOver(a); // this gateway is connected to no other shard
     await expect(a.drain()).rejects.toEqual(
       needed('no other shard serves layers 0-1: experts 0-5 (according to 1 of 2 gateways)'),
     );

@@ -262,7 +262,7 @@ describe('a shard that is left alone', () => {
     expect(told(lifecycle(later, time, 60_001))).toEqual(['away', 'dial after 50']);
   });
 
-  test('is validated by 64 units and its suspects after a cordon, which goes on after a new connection to the same process', () => {
+  test('is checked with 64 units and its suspects after a cordon, and a new connection to the same process does not end the cordon', () => {
     const cordoned = lifeAfter(newLife(pace), ways.cordoned);
     expect(told(lifecycle(cordoned, time, 5_000))).toEqual([
       'validating',
@@ -283,7 +283,7 @@ describe('a shard that is left alone', () => {
     expect(lifeAfter(cordoned, [time, passed], 5_000).suspects).toEqual([]);
   });
 
-  test('is cordoned for longer after each wrong answer, even while it is out of service', () => {
+  test('is cordoned for longer after each wrong answer, even after one that it gives while out of service', () => {
     const once = lifeAfter(newLife(pace), ways.cordoned);
     const twice = lifeAfter(lifeAfter(once, [time, passed], 5_000), [wrong], 6_000);
     expect(twice.cordon).toEqual({ untilMs: 26_000, instance: 'p1', accused: true });
@@ -312,7 +312,7 @@ describe('a shard that is left alone', () => {
     expect(cordons).toEqual([250, 500, 1_000, 2_000, 4_000, 5_000]);
   });
 
-  test('logs its rest when it is known whether it is needed, and rests for at most 5 s if it is', () => {
+  test('logs its rest once it is known whether the shard is needed, and rests for at most 5 s if the shard is needed', () => {
     const silent = lifeAfter(newLife({ ...pace, firstRestMs: 60_000 }), [connected, passed, unanswered]);
     const line = (s: number) => `warn: is unresponsive and gets no calls for ${s} s: no answers`;
     expect(told(lifecycle(silent, time, 0))).toEqual(['unresponsive', line(60), 'wake after 50']);
@@ -362,7 +362,7 @@ test.each([
   ['silent', 'warn: is away: no', 'dial after 1600'],
   ['misfit', 'warn: is not used: no', 'dial after 10000'],
   ['sibling', 'info: is not used: no', 'dial after 3000'],
-] as const)('a shard that could not be reached, or was not fit, is dialled again: %s', (why, line, dial) => {
+] as const)('a shard that could not be reached, or does not fit, is dialled again: %s', (why, line, dial) => {
   const life = { ...newLife(pace), failures: 4 };
   const event: ShardEvent = { type: 'unreached', why, message: 'no', random: 1, longestMs: 0 };
   expect(told(lifecycle(life, event, 0))).toEqual(['away', line, dial]);
@@ -381,7 +381,7 @@ describe('after any events in any order', () => {
   );
   const history = fc.array(some, { maxLength: 80 });
 
-  /** Calls the check with every step of random histories. */
+  /** Calls `check` for every step of random histories of events. */
   function holds(
     check: (before: Life, event: ShardEvent, actions: Action[], next: Life, nowMs: number) => void,
   ) {

@@ -1,4 +1,4 @@
-// Tests shards that answer pings and no calls: they are taken out of service, logged once, and used again when they answer.
+// Tests shards that answer pings but no calls: they are taken out of service, logged once, and used again when they answer.
 import { expect, onTestFinished, test } from 'vitest';
 import { dispatch } from '../../../router/dispatch.ts';
 import { Fleet, type FleetOptions } from '../../../router/fleet.ts';
