@@ -1,4 +1,4 @@
-// Joins several calls into one run of a layer, and splits the answers by call again. Pure. An ask is a pair (row, expert).
+// Joins several calls into one run of a layer, and splits the answers between the calls. Pure. An ask is a pair (row, expert).
 //
 // Worked example: job A asks experts 3 and 17 for its row 0, and job B asks expert 3 for its row 0:
 //   joined = { rows: [A0, B0], asks: [0, 3,  0, 17,  1, 3] }

@@ -1,5 +1,5 @@
-// The experts of one model that a shard holds. This class makes the model's entry in the hello, refuses calls of units that are not
-// held, and finds answers that must not be sent.
+// The experts of one model that a shard holds. This class makes the model's entry in the answer to hello, refuses calls of units
+// that are not held, and finds answers that must not be sent.
 import { firstNonFinite } from '../base/finite.ts';
 import type { Bundle } from '../model/bundle/bundle.ts';
 import type { ExpertDevice, Unit } from '../model/devices/expert.ts';

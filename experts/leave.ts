@@ -1,7 +1,7 @@
 // Decides whether this shard may leave service. It asks the connected gateways which of its units no other shard serves.
 //
-// Only gateways know the other shards. A gateway that answers "every unit has another replica" no longer counts this shard as a
-// replica. If two shards with the same units ask at the same time, the gateway therefore lets only one of them leave.
+// Only gateways know the other shards. A gateway that answers "every unit has another replica" no longer counts the replicas of
+// this shard. If two shards with the same units ask at the same time, the gateway therefore lets only one of them leave.
 import { RpcError } from '../rpc/errors.ts';
 import type { ConnectedCaller, Handlers } from '../rpc/transport.ts';
 import { formatUnits, type HoldingRange } from './runs.ts';
@@ -57,7 +57,7 @@ export class Leave {
 
   /**
    * Resolves if the shard may leave: every connected gateway has another replica of each unit, or no gateway is connected. Rejects
-   * with the code `needed` if a gateway would lose a unit or did not answer. Calls during an open question share the question's result.
+   * with the code `needed` if a gateway would lose a unit or did not answer. Calls during a question share its result.
    */
   permission(): Promise<void> {
     this.#asking ??= this.#ask().finally(() => {

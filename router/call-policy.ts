@@ -17,7 +17,7 @@ export const defaultPolicy = {
 
 export type CallPolicy = typeof defaultPolicy;
 
-/** Calls that are late by chance use half of the hedge budget. The other half is left for a shard that becomes slow. */
+/** With this `late`, calls that are late by chance use half of the hedge budget. The rest is for a shard that becomes slow. */
 export function newLatencies({ hedgeBudget }: CallPolicy): Latencies {
   const late = 1 - (hedgeBudget || defaultPolicy.hedgeBudget) / 2;
   const quantiles = () => ({ median: new Quantile(0.5), late: new Quantile(late) });

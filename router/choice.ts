@@ -13,7 +13,7 @@ const WORTH_JOINING = 2;
 
 /**
  * Power of two choices (Mitzenmacher 2001): draws two candidates and returns the cheaper one. Prefers a candidate in `joined`,
- * the shards that get a frame anyway, unless it is too expensive. `random` is in [0, 1). Undefined if there is no candidate.
+ * the shards that get a frame anyway, unless it is too expensive. `random` returns 0 to 1. Undefined if there is no candidate.
  */
 export function choose<C extends Candidate>(
   candidates: readonly C[],

@@ -5,11 +5,11 @@ import { type Rung, rungAt } from './delivery/ladder.ts';
 import { type DispatchOptions, openLedger } from './delivery/ledger.ts';
 
 export interface Dispatched {
-  /** `[rows, k, hidden]`, not weighted. Zeros for slots without an answer. */
+  /** `[rows, k, hidden]`, not weighted. Zeros for each (row, rank) without an answer. */
   answers: Float32Array;
   /** Error by row, for rows without a complete answer. */
   failed: ReadonlyMap<number, RpcError>;
-  /** One entry for each slot for which a rung of the ladder stood in. Failed rows have none. */
+  /** One entry for each (row, rank) for which a rung of the ladder stood in. Failed rows have none. */
   degraded: { row: number; rung: Rung }[];
 }
 
@@ -28,7 +28,7 @@ export async function dispatch(options: DispatchOptions): Promise<Dispatched> {
     .map(([slot, level]) => ({ row: Math.floor(slot / k), rung: rungAt(level) }))
     .filter(({ row }) => !failed.has(row));
   const slots = assignment.experts.length;
-  // Slots ascend within a piece. If one piece has all slots, its rows are therefore the answers in their final order.
+  // The slots (row, rank) of a piece ascend. So if one piece has all slots, its rows are the answers in their final order.
   const [whole] = ledger.pieces;
   if (whole !== undefined && whole.slots.length === slots) return { answers: whole.rows, failed, degraded };
   const answers = new Float32Array(slots * hidden);

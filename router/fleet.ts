@@ -59,7 +59,7 @@ export class Fleet {
   #shards: Shard[] = [];
   /** Shards that are no longer members but still have calls in flight. */
   readonly #leaving = new Set<Shard>();
-  /** Sums over shards that have left. */
+  /** Counters of shards that have left, summed. */
   #past = noCounters();
   readonly #listeners = new Set<() => void>();
   /** Built on first use after a change. */
@@ -181,7 +181,7 @@ export class Fleet {
     return [...new Set(proper.flatMap(({ numericsClass }) => numericsClass ?? []))].sort();
   }
 
-  /** Sums over all shards, since the start. */
+  /** Counters summed over all shards, since the start. */
   get counters(): ShardCounters {
     const present = [...this.#leaving, ...this.#shards].map(({ counters }) => counters);
     return sumOf([this.#past, ...present]);

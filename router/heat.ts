@@ -30,7 +30,7 @@ export interface HeatOptions {
   layers: number;
   experts: number;
   halfLifeSeconds?: number;
-  /** Largest table of successors, `[layers - 1, experts, experts]` floats. A larger one is not counted. Default: 64 MiB. */
+  /** Successors are not counted if `[layers - 1, experts, experts]` floats need more bytes than this. Default: 64 MiB. */
   successorBytes?: number;
   /** A monotonic clock in milliseconds. */
   now?: () => number;

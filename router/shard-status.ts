@@ -18,7 +18,7 @@ export interface ShardStatus {
   experts: string;
   numericsClass: string | undefined;
   standby: boolean;
-  /** Size of the shard's weights; undefined for a shard that is away, and for a standby, whose precision is another one. */
+  /** Size of the shard's weights; undefined for a shard that is away, and for a standby, because it has another precision. */
   weightBytes: number | undefined;
   /** Memory of the shard's process; undefined while the shard is away, and for a shard in this process. */
   residentBytes: number | undefined;

@@ -14,7 +14,7 @@ import { type Applied, type SignedPlacement, unitsOf } from './placement-file.ts
 import { epochFault, formatId, idOf, type PlacementId } from './placement-id.ts';
 import { judgePlacement } from './take-rule.ts';
 
-/** One model of the shard service, as a move changes it. The caller of a method announces the change to the gateways. */
+/** What a move needs of one model of the shard service. The caller of a method announces the change to the gateways. */
 export interface Placeable {
   /** The model's entry in the answer to `hello`. */
   readonly offer: ModelOffer;

@@ -22,7 +22,7 @@ export interface DiscoverOptions {
   names?: NameService;
   /** Default: 2 s for DNS, 0.5 s for a file. */
   everyMs?: number;
-  /** What the addresses are of, for the log. Default: `shards`. */
+  /** What the log calls the processes at these addresses. Default: `shards`. */
   what?: 'shards' | 'gateways';
   /** Called with true when the source cannot be used, and with false when it can be used again. */
   onFailing?: (failing: boolean) => void;

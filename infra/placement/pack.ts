@@ -74,7 +74,7 @@ export function level(
       if (shard === hottest) continue;
       const half = (loads[hottest]! - loads[shard]!) / 2;
       if (loads[hottest]! - half >= (best?.peak ?? loads[hottest]! - leastGain)) continue;
-      // Candidates for the exchange, by size: experts that only the other shard has, or none if the other shard has a free seat.
+      // Candidates for the exchange, by size: experts that only the other shard has, or no expert if it has a free seat.
       const back: { expert: number | undefined; size: number }[] = only(settled, shard, hottest)
         .map((expert) => ({ expert, size: sizeOf(expert) }))
         .sort((a, b) => a.size - b.size);

@@ -27,7 +27,7 @@ export interface Prediction {
   stepMicroseconds: number;
 }
 
-/** Number of steps that are drawn for each layer. The error of a layer's mean number of frames is then about 0.05. */
+/** Number of steps that are drawn for each layer. The error of a layer's mean number of frames is then about 0.05 frames. */
 const DRAWS = 256;
 const SEED = 20_261_122;
 
@@ -60,7 +60,7 @@ export function predict(layout: Layout, { heat, shards, rows, k = [], cost }: Pr
   };
 }
 
-/** Sends rows like the router: to a holder that already gets a frame, else to a random holder. Returns sums by shard. */
+/** Sends rows like the router: to a holder that already gets a frame, else to a random holder. Counts experts and rows by shard. */
 function send(
   wanted: ReadonlyMap<number, number>,
   holders: Layout[number],

@@ -30,7 +30,7 @@ export class MeanLatency {
   }
 }
 
-/** How far one call moves a quantile, relative to its value. */
+/** How far one call moves a quantile, relative to the quantile. */
 const STEP_SHARE = 0.02;
 /** Calls before a quantile has a value. */
 const WARM_UP = 100;

@@ -182,7 +182,7 @@ export function openLedger(step: DispatchOptions, now: number, deadlineAt = now 
   };
 }
 
-/** Highest level of the ladder that may serve the row: 0 (exact replicas) while another call for its slots is under way. */
+/** Highest level that may serve the row. While another call for its slots is under way, only exact replicas (level 0) may. */
 export function allowedLevel({ step }: Pick<Ledger, 'step'>, row: number, { beside }: Attempt): number {
   return beside.length > 0 ? 0 : (step.ladder?.[row] ?? 0);
 }

@@ -1,7 +1,7 @@
 // The rules by which every row of a layer gets an answer: `next` takes the ledger and an event, changes the ledger, and returns
 // the actions that driver.ts carries out. Details are in retry.ts, hedge.ts, stand-in.ts and audit.ts.
 //
-// Worked example: shard a is called for two slots and is late, and shard b answers first:
+// Worked example: shard a is called for two slots (row, rank) and is late, and shard b answers first:
 //   begun          → send the slots to a
 //   overdue        → send the slots to b too
 //   b has answered → cancel the call to a               // the ledger is done

@@ -8,7 +8,7 @@ export type AfterFailure = 'retry' | 'each_alone' | 'give_up';
 export interface Failure {
   error: RpcError;
   attempt: Attempt;
-  /** Number of the call's slots that no shard has answered. */
+  /** Number of the call's slots, its (row, expert) pairs, that no shard has answered. */
   slots: number;
   /** The deadline has passed or the caller has given up. */
   isOver: boolean;

@@ -13,7 +13,7 @@ import {
 } from './backoff.ts';
 import type { Action, Life, Peer, ShardEvent, ShardState, Step } from './life.ts';
 
-/** `unstable`: the connection was lost too often. `released`: a ban, cordon or rest is over. `passed`: a golden check. */
+/** `unstable`: the connection was lost too often. `released`: a ban, cordon or rest is over. `passed`: a check was passed. */
 export type Move =
   | 'connected'
   | 'lost'

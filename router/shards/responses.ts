@@ -12,7 +12,7 @@ export interface Unanswered {
 
 /** Default of the silent time. A shard is unresponsive if it answers no call of a kind for so long while calls wait or time out. */
 export const SILENT_MS = 8_000;
-/** A shard that refuses all calls for this multiple of the silent time is unresponsive. An overloaded shard answers some. */
+/** A shard that refuses all calls for this multiple of the silent time is unresponsive. An overloaded shard would answer some. */
 const REFUSING_FACTOR = 4;
 /** Least refused calls in a row before a shard is unresponsive. */
 const LEAST_REFUSALS = 5;
