@@ -20,8 +20,7 @@ export interface HeatReport {
   steps: { rows: number; count: number }[];
   /**
    * `[layers - 1][experts]`: the experts of the next layer that got the expert's rows, with decayed numbers of rows, largest
-   * first, at most `MOST_SUCCESSORS`. For k > 1, only the best expert of each row counts. Absent unless it was requested and is
-   * counted.
+   * first, at most `MOST_SUCCESSORS`. For k > 1, only the best expert of each row counts. Absent unless requested and counted.
    */
   successors?: Successor[][][];
 }

@@ -104,8 +104,7 @@ export class Responses {
 
   /**
    * To be called when another shard has answered a call first. Returns true if this happens at least twice in a row and there is
-   * no probe yet: the call should then run on as a probe. Without probes, a shard whose calls are all cancelled would never
-   * time out.
+   * no probe yet: the call should then run on as a probe. Otherwise, a shard whose calls are all cancelled never times out.
    */
   startProbe(kind: CallKind): boolean {
     const standing = this.#of[kind];

@@ -56,7 +56,7 @@ describe('counts', () => {
     }
     const [a, b] = [often.heat.report().counts, once.heat.report().counts];
     for (const [unit, count] of a.entries()) expect(count).toBeCloseTo(b[unit]!, 6);
-    // 1 + 2^-0.4 + 2^-0.8 + …
+    // Each expert gets a row every 4 s, and the half-life is 10 s: 1 + 2^-0.4 + 2^-0.8 + …
     expect(a[999 % 4]).toBeCloseTo(1 / (1 - 2 ** -0.4), 6);
   });
 

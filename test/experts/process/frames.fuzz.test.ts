@@ -1,4 +1,4 @@
-// A million broken frames against a real shard process with a secret, from callers with and without the secret.
+// Sends a million broken frames to a real shard process with a secret, from callers with and without the secret.
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

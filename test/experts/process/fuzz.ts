@@ -159,7 +159,7 @@ export class Victim {
 
   /** Sends `bytes` and a ping. Resolves with whether the ping is answered on this connection. */
   async survives(bytes: Buffer): Promise<boolean> {
-    // With a wrong length, the shard waits for more bytes, which never arrive.
+    // If the announced length is wrong, the shard waits for more bytes, which never arrive.
     const announced = bytes.readUInt32BE();
     if (announced > bytes.length - 4 && announced <= this.#frameBytes) {
       this.#socket.end(bytes);

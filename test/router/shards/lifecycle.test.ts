@@ -128,7 +128,7 @@ const events: { [T in ShardEvent['type']]: Extract<ShardEvent, { type: T }> } = 
   removed: { type: 'removed' },
 };
 
-/** The step after each event. All events happen at `nowMs`. */
+/** The life after the events, which all happen at `nowMs`. */
 function lifeAfter(life: Life, happened: readonly ShardEvent[], nowMs = 0): Life {
   return happened.reduce((before, event) => lifecycle(before, event, nowMs).life, life);
 }

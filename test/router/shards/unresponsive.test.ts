@@ -97,7 +97,7 @@ test('a shard with a replica that answers no calls is taken out of service altho
   await expect.poll(() => fleet.single()).toEqual([]);
   await new Promise((resolve) => setTimeout(resolve, 100)); // the fleet has seen that there are two holders
   fault.swallows = everything;
-  // Prefill rows, because a late shard gets few decode rows.
+  // Prefill rows are sent, because a late shard gets few decode rows.
   while (stateOf(fleet, 'a') === 'available') {
     await expectRight(rowFor(0), await ask(fleet, { bulk: true, deadlineMs: 300 }));
   }
