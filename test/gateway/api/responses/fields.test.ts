@@ -1,7 +1,9 @@
 // POST /v1/responses: fields without effect, truncation, the count of tokens, and paths that need stored responses.
 import { describe, expect, test } from 'vitest';
 import { MODEL, openRoom } from '../harness.ts';
-import { files, model, room, whole } from './room.ts';
+import { files, model, room, useRoom, whole } from './room.ts';
+
+useRoom();
 
 test('official fields without effect are accepted and named in the header', async () => {
   model.says = 'hi';

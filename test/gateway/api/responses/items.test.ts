@@ -1,7 +1,9 @@
 // POST /v1/responses with items that other servers wrote, and with null fields in the input.
 import { expect, test } from 'vitest';
 import { MODEL, openRoom } from '../harness.ts';
-import { model, patch, whole } from './room.ts';
+import { model, patch, useRoom, whole } from './room.ts';
+
+useRoom();
 
 /** Items of OpenAI's answers, with their null fields. */
 const ofOpenAI = [

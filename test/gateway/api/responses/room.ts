@@ -11,10 +11,14 @@ import { event, response } from './shapes.ts';
 export const model = { says: '' };
 
 export let room: Room;
-beforeAll(async () => {
-  room = await startRoom({ once: true, context: 4000, chat: TOOL_TEMPLATE, reply: () => say(model.says) });
-});
-afterAll(() => room.server.close(0));
+
+/** Each test file calls this once. A hook at the top of this module would run for the first of them only. */
+export function useRoom(): void {
+  beforeAll(async () => {
+    room = await startRoom({ once: true, context: 4000, chat: TOOL_TEMPLATE, reply: () => say(model.says) });
+  });
+  afterAll(() => room.server.close(0));
+}
 
 export const call = (name: string, args: object) =>
   `<tool_call>\n{"name": "${name}", "arguments": ${JSON.stringify(args)}}\n</tool_call>`;

@@ -1,6 +1,8 @@
 // Tools of POST /v1/responses that chats do not have: custom tools, namespaces and built-in tools.
 import { describe, expect, test } from 'vitest';
-import { call, files, model, patch, streamed, whole } from './room.ts';
+import { call, files, model, patch, streamed, useRoom, whole } from './room.ts';
+
+useRoom();
 
 describe('a custom tool', () => {
   const written = 'say "hi"\n\tä 😀 \u0001 \\';
