@@ -62,11 +62,11 @@ export function post(
   });
 }
 
-/** Sends a request and returns the whole answer. Throws if the status is an error. */
+/** Sends a request and returns the whole answer. If the status is an error, throws it with the gateway's log. */
 export async function complete(gateway: Gateway, body: Record<string, unknown>): Promise<Completion> {
   const response = await post(gateway, body);
   const text = await response.text();
-  if (!response.ok) throw new Error(`${response.status} ${text}`);
+  if (!response.ok) throw new Error(`${response.status} ${text}\n${gateway.process.stderr}`);
   return JSON.parse(text) as Completion;
 }
 
