@@ -1,5 +1,5 @@
-// Reads a file that a flag names. Refuses pipes, sockets and terminals, because reading one may never end, and files that are too
-// large.
+// Reads a file that a flag names. Refuses files that are too large. Also refuses pipes, sockets and terminals, because reading one
+// may never end.
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 

@@ -16,7 +16,7 @@ export interface ReadableBundle {
   files: ReadonlySet<string>;
 }
 
-/** Most pieces that are read at the same time, over all callers. A call beyond them is answered `busy`. */
+/** Most pieces that are read at the same time, over all callers. Further calls are answered `busy`. */
 const AT_ONCE = 8;
 
 /** A call without `model` reads from the first bundle. */

@@ -9,7 +9,7 @@ import type { ExpertDevice, Unit } from '../model/devices/expert.ts';
 
 /** Units checked before the shard serves, at least one of each layer. In a large model, 64 units are about 120 MB on disk. */
 const CHECKED_FIRST = 64;
-/** The shard is reported as faulty if this many checks in a row fail with an error. */
+/** The shard is reported as faulty if this many consecutive checks fail with an error. */
 const MOST_FAILURES = 60;
 
 interface Checked {

@@ -14,12 +14,12 @@ export interface Job {
 export interface Batch<J> {
   model: string;
   layer: number;
-  /** The job whose turn it is, then jobs with decode rows, then jobs with prefill rows, each oldest first. */
+  /** The job whose turn it is, then jobs with decode rows, then jobs with prefill rows, each group oldest first. */
   jobs: J[];
 }
 
 /**
- * How many turns (batches) in a row may pass over the oldest call. If decode rows arrive without end, prefill rows get every 17th
+ * How many consecutive turns (batches) may pass over the oldest call. If decode rows arrive without end, prefill rows get every 17th
  * turn. A call behind n calls waits for at most 17 (n + 1) turns.
  */
 const MOST_PASSED_OVER = 16;
@@ -27,7 +27,7 @@ const MOST_PASSED_OVER = 16;
 export class LayerQueue<J extends Job> {
   /** All waiting jobs, oldest first. */
   #jobs: J[] = [];
-  /** Turns in a row that did not run the oldest call. */
+  /** Number of consecutive turns that did not run the oldest call. */
   #passedOver = 0;
   #asks = 0;
 
@@ -54,9 +54,9 @@ export class LayerQueue<J extends Job> {
   }
 
   /**
-   * Removes and returns the jobs that run next. The first is the oldest job with decode rows, or the oldest of all jobs if there is
-   * none or if it was passed over too often. Jobs of the same layer and model join it, up to `maxAsks` pairs (row, expert) in total.
-   * A single job may exceed `maxAsks`.
+   * Removes and returns the jobs that run next. The first is the oldest job with decode rows. It is the oldest of all jobs if none
+   * has decode rows, or if the oldest was passed over too often. Jobs of the same layer and model join it, up to `maxAsks` pairs
+   * (row, expert) in total. A single job may exceed `maxAsks`.
    */
   take(maxAsks: number): Batch<J> | undefined {
     const oldest = this.#jobs[0];

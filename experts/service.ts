@@ -39,7 +39,7 @@ interface RunJob extends Job {
 
 /** Most (row, expert) pairs of one run. The thread cannot read its sockets during a run, so this bounds the delay. */
 const MOST_BATCH_ASKS = 512;
-/** Most (row, expert) pairs in the queue. A call beyond them is answered `busy`. */
+/** Most (row, expert) pairs in the queue. Further calls are answered `busy`. */
 const MOST_QUEUED_ASKS = 16_384;
 /** After a `busy` answer, the caller waits for this time before it tries again. */
 const BUSY_RETRY_MS = 100;

@@ -25,7 +25,7 @@ export interface SamplerSettings {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Undefined if no traces are requested. `warn` gets a message for each unsupported value, which says what is used instead. */
+/** Undefined if no traces are requested. For each unsupported value, `warn` gets a message that says what is used instead. */
 export function tracingSettings(
   env: Environment,
   warn: (message: string) => void,

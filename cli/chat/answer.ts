@@ -6,7 +6,7 @@ export interface AnswerSummary {
   /** The answer without its reasoning. */
   text: string;
   tokens: number;
-  /** How often a rung of the degradation ladder replaced an expert: once for each row and layer. */
+  /** Number of pairs of a row and a layer in which a rung of the degradation ladder replaced an expert, summed over the rungs. */
   degradedHops: number;
   /** The API's `finish_reason`. Undefined: the user stopped the answer. */
   reason: string | undefined;
@@ -24,7 +24,7 @@ interface AnswerOptions {
   onText: (text: string, kind: 'reasoning' | 'content') => void;
 }
 
-/** Throws a ChatError if the answer is not complete. If `signal` stops the answer, its part so far is returned. */
+/** Throws a ChatError if the answer is not complete. If `signal` stops it, returns the part that has arrived. */
 export async function streamAnswer({
   client,
   request,

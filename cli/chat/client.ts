@@ -18,7 +18,7 @@ export interface ChatRequest {
 
 export type AnswerPiece =
   | { type: 'reasoning' | 'content'; text: string }
-  /** Totals so far. `degradedHops`: how often a rung of the degradation ladder replaced an expert. */
+  /** Totals so far. `degradedHops`: see `AnswerSummary`. */
   | { type: 'usage'; tokens: number; degradedHops: number }
   | { type: 'finish'; reason: string };
 

@@ -24,7 +24,7 @@ export function readHistory(path: string): string[] {
   }
 }
 
-/** `lines` begins with the newest line, and the file ends with it. Synchronous, because a closed terminal ends the process. */
+/** `lines` has the newest line first, and the file has it last. Synchronous, because a closed terminal ends the process. */
 export function writeHistory(path: string, lines: readonly string[]): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   writeFileSync(path, `${lines.slice(0, HISTORY_LINES).reverse().join('\n')}\n`, { mode: 0o600 });

@@ -45,7 +45,7 @@ export function addAccessFlags(command: Command): Command {
       .default(undefined, 'none if --host is a loopback address, otherwise every name'),
     flag(
       '--usage-log <file>',
-      'File for the usage of each request, one line of JSON each. After the file is renamed, a new file is created',
+      'File for the usage of each request, one line of JSON each. If the file is renamed, a new file is created',
     ).default(undefined, 'no file'),
     switchFlag(
       '--usage-log-required',

@@ -6,10 +6,7 @@ import { errorText } from '../../base/error-text.ts';
 export const LOOPBACK = '127.0.0.1';
 export const GATEWAY_PORT = 8080;
 
-/**
- * A flag that its environment variable can also set: EXPERTGRID_KV_MEMORY for `--kv-memory <size>`. A variable has the same meaning
- * for every verb.
- */
+/** A flag with an environment variable: EXPERTGRID_KV_MEMORY for `--kv-memory <size>`. A variable means the same for every verb. */
 export function flag(flags: string, description: string): Option {
   return new Option(flags, description).env(variableOf(flags));
 }
@@ -71,8 +68,8 @@ const ON = ['1', 'true', 'yes', 'on'];
 const OFF = ['', '0', 'false', 'no', 'off'];
 
 /**
- * Deletes from `env` the variables that turn a switch off, because Commander takes any value for on. A value that means neither on
- * nor off is reported as a wrong command line.
+ * Deletes from `env` the variables that turn a switch off, because Commander turns a switch on if its variable exists. A value that
+ * means neither on nor off is reported as a wrong command line.
  */
 export function readSwitches(command: Command, env: NodeJS.ProcessEnv): void {
   for (const { envVar, required, optional } of command.options) {

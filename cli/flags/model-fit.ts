@@ -17,7 +17,7 @@ export function machineMemory(): number {
   return Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
 }
 
-/** Bytes for the KV cache without --kv-memory: at most half of `machine`, the machine's memory in bytes. */
+/** Bytes for the KV cache if --kv-memory is not given: at most half of `machine`, the machine's memory in bytes. */
 export function defaultKvMemory(machine: number): number {
   return Math.min(engineDefaults.kvMemory, Math.floor(machine / 2));
 }

@@ -50,7 +50,7 @@ function addExpertFlags(command: Command): Command {
     flag(
       '--experts <list>',
       'Experts to hold. 0-23 names experts 0 to 23 of every layer; 3:17,5:0-11 names expert 17 of layer 3 and ' +
-        'experts 0 to 11 of layer 5. Give one list for each --model, in the same order. Required without --standby and --state',
+        'experts 0 to 11 of layer 5. Give one list for each --model, in the same order. Required unless --standby or --state is given',
     )
       .argParser(several)
       .default(undefined, 'with --standby, all; with --state, those of the placement'),

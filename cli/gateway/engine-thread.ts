@@ -1,4 +1,4 @@
-// The entry of an engine's thread. It opens the dense part of one model, connects to the shards or runs them here, and serves.
+// The entry of an engine's thread. It opens the dense part of one model, connects to the shards or runs them itself, and serves.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { errorText } from '../../base/error-text.ts';
 import { version } from '../../base/package.ts';
@@ -66,8 +66,8 @@ if (parentPort === null) throw new Error('this module is the entry of a worker t
 const parent = parentPort;
 const send = (message: ThreadMessage) => parent.postMessage(message);
 
-// `process.exit` in a callback is safe. A run of the device blocks this thread, so no run is in progress when a callback starts. If
-// the parent ended the thread during a run, the process would abort.
+// `process.exit` in a callback is safe. A run of the device blocks this thread, so no run is in progress when a callback starts. The
+// parent must not terminate the thread itself, because this would abort the process if a run were in progress.
 const vocabulary = Promise.withResolvers<VocabularyData>();
 parent.on('message', (message: ParentMessage) => {
   if (message.type === 'halt') process.exit();

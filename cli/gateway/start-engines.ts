@@ -38,7 +38,7 @@ interface EngineThread {
   halt(): Promise<void>;
 }
 
-/** All engines of a gateway. The members act on all of them, like the members of `EngineThread` on one. */
+/** All engines of a gateway, with the operations of `EngineThread` on all of them together. */
 export interface Engines extends Omit<EngineThread, 'engine'> {
   /** In the order of `models`. */
   started: readonly { model: OpenedModel; engine: Promise<EngineClient> }[];

@@ -34,7 +34,7 @@ export interface PlanSettings {
 /** Rows per step that a plan assumes if the gateway has not counted any step. */
 export const USUAL_ROWS = 8;
 
-/** Also prints the predictions. With --strict, rejects if fewer shards are predicted to be faster. */
+/** Makes a plan and prints its predictions. With --strict, rejects if fewer shards are predicted to be faster. */
 export async function makePlan(
   flags: PlanSettings & { shards: NamedShards; epoch: number },
 ): Promise<Placement> {

@@ -1,5 +1,5 @@
-// Loads the experts of one or more models onto the shard's device, runs their golden checks, and reads them ahead while the shard
-// serves.
+// Loads the experts of one or more models onto the shard's device, and runs their golden checks. While the shard serves, a thread
+// reads mapped experts from the disk before calls need them ("reading ahead").
 import { basename } from 'node:path';
 import { checkGoldens, type GoldenChecks } from '../../experts/golden-checks.ts';
 import { formatHoldings } from '../../experts/holdings.ts';
@@ -23,9 +23,9 @@ interface HoldOptions {
   signal: AbortSignal;
   /** Reading ahead begins when this promise resolves, or at once if it is absent. */
   readAfter?: Promise<void>;
-  /** Progress of loading, in units of all models together. */
+  /** Progress of loading: number of units, summed over all models. */
   onLoading: (done: number, total: number) => void;
-  /** Progress of reading experts ahead while the shard serves, in bytes of all models together. */
+  /** Progress of reading experts ahead while the shard serves: bytes, summed over all models. */
   onReading: (done: number, total: number) => void;
   /** Called if bytes on disk do not have the hash that the bundle states. */
   onDamaged: (error: Error) => void;
@@ -37,7 +37,7 @@ export interface HeldExperts extends OpenedExperts {
   checks: GoldenChecks | undefined;
   /** Stops reading ahead. Resolves when no read is in progress. */
   stopReading(): Promise<void>;
-  /** Frees the device and closes the bundle. Must not be used while a call from a gateway is in flight. */
+  /** Frees the device and closes the bundle. Must not be called while a call from a gateway is in flight. */
   release(): Promise<void>;
 }
 

@@ -13,7 +13,7 @@ import type { ShardState } from './shard-state.ts';
 interface WantedExperts {
   /** A directory or a URL. */
   model: string;
-  /** A list for `parseHoldings`. If it is absent, a standby shard starts with all experts, and another shard with none. */
+  /** A list for `parseHoldings`. If it is absent, a standby shard starts with all experts, and any other shard with none. */
   experts: string | undefined;
 }
 

@@ -8,7 +8,7 @@ import { type SecurityPaths, securityArguments } from '../flags/security-flags.t
 import type { LogFormat } from '../terminal/log.ts';
 import type { ReadAheadMessage, ShardMessage } from './shard-parent.ts';
 
-/** Wait before a dead shard is restarted. It doubles, up to the longest, each time the shard lived for less than `HEALTHY_MS`. */
+/** Wait before a dead shard is restarted. It doubles, up to `LONGEST_WAIT_MS`, if the shard lived for less than `HEALTHY_MS`. */
 const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 5_000;
 const HEALTHY_MS = 10_000;

@@ -61,8 +61,8 @@ function parseState(text: string, path: string): PlacedState {
 }
 
 /**
- * Locks the directory for one shard, because two shards would overwrite each other's files. The lock ends with the process. Throws
- * an error that names the other process if that process has the lock.
+ * Locks the directory for one shard, because two shards would overwrite each other's files. The lock ends with the process. If
+ * another process has the lock, throws an error that names that process.
  */
 export function lockState(dir: string, log: { warn(message: string): void }): void {
   mkdirSync(dir, { recursive: true });

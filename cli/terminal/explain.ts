@@ -43,7 +43,7 @@ export function explain(error: unknown, by?: Command | string): string {
   return describeFault({ ...fault, path: isBeside ? given.path : fault.path }, given.name);
 }
 
-/** The system's error about a file, if `error` or a cause is such an error and the message of `error` repeats it. */
+/** Finds the system's error about a file in `error` or its causes. Ignores it if the message of `error` does not repeat it. */
 function fileFault(error: unknown): FileFault | undefined {
   if (!(error instanceof Error)) return undefined;
   for (let at: unknown = error; at instanceof Error; at = at.cause) {

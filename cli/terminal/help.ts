@@ -1,5 +1,5 @@
-// Formats --help of every verb: flags in groups, each with its choices, its default and its environment variable if the name of the
-// variable is unusual. An error of the command line refers to --help.
+// Formats --help of every verb: flags in groups, each with its choices and its default. An environment variable is shown only if
+// its name is unusual. An error of the command line refers to --help.
 import type { Command, Option } from 'commander';
 import { variableOf } from '../flags/flags.ts';
 

@@ -24,7 +24,7 @@ export function createLogger({ logLevel: level, logFormat }: LogFlags): Logger {
 
 function prettyStream(sink: DestinationStream, isTTY: boolean): DestinationStream {
   const colour = isTTY && (process.env.NO_COLOR ?? '') === '';
-  // At a terminal, the line may show a progress bar. It is cleared, and the next update draws the bar below the log line.
+  // At a terminal, the current line may show a progress bar. The log line replaces it, and the next update draws the bar below.
   const clear = isTTY ? '\r\x1b[K' : '';
   return { write: (line) => sink.write(`${clear}${prettyLine(line, { colour })}`) };
 }

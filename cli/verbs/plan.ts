@@ -1,5 +1,5 @@
-// `expertgrid plan`: plans which shard holds which experts, from how often a gateway uses each expert and the memory of the
-// shards. It predicts the gain, and `--apply` moves the experts of running shards.
+// `expertgrid plan`: plans which shard holds which experts, from the memory of the shards and from how often a gateway uses each
+// expert. It predicts the gain, and `--apply` moves the experts of running shards.
 import { lookup } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
@@ -24,7 +24,7 @@ import { makePlan, type NamedShards, USUAL_ROWS } from '../plan/make-plan.ts';
 const COST_NAMES = Object.keys(defaultCost(1));
 
 interface WantedShards {
-  /** True if the user gave only a number of shards, so that their names are made up. */
+  /** True if the user gave only a number of shards. Their names are then made up. */
   counted: boolean;
   list: NamedShards;
 }
@@ -98,10 +98,10 @@ function addApplyFlags(command: Command): void {
     inputFlag('--placement <file>', 'File of a placement to apply, instead of planning one'),
     flag(
       '--epoch <n>',
-      `Epoch (version number) of the placement. It must be 1 to ${MOST_AHEAD.toLocaleString('en')} above the highest epoch of the shards, because shards follow the highest`,
+      `Epoch (version number) of the placement. It must be 1 to ${MOST_AHEAD.toLocaleString('en')} above the highest epoch of the shards, because shards follow the placement with the highest epoch`,
     )
       .argParser(integer({ min: 1, max: LARGEST_EPOCH }))
-      .default(undefined, 'one above the highest of the shards, or 1 with --shards'),
+      .default(undefined, 'one above the highest epoch of the shards, or 1 with --shards'),
   ]);
 }
 

@@ -50,7 +50,7 @@ export class Adoptions {
    * 1. A gateway has found that the fleet serves every unit of the followed placement.
    * 2. No gateway acts on an earlier placement. A statement older than `STATEMENT_MS` does not count, because its gateway is lost.
    * 3. No gateway has begun to act on a later placement within the last `STATEMENT_MS`. A gateway that begins to act on a
-   *    placement also sends this placement to the shards, and it may want these units.
+   *    placement also sends this placement to the shards, and the placement may want these units.
    * A caller that has made no statement blocks nothing. It learns of the new holdings and then calls other shards.
    */
   reached(now: number): boolean {

@@ -147,7 +147,7 @@ export class PlacedModel {
     this.#endWait();
   }
 
-  /** Lets a move look again, because a gateway made a statement or disconnected, a placement arrived, or the model stops. */
+  /** Makes a waiting move check again: a gateway made a statement or disconnected, a placement arrived, or the model stops. */
   #endWait(): void {
     this.#waiting.abort();
     this.#waiting = new AbortController();
@@ -214,7 +214,7 @@ export class PlacedModel {
     const gone = service.remove(surplus);
     onChange('holdings', service.offer);
     // The state is saved before the units are unloaded. Otherwise, a shard that is killed in between would start with these units.
-    // If a new placement arrives now, its move begins when this move has ended, and loads again the units that it wants.
+    // If a new placement arrives now, its move begins when this move has ended, and may load some of these units again.
     if (!(await this.#saveWithRetries(() => !this.#stopping.signal.aborted))) return;
     await gone;
     // Units are unloaded one by one, because unloading all at once would block the thread for longer than a step.

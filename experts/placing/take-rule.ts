@@ -8,7 +8,7 @@ interface TakeQuestion {
   placement: SignedPlacement;
   /** The placement that the shard follows now. */
   follows: SignedPlacement | undefined;
-  /** The latest placement that was known when the new one was planned. Absent if a gateway or an older release sent it. */
+  /** The latest placement that was known when the new one was planned. Absent if a gateway or an older release sent the new one. */
   from?: PlacementId | undefined;
 }
 

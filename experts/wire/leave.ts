@@ -1,5 +1,5 @@
-// The messages by which a shard asks its gateways whether it may leave service: the notification `may_leave` of the shard, and the
-// call `shard.leave` of a gateway, which answers it.
+// The messages by which a shard asks its gateways whether it may leave service: the shard sends the notification `may_leave`, and
+// each gateway answers with the call `shard.leave`.
 import { RpcError } from '../../rpc/errors.ts';
 import type { Params } from '../../rpc/transport.ts';
 import { integer, string } from '../fields.ts';
@@ -15,7 +15,7 @@ export interface LeaveView {
   ask: number;
   /** Identity of the model. */
   model: string;
-  /** Units that no other shard serves. */
+  /** Units that no other shard will continue to serve. */
   alone: readonly HoldingRange[];
   /** True if another shard serves some of these units, but has already got permission to leave. */
   contested: boolean;

@@ -23,7 +23,7 @@ export function parseAdoption(params: Params): Adoption {
   return { model: string(params, 'model'), placement: parsePlacementId(params) };
 }
 
-/** Identifies the placement from which the placement in `shard.place` was planned. Only the command that planned it states this. */
+/** Identifies the placement from which the placement in `shard.place` was planned. Only `plan --apply` states it. */
 export function parseFrom({ from }: Params): PlacementId | undefined {
   return from === undefined ? undefined : parsePlacementId(map(from, 'from'));
 }

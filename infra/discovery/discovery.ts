@@ -97,7 +97,7 @@ async function askFor(dns: string, names: NameService): Promise<string[]> {
   return (await names.addresses(host)).map((address) => formatAddress({ host: address, port }));
 }
 
-/** Resolves to undefined unless two reads in a row gave the same text, because a file may be read while it is being written. */
+/** Resolves to undefined unless two consecutive reads gave the same text, because a file may be read while it is being written. */
 function settled(read: () => Promise<string>, name: string): () => Promise<string[] | undefined> {
   let last: string | undefined;
   return async () => {

@@ -3,7 +3,7 @@ import { errorText } from '../../base/error-text.ts';
 import { quoted } from '../../base/text.ts';
 import { formatAddress, parseAddress } from '../../rpc/address.ts';
 
-/** Most addresses of one gateway, because each costs two connections for every model. */
+/** Most addresses of one gateway. Each address costs two connections for every model. */
 const MOST_ADDRESSES = 1_024;
 
 export type ShardSource =
@@ -70,7 +70,7 @@ export function parseShardsFile(text: string, name: string): string[] {
   return notTooMany(distinct(addresses), name);
 }
 
-/** Selects the usable addresses of a lookup of `name`. `left`: a log line about the others; empty if there are none. */
+/** Selects the usable addresses of a lookup of `name`. `left`: a log line about the others; empty if all are usable. */
 export function callable(found: readonly string[], name: string): { addresses: string[]; left: string } {
   const addresses: string[] = [];
   const wrong: string[] = [];

@@ -19,7 +19,7 @@ interface WatchFileOptions<T> {
 
 export interface Watched<T> {
   current(): T;
-  /** True while the file cannot be used, so that its earlier contents stay in use. */
+  /** True while the file cannot be used. Its earlier contents then stay in use. */
   failing(): boolean;
   stop(): void;
 }
@@ -81,7 +81,7 @@ export async function watchFile<T>({
   };
 }
 
-/** Returns a function that gives the warning for /health/ready, or undefined, about the file that `flag` names. */
+/** Makes a function that returns the warning of /health/ready about the file of `flag`, or undefined if the file is usable. */
 export function fileWarning(flag: string, failing: () => boolean): () => string | undefined {
   return () => (failing() ? stale(flag) : undefined);
 }

@@ -53,7 +53,7 @@ async function* withEnd(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncG
     }
   } catch (error) {
     if (!ended) yield errorEvent;
-    // An error discards data that workerd has not written yet, so the event must be written first.
+    // An error discards data that the runtime (workerd) has not written yet, so the event must be written first.
     await new Promise((resolve) => setTimeout(resolve, 0));
     throw error;
   }

@@ -66,7 +66,7 @@ export function standingOf({ epoch, hash }: PlacedReport, placement: PlacementId
 /** `loaded`: no shard misses a unit, so the placement may be announced as served. `whole`: also, no shard has surplus units. */
 export type Progress = 'moving' | 'loaded' | 'whole';
 
-/** `reports`: one entry for each shard of the fleet; undefined for a shard that did not answer. All follow the placement. */
+/** `reports`: one entry for each shard of the fleet; undefined for a shard that did not answer. All shards follow the placement. */
 export function progressOf(reports: readonly (PlacedReport | undefined)[]): Progress {
   if (reports.some((report) => report === undefined || report.missing > 0)) return 'moving';
   return reports.some((report) => report !== undefined && report.surplus > 0) ? 'loaded' : 'whole';

@@ -1,4 +1,4 @@
-// Asks a shard as an operator to leave service, and waits until it has left.
+// Asks a shard to leave service, in the role of an operator, and waits until the shard has left.
 import { setTimeout as delay } from 'node:timers/promises';
 import { version } from '../../base/package.ts';
 import { type DrainAnswer, parseDrainAnswer } from '../../experts/admin.ts';
@@ -7,7 +7,7 @@ import type { Address } from '../../rpc/address.ts';
 import type { Security } from '../../rpc/security/credentials.ts';
 import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
 
-/** After the shard's answer, longest wait until it has closed its connections. */
+/** Longest time from the shard's answer until the shard has closed its connections. */
 const CLOSING_MS = 5_000;
 
 interface LeaveRequest {

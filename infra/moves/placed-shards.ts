@@ -33,7 +33,7 @@ export class PlacedShard {
     return this.#offers.find(({ identity }) => identity === model);
   }
 
-  /** The placement that the shard followed when it was connected. */
+  /** The placement that the shard followed when this connection was opened. */
   placementOf(model: string): SignedPlacement | undefined {
     const text = this.offerOf(model)?.placement;
     return text === undefined ? undefined : readPlacement(text);
@@ -85,7 +85,7 @@ export interface FoundShard {
   status: PlaceStatus;
 }
 
-/** Rejects with an error that names the address or the name if a shard cannot be reached or two shards have the same name. */
+/** Rejects if a shard cannot be reached (the error has its address), or if two shards have the same name (the error has the name). */
 export async function findShards(
   addresses: readonly string[],
   security: Security | undefined,

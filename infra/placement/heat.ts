@@ -1,4 +1,4 @@
-// The load of a model as rows of each expert, and the experts of the next layer that get the same rows. Turns rows into shares.
+// The load of a model: the number of rows of each expert, and which experts of the next layer get the same rows. Computes shares.
 
 export interface Heat {
   layers: number;

@@ -36,7 +36,7 @@ export function unitsOf(layout: Layout, shards: number): number[] {
   return countsOf(layout.flat(), shards);
 }
 
-/** The layout that `up` uses without a placement: each shard holds consecutive experts, and the same ones of every layer. */
+/** The layout that `up` uses without a placement: each shard holds consecutive experts, the same in every layer. */
 export function contiguous({ layers, experts }: { layers: number; experts: number }, shards: number): Layout {
   const holders = contiguousSizes(experts, shards).flatMap((size, shard) =>
     new Array<number[]>(size).fill([shard]),

@@ -15,7 +15,7 @@ export function pack(options: PackOptions): number[][] | undefined {
   const { replicas, shares } = options;
   const sizes = shares.map((share, expert) => share / replicas[expert]!);
   const experts = Array.from(shares, (_, expert) => expert);
-  // Deals out the largest experts first, each to the shards with the least load.
+  // Deals out the experts whose replicas get the largest shares first, each expert to the shards with the least load.
   const bySize = experts.toSorted((a, b) => sizes[b]! - sizes[a]! || a - b);
   const packed = deal(options, sizes, bySize, (load, _left) => load);
   if (packed !== undefined) return level(packed, options);
@@ -57,7 +57,7 @@ function deal(
 /** The search ends when no exchange lowers the hottest load by at least this share of the mean load. */
 const LEAST_GAIN = 1e-4;
 
-/** Lowers the hottest load as far as possible: exchanges an expert of the hottest shard for another, or moves it to a free seat. */
+/** Lowers the hottest load as far as possible: moves experts of the hottest shard to free seats, or exchanges them. */
 export function level(
   holders: readonly (readonly number[])[],
   { shares, seats }: Omit<PackOptions, 'replicas'>,

@@ -16,14 +16,14 @@ export interface PlaceOptions {
   replicas?: number;
   /** To keep experts together (together.ts), the hottest load of a layer may be this multiple of the mean. Default: 1.02. */
   slack?: number;
-  /** Whether free memory gets further replicas, so that steps need fewer frames. Default: false. */
+  /** Whether free memory is filled with further replicas, so that steps need fewer frames. Default: false. */
   fill?: boolean;
 }
 
 /** Largest difference between equal loads that were summed in different orders. */
 const ROUNDING = 1e-12;
 
-/** Throws if the model does not fit. If contiguous placement fits, its hottest load is at least as high in every layer. */
+/** Throws if the model does not fit. In no layer is the hottest load above that of contiguous placement, if that one fits. */
 export function place({ heat, room, replicas = 1, slack = 1.02, fill = false }: PlaceOptions): Layout {
   const { layers, experts } = heat;
   const shards = room.length;

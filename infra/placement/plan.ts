@@ -34,7 +34,7 @@ export interface Plan {
   contiguous: Prediction;
   /** Whether contiguous placement would fit into the memory of each shard. */
   contiguousFits: boolean;
-  /** Some of the shards, if they are predicted to be faster than all. `ratio`: step time with all divided by that with these. */
+  /** Some of the shards, if they are predicted to be faster. `ratio`: step time of all shards, divided by step time of these. */
   fewer: { shards: string[]; ratio: number } | undefined;
 }
 

@@ -5,7 +5,7 @@ import type { Heat } from './heat.ts';
 export interface ReadHeat extends Heat {
   /** Identity of the checkpoint. */
   model: string;
-  /** Decayed numbers of steps by size: `count` steps had more than `rows / 2`, at most `rows` rows. */
+  /** Decayed numbers of steps by size: `count` steps had more than `rows / 2` and at most `rows` rows. */
   steps: { rows: number; count: number }[];
   halfLifeSeconds: number;
 }

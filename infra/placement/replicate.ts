@@ -17,7 +17,7 @@ interface Offer {
   gain: number;
 }
 
-/** Most further replicas that are tried together. If two shards are equally hot, a single one may change nothing. */
+/** Most further replicas that are tried together. If two shards are equally hot, a single replica may change nothing. */
 const TOGETHER = 8;
 /** Offers with a smaller gain are not worth the memory. */
 const LEAST_GAIN = 5e-4;

@@ -1,5 +1,5 @@
 // Puts experts of consecutive layers that often get the same rows on one shard, by exchanges within a layer. The rows of one text
-// then stay on few shards and need few frames. Pure.
+// then stay on few shards. Pure.
 import type { Heat } from './heat.ts';
 import { type Layout, loadsOf } from './layout.ts';
 import { only, replace } from './pack.ts';
@@ -18,7 +18,7 @@ interface TogetherOptions {
 /** Most passes over all layers. The first few passes bring most of the gain. */
 const PASSES = 8;
 
-/** Exchanges experts until this brings nothing more, or for `PASSES` passes. */
+/** Exchanges experts until no exchange brings a gain, in at most `PASSES` passes. */
 export function together(options: TogetherOptions): void {
   for (let pass = 0; pass < PASSES; pass++) {
     let exchanged = 0;
@@ -78,7 +78,7 @@ function exchange(layer: number, options: TogetherOptions): number {
   return exchanged;
 }
 
-/** `[experts, shards]`: rows of the expert that the shard also runs in the previous layer, plus those in the next layer. */
+/** `[experts, shards]`: rows of the expert that the shard runs in the previous layer, plus rows that it runs in the next layer. */
 function pullOf(layer: number, { layout, successors, shards }: TogetherOptions): Float64Array {
   const pull = new Float64Array(layout[layer]!.length * shards);
   const add = (expert: number, holders: readonly number[], rows: number) => {

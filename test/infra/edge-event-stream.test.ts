@@ -89,7 +89,7 @@ describe('a relayed event stream', () => {
     expect(error).toBe(broken);
   });
 
-  it('has no error event if the source fails after its end', async () => {
+  it('has no error event if the source fails after [DONE]', async () => {
     const stream = relayEvents(bodyOf([encode('data: [DONE]\n\n')], new Error('connection reset')));
     expect((await read(stream)).text).toBe('data: [DONE]\n\n');
   });

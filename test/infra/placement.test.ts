@@ -110,7 +110,7 @@ describe('a layout', () => {
     );
   });
 
-  it('gives an expert that is hotter than a fair share to several shards, only in the layers that need it', () => {
+  it('puts an expert with more than a fair share of the rows on several shards, only in the layers that need it', () => {
     const even = new Array<number>(8).fill(100);
     const heat: Heat = { layers: 3, experts: 8, counts: [even, [5000, ...even.slice(1)], even] };
     const tight = place({ heat, room: [6, 6, 6, 6] });
@@ -245,7 +245,7 @@ describe('a plan', () => {
     expect(plan({ ...options, shards: large, cost: { frame: 1, expert: 1000 } }).fewer).toBeUndefined();
   });
 
-  it('reports only the largest shards, and enough of them to hold the model', () => {
+  it('reports only the shards with the most memory, and enough of them to hold the model', () => {
     const sizes = [12e6, 24e6, 20e6, 30e6];
     const uneven = shards.map(({ name }, index) => ({ name, memoryBytes: sizes[index]! }));
     const { fewer } = plan({ ...options, shards: uneven, cost: { frame: 1000, expert: 1, row: 0 } });

@@ -123,7 +123,7 @@ const story: RequestStory = {
   generations: [],
 };
 
-test('the attributes of a request have the names of the conventions, or our own where there are none', () => {
+test('the attributes of a request have the names of the conventions, or our own names if those have none', () => {
   expect(spanName(story)).toBe('POST /v1/chat/completions');
   expect(requestAttributes(story)).toEqual({
     'http.request.method': 'POST',

@@ -84,7 +84,7 @@ test('adding and removing keys keeps comments, also in a file without a last lin
   expect(await readFile(file, 'utf8')).toMatch(/^# ours\n\{"name":"b".*\}\n$/);
 });
 
-test('removing a key through a link changes the file, but not the mode of the file', async () => {
+test('removing a key through a link changes the linked file, but not its mode', async () => {
   await addKey(file, stored('a'));
   const link = join(folder, 'link');
   await symlink(file, link);

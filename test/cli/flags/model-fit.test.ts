@@ -4,7 +4,7 @@ import { bytes } from '../../../cli/flags/flags.ts';
 import { defaultKvMemory, fitModels } from '../../../cli/flags/model-fit.ts';
 
 const GiB = 2 ** 30;
-/** Its whole context needs 3 MiB. */
+/** A model whose whole context needs 3 MiB. */
 const nano = { id: 'nano', context: 2048, kv: { blockSize: 32, blockBytes: 48 * 1024 } };
 const large = { id: 'large', context: 40_960, kv: { blockSize: 32, blockBytes: 3 * 2 ** 20 } };
 const fitted = (models: (typeof nano)[], flags: Parameters<typeof fitModels>[1]) =>

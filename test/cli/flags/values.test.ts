@@ -62,11 +62,11 @@ it.each([1, 1000, 1024, 1536, 2 ** 20 + 1, 3 * 2 ** 30, 7 * 2 ** 40])(
   },
 );
 
-it('formatBinary rounds down if it is told to', () => {
+it('formatBinary rounds down if Math.floor is given', () => {
   expect(formatBinary(1.99 * 2 ** 30, Math.floor)).toBe('1.9GiB');
 });
 
-it('several collects the values of a repeated flag, or of the lines of its environment variable', () => {
+it('several collects the values of a repeated flag, or one value from each line of its environment variable', () => {
   expect(several('b', ['a'])).toEqual(['a', 'b']);
   expect(several(' a \n\n b\n')).toEqual(['a', 'b']);
 });

@@ -75,7 +75,7 @@ describe('a system error', () => {
     expect(explain(error, await parsed([]))).toMatch(/^\S+nothing: /);
   });
 
-  it('is found as the cause of a message that repeats it, but not of a message that says more', () => {
+  it('is found as a cause if the message of the error repeats it, but not if that message is another', () => {
     const cause = thrownBy(() => readFileSync(join(folder, 'nothing')));
     expect(explain(new Error(`x: ${String(cause)}`, { cause }))).toMatch(/there is no such file/);
     expect(explain(new Error('x is not a bundle', { cause }))).toBe('x is not a bundle');
@@ -116,7 +116,7 @@ describe('a system error', () => {
   });
 });
 
-test('a command exits with 1 if its file is missing, and with the flag in its message', async () => {
+test('a command whose file is missing exits with 1 and names the flag', async () => {
   const list = startCli(['key', 'list', '--file', join(folder, 'nothing')]);
   const up = startCli(['up', '--api-keys', folder]);
   expect(await list.exit).toMatchObject({ code: 1 });

@@ -31,7 +31,7 @@ test('an earlier placement blocks unloading while a gateway repeats its statemen
   expect(adoptions.reached(9_000)).toBe(true);
 });
 
-test('a later placement blocks unloading for 5 s after its first statement, even if it is repeated', () => {
+test('a later placement blocks unloading for 5 s after its first statement, even if the statement is repeated', () => {
   const adoptions = new Adoptions();
   adoptions.follow(id(3));
   adoptions.say(one, id(3), 0);

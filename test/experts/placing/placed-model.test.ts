@@ -322,7 +322,7 @@ test('a unit that cannot be loaded is tried again, and the other units are loade
   expect(failures.get(2)).toBe(2);
 });
 
-test('a unit that cannot be loaded waits behind all other units, which are already served', async () => {
+test('a unit that cannot be loaded waits behind all other units, which are served meanwhile', async () => {
   let damaged = true;
   const tried: number[] = [];
   const shard = await start({
@@ -420,7 +420,7 @@ test('a shard that restarts continues the move from its saved state', async () =
   await eventually(() => shard.holdings() === '1-2');
 });
 
-test('shard.place needs a valid signature with a secret, and an admin without one unless the shard is open', async () => {
+test('shard.place needs a valid signature if the shard has a secret, otherwise an admin, unless the shard is open', async () => {
   const placement = placementOf(1, '0', { b: '1-5' });
   const closed = await start({ held: '0', secret, open: false });
   const [gateway, admin] = [await closed.connect(), await closed.connect('admin')];

@@ -49,7 +49,7 @@ interface Connection {
   held: Units;
   /** Hash of the placement that the gateway stated last. */
   acted: string | undefined;
-  /** Hash of the placement that the gateway brought last. */
+  /** Hash of the placement that the gateway last sent to the shard. */
   brought: string | undefined;
 }
 
