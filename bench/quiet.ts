@@ -36,7 +36,7 @@ export class Quiet {
     this.#patienceMs = patienceMs;
   }
 
-  /** Runs `action`, again if it was disturbed, and resolves to the least disturbed result. */
+  /** Runs `action`, repeats it if it was disturbed, and resolves to the least disturbed result. */
   async measure<T>(action: () => Promise<T>): Promise<T> {
     let best: { result: T; share: number } | undefined;
     for (let attempt = 1; best === undefined || (best.share > DISTURBED && attempt <= REPEATS); attempt++) {

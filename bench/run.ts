@@ -26,11 +26,11 @@ import { median } from './statistics.ts';
 const usage = `npm run bench -- [options]
   --quick              one round instead of five
   --rounds N           number of rounds; each measures every subject once, in fresh processes (default 5)
-  --only ROW,…         rows to measure: ${allRows.map(({ name }) => name).join(', ')} (default all)
+  --only ROW,…         rows of the table to measure: ${allRows.map(({ name }) => name).join(', ')} (default all)
   --subjects NAME,…    engines to measure: local, sharded, peer (default all)
-  --model DIR          bundle to measure (default: one of --shape, which is written to the cache)
+  --model DIR          bundle to measure (default: one with the shape of --shape, written to the cache)
   --shape NAME|FILE    shape of the models: sigma-moe-tiny (default) or the path of a config.json
-  --device NAME        device for expertgrid up; the table has targets for cpu only
+  --device NAME        device for expertgrid up; the targets apply to cpu only
   --threads N          threads of each engine (default one for each core)
   --flash on|off|auto  llama.cpp's flash attention (default auto, which is llama.cpp's default)
   --patience S         seconds to wait, in all, for other work on the machine to end (default 240); after that, disturbed figures count

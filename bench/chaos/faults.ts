@@ -1,4 +1,4 @@
-// Strikes a shard with a fault, heals it, and waits until the shard is in service again.
+// Strikes a shard with a fault, ends the fault, and waits until the shard is in service again.
 import { setTimeout as delay } from 'node:timers/promises';
 import { seedOf, uniform } from '../../test/support/random.ts';
 import type { Gateway } from './gateway.ts';
@@ -10,7 +10,7 @@ import type { Gap } from './stalls.ts';
 /** A fault that is over. Times are those of `performance.now()`. */
 export interface Endured {
   fault: Fault;
-  /** From the beginning of the fault until it was healed. */
+  /** From the beginning of the fault until `AFTER_MS` after its end. */
   window: Gap;
   /** When the shard was in service again. Undefined if it stayed away. */
   servedAt: number | undefined;
@@ -21,20 +21,20 @@ export interface Endured {
 interface Scene {
   site: Site;
   gateway: Gateway;
-  /** A lying shard flips one bit of a value, drawn from the `flipBits` lowest bits of the mantissa. */
+  /** A lying shard flips one of the `flipBits` lowest bits of the mantissa of a value. */
   flipBits: number;
 }
 
-/** A shard that is still cordoned after this time is replaced. The first cordon of a shard is shorter. */
+/** A shard that is still cordoned this long after its fault is replaced. A shard's first cordon ends sooner. */
 const UNAIDED_MS = 7_000;
 /** A replaced shard that is not in service after this time stays away. */
 const RECOVERY_MS = 60_000;
 const POLL_MS = 25;
 /** The window of a fault ends this long after the fault, because the last moment of the fault may cause a stall. */
 const AFTER_MS = 100;
-/** A slow shard takes this many times as long as a healthy shard. */
+/** A call of a slow shard takes this many times as long as a call of a healthy shard. */
 const SLOW_FACTOR = 100;
-/** The wait until a liar is cordoned ends after this many calls, or after this time. */
+/** A liar that is not cordoned after this many calls, or after this time, is healed. */
 const MOST_LIES = 10_000;
 const LONGEST_LIE_MS = 120_000;
 const MOST_GARBAGE_BYTES = 4_096;
@@ -51,8 +51,8 @@ export async function endure(fault: Fault, scene: Scene): Promise<Endured> {
 }
 
 /**
- * Resolves when the fault is healed, to `callsToCordon` if the fault is a lie. A killed shard is not started here,
- * because the start takes cores from all other processes, which would lengthen the measured stalls.
+ * Resolves when the fault is over, to `callsToCordon` if the fault is a lie. A killed shard is started only after the
+ * window of its fault, because a starting process slows all others and so would lengthen the measured stalls.
  */
 async function strikeAndHeal(fault: Fault, scene: Scene): Promise<number | undefined> {
   const { site, gateway, flipBits } = scene;
@@ -123,7 +123,7 @@ async function replaced(site: Site, gateway: Gateway): Promise<number | undefine
   return await servesAgain(site, gateway, RECOVERY_MS);
 }
 
-/** Time when the gateway calls the shard again and no silent connection is left. Undefined after `withinMs`. */
+/** Waits until the gateway calls the shard again and no silent connection is left. Resolves to undefined after `withinMs`. */
 async function servesAgain(site: Site, gateway: Gateway, withinMs: number): Promise<number | undefined> {
   const until = performance.now() + withinMs;
   while (performance.now() < until) {

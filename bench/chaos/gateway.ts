@@ -10,7 +10,7 @@ export interface Verb {
   found: string;
 }
 
-/** The cli/main.ts of this checkout. That of another checkout can be given instead, to compare both. */
+/** The cli/main.ts of this checkout. Callers may name the file of another checkout instead, to compare both. */
 export const ownMain = '../../cli/main.ts';
 
 /**
@@ -23,8 +23,8 @@ export async function startVerb(
   log: number,
   main = ownMain,
 ): Promise<Verb> {
-  // The child has its own process group, so that Ctrl-C reaches only this process, which handles it. As under npm, the child
-  // ends if this process is killed.
+  // The child has its own process group, so that Ctrl-C reaches only this process, which handles it. The variable makes the
+  // child end if this process is killed.
   const env = { ...process.env, npm_lifecycle_event: 'chaos' };
   const child = spawnKept(main, args, { stdio: ['ignore', 'pipe', log], detached: true, env });
   const found = await untilOutput(child, ready, `expertgrid ${args.join(' ')}`);
@@ -123,7 +123,7 @@ export class Gateway {
     return (JSON.parse(text) as { data: Record<string, unknown>[] }).data;
   }
 
-  /** Resolves when the process has ended. After SIGTERM it lets streams end first, for 60 s at most. */
+  /** Resolves when the process has ended. After SIGTERM, the gateway first waits up to 60 s for its streams to end. */
   close(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
     return end(this.#child, signal, 60_000);
   }

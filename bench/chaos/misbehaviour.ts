@@ -109,7 +109,7 @@ export class Misbehaviour {
   }
 }
 
-/** The same answer of `expert.run` with NaN as its first float. */
+/** Returns an answer of `expert.run` with its first float replaced by NaN. */
 function withNaN(answer: Value): Value {
   if (!isMap(answer) || !(answer.rows instanceof Uint8Array))
     throw new Error('expert.run answered without rows');

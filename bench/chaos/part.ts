@@ -20,11 +20,11 @@ interface PartOptions {
   faults: number;
   seed: number;
   kinds: readonly Kind[];
-  /** For each shard, the numbers of the parts of the model that it holds, and its experts in the form of `--experts`. */
+  /** For each shard, the indexes of the parts of the model that it holds, and its experts in the form of `--experts`. */
   holdings: readonly { parts: readonly number[]; experts: string }[];
   /** Whether there is also a standby shard with low-bit replicas of every expert. If so, all requests allow their use. */
   standby: boolean;
-  /** A lying shard flips one bit of a value, drawn from the `flipBits` lowest bits of the mantissa. */
+  /** A lying shard flips one of the `flipBits` lowest bits of the mantissa of a value. */
   flipBits: number;
   /** Flags of the gateway, without those for its model and its shards. */
   gatewayFlags: readonly string[];
@@ -36,7 +36,7 @@ interface PartOptions {
 export interface Seen {
   /** Answers of the run without faults, at least two to each request. */
   undisturbed: readonly Answer[];
-  /** Time of the run without faults. */
+  /** Begin and end of the run without faults. */
   undisturbedWindow: Gap;
   /** Answers of the run with faults. */
   disturbed: readonly Answer[];
@@ -47,7 +47,7 @@ export interface Seen {
   stopped?: string;
 }
 
-/** Least length of the run without faults. The run is cut into windows. Their stalls are compared with those of faults. */
+/** Shortest run without faults. Stalls in windows of this run are compared with stalls during faults. */
 const UNDISTURBED_MS = 15_000;
 /** Pause between the start of the streams and the first fault. */
 const SETTLE_MS = 1_000;

@@ -28,7 +28,7 @@ export async function readRequests(count: number): Promise<CompletionBody[]> {
   });
 }
 
-/** A number in the range that differs for each `i`, so that streams do not end and start together. */
+/** Spreads the numbers 0, 1, 2, … over the range, so that streams do not end and start together. */
 function spread([least, most]: readonly [number, number], i: number): number {
   return least + ((i * 37) % (most - least + 1));
 }

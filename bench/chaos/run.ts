@@ -23,7 +23,7 @@ const flags = readFlags({
   /** `replicas`, `liars` or `standby`. Default: all. */
   only: undefined,
   model: 'nano',
-  /** A lying shard flips one bit of a value, drawn from the `flip-bits` lowest bits of the mantissa. */
+  /** A lying shard flips one of the `flip-bits` lowest bits of the mantissa of a value. */
   'flip-bits': '23',
   /** Flags for the gateway, separated by spaces, such as '--audit 0.01'. */
   gateway: '',

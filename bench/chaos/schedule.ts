@@ -40,7 +40,7 @@ interface ScheduleOptions {
   /** Number of faults in all rounds together. */
   faults: number;
   kinds: readonly Kind[];
-  /** For each shard, the numbers of the parts of the model that it holds. */
+  /** For each shard, the indexes of the parts of the model that it holds. */
   holdings: readonly (readonly number[])[];
   /** Shards that may be struck. Default: all. */
   struck?: readonly number[];
@@ -48,11 +48,11 @@ interface ScheduleOptions {
   pairs?: number;
 }
 
-/** Least and most milliseconds: of a fault, and of the pause after a round. */
+/** Shortest and longest time of a fault, and of the pause after a round. */
 const HOLD_MS = [300, 1_200] as const;
 const PAUSE_MS = [100, 400] as const;
 
-/** Every kind comes once before a kind comes again. Throws if the rule allows no fault at all. */
+/** Every kind is drawn once before a kind is drawn again. Throws if the rule allows no fault at all. */
 export function drawRounds({
   seed,
   faults,

@@ -19,7 +19,7 @@ export function gapsOf(times: readonly number[]): Gap[] {
   return times.slice(1).map((to, i) => ({ from: times[i] ?? to, to }));
 }
 
-/** Length of the longest gap that touches the window, including its part outside. Undefined if no gap touches it. */
+/** Whole length of the longest gap that touches the window, even if the gap is longer. Undefined if no gap touches it. */
 export function longestWithin(gaps: readonly Gap[], { from, to }: Gap): number | undefined {
   let longest: number | undefined;
   for (const gap of gaps) {
@@ -37,7 +37,7 @@ export function spreadOf(values: readonly number[]): Spread {
   };
 }
 
-/** Cuts a span into windows of `lengthMs`. Leaves out the rest at its end. */
+/** Cuts a span into windows of `lengthMs`. A shorter rest at the end is left out. */
 export function windowsOf({ from, to }: Gap, lengthMs: number): Gap[] {
   const count = Math.max(0, Math.floor((to - from) / lengthMs));
   return Array.from({ length: count }, (_, i) => ({

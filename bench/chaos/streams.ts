@@ -16,7 +16,7 @@ export interface Answer {
   text: string;
   /** Hashes of the logits of each token. Equal hashes mean equal bits. */
   digests: string[];
-  /** As the usage of the answer says; 0 if there is no usage. */
+  /** From the usage of the answer; 0 if there is no usage. */
   degradedHops: number;
   /** `whole`: complete. `hung`: no byte came for `hungMs`. */
   outcome: 'whole' | 'failed' | 'hung';

@@ -41,9 +41,8 @@ const WINDOW_MS = 750;
 const MOST_FAILURES = 20;
 
 /**
- * `verified` says that every answer of a shard is audited before it is used, so that a liar changes no text. Otherwise the
- * values of a liar are used until an audit finds the liar. Answers that ran meanwhile do not count as changed, even if their
- * texts differ.
+ * `verified` says that every answer of a shard is audited before it is used, so a liar changes no text. Otherwise the values
+ * of a liar are used until an audit finds the liar, so answers that ran while a shard lied do not count as changed.
  */
 export function judge(seen: Seen, { standby, verified }: { standby: boolean; verified: boolean }): Judged {
   const { undisturbed, disturbed, rounds, undisturbedWindow, counters } = seen;
@@ -133,13 +132,13 @@ function stallLines(rounds: Seen['rounds'], gaps: readonly Gap[], median: number
   });
 }
 
-/** The stall within a window. Empty if no gap touches the window. */
+/** A list with the stall of the window. Empty if no gap touches the window. */
 function addedIn(gaps: readonly Gap[], window: Gap, median: number): number[] {
   const longest = longestWithin(gaps, window);
   return longest === undefined ? [] : [longest - median];
 }
 
-/** Undefined if the gateway has no such counters. */
+/** Sum of the counters of degraded hops. Undefined if the gateway has none. */
 function degradedIn(counters: ReadonlyMap<string, number>): number | undefined {
   const found = [...counters].filter(([name]) => /^expertgrid_engine_degraded_hops\w*_total$/.test(name));
   return found.length === 0 ? undefined : sum(found.map(([, value]) => value));

@@ -20,7 +20,7 @@ export interface Bundle {
   /** Directory of the bundle. */
   model: string;
   config: ModelConfig;
-  /** Paths of all files of the bundle, and their size together. */
+  /** Paths of all files of the bundle, and the sum of their sizes. */
   files: string[];
   bytes: number;
 }

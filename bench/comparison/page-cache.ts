@@ -18,7 +18,7 @@ export async function warm(files: readonly string[]): Promise<void> {
   }
 }
 
-/** Drops the files from the page cache. GNU `dd` with `nocache` and a count of 0 needs no privileges for that. */
+/** Drops the files from the page cache. Needs no privileges, because GNU `dd` with `nocache` and a count of 0 does it. */
 export async function evict(files: readonly string[]): Promise<void> {
   const dd = promisify(execFile);
   for (const path of files) await dd('dd', [`if=${path}`, 'iflag=nocache', 'count=0', 'status=none']);

@@ -149,7 +149,7 @@ export const rows: readonly Row[] = [
   { name: 'floor-8', title: 'share of the floor, 8 streams', ...local('floor-8'), ...floorShare },
 ];
 
-/** Figures that divide the floor of a step by the time that the step took in another figure. */
+/** Figures that are computed: the floor of a step divided by the time of a step in the measured `figure`. */
 export const floorOf: Partial<Record<Figure, Floor & { figure: Figure }>> = {
   'floor-1': { figure: 'decode-16', streams: 1, positions: 48 },
   'floor-8': { figure: 'decode-8-streams', streams: 8, positions: 32 },

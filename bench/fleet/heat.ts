@@ -1,6 +1,6 @@
-// Cost of counting heat: `node bench/fleet/heat.ts [--model nano] [--tokens 200]`. Counts random assignments at the
-// shapes of nano and of Sigma-MoE-Tiny. Also runs the model in this thread, to compute which share of a step the counting
-// takes. Prints nanoseconds for a row and a layer; the last line is JSON.
+// Cost of counting heat, the number of rows of each expert: `node bench/fleet/heat.ts [--model nano] [--tokens 200]`. Counts
+// random assignments at the shapes of nano and of Sigma-MoE-Tiny. Also runs the model in this thread, to compute which share
+// of a step the counting takes. Prints nanoseconds for a row and a layer; the last line is JSON.
 import { availableParallelism } from 'node:os';
 import { modelDirectory } from '../../cli/files.ts';
 import { Heat } from '../../router/heat.ts';

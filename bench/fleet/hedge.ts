@@ -1,5 +1,5 @@
 // What hedges gain: `node bench/fleet/hedge.ts [--model DIR] [--streams 4] [--rounds 3] [--slow one|all]`. Runs streams over
-// four shards with two replicas of every expert. One shard (or each) answers 1 % of its calls late, in 50 times the median
+// four shards with two replicas of every expert. One shard (or each) answers 1 % of its calls late, after 50 times the median
 // time. Measures the time per token alternately with and without hedges, each time in a fresh gateway. The last line is JSON;
 // exit code 1 if a target is missed.
 import { basename } from 'node:path';
@@ -128,7 +128,7 @@ async function run(hedging: boolean, delayMs: number): Promise<Run> {
   }
 }
 
-/** Runs one answer on each stream at once. Returns the gaps while all of them generate, in milliseconds. */
+/** Runs one answer on each stream at once. Returns the gaps while all streams generate, in milliseconds. */
 async function together(url: string): Promise<number[]> {
   const answers: Answer[] = [];
   await runStreams({

@@ -4,8 +4,8 @@
 // 2. All experts move back. In mid-move one shard is killed and started again.
 // 3. A shard comes back with the state of an earlier placement.
 // With `--delay`, a message to or from a shard takes that many milliseconds, so that processes wait for the network and
-// not for each other's cores. All texts must be equal to those of a run without moves. The last line is JSON; exit code 1
-// if a target is missed.
+// not for a core that another process uses. All texts must be equal to those of a run without moves. The last line is
+// JSON; exit code 1 if a target is missed.
 import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';

@@ -1,7 +1,7 @@
-// What is gained by a placement that is planned from nano's own heat: `node bench/fleet/placement.ts [--model DIR] [--shards 4]
-// [--streams 8] [--tokens 96] [--seeds 4]`. Generates continuations of half of the sentences of held-out.json and plans from
-// their heat. Then runs the other half over shards in this thread, with the planned placements and with contiguous placement.
-// Prints what was predicted and what was counted; the last line is JSON.
+// What a placement gains that is planned from heat: `node bench/fleet/placement.ts [--model DIR] [--shards 4] [--streams 8]
+// [--tokens 96] [--seeds 4]`. Continues half of the sentences of held-out.json, counts the rows of each expert (the heat) and
+// plans from these counts. Then continues the other half over shards in this thread, with the planned placements and with
+// contiguous placement. Prints what was predicted and what was counted; the last line is JSON.
 import { availableParallelism } from 'node:os';
 import { modelDirectory } from '../../cli/files.ts';
 import { loadTokenizer } from '../../gateway/api/text/tokenizer.ts';

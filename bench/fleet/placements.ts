@@ -1,8 +1,8 @@
 // Two operators run `plan --apply` at the same time: `node bench/fleet/placements.ts [--interleavings 200] [--seed 1]
 // [--first 0] [--main FILE]`. Each interleaving draws delays, kills and broken connections from the seed, while text
 // streams through three gateways over four shards. Checks whether any expert was without a holder, and how long the fleet
-// took until all shards held one placement. The last line is JSON. The exit code is 1 if an expert had no holder, if
-// shards held several placements for more than 10 s, or if a stream failed.
+// took until all shards followed one placement. The last line is JSON. The exit code is 1 if an expert had no holder, if
+// shards followed different placements for more than 10 s, or if a stream failed.
 import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';

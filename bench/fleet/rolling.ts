@@ -78,7 +78,7 @@ const streams = gateways.map(({ url }) =>
   }),
 );
 const seconds = (since: number) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
-/** Time without restarts, before the first restart and after the last. */
+/** Pause before the first restart and after the last. */
 const QUIET_MS = 3_000;
 
 await delay(QUIET_MS);

@@ -34,7 +34,7 @@ function deepRepeats(random: Random): string {
   return `root ::= "a"${pick(random, [signs, '?'.repeat(9_000), '{0,2}'.repeat(between(random, 5, 2_000))])} "b"`;
 }
 
-/** Rules that can read one text in many ways, so that the state of the reader grows with the text. */
+/** Rules that match one text in many ways, so the state of a parser grows with the text. */
 function ambiguousRule(random: Random): string {
   return pick(random, [
     'root ::= s\ns ::= [a-z] s s | [a-z]',
@@ -56,7 +56,7 @@ function nestedGroups(random: Random): string {
   return `root ::= ${open.repeat(depth)}"b"${`)${pick(random, ['', '?', '*', '{2,9}'])}`.repeat(depth)}`;
 }
 
-/** Rules that refer to each other in chains and circles, or twice each. */
+/** Rules that refer to each other, once or twice in a rule, in chains and in circles. */
 function manyRules(random: Random): string {
   const count = between(random, 10, 1_500);
   const body = pick<(i: number) => string>(random, [

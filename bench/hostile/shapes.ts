@@ -234,7 +234,7 @@ const draws: Record<string, Draw> = {
     }),
 };
 
-/** A number of choices and of tokens in each. Their product is limited, so that thousands of requests can be tried. */
+/** Numbers of choices and of tokens in each choice. Their product is limited, so that thousands of requests can be tried. */
 function answers(random: Random, most: { n: number; tokens: number }): { n: number; max_tokens: number } {
   const n = 1 + below(random, most.n);
   return { n, max_tokens: 1 + below(random, Math.ceil(most.tokens / n)) };
@@ -244,7 +244,7 @@ function user(content: string): object[] {
   return [{ role: 'user', content }];
 }
 
-/** A text of one repeated unit, on which a tokenizer may take its longest time. `length` is in bytes of JSON. */
+/** A text that repeats a few characters, for which a tokenizer may be slowest. `length` is in bytes of JSON. */
 function oneOf(random: Random, length: number): string {
   const units = ['a', ' ', '\n', 'ab', '\u0301', '漢', '😀', ' a', '1', '"', '<|', '\u200d', '.,'];
   const unit = pick(random, units);

@@ -1,4 +1,4 @@
-// One of the clients of the load and the soak: sends requests one after another over its own connection and leaves some early.
+// A client of the load and the soak: sends requests one after another over its own connection, some of which it leaves early.
 import { Agent } from 'node:http';
 import { errorText } from '../../base/error-text.ts';
 import { now } from '../engine.ts';

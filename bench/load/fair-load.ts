@@ -35,7 +35,7 @@ export interface FairLoad {
   first: number;
 }
 
-/** From the start of a load until it is measured. */
+/** How long a load runs before it is measured. */
 const SETTLE_MS = 1_000;
 /** Tokens of each prompt and of each answer. */
 const PROMPT = 16;
@@ -91,7 +91,7 @@ interface Load {
   close(): Promise<void>;
 }
 
-/** Keeps `streams` answers running until `close`, which throws if an answer failed. The prompts follow from `prompts`. */
+/** Keeps `streams` answers running until `close`, which throws if an answer failed. `prompts` is the seed of the prompts. */
 function openStreams({
   url,
   model,

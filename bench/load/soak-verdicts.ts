@@ -25,7 +25,7 @@ export interface Memory {
   heap?: number;
 }
 
-/** Allowed growth of anonymous memory in MB. If every request leaks, the growth exceeds this within half an hour. */
+/** Allowed growth of anonymous memory in MB. If every request leaks memory, the growth exceeds this within half an hour. */
 const GROWTH_MB = 32;
 const GAP_RATIO = 1.25;
 /** Higher than `GAP_RATIO`, because the 99th percentile of a few hundred first tokens varies more. */

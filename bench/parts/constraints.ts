@@ -14,7 +14,7 @@ import { largeVocabulary } from './vocabulary.ts';
 interface Case {
   name: string;
   schema: unknown;
-  /** An answer. It is read with one token for each byte, so that every place in it needs a mask. */
+  /** An answer. Each of its bytes is one token, so every byte needs a mask. */
   text: string;
 }
 

@@ -30,7 +30,7 @@ interface Case {
   threads?: number;
   shards?: number;
   options?: Partial<EngineOptions>;
-  /** Whether every request runs once before it is compared, so that its prompt is in the prefix cache. */
+  /** Whether every request runs once before the run that is compared, so that its prompt is in the prefix cache. */
   again?: boolean;
   /** A counter of the engine that must rise, because it shows that the optimisation was used. */
   counter?: string;
@@ -46,7 +46,7 @@ const cases: Case[] = [
   { name: 'guessed tokens', options: { speculate: true } },
   {
     name: 'KV memory for a few',
-    // Two blocks more than the longest answer needs, so that other sequences are preempted.
+    // Only two blocks more than the longest sequence needs, so that other sequences are preempted.
     options: { kvMemory: blockBytes * (Math.ceil(longest / PAGE_POSITIONS) + 2) },
     counter: 'preempted_sequences',
   },

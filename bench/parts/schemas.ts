@@ -21,7 +21,7 @@ interface Test {
   valid: boolean;
 }
 
-/** A number of an instance as its file writes it, because 1.0 is no integer in draft 4. */
+/** A number of a JSON file, which keeps its text, because 1.0 is no integer in draft 4 of JSON Schema. */
 class Written {
   readonly text: string;
 

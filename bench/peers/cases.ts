@@ -6,7 +6,7 @@ export interface Case {
   checkpoint: CheckpointOptions;
 }
 
-// Shapes in which a mistake changes the result: heads wider than hidden / heads, grouped queries, several experts a token.
+// Shapes in which a mistake changes the result: headDim is not hidden / heads, queries share keys, a token has several experts.
 const qwen3moe: CheckpointOptions = {
   layout: 'qwen3_moe',
   seed: 11,

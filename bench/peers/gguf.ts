@@ -1,7 +1,7 @@
 // Exports a Hugging Face directory to GGUF at float32, for llama.cpp's `qwen3moe` and `olmoe`.
 //
 // Facts about llama.cpp (gguf-py/gguf/constants.py, src/models/{qwen3moe,olmoe}.cpp):
-// - Both architectures rotate halves, so the rows of q and k keep their order.
+// - In both architectures, RoPE rotates the two halves of a head against each other, so the rows of q and k keep their order.
 // - All experts of a layer are one tensor [experts, rows, cols].
 // - `qwen3moe` always divides the chosen weights by their sum. `olmoe` never does.
 // - `olmoe` norms q and k over the whole hidden width.

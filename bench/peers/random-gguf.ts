@@ -126,7 +126,7 @@ function blocks(
   return new Uint8Array(words.buffer, 0, length);
 }
 
-/** Evenly drawn floats. They need not be normal, because sums over a row are nearly normal anyway. */
+/** Evenly drawn floats. A normal distribution is not needed, because sums over a row are nearly normal anyway. */
 function floats(
   count: number,
   { mean, deviation, seed }: { mean: number; deviation: number; seed: number },

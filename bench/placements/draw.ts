@@ -1,9 +1,9 @@
-// Draws one interleaving from its seed: when two operators apply which placements, over which delays, and which processes
-// and connections fail meanwhile. Pure.
+// Draws one interleaving from its seed: the placements that two operators apply, when they start, the delays of their
+// messages, and the processes and connections that fail meanwhile. Pure.
 import { uniform } from '../../test/support/random.ts';
 
 export interface OperatorDraw {
-  /** How long this operator waits after both operators have begun to send to the shards. */
+  /** How long this operator waits after both operators are ready to send to the shards. */
   startMs: number;
   /** How long after its start the operator is killed. Undefined if it is not killed. */
   killMs: number | undefined;
@@ -45,8 +45,8 @@ export function drawInterleaving(seed: number, { shards, gateways, groups }: Siz
   const next = uniform(seed);
   const below = (count: number) => Math.floor(next() * count);
   const perhaps = (share: number) => next() < share;
-  // Some links are slow, with the same delay for both operators. So both operators have heard from all shards at about
-  // the same time, and the placement of each operator reaches some of the shards first.
+  // Each operator has slow links to some shards, and all slow links have the same delay. Both operators therefore have the
+  // answers of all shards at about the same time, and each operator reaches some shards before the other.
   const slowMs = LEAST_SLOW_MS + below(MOST_SLOW_MS - LEAST_SLOW_MS);
   const delays = () => {
     const slowest = below(shards);

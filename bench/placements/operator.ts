@@ -7,14 +7,14 @@ import { startRelay } from '../../test/support/network/relay.ts';
 import { hasEnded, spawnKept } from '../chaos/processes.ts';
 
 export type Outcome =
-  /** It saw every shard hold the units of its placement. */
+  /** The operator saw every shard hold the units of its placement. */
   | 'whole'
   /** Another operator's placement won, and the error says whose placement that is. */
   | 'told'
   | 'killed'
-  /** It ended with another error. */
+  /** The operator ended with another error. */
   | 'failed'
-  /** It did not end by itself. */
+  /** The operator did not end by itself. */
   | 'endless';
 
 export interface OperatorRun {
@@ -30,7 +30,7 @@ interface OperatorOptions {
   delaysMs: readonly number[];
   /** Arguments of `plan`, without `--apply`. */
   args: readonly string[];
-  /** Called for each connection to a shard, whose bytes wait until this resolves. */
+  /** Called for each connection to a shard. The bytes of the connection wait until the promise resolves. */
   gate: () => Promise<void>;
   /** Time from the start to SIGKILL. Undefined if the operator is not killed. */
   killMs?: number | undefined;

@@ -1,4 +1,4 @@
-// What a shard does when it is told to misbehave. The service is the real one, and the device answers ones.
+// What a shard does when it is told to misbehave. Its service is the real one. Its device answers every row with ones.
 import { describe, expect, it } from 'vitest';
 import { type Behaviour, flipBit, Misbehaviour } from '../../bench/chaos/misbehaviour.ts';
 import { ShardService } from '../../experts/service.ts';
@@ -99,7 +99,7 @@ describe('a shard that misbehaves', () => {
   });
 });
 
-it('a flipped bit of the mantissa leaves a value finite, and flipped twice it is unchanged', () => {
+it('flipping a bit of the mantissa keeps a value finite, and flipping the bit again restores the value', () => {
   const values = Float32Array.of(3, -0.1, 0);
   flipBit(values, 1, 22);
   expect(Number.isFinite(values[1])).toBe(true);

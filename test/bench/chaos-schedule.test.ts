@@ -66,7 +66,7 @@ describe('a schedule of faults', () => {
     }
   });
 
-  it('hits only the shards it is told to', () => {
+  it('hits only the shards that may be struck', () => {
     const standby = [...[[0], [1], [2], [3]], [0, 1, 2, 3]];
     const rounds = drawRounds({
       seed: 5,

@@ -1,4 +1,4 @@
-// What the arrivals of tokens and the fates of requests say about a fault.
+// Tests the stalls that are computed from the arrivals of tokens, and the verdicts on the requests of a chaos run.
 import { describe, expect, it } from 'vitest';
 import type { Endured } from '../../bench/chaos/faults.ts';
 import type { Seen } from '../../bench/chaos/part.ts';
@@ -100,7 +100,7 @@ describe('the verdicts on a run', () => {
     ]);
   });
 
-  it('fail a run whose own texts differ', () => {
+  it('fail a run in which texts differ without any fault', () => {
     expect(missed(seen({ undisturbed: [answer({ text: 'twice' }), answer()] }))).toContain(
       'texts that differ without any fault',
     );
@@ -120,7 +120,7 @@ describe('the verdicts on a run', () => {
     });
   });
 
-  it('do not count a stall as short if no stream was there to see it', () => {
+  it('fail a fault during which no stream was running, because its stall is unknown', () => {
     expect(missed(seen({ rounds: [[endured('kill', 9_000)]] }))).toEqual(['stall p99 of kill']);
   });
 

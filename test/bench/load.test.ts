@@ -57,7 +57,7 @@ it('passes a run whose only refusals were for a full queue', () => {
   expect(loadFigures(found)).toMatchObject({ tokens: 500, refused: 3, errors: 0, healthP99: 24.5 });
 });
 
-it('finds errors, a slow /health, a slow API, and what was not measured', () => {
+it('fails a run with errors, a slow /health, a slow API or figures that were not measured', () => {
   expect(failed({ errors: { '500 internal': 1 } })).toEqual(['no error but 429']);
   expect(failed({ health: { times: [1], failures: ['ECONNRESET'] } })).toEqual(['no error but 429']);
   const slow = { times: [...found.health.times.slice(0, 98), 60, 60], failures: [] };

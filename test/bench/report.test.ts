@@ -54,7 +54,7 @@ describe('a line', () => {
     expect(lineNamed('start-warm', samples).met).toBe(true);
   });
 
-  it('says why a figure is missing, and is then not met', () => {
+  it('says why a figure is missing, and then judges no target', () => {
     const samples = new Samples();
     samples.fail('peer', 'decode-16', 'out of memory');
     const line = lineNamed('decode-16', samples);

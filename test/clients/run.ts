@@ -73,8 +73,8 @@ async function main(): Promise<number> {
 }
 
 /**
- * Installs the packages of the lockfile, unless they are installed. Runs no script of any package. Some registries do not
- * mirror the packages of other platforms. `npm ci` is not used, because it refuses a lockfile without those packages.
+ * Installs the packages of the lockfile, unless they are installed. Runs no script of any package. Uses `npm install`,
+ * because `npm ci` refuses a lockfile without the packages of other platforms, which some registries do not mirror.
  */
 function install(): void {
   const lockfile = createHash('sha256')

@@ -131,7 +131,7 @@ describe.runIf(existsSync('/usr/bin/script'))('at a terminal', () => {
   });
 
   it('stops the answer and its generation on Ctrl-C, and exits with 130 on a second Ctrl-C', async () => {
-    // The most likely tokens repeat here until the context is full, which leaves over a second to stop them.
+    // At temperature 0, this answer repeats itself until the context is full, which takes over a second.
     const terminal = open(['--no-history', '--temperature', '0']);
     const aborted = await engineCounter(gateway, 'aborted_sequences');
     await terminal.shows(/> /);
@@ -166,7 +166,7 @@ describe.runIf(existsSync('/usr/bin/script'))('at a terminal', () => {
     expect(await terminal.exit).toBe(0);
   });
 
-  it('finds the lines of the last chat again', async () => {
+  it('shows a line of the previous chat on the up arrow', async () => {
     const first = open(['--max-tokens', '1']);
     await first.shows(/> /);
     first.type('remember me\r');

@@ -88,7 +88,7 @@ it.each([false, true])(
         return 'Blue sky.';
       },
     });
-    // The tool runner first asks for a thread. The server refuses it with the error after which the runner uses none.
+    // The runner first sends the field `thread`. The server refuses it, and the runner repeats the request without it.
     const runner = client.beta.messages.toolRunner({
       ...{ model: up.model, messages, max_tokens: 100, tools: [tool], stream },
       ...{ tool_choice: { type: 'tool', name: 'weather' }, max_iterations: 2 },

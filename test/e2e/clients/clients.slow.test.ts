@@ -1,5 +1,5 @@
-// Hundreds of calls of every kind and client at once. The clients abort some of them. All other answers must be as published
-// and match their schemas, and no generation may run afterwards.
+// Hundreds of calls of every kind and client at once. The clients abort some of them. All other answers must follow OpenAI's
+// published API and match their schemas, and no generation may run afterwards.
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { ChatOpenAI } from '@langchain/openai';
 import { generateText, Output, streamText, tool } from 'ai';

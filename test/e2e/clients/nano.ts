@@ -8,7 +8,7 @@ export interface Nano extends Gateway {
   /** Base URL for clients. */
   baseURL: string;
   fetch: typeof globalThis.fetch;
-  /** Fails if an answer since the last call of this function is not as published, or if there was none. */
+  /** Fails if an answer since the last call of this function broke the published API, or if there was no answer. */
   requirePublished(): void;
 }
 

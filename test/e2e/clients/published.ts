@@ -161,7 +161,7 @@ function headFaults(chunks: readonly Chunk[]): string[] {
     : [`chunks of one stream name themselves differently: ${[...heads].join('; ')}`];
 }
 
-/** If usage is requested, a last chunk without choices has it, and in every other chunk it is null. */
+/** If usage is requested, the last chunk has it and no choices, and in every other chunk `usage` is null. */
 function usageFaults(chunks: readonly Chunk[], { stream_options }: Asked): string[] {
   const asked = stream_options?.include_usage === true;
   const last = asked ? chunks.at(-1) : undefined;

@@ -57,7 +57,7 @@ describe('a gateway with a file of shards', () => {
     moved = true;
     await running;
     expect(new Set(texts)).toEqual(new Set([undisturbed.choices[0]?.text]));
-    first.shard.signal('SIGKILL'); // nobody calls it any more
+    first.shard.signal('SIGKILL'); // no gateway calls it any more
     await first.shard.exit;
     expect((await complete(gateway, asked)).choices[0]?.text).toBe(undisturbed.choices[0]?.text);
   });

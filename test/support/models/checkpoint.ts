@@ -19,7 +19,7 @@ export interface CheckpointOptions {
   layers?: number;
   heads?: number;
   kvHeads?: number;
-  /** OLMoE has no such field, so there it must be hidden / heads. */
+  /** Default: hidden / heads, the only width that OLMoE allows, because its config.json has no such field. */
   headDim?: number;
   experts?: number;
   /** Number of experts for each token. A list has one entry for each layer. */
