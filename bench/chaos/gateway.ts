@@ -23,8 +23,8 @@ export async function startVerb(
   log: number,
   main = ownMain,
 ): Promise<Verb> {
-  // The child has its own process group, so that Ctrl-C reaches only this process, which handles it. The variable makes the
-  // child end if this process is killed.
+  // The child has its own process group, so that Ctrl-C reaches only this process, which handles it. `npm_lifecycle_event`
+  // makes the child end if this process is killed.
   const env = { ...process.env, npm_lifecycle_event: 'chaos' };
   const child = spawnKept(main, args, { stdio: ['ignore', 'pipe', log], detached: true, env });
   const found = await untilOutput(child, ready, `expertgrid ${args.join(' ')}`);

@@ -1,4 +1,4 @@
-// Measures two API keys of one gateway, each alone and beside the other.
+// Measures two API keys of one gateway, one with few streams and one with many, each alone and beside the other.
 import { setTimeout as delay } from 'node:timers/promises';
 import { now } from '../engine.ts';
 import { ask } from '../http.ts';
@@ -23,7 +23,7 @@ interface FairLoadOptions {
   round: number;
 }
 
-/** Speeds in tokens a second. Gaps (99th percentiles) and times to first token are those of `few`, in milliseconds. */
+/** Speeds of both keys in tokens a second. Gaps (p99) and times to first token are those of the key `few`, in milliseconds. */
 export interface FairLoad {
   fewAlone: number;
   manyAlone: number;

@@ -80,7 +80,7 @@ export class BenchFleet {
     away.to = performance.now() + TAKEN_BACK_MS;
   }
 
-  /** Whether a shard was out of service at some time from `from` to `to`, so that calls of its units could fail. */
+  /** Whether a shard was out of service at some time from `from` to `to`. Calls of its units could fail then. */
   wasAway(from: number, to: number): boolean {
     return this.#away.some((away) => away.from < to && from < away.to);
   }

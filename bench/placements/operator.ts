@@ -39,7 +39,7 @@ interface OperatorOptions {
 /** A process that runs longer is stuck. */
 const ENDLESS_MS = 40_000;
 
-/** Error of an operator whose placement lost: it names the other placement, its operator and its time. */
+/** Error of an operator whose placement lost. It names the other placement, who applied it and when. */
 const TOLD = /placement \d+ \(\w{12}\), applied by \S.*@\S+ at \d{4}-\d\d-\d\dT[\d:]+Z/;
 
 export async function runOperator(options: OperatorOptions): Promise<OperatorRun> {

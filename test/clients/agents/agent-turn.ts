@@ -12,8 +12,8 @@ const RESULT = /"role": ?"tool"|"type": ?"(function_call_output|custom_tool_call
 
 export interface AgentTurn {
   /**
-   * The proxy forces the first of these tools that the agent offers. None of them may change anything, because their
-   * arguments are random.
+   * The proxy forces the first of these tools that the agent offers. Their arguments are random, so only tools that
+   * change nothing belong here.
    */
   tools: readonly string[];
   /** Runs the agent to its end. It must call `baseUrl`, which has no `/v1`. */

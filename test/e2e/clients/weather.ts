@@ -1,5 +1,5 @@
-// A tool and a structured answer for tests of clients. Their size is bounded, so that nano always completes
-// them.
+// A tool and a structured answer for tests of clients. Their size is bounded, so that nano
+// always completes them.
 import { z } from 'zod';
 
 /** Schema of the tool's arguments and of the structured answer. */

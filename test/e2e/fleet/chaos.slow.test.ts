@@ -1,4 +1,4 @@
-// Runs `npm run chaos` with a few faults, none of which a caller may notice. Stalls are not judged, because that needs a
+// Runs `npm run chaos` with a few faults. A caller must notice none of them. Stalls are not judged, because that needs a
 // quiet machine.
 import { join } from 'node:path';
 import { expect, it } from 'vitest';

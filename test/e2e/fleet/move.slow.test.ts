@@ -1,6 +1,5 @@
 // Moves experts under the load of three gateways, kills a shard in mid-move and brings one back with an earlier state. No
-// client may notice. The longest gap is not judged here, because it depends on the machine (bench/fleet/move.ts judges
-// it).
+// request may fail and no text may change. bench/fleet/move.ts also judges the longest gap, which depends on the machine.
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { startProcess } from '../../support/process.ts';
