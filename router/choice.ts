@@ -1,7 +1,7 @@
 // Chooses one of several replicas by the expected time of a call. Pure.
 //
 // Worked example: a and b hold expert 3, b and c hold expert 7, and b was chosen for expert 3:
-//   choose([b, c], [b]) → b, because one frame is cheaper than two; c if b costs more than twice as much as c
+//   choose([b, c], [b]) → b, because one frame is cheaper than two; but c if b costs more than twice as much as c
 
 export interface Candidate {
   /** Expected milliseconds of the next call. */
@@ -12,8 +12,8 @@ export interface Candidate {
 const WORTH_JOINING = 2;
 
 /**
- * Power of two choices (Mitzenmacher 2001): draws two candidates and returns the cheaper one. Prefers a candidate in `joined`,
- * the shards that get a frame anyway, unless it is too expensive. `random` returns 0 to 1. Undefined if there is no candidate.
+ * Power of two choices (Mitzenmacher 2001): draws two candidates and returns the cheaper one. A candidate that gets a frame anyway
+ * (`joined`) is returned instead if it is cheap enough. `random` returns 0 to 1. Undefined if there is no candidate.
  */
 export function choose<C extends Candidate>(
   candidates: readonly C[],

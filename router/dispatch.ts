@@ -9,7 +9,7 @@ export interface Dispatched {
   answers: Float32Array;
   /** Error by row, for rows without a complete answer. */
   failed: ReadonlyMap<number, RpcError>;
-  /** One entry for each (row, rank) for which a rung of the ladder stood in. Failed rows have none. */
+  /** One entry for each (row, rank) that was served by a rung of the ladder (ladder.ts). Failed rows have none. */
   degraded: { row: number; rung: Rung }[];
 }
 
@@ -28,7 +28,7 @@ export async function dispatch(options: DispatchOptions): Promise<Dispatched> {
     .map(([slot, level]) => ({ row: Math.floor(slot / k), rung: rungAt(level) }))
     .filter(({ row }) => !failed.has(row));
   const slots = assignment.experts.length;
-  // The slots (row, rank) of a piece ascend. So if one piece has all slots, its rows are the answers in their final order.
+  // A piece is the answers of one shard, in ascending order of their slots. A piece with all slots is therefore the result.
   const [whole] = ledger.pieces;
   if (whole !== undefined && whole.slots.length === slots) return { answers: whole.rows, failed, degraded };
   const answers = new Float32Array(slots * hidden);

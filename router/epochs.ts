@@ -85,8 +85,8 @@ export class Epochs {
   }
 
   /**
-   * False if the adopted placement names the shard and places `unit` (layer * experts + expert) elsewhere, so that the shard's
-   * replica is about to be unloaded.
+   * False if the adopted placement names the shard and places `unit` (layer * experts + expert) elsewhere. The shard will soon
+   * unload such a replica.
    */
   stays(name: string | undefined, unit: number): boolean {
     const wanted = name === undefined ? undefined : this.#adopted?.wanted.get(name);

@@ -127,7 +127,7 @@ export class Fleet {
     return this.#table.whole;
   }
 
-  /** True if every row can be answered with what `level` of the ladder (ladder.ts) allows. */
+  /** True if every row that allows `level` of the ladder (ladder.ts) can be answered. */
   readyFor(level: number): boolean {
     return this.#table.readyFor(level);
   }
@@ -149,7 +149,7 @@ export class Fleet {
 
   /**
    * If a unit's numerics class has no shard left, gives the unit the class of the shards that are present. Call this only while no
-   * sequence is running, because the bits would change in the middle of a sequence.
+   * sequence is running, because it changes the bits of later answers.
    */
   settleClasses(): void {
     if (this.ready) return;
@@ -277,7 +277,7 @@ export class Fleet {
     }, this.#options.pace.redundancyMs).unref();
   }
 
-  /** Adopts the latest placement whose units are all served, and tells the shards. */
+  /** Adopts the latest placement whose units are all served, and sends its id to the shards. */
   #followPlacements(): void {
     const proper = this.#shards.filter(({ standby }) => !standby);
     const adopted = this.#epochs.learn(proper);

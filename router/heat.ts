@@ -4,7 +4,7 @@
 // current weight.
 import type { Assignment } from './selection.ts';
 
-/** An expert of the next layer, and the number of rows that went to it. */
+/** An expert of the next layer, and the decayed number of rows that went from one expert of a layer to it. */
 export type Successor = readonly [expert: number, rows: number];
 
 export interface HeatReport {
@@ -16,11 +16,11 @@ export interface HeatReport {
   counts: Float64Array;
   /** `[layers * experts]`, rows since the start. */
   totals: Float64Array;
-  /** Decayed numbers of steps by size: `count` steps had more than `rows / 2`, at most `rows` rows. Empty sizes are left out. */
+  /** Decayed numbers of steps: `count` steps had more than `rows / 2` and at most `rows` rows. Empty sizes are left out. */
   steps: { rows: number; count: number }[];
   /**
-   * `[layers - 1][experts]`: the experts of the next layer that got the expert's rows, with decayed numbers of rows, largest
-   * first, at most `MOST_SUCCESSORS`. For k > 1, only the best expert of each row counts. Absent unless requested and counted.
+   * `[layers - 1][experts]`: for each expert, the experts of the next layer that got its rows, most rows first, at most
+   * `MOST_SUCCESSORS`. For k > 1, only the best expert of each row counts. Absent unless requested and counted.
    */
   successors?: Successor[][][];
 }
@@ -37,14 +37,14 @@ export interface HeatOptions {
 
 /** Counts one step, layer by layer. */
 export interface StepHeat {
-  /** Must be called once for each layer, in order. A row has the same number in every layer. Rows with mask 0 are not counted. */
+  /** Must be called once for each layer, in order, with the same rows in the same order. Rows with mask 0 are not counted. */
   count(layer: number, assignment: Assignment, mask?: Uint8Array): void;
 }
 
 /** Most successors of one expert in a report. */
 export const MOST_SUCCESSORS = 24;
 
-/** The weight is reset to 1 after so many half-lives, so that sums of float32 do not overflow. */
+/** The weight is reset to 1 after this many half-lives, so that sums of float32 do not overflow. */
 const MOST_HALF_LIVES = 32;
 /** The last size also counts steps of more than 2^15 rows. */
 const STEP_SIZES = 16;

@@ -48,7 +48,7 @@ export class Owners {
     const { fleet, layer } = this.#step;
     const held = fleet.replicas(layer, expert);
     const usable = (each: Shard) => mayAsk(each, this.#attempt);
-    // A row that may step down the ladder calls a silent shard only if no other shard is left, because it may wait in vain.
+    // For a row that may step down the ladder, a silent shard is called only if no other is left: the call may get no answer.
     const answering = (each: Shard) => usable(each) && !each.silent;
     const best =
       (allowed > 0 ? bestReplicas(held, allowed, answering) : undefined) ??

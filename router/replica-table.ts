@@ -1,4 +1,4 @@
-// A table of the replicas of each unit at one moment, by how good they are. Knows no calls and no connections.
+// Lists each unit's replicas at one moment: exact ones, those of other numerics classes, and standbys. Knows no calls.
 import { formatRuns, type HoldingRange } from '../experts/runs.ts';
 import type { ModelShape } from '../experts/wire/model.ts';
 import { hasReplica, type Replicas, rungLevel } from './delivery/ladder.ts';
@@ -8,7 +8,7 @@ export interface Holder {
   /** The units that the shard can be called for now. */
   readonly holdings: readonly HoldingRange[];
   readonly standby: boolean;
-  /** Names everything that decides the bits of the shard's answers. */
+  /** Shards with the same string answer with the same bits. */
   readonly bitsOf: string | undefined;
   /** Name of the shard in placements. */
   readonly name: string | undefined;
@@ -18,8 +18,8 @@ export interface ReplicaTableOptions<S extends Holder> {
   shape: ModelShape;
   holders: readonly S[];
   /**
-   * `[layers * experts]`, `bitsOf` of the exact replicas of each unit. The constructor fills in missing entries: it takes
-   * that of the unit's holder which holds the most units in total.
+   * `[layers * experts]`, `bitsOf` of the exact replicas of each unit. The constructor fills in a missing entry with that of a
+   * holder of the unit. If there are several holders, it takes the one with the most units in total.
    */
   classes: (string | undefined)[];
   /** See `Epochs.stays`. */
@@ -76,7 +76,7 @@ export class ReplicaTable<S extends Holder> {
     return this.#replicas[layer * this.#shape.experts + expert];
   }
 
-  /** True if every row can be answered with what `level` of the ladder (ladder.ts) allows. */
+  /** True if every row that allows `level` of the ladder (ladder.ts) can be answered. */
   readyFor(level: number): boolean {
     if (this.whole || level >= rungLevel('pass_through')) return true;
     const served = (replicas: Replicas<S>) => hasReplica(replicas, level, () => true);

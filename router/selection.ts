@@ -98,7 +98,7 @@ function weigh(
   at: number,
 ): void {
   const isSoftmax = score === 'softmax';
-  // The first chosen expert has the largest score. No exponent relative to that score overflows.
+  // With softmax, the first chosen expert has the largest score, so `exp(score - largest)` cannot overflow.
   const largest = scores[chosen[0]!]!;
   let divisor = 1;
   if (renormalise && (isSoftmax || chosen.length > 1)) {

@@ -14,11 +14,11 @@ export interface ShardStatus {
   connected: boolean;
   /** Number of units that the shard can be called for now. */
   units: number;
-  /** The units that the shard holds, or held when it was last connected, as the flag --experts takes them. */
+  /** The units that the shard holds, or held when it was last connected, in the syntax of the flag --experts. */
   experts: string;
   numericsClass: string | undefined;
   standby: boolean;
-  /** Size of the shard's weights; undefined for a shard that is away, and for a standby, because it has another precision. */
+  /** Size of the shard's weights; undefined for a shard that is away, and for a standby (it has another precision). */
   weightBytes: number | undefined;
   /** Memory of the shard's process; undefined while the shard is away, and for a shard in this process. */
   residentBytes: number | undefined;
@@ -52,8 +52,8 @@ export function statusOf(shard: Shard, model: ModelShape, unitBytes: number | un
 }
 
 /**
- * The experts as the flag --experts takes them: `0-23` if every layer has the same, else layers and their experts, such as
- * `0-3:0-11,5:7`. Empty if no unit is held.
+ * The experts in the syntax of the flag --experts: `0-23` if every layer has the same. Otherwise with layers: `0-3:0-11,5:7`
+ * means experts 0 to 11 of layers 0 to 3, and expert 7 of layer 5. Empty if no unit is held.
  */
 export function heldText(ranges: readonly HoldingRange[], { layers }: { layers: number }): string {
   const experts = Array.from({ length: layers }, (): number[] => []);

@@ -49,7 +49,7 @@ export class RpcError extends Error {
   }
 }
 
-/** Turns any thrown value into an RpcError. A value that is none is unexpected, so it gets the code `internal`. */
+/** Turns any thrown value into an RpcError. Values other than RpcErrors are unexpected, so they get the code `internal`. */
 export function toRpcError(error: unknown): RpcError {
   if (error instanceof RpcError) return error;
   return new RpcError('internal', errorText(error), { cause: error });

@@ -36,8 +36,8 @@ export function doubtedOf(
 }
 
 /**
- * If every call is audited, returns all slots whose expert has another exact replica. Otherwise draws one of these replicas and
- * returns the slots whose experts it holds. These are seldom all slots of the frame while some shard is away.
+ * If every call is audited, returns all slots whose expert has another exact replica. Otherwise draws one shard with such a
+ * replica, and returns the slots whose experts this shard holds. While some shard is away, these are seldom all slots.
  */
 export function doubtedSlots<S extends Candidate>(
   slots: readonly number[],
@@ -59,7 +59,7 @@ export function review(ledger: Ledger, audit: Audit): void {
     if (isUnderWay(ledger, audit)) return;
     audit.state = 'opinion';
     audit.lostMs = latenessOf(ledger, audit.call.frame).lostMs;
-    // If every call is audited, the caller waits for the opinion. Otherwise the caller waits for at most `lostMs`.
+    // If every call is audited, the caller waits for the other replicas' answers. Otherwise it waits for at most `lostMs`.
     if (fleet.policy.auditShare < 1) audit.wakeAt = ledger.now + audit.lostMs;
   }
   const anyFailed = audit.call.slots.some((slot) => ledger.failed?.has(slot));
@@ -77,10 +77,10 @@ export function review(ledger: Ledger, audit: Audit): void {
   ledger.actions.push({ type: 'judge', audit, difference });
 }
 
-/** True while some slot of the audited call is in a call, a wait or an audit that began after this one. */
+/** True while some slot of the audited call is still in a call or a wait, or in an audit that began after this audit. */
 function isUnderWay({ open, audits }: Ledger, audit: Audit): boolean {
   const slots = new Set(audit.call.slots);
-  // An entry that began after the call has only slots of the call or none of them, so its first slot decides.
+  // Either all slots of an entry belong to the audited call, or none does. So it is enough to look at the first slot.
   const isOurs = (entry: Call | Wait) => slots.has(entry.slots[0]!);
   return open.some(isOurs) || audits.slice(audits.indexOf(audit) + 1).some(({ call }) => isOurs(call));
 }

@@ -27,7 +27,7 @@ export class Budget {
   }
 }
 
-/** Draws calls at random. The calls of each step come in the same order, so every thousandth might always be of one layer. */
+/** Draws calls at random, because every step has the same order of calls: each thousandth call might be of the same layer. */
 export class Sample {
   readonly #share: number;
   readonly #random: () => number;

@@ -27,7 +27,7 @@ export class Driver {
   /** The caller's signal. */
   readonly #signal: AbortSignal;
   readonly #done = Promise.withResolvers<void>();
-  /** For waits, and for calls that are cancelled if another call is answered first. Other calls have the caller's signal. */
+  /** For waits, and for calls that are cancelled if another call is answered first. All other calls use the caller's signal. */
   #controllers: Map<Call | Wait, AbortController> | undefined;
   #onAbort: (() => void) | undefined;
   #opinions: Map<Audit, Driver> | undefined;
@@ -47,7 +47,7 @@ export class Driver {
     return this.#done.promise;
   }
 
-  /** Cancels all calls and waits under way. */
+  /** Cancels every open call and every open wait. */
   abandon(): void {
     this.ledger.open = [];
     this.#cancelAll();

@@ -26,7 +26,7 @@ const LEAST_LATE_MS = 1.5;
 /** A call counts as lost after this multiple of the time after which calls are late. */
 const LOST_FACTOR = 8;
 const LEAST_LOST_MS = 40;
-/** Used until enough calls were timed, because the first calls may be slow. */
+/** Used until enough calls were timed. The times are long, because the first calls may be slow. */
 const unknown: Lateness = { lateMs: 50, lostMs: 400 };
 /** After this multiple of `lostMs`, the rows of an unanswered call may step down the ladder. */
 const STEP_DOWN_FACTOR = 3;
@@ -34,7 +34,7 @@ const NEVER = Number.POSITIVE_INFINITY;
 const unwatched: Watch = { wake: 'lost', wakeAt: NEVER, lostAt: NEVER };
 const nextBest = rungLevel('next_best');
 
-/** When to look at a call that is sent now. If there is another exact replica, the call also adds to the hedge budget. */
+/** When to check a call that is sent now. If there is another exact replica, the call also adds to the hedge budget. */
 export function watchFor(ledger: Ledger, frame: Frame, shard: Shard, attempt: Attempt): Watch {
   const alternative = alternativeTo(ledger, frame, shard, attempt);
   if (alternative === 'none') return unwatched;

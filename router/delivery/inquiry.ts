@@ -66,7 +66,7 @@ export async function findWrongShard(difference: Difference, inquiry: Inquiry): 
   }
 }
 
-/** Returns a function that sends a shard only the slot's row. Its promise resolves to undefined if there is no answer. */
+/** Returns a function that sends only the slot's row to a shard. It resolves to undefined if the shard does not answer. */
 function questionFor(slot: number, { expert }: Unit, inquiry: Inquiry) {
   const { step, deadlineAt } = inquiry;
   const rows = [Math.floor(slot / step.assignment.k)];
@@ -115,7 +115,7 @@ function report(
   wrongShard.accuse(`its answer of ${named} differs from that of ${witness.shard.address}`, [unit]);
 }
 
-/** Resolves as `ask` does, or to undefined after `lostMs`. Then aborts the signal of `ask`. */
+/** Resolves as `ask` does, or to undefined after `lostMs`. In both cases it then aborts the signal of `ask`. */
 async function within<T>(
   { lostMs, signal: parent }: Inquiry,
   ask: (signal: AbortSignal) => Promise<T>,

@@ -2,7 +2,7 @@
 
 /** Weight of the newest call in the mean. */
 const NEWEST = 0.1;
-/** While a shard is not called, the excess of its mean over the typical time halves in this time, so that it is tried again. */
+/** While a shard is not called, its mean approaches the typical time: their difference halves in this time. */
 const HALF_LIFE_MS = 2_000;
 
 /** An exponentially weighted mean that fades towards a typical value while there are no calls. */
@@ -32,7 +32,7 @@ export class MeanLatency {
 
 /** How far one call moves a quantile, relative to the quantile. */
 const STEP_SHARE = 0.02;
-/** Calls before a quantile has a value. */
+/** Number of calls that a quantile needs before it has a value. */
 const WARM_UP = 100;
 
 /**

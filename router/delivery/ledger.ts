@@ -11,10 +11,10 @@ export interface DispatchOptions {
   /** Identity of the model. */
   model: string;
   layer: number;
-  /** Normed rows, `[rows, hidden]`. The caller does not change them before all answers are in. */
+  /** Normed rows, `[rows, hidden]`. The caller must not change them before all answers are in. */
   x: Float32Array;
   hidden: number;
-  /** Changed only if a row's ladder allows another expert. */
+  /** `dispatch` changes it if it gives a row another expert, which the row's ladder must allow. */
   assignment: Assignment;
   /** `[rows]`, 1 if the row takes part. Absent: all rows take part. */
   mask?: Uint8Array;
@@ -38,7 +38,7 @@ export interface Attempt {
    * not used and the assignment is not changed.
    */
   readonly beside: readonly Call[];
-  /** Two replicas have failed the frame with these slots. One of its rows may be to blame, so each slot gets its own frame. */
+  /** True after two replicas have failed a frame. One row of the frame may be to blame, so each slot gets its own frame. */
   readonly alone: boolean;
 }
 
@@ -58,12 +58,12 @@ export interface Call {
   readonly shard: Shard;
   readonly attempt: Attempt;
   readonly sentAt: number;
-  /** What the call counts as if it is still unanswered at `wakeAt` (hedge.ts). */
+  /** A call that is still unanswered at `wakeAt` counts as this (hedge.ts). */
   wake: 'late' | 'lost' | 'silent';
-  /** Infinite: the call is waited for until its deadline. */
+  /** Infinite: nothing is done before the call's deadline. */
   wakeAt: number;
   lostAt: number;
-  /** The budget has paid for a second call. */
+  /** True if the budget has paid for a second call. */
   isHedged: boolean;
 }
 
@@ -78,7 +78,7 @@ export interface Wait {
   readonly until: number | undefined;
 }
 
-/** Compares the answers to some slots of a call with those of other replicas. */
+/** Compares one shard's answers to some slots of a call with the answers of other replicas. */
 export interface Audit {
   readonly call: Call;
   /** The slots for which other replicas are called too. */
@@ -150,7 +150,7 @@ export interface Ledger {
   open: (Call | Wait)[];
   /** Newest last. */
   audits: Audit[];
-  /** Answers so far. A slot that ends without a piece and without an entry in `failed` passes through without its expert. */
+  /** Answers so far. If a slot has neither a piece nor an entry in `failed` at the end, its row goes on without that expert. */
   pieces: Piece[];
   /** By slot; undefined while no slot has failed. */
   failed: Map<number, RpcError> | undefined;
@@ -160,7 +160,7 @@ export interface Ledger {
   patienceAt: number | undefined;
   /** Time of the latest event. */
   now: number;
-  /** The caller had given up when the latest event came. */
+  /** True if the caller had given up when the latest event came. */
   isAborted: boolean;
   /** Actions that the latest event has led to so far. */
   actions: Action[];
@@ -187,7 +187,7 @@ export function allowedLevel({ step }: Pick<Ledger, 'step'>, row: number, { besi
   return beside.length > 0 ? 0 : (step.ladder?.[row] ?? 0);
 }
 
-/** True if the shard has neither failed the attempt's slots nor a call for them under way. */
+/** False if the shard has failed the attempt's slots, or is being called for them now. */
 export function mayAsk(shard: Shard, { failures, beside }: Attempt): boolean {
   return !failures.has(shard) && !beside.some((call) => call.shard === shard);
 }

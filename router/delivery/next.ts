@@ -118,7 +118,7 @@ function failed(ledger: Ledger, { call, error }: Omit<EventOf<'failed'>, 'type'>
   const { shard, attempt } = call;
   if (isBlamed(error, attempt)) ledger.actions.push({ type: 'blame', call, error });
   if (!remove(ledger, call)) return;
-  // Calls and waits beside this call were limited to exact replicas. From now on, their rows may step down the ladder.
+  // The calls and waits beside this call may use exact replicas only. After this, the rows may step down the ladder.
   cancelBeside(ledger, call);
   const slots = unanswered(ledger, call);
   const isOver = ledger.isAborted || ledger.now >= ledger.deadlineAt;

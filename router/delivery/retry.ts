@@ -2,7 +2,7 @@
 import type { RpcError } from '../../rpc/errors.ts';
 import type { Attempt } from './ledger.ts';
 
-/** `retry`: another replica is called. `each_alone`: any replica is called, with one frame for each slot. */
+/** `retry`: another replica is called. `each_alone`: each slot is sent in a frame of its own, to any replica. */
 export type AfterFailure = 'retry' | 'each_alone' | 'give_up';
 
 export interface Failure {
@@ -10,7 +10,7 @@ export interface Failure {
   attempt: Attempt;
   /** Number of the call's slots, its (row, expert) pairs, that no shard has answered. */
   slots: number;
-  /** The deadline has passed or the caller has given up. */
+  /** True if the deadline has passed or the caller has given up. */
   isOver: boolean;
 }
 

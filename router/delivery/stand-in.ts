@@ -80,7 +80,7 @@ function patienceEnd(ledger: Ledger, { beside }: Attempt): number {
   return ledger.patienceAt;
 }
 
-/** True if shards could answer all waiting slots of some row now. */
+/** True if, for at least one row, shards could answer all its waiting slots now. */
 export function isBack(ledger: Ledger, { slots, attempt }: Wait): boolean {
   const { fleet, layer, assignment } = ledger.step;
   const isFree = (shard: Shard) => !attempt.beside.some((call) => call.shard === shard);

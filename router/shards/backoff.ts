@@ -22,7 +22,7 @@ const OFFENCES_FORGOTTEN_MS = 3_600_000;
 
 export const FIRST_REST_MS = 1_000;
 const LONGEST_REST_MS = 60_000;
-/** Time without another rest after which earlier rests are forgotten. */
+/** Earlier rests (pauses of an unresponsive shard) are forgotten after this time without another one. */
 const SILENCES_FORGOTTEN_MS = 600_000;
 
 /**

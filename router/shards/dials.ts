@@ -19,8 +19,8 @@ export class Dials {
   readonly #failing = new Set<object>();
 
   /**
-   * Resolves when the attempt may start, to a function to call when the attempt has ended. Shards with fewer failed attempts
-   * come first.
+   * Resolves when the attempt may start. The result is a function that must be called when the attempt has ended. Shards with
+   * fewer failed attempts come first.
    */
   async enter(failures: number): Promise<() => void> {
     if (this.#open >= limitOf(failures)) {

@@ -103,12 +103,12 @@ export class Driver {
     return this.link?.holdings ?? this.#lastHeld;
   }
 
-  /** True for a shard that was allowed to leave and has not said yet whether it leaves. Nothing should rely on it. */
+  /** True for a shard that was allowed to leave and has not said yet whether it leaves. Its replicas must not be relied on. */
   get mayLeave(): boolean {
     return performance.now() < this.#mayLeaveUntil;
   }
 
-  /** True if the shard runs in this thread. It is then not checked, suspected or moved. */
+  /** True if the shard runs in this thread. Such a shard is not checked or suspected, and gets no placements. */
   protected get isHere(): boolean {
     return this.#options.member.run !== undefined;
   }

@@ -88,7 +88,7 @@ export interface ChecksOptions extends Pick<AskOptions, 'goldens' | 'signal'> {
 /** Pause before a check is repeated because a golden row was not answered. */
 const RETRY_MS = 200;
 
-/** Checks the units `first`, and then one unit after another. Yields the outcome of each check. */
+/** Checks all units in `first` together, and then one unit after another. Yields the outcome of each check. */
 export async function* goldenChecks(options: ChecksOptions): AsyncGenerator<CheckOutcome, void, void> {
   const { goldens, link, first, pace, pause, goesOn, onAsk, signal } = options;
   const { offer } = link;

@@ -53,7 +53,7 @@ export interface Link {
   placement: SignedPlacement | undefined;
   /** The name of the shard in placements. */
   readonly name: string | undefined;
-  /** Memory of the shard's process by its last report; undefined if it has reported none. */
+  /** Memory of the shard's process in its last report; undefined before the first report. */
   residentBytes: number | undefined;
   /** The shard takes no more calls, but answers those in flight. */
   draining: boolean;
@@ -94,7 +94,7 @@ export async function openLink(options: LinkOptions): Promise<Link> {
       try {
         if (heard(link, options, method, params)) options.onChange();
       } catch (cause) {
-        // The shard's holdings or placement are unknown now, so a new connection must read them from its hello.
+        // The shard's holdings or placement are unknown now. A new connection will read them from the answer to hello.
         transport.close();
         tellLost(toRpcError(cause));
       }
@@ -117,7 +117,7 @@ function linkOver(
   return {
     transport,
     offer,
-    // `member.run` sends no frames, so only the 16-bit numbers of rows and experts limit it.
+    // `member.run` sends no frames. Its only limit is that `asks` numbers rows with 16 bits.
     limits: member.run === undefined ? answer.limits : { rows: 0xffff, asks: 0xffff },
     run: member.run ?? ((request, options) => runByCall(transport, request, options, model.hidden)),
     lost,
@@ -142,7 +142,7 @@ function heard(link: Link, options: LinkOptions, method: string, params: Params)
     else if (method === 'stays') onStays();
     else if (method === 'may_leave') {
       const view = { ask: parseMayLeave(params), model: model.identity, ...onMayLeave(link.holdings) };
-      // No retry: if the answer does not arrive, the shard stays in service, or has lost this gateway.
+      // No retry: if the answer does not arrive, the shard stays in service, or is no longer connected to this gateway.
       link.transport.call('shard.leave', leaveViewToParams(view), { deadlineMs: LEAVE_MS }).catch(() => {});
     }
     return false;

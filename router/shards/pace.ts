@@ -12,7 +12,7 @@ export const defaultPace = {
   firstCordonMs: FIRST_CORDON_MS,
   /** Deadline of one golden row. */
   goldenDeadlineMs: GOLDEN_DEADLINE_MS,
-  /** A shard is unresponsive if its calls have waited or timed out for so long and none was answered. */
+  /** A shard is unresponsive if its calls have waited or timed out for this time and none was answered. */
   silentMs: SILENT_MS,
   /** Length of an unresponsive shard's first rest. */
   firstRestMs: FIRST_REST_MS,

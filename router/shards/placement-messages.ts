@@ -24,7 +24,7 @@ const MESSAGE_MS = 10_000;
 /** Errors after which everything is sent again: the shard was busy or slow, or its disk was full. */
 const passing: readonly RpcErrorCode[] = ['busy', 'deadline', 'internal'];
 const RETRY_MS = 1_000;
-/** How often the placement that is acted on is sent again. A shard forgets it after 5 s without such a message. */
+/** How often the gateway repeats which placement it acts on. A shard forgets this after 5 s without such a message. */
 const REPEAT_MS = 2_000;
 
 export class PlacementMessages {

@@ -10,7 +10,7 @@ export interface Unanswered {
   now: number;
 }
 
-/** Default of the silent time. A shard is unresponsive if it answers no call of a kind for so long while calls wait or time out. */
+/** Default of the silent time. If no call of a kind is answered for this time while some wait, the shard is unresponsive. */
 export const SILENT_MS = 8_000;
 /** A shard that refuses all calls for this multiple of the silent time is unresponsive. An overloaded shard would answer some. */
 const REFUSING_FACTOR = 4;
@@ -104,7 +104,7 @@ export class Responses {
 
   /**
    * To be called when another shard has answered a call first. Returns true if this happens at least twice in a row and there is
-   * no probe yet: the call should then run on as a probe. Otherwise, a shard whose calls are all cancelled never times out.
+   * no probe yet: the call should then run on as a probe. Without probes, no call of a shard that never answers would time out.
    */
   startProbe(kind: CallKind): boolean {
     const standing = this.#of[kind];

@@ -27,7 +27,7 @@ export class Shard extends Driver {
     return this.offer?.numericsClass;
   }
 
-  /** Names everything that decides the bits of the shard's answers: its numerics class and the bytes of its bundle. */
+  /** Numerics class and content hash of the bundle. Shards with the same string answer with the same bits. */
   get bitsOf(): string | undefined {
     const { numericsClass, content } = this.offer ?? {};
     return numericsClass && `${numericsClass} ${content}`;
@@ -81,7 +81,7 @@ export class Shard extends Driver {
     if (!this.isHere) this.feed({ type: 'wrong', reason, suspects });
   }
 
-  /** To be called if the shard failed a call or gave a number that is not finite, so that it may be to blame. */
+  /** To be called if the shard failed a call or gave a number that is not finite. The shard or a row may be to blame. */
   suspect(reason: string, suspects: readonly Unit[]): void {
     if (!this.isHere) this.feed({ type: 'suspected', reason, suspects });
   }

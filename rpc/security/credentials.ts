@@ -13,7 +13,7 @@ import type { TlsIdentity } from './tls.ts';
 
 /** A shared secret, a TLS identity or both. Neither is needed on loopback. */
 export interface Security {
-  /** The secret that both sides share, at least 16 bytes. Read again for each connection, because its file may change. */
+  /** The secret that both sides share, at least 16 bytes. Called for each connection, because the secret's file may change. */
   secret?: () => Uint8Array;
   tls?: TlsIdentity;
 }
@@ -21,7 +21,7 @@ export interface Security {
 export interface OpenCredentialsOptions extends CredentialFiles {
   /** Names that a peer's certificate may carry (tls.ts). */
   peers?: readonly string[];
-  /** How often the files are checked. Changed files are read when two checks in a row find them the same. Default: 2 s. */
+  /** How often the files are checked. Changed files are read once they did not change between two checks. Default: 2 s. */
   everyMs?: number;
   log?: (level: 'info' | 'warn' | 'error', message: string) => void;
   /** Called with true when changed files cannot be used, and with false when they can be used again. */

@@ -8,7 +8,7 @@ export const nonceBytes = 32;
 /** `Handshake.channel` without TLS. */
 export const noChannel = new Uint8Array(32);
 
-/** Input of the code. It makes the code invalid on any other connection and for any other role. */
+/** Input of the MAC, so that the MAC is invalid on any other connection and for any other role. */
 export interface Handshake {
   /** `[32]`, drawn for this connection. */
   callerNonce: Uint8Array;
@@ -25,7 +25,7 @@ export function freshNonce(): Buffer {
   return randomBytes(nonceBytes);
 }
 
-/** HMAC-SHA256, `[32]`. It covers the side, so that neither side can send the other's code back. */
+/** HMAC-SHA256, `[32]`. It covers `side`, so that neither side can send the other's MAC back as its own. */
 export function macOf(
   secret: Uint8Array,
   side: 'caller' | 'server',
@@ -49,7 +49,7 @@ export function isMac(given: Value | undefined, expected: Buffer): boolean {
   return given instanceof Uint8Array && given.length === expected.length && timingSafeEqual(given, expected);
 }
 
-/** The fields of a hello that the code covers. A malformed field counts as 0 or empty here; the parser of hello refuses it. */
+/** The fields of a hello that the MAC covers. A malformed field counts as 0 or empty here; the parser of hello refuses it. */
 export function macFields({ protocol, role }: Params): Pick<Handshake, 'protocol' | 'role'> {
   const isVersion = typeof protocol === 'number' && Number.isInteger(protocol);
   return {

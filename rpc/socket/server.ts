@@ -38,7 +38,7 @@ export interface ServerOptions {
   maxRunning?: number;
   /** Deadline for a connection's hello. Default: 5 s. */
   helloMs?: number;
-  /** A connection without a byte for so long is cut, because callers ping far more often. Default: 30 s. */
+  /** A connection without a byte for this time is cut, because callers ping far more often. Default: 30 s. */
   idleMs?: number;
   onError?: (error: RpcError, method: string) => void;
   /** Called for refused callers: with `unproven` if they lack the right credentials, with `busy` beyond a limit. */

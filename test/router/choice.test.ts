@@ -55,7 +55,7 @@ describe('of two drawn candidates', () => {
     expect((taken.get(3) ?? 0) / 600).toBeCloseTo(1 / 6, 1);
   });
 
-  test('each is chosen equally often if all candidates cost the same', () => {
+  test('each one is chosen equally often if all candidates cost the same', () => {
     const candidates = [4, 4, 4].map(priced);
     const random = uniform(6);
     const times = candidates.map(() => 0);

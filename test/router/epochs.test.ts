@@ -56,7 +56,7 @@ test('a placement is not adopted while a second replica is loading, but is if th
   expect(epochs.learn([shard('a', all, twice), shard('b', [0], twice, 'away')])).toBe(true);
 });
 
-test('the latest of several placements whose units are all served is adopted, and no earlier one after it', () => {
+test('the latest of several placements whose units are all served is adopted, and earlier ones are not adopted after it', () => {
   const later = placementOf(5, [['b'], ['b'], ['b'], ['a'], ['a'], ['a']]);
   const epochs = new Epochs(shape);
   const before = [shard('a', [0, 1, 2], split), shard('b', [3, 4, 5], split), shard('c', [], later)];
@@ -79,7 +79,7 @@ test('a shard that follows another placement of the same epoch does not count, w
   const all = [0, 1, 2, 3, 4, 5];
   const epochs = new Epochs(shape);
   expect(epochs.learn([shard('a', all, first), shard('b', all, second)])).toBe(false);
-  // The placement with the greater hash is the later one of two with the same epoch. It is sent to shards that follow the other.
+  // The placement with the greater hash is the later one of two with the same epoch. It is sent to shards that follow the earlier one.
   expect(epochs.newerFor('a', first)).toBe(second);
   expect(epochs.newerFor('b', second)).toBeUndefined();
   expect(epochs.learn([shard('a', all, first), shard('b', all, first)])).toBe(true);
@@ -89,7 +89,7 @@ test('a shard that follows another placement of the same epoch does not count, w
   expect(epochs.learn([shard('a', all, first), shard('b', all, first)])).toBe(false);
 });
 
-test('an epoch that is out of bounds is ignored, or forgotten once a real one is adopted', () => {
+test('a placement whose epoch is out of bounds is ignored, or forgotten once another one is adopted', () => {
   const told: string[] = [];
   const epochs = new Epochs(shape, (_, why) => told.push(why));
   const wanted = [['a'], ['a'], ['a'], ['b'], ['b'], ['b']];

@@ -114,7 +114,7 @@ describe('members that come and go', () => {
     expect(fleet.counters).toMatchObject({ calls: 1, failures: 0 });
   });
 
-  test('end the calls of removed members if the fleet is closed', async () => {
+  test('closing the fleet ends the calls of removed members', async () => {
     const server = await serve(await createTestShard(), hanging());
     const fleet = await fleetOf([socketOf(server)]);
     const pending = dispatch({ fleet, ...rowFor(1), deadlineMs: 60_000 });
@@ -137,7 +137,7 @@ describe('members that come and go', () => {
   test.each([
     ['holdings', { model: model.identity, holdings: [[0, 1, 2]] }, { state: 'available', units: 2 }],
     ['draining', {}, { state: 'draining', units: 0 }],
-  ])('what a shard tells of its %s while it is being connected counts', async (method, params, expected) => {
+  ])('a notification %s counts even if the shard is not yet connected', async (method, params, expected) => {
     const { handlers } = (await createTestShard()).service;
     const member: Member = {
       address: 'a',
@@ -360,7 +360,7 @@ describe('down the ladder', () => {
     expect(stateOf(fleet, 'own')).toBe('cordoned');
   });
 
-  test('a standby replaces a shard that does not answer, after a while for the first row and then at once', async () => {
+  test('a standby replaces a shard that does not answer, after a while for the first row, and at once for later rows', async () => {
     const fleet = await fleetOf([
       memberOf('own', await createTestShard(), hanging()),
       memberOf('standby', await shardOf('low', everyExpert, true)),

@@ -38,7 +38,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ type: fc.constant('response' as const), id, error: fc.constant(undefined), result: value }),
 );
 
-/** Compares binary values as numbers, because decoded ones have another class. */
+/** Replaces binary values by arrays of numbers, because decoding changes their class. */
 function comparable(part: unknown): unknown {
   if (part instanceof Uint8Array) return { bytes: [...part] };
   if (Array.isArray(part)) return part.map(comparable);
@@ -74,7 +74,7 @@ describe('bytes that are no message are refused', () => {
   test.each([
     ['a number', 5, 'must be an array'],
     ['an unknown type', [3, 1, 'a', {}], 'must start with 0'],
-    ['a request of three', [0, 1, 'a'], 'must have 4 elements'],
+    ['a request of three elements', [0, 1, 'a'], 'must have 4 elements'],
     ['a negative id', [0, -1, 'a', {}], 'id must be an integer'],
     ['a fractional id', [0, 1.5, 'a', {}], 'id must be an integer'],
     ['a method that is no string', [0, 1, 2, {}], 'a method must be a string'],
@@ -94,9 +94,9 @@ describe('bytes that would make a decoder allocate or recurse without bound are 
     ['binary longer than the frame', 'c6ffffffff00', 'ends in the middle'],
     ['nothing', '', 'ends in the middle'],
     ['an extension type', 'd40001', 'type 0xd4'],
-    ['the byte that is never used', 'c1', 'type 0xc1'],
+    ['the byte that MessagePack never uses', 'c1', 'type 0xc1'],
     ['a key that is no string', '810102', 'key that is not a string'],
-    ['a value and a half', '9201', 'announces 2 values in 1 bytes'],
+    ['an array that ends too early', '9201', 'announces 2 values in 1 bytes'],
     ['two values', '0101', '1 bytes after its value'],
   ])('%s', (_name, hex, reason) => {
     expect(() => decodeMessage(Buffer.from(hex, 'hex'))).toThrow(reason);

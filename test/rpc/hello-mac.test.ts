@@ -39,7 +39,7 @@ function connectionTo(gate: HelloGate, channel: Uint8Array = noChannel) {
 }
 const soon = { deadlineMs: 60_000 };
 
-test('the code is the HMAC that protocol.md defines', () => {
+test('the MAC is the one that protocol.md defines', () => {
   const message = Buffer.concat([
     Buffer.from('expertgrid hello 1 caller\0'),
     handshake.callerNonce,
@@ -58,7 +58,7 @@ test.each(['caller', 'server'] as const)('the proof of the %s in protocol.md is 
   expect(block?.replace(/\s/g, '')).toBe(macOf(secret, side, handshake).toString('hex'));
 });
 
-test('a code is valid only for its own secret, side, connection, protocol and role', () => {
+test('a MAC is valid only for its own secret, side, connection, protocol and role', () => {
   const bytes = fc.uint8Array({ minLength: 32, maxLength: 32 });
   const change = fc.oneof(
     fc.record({ callerNonce: bytes }),
@@ -111,7 +111,7 @@ describe('a hello between two ends', () => {
     ['no secret on the calling side', { secret }, undefined, 'asks for proof of a shared secret'],
     ['no secret on the answering side', {}, secret, 'the peer has no secret'],
     [
-      'a relay that ends TLS itself',
+      'a relay between two TLS connections',
       { secret, channel: freshNonce() },
       secret,
       'the proof in hello is wrong',

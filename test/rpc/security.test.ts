@@ -63,7 +63,7 @@ const ways: [string, Security, Security][] = [
 for (const [way, ofServer, ofCaller] of ways) {
   const opened: Transport[] = [];
   const servers: RpcServer[] = [];
-  describeTransport(`over sockets closed by ${way}`, {
+  describeTransport(`over sockets with ${way}`, {
     async serve(handlers, options) {
       const server = await listen({ handlers, security: ofServer, ...options });
       servers.push(server);
@@ -83,7 +83,7 @@ for (const [way, ofServer, ofCaller] of ways) {
   });
 }
 
-describe('a connection is refused with a reason, which the server reports too if it refuses, and the server keeps running', () => {
+describe('a refused connection gets a reason, a server that refuses also reports it, and the server keeps running', () => {
   const issuedByStranger = { issuer: stranger };
   const trustsStranger = { ca: stranger.ca };
   const cases: [string, Security, Security | undefined, string][] = [
@@ -132,7 +132,7 @@ describe('a connection is refused with a reason, which the server reports too if
       "the caller's certificate is not accepted here: INVALID_PURPOSE",
     ],
     [
-      'a certificate but no secret, where both are asked for',
+      'a certificate but no secret, if both are required',
       { tls: shardTls, secret },
       { tls: gatewayTls },
       'asks for proof of a shared secret',
@@ -318,7 +318,7 @@ describe('the cost of a stranger is limited', () => {
   });
 
   test.each(ways)(
-    'callers that prove nothing lock nobody out, and the oldest of them gives way: %s',
+    'callers without credentials lock nobody out, because the oldest of them is cut off: %s',
     async (_way, ofServer, ofCaller) => {
       const server = await serve({ security: ofServer, maxConnections: 4, maxStrangers: 3 });
       await open(server, ofCaller);

@@ -36,7 +36,7 @@ async function greeted(address: Address): Promise<RawPeer> {
 
 async function worker(): Promise<{
   address: Address;
-  /** Number of answers of `after` that are in their sockets. */
+  /** `[1]`, number of answers that the worker's method `after` has written to its socket. */
   answered: Int32Array;
   terminate: () => Promise<unknown>;
 }> {
@@ -59,7 +59,7 @@ describe('a connection that breaks the protocol gets the reason and is closed; t
       'a response came to the side that answers',
     ],
     [
-      'a cancel that names nothing',
+      'a cancel without the id of a request',
       frame(Buffer.from('9302a663616e63656c80', 'hex')),
       'cancel must name the id',
     ],

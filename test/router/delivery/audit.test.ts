@@ -228,7 +228,7 @@ test('a caller that gives up does not wait for the judgement', async () => {
 describe('a third replica that does not answer', () => {
   const sample = { policy: { auditShare: 0.5 } };
 
-  test('delays the caller no longer than a lost call, and the wrong shard is still found', async () => {
+  test('delays the caller by no more than the time of a lost call, and the wrong shard is still found', async () => {
     const fleet = await audited([at([0]), undefined, hanging()], sample);
     const startedAt = performance.now();
     const { failed } = await dispatch({ fleet, ...rowFor(2) });
@@ -260,7 +260,7 @@ describe('a frame that no single other shard could answer', () => {
   const left = () => createTestShard({ units: unitsOf([0, 1, 2]) });
   const right = () => createTestShard({ units: unitsOf([3, 4, 5]) });
 
-  test('is compared with all shards that hold parts of it if every call is audited', async () => {
+  test('is also sent to all shards that hold some of its experts, if every call is audited', async () => {
     const members = [
       memberOf('whole', await createTestShard()),
       memberOf('left', await left()),
@@ -272,7 +272,7 @@ describe('a frame that no single other shard could answer', () => {
     expect(states(fleet)).toEqual(['available', 'available', 'cordoned']);
   });
 
-  test('is compared with one of these shards, drawn at random, if a share of the calls is audited', async () => {
+  test('is also sent to one random shard that holds some of its experts, if a share of the calls is audited', async () => {
     const members = [
       memberOf('whole', await createTestShard()),
       memberOf('left', await left()),
@@ -300,7 +300,7 @@ describe('a frame that no single other shard could answer', () => {
     },
   );
 
-  test('is answered by other shards only, if the compared part shows that its shard is wrong', async () => {
+  test('is answered by other shards only, if a difference in one answer shows that its own shard is wrong', async () => {
     const members = [
       memberOf('whole', await createTestShard(), always),
       memberOf('left', await left()),

@@ -67,7 +67,7 @@ test('all answers of a wrong shard are dropped, and the slots that no other shar
   expect(without(b, [mine, retried], [opinion])).toEqual({ believed: [mine, retried], rest: [] });
 });
 
-test('the doubted slots are all slots with another replica if every call is audited, else those whose experts one drawn replica holds', () => {
+test('doubtedSlots returns all slots with another replica, or only those of one drawn shard if not every call is audited', () => {
   const others = [[], [b], [b, c], [c]];
   const doubted = (auditShare: number, draw: number) =>
     doubtedSlots([0, 1, 2, 3], (slot) => others[slot]!, { auditShare, random: () => draw });

@@ -108,7 +108,7 @@ describe('a running quantile', () => {
     );
   });
 
-  test('follows a fleet that becomes ten times slower within a few hundred calls', () => {
+  test('adapts within a few hundred calls if a fleet becomes ten times slower', () => {
     const quantile = new Quantile(0.95);
     const next = uniform(8);
     for (let i = 0; i < 2_000; i++) quantile.learn(1 + next());

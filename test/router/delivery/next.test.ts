@@ -203,7 +203,7 @@ describe('an audited call', () => {
     expect(ledger.step.fleet.calls).toMatchObject({ audited: 1, mismatches: 1, retried: 0 });
   });
 
-  test('is used without an opinion after the time of a lost call, if only a share of the calls is audited', () => {
+  test('waits for a judgement for the time of a lost call at most, if only a share of the calls is audited', () => {
     const { ledger, audit } = differing(0.9);
     expect(audit.wakeAt).toBe(400);
     expect(told(at(ledger, 400, { type: 'unjudged', audit }))).toEqual(['close a']);
@@ -227,7 +227,7 @@ describe('an audited call', () => {
   });
 });
 
-test('every slot is answered once or has failed, and nothing is under way then, after any events in any order', () => {
+test('after any events in any order, every slot is answered once or has failed, and no call or wait is left', () => {
   const happening = fc.record({ pick: fc.nat(9), what: fc.nat(5), after: fc.nat(60) });
   const codes = ['unavailable', 'busy', 'internal', 'cancelled'] as const;
   fc.assert(

@@ -54,7 +54,7 @@ describe('units', () => {
     .map(([layer, first, more]): HoldingRange => [layer, first, first + more]);
   const apart = fc.uniqueArray(range, { selector: ([layer]) => layer, maxLength: 5 });
 
-  test('are counted through all held units, and then from the start again', () => {
+  test('are numbered, and numbers beyond the last held unit begin with the first unit again', () => {
     fc.assert(
       fc.property(apart, (holdings) => {
         const count = unitsIn(holdings);
@@ -314,7 +314,7 @@ describe('checks in the background', () => {
     expect(asked).toBe(from + 13); // the suspect and a sample of all 12 units
   });
 
-  test('trust a shard, and log it, if the gateway cannot read the golden rows', async () => {
+  test('trust a shard, and write a log line, if the gateway cannot read the golden rows', async () => {
     const log: string[] = [];
     const goldens = await testGoldens();
     const fault: typeof goldens.fault = async () => {

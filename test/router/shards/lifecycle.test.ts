@@ -400,7 +400,7 @@ describe('after any events in any order', () => {
     );
   }
 
-  test('a ban ends only when its time is over, the shard is needed, or it is removed', () => {
+  test('a ban ends only when its time is over, or the shard is needed or removed', () => {
     let bans = 0;
     holds((before, event, _, next, nowMs) => {
       if (before.state !== 'banned' || next.state === 'banned') return;
@@ -412,7 +412,7 @@ describe('after any events in any order', () => {
     expect(bans).toBeGreaterThan(0);
   });
 
-  test('a shard out of service is reported to the fleet first, and is dialled again when it is away', () => {
+  test('the fleet hears first that a shard leaves or enters service, and a shard that is away is dialled again', () => {
     holds((before, _, actions, next) => {
       const lines = actions.map(lineOf);
       const isIn = ({ state }: Life) => state === 'available';

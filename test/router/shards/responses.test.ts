@@ -20,7 +20,7 @@ describe('a shard is unresponsive', () => {
     },
   );
 
-  test('after calls with short deadlines, only when their waits add up to the silent time', () => {
+  test('after calls with short deadlines, only if the first was sent at least the silent time ago', () => {
     const responses = new Responses();
     expect(timeOut(responses, 'decode', 0, 500)).toBeUndefined();
     expect(timeOut(responses, 'decode', 1_000, 500)).toBeUndefined();

@@ -28,7 +28,7 @@ const pace = {
 };
 
 interface Fault {
-  /** Whether the call is left unanswered. */
+  /** True if the call must be left unanswered. */
   swallows: (params: Params) => boolean;
 }
 
@@ -36,7 +36,7 @@ const isGolden = ({ trace }: Params) => trace === 'golden';
 const everything = () => true;
 const nothing = () => false;
 
-/** Answers hello and pings, but no calls that `fault` selects. */
+/** Wraps `expert.run`: leaves a call unanswered if `fault.swallows` returns true for it. */
 function swallowing(fault: Fault): Change {
   return (real) => (params, context) =>
     fault.swallows(params) ? new Promise(() => {}) : real(params, context);
@@ -88,7 +88,7 @@ test('the only holder of an expert, if it answers no calls, is taken out of serv
   expect(told('is unresponsive')).toHaveLength(fleet.counters.silences);
 });
 
-test('a shard with a replica that answers no calls is taken out of service although hedges cancel its calls, and lost redundancy is logged', async () => {
+test('one of two holders, if it answers no calls, is taken out of service although hedges cancel its calls, and lost redundancy is logged', async () => {
   const fault: Fault = { swallows: nothing };
   const { fleet, told } = open([await member('a', fault), await member('b', { swallows: nothing })], {
     policy: { ...strict, hedgeBudget: 1 },
