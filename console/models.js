@@ -15,7 +15,7 @@ import { count, short } from './format.js';
  * @typedef {{ id: string, max_model_len?: number, expertgrid?: Facts }} Model
  */
 
-/** The two lists for the same choice: at the top of the page and beside the prompt. */
+/** Two lists of models that always show the same choice: one at the top of the page, one beside the prompt. */
 const selects = ['model-select', 'ask-model'].map((id) => element(id, HTMLSelectElement));
 const name = element('model', HTMLElement);
 const facts = element('facts', HTMLElement);

@@ -15,7 +15,7 @@
  * @typedef {{ block: Content, next: number }} Begun a block, and the index of the line after the block
  */
 
-/** Most characters of the line below a table's head. A longer line is text. */
+/** Largest number of characters in the line below a table's head. A longer line is text. */
 const LONGEST_DELIMITERS = 1_000;
 /** Largest depth of nested quotes and lists. Deeper quotes and lists are text. */
 const DEEPEST = 8;

@@ -82,7 +82,7 @@ function inlineOfText(text, at) {
 }
 
 /**
- * A span that begins at `i` and is not affected by the emphasis around it, such as code or a link.
+ * The span, such as code or a link, that begins at `i`. Emphasis marks inside the span have no effect outside it.
  * @param {string} text
  * @param {number} i
  * @param {number} at
@@ -180,9 +180,9 @@ function flanks(mark, before, after) {
  * @returns {Inline[]}
  */
 function joined(runs) {
-  /** @type {Run[]} open runs and what follows each */
+  /** @type {Run[]} open runs, each with the nodes after it */
   const stack = [];
-  /** Number of open runs by mark, so that a mark without open runs is not searched for. */
+  /** Number of open runs by mark. The stack is not searched for a mark that has none. */
   const open = { '*': 0, _: 0, '~': 0 };
   const count = (/** @type {Run} */ run, /** @type {number} */ by) => {
     if (run.opens && run.mark !== '') open[/** @type {keyof typeof open} */ (run.mark)] += by;

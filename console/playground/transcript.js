@@ -142,7 +142,7 @@ function add(turn) {
   keepUp();
 }
 
-/** Shows the end, unless the reader has scrolled up. */
+/** Scrolls to the end, unless the reader has scrolled up. */
 function keepUp() {
   if (!reading) root.scrollTop = root.scrollHeight;
 }

@@ -5,7 +5,7 @@ export const HOTTEST = 8;
 const SHADES = 64;
 
 /**
- * Shades from cold to hot, spread evenly over the given colours.
+ * Shades from cold to hot. They pass through the given colours in even steps.
  * @param {readonly string[]} stops `#rrggbb`
  * @returns {string[]}
  */
@@ -25,7 +25,7 @@ export function palette(stops) {
 /**
  * Logarithmic, so that half the mean, the mean and twice the mean still differ clearly.
  * @param {number} ratio rows of the expert over the mean of its layer
- * @returns {number} of the palette's shades
+ * @returns {number} index of a shade in the palette
  */
 export function shadeOf(ratio) {
   const share = Math.log2(1 + Math.min(ratio, HOTTEST)) / Math.log2(1 + HOTTEST);

@@ -1,6 +1,6 @@
 // Says in words which experts no shard serves.
 
-/** @typedef {{ model?: string, layer: number, experts: string }} Missing the missing experts of one layer; model: given if the gateway has several */
+/** @typedef {{ model?: string, layer: number, experts: string }} Missing the missing experts of one layer; model: set if there are several models */
 
 const SHOWN_LAYERS = 6;
 

@@ -22,7 +22,7 @@ export class Past {
   minutes = { step: 60, start: 0, series: {} };
   #started = 0;
 
-  /** The time in Unix seconds from which values are not known yet. 0 if no value is known. */
+  /** The time, in Unix seconds, at which the newest known value begins. 0 if no value is known. */
   get since() {
     return this.seconds.start === 0 ? 0 : endOf(this.seconds) - this.seconds.step;
   }
@@ -42,7 +42,7 @@ export class Past {
 
 /**
  * @param {Stretch} known
- * @param {Stretch} more which may replace the end of what is known
+ * @param {Stretch} more newer values, which may replace the last values of `known`
  * @param {number} kept
  * @returns {Stretch}
  */

@@ -246,15 +246,15 @@ describe('events', () => {
   });
 });
 
-describe('text and axes', () => {
-  it('have round numbers at the top, and lines with gaps for missing values', () => {
+describe('the display of values', () => {
+  it('rounds the top of an axis up, and leaves gaps in a line for missing values', () => {
     expect([0, 0.03, 47, 61, 100, 101].map(scale.roundTop)).toEqual([1, 0.03, 50, 80, 100, 200]);
     expect(scale.pathOf([[0, 1], [1, 2], undefined, [3, 4], undefined, [5, 6], [6, 7]])).toBe(
       'M0 1L1 2M3 4h0.1M5 6L6 7',
     );
   });
 
-  it('have short numbers with their unit', () => {
+  it('writes numbers short and with their unit', () => {
     expect([0.0042, 0.0421, 1.25, 130].map(format.duration)).toEqual([
       { value: '4.2', unit: 'ms' },
       { value: '42', unit: 'ms' },

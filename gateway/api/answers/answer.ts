@@ -12,7 +12,7 @@ import { AnswerText, type AnswerToken, type Released, type TextRules } from './a
 import type { EchoedPrompt } from './echo.ts';
 
 export interface ChoiceUsage {
-  /** 0 unless this choice counts the prompt. Only one of the choices of a prompt counts it. */
+  /** The tokens of a prompt are counted by one of its choices. The other choices have 0 here. */
   promptTokens: number;
   /** Includes the stop id, or the token that completed a stop string, but no later token. */
   completionTokens: number;
@@ -20,7 +20,7 @@ export interface ChoiceUsage {
   cachedTokens: number | undefined;
   /** Completion tokens that are thinking. Absent if the model does not think. */
   reasoningTokens?: number;
-  /** Undefined: no rung stood in for an expert. */
+  /** Undefined: no expert's answer was replaced. */
   degradedHops?: DegradedHops | undefined;
 }
 
@@ -49,7 +49,7 @@ export interface AnswerOptions {
   countsPrompt: boolean;
   /**
    * Yield the prompt first. The choice that counts the prompt calls `scored` with the prompt's log-probabilities, or with undefined
-   * if the choice ends before they are known. Every choice waits for `prompt`, which is undefined if `scored` got undefined.
+   * if the choice ends before they are known. Every choice waits for `prompt`, which resolves to undefined if `scored` got undefined.
    */
   echo?: {
     scored: (logprobs: readonly PromptLogprob[] | undefined) => void;
@@ -131,7 +131,7 @@ export async function* answer({
       return;
     }
   } finally {
-    // Has no effect if the prompt has been scored. Otherwise it ends the wait of the other choices.
+    // If the prompt has not been scored, this ends the wait of the other choices. Otherwise it has no effect.
     if (countsPrompt) echo?.scored(undefined);
   }
   if (signal.aborted) throw new ClientGone();

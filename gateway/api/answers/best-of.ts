@@ -7,7 +7,7 @@ interface Choice {
 }
 
 /**
- * Returns the `wanted` choices of each prompt with the highest mean log-probability, best first and renumbered. `choices` are in
+ * For each prompt, returns the `wanted` choices with the highest mean log-probability, best first and renumbered. `choices` are in
  * order of index and contain `made` choices for each prompt. An answer without tokens ranks last. Equal answers keep their order.
  */
 export function bestChoices<Made extends Choice>(
@@ -25,7 +25,7 @@ export function bestChoices<Made extends Choice>(
   return best.map((choice, index) => ({ ...choice, index }));
 }
 
-/** Always finite, because the difference of two infinities is NaN. */
+/** Always finite, because the order is made from differences, and the difference of two infinities is NaN. */
 function meanLogprob({ tokens }: Choice): number {
   if (tokens.length === 0) return -Number.MAX_VALUE;
   const sum = tokens.reduce((total, { logprob }) => total + (logprob ?? Number.NEGATIVE_INFINITY), 0);

@@ -42,8 +42,8 @@ export interface Started {
 
 /**
  * Starts the generations of a plan and sets the header `x-expertgrid-seed`. The record must have admitted the request. For a
- * stream, waits until the engine has admitted the request too; see admission.ts. `frame.id` is the prefix and then the request's
- * own id or, without one, 32 random hexadecimal digits.
+ * stream, waits until the engine has admitted the request too; see admission.ts. `frame.id` is the prefix followed by the
+ * request's own id, or by 32 random hexadecimal digits if the request has no id.
  */
 export async function startGenerations(
   c: Context,

@@ -34,7 +34,7 @@ function extended(text: string, borders: Int32Array, length: number, unit: numbe
 }
 
 interface Match {
-  /** Code units of the whole text before the match. */
+  /** Number of code units of the whole text before the match. */
   start: number;
   stop: string;
 }
@@ -91,7 +91,7 @@ export class StopBuffer {
     }
   }
 
-  /** Code units before the first place at which an incomplete stop string may begin. */
+  /** Number of code units of the whole text before the first place at which an incomplete stop string may begin. */
   get #opening(): number {
     return this.#read - this.#matched.reduce((longest, length) => Math.max(longest, length), 0);
   }

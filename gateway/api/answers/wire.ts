@@ -29,7 +29,7 @@ interface Choice {
 /** How one endpoint reads and writes choices. `whole`, `opening`, `piece` and `finish` return an entry of the field `choices`. */
 interface WireFormat<P extends Piece, F extends Finish, C extends Choice> {
   idPrefix: string;
-  /** The value of the field `object` in a whole answer, and that in a chunk. */
+  /** Values of the field `object`: in a whole answer, and in a chunk. */
   object: string;
   chunkObject: string;
   /** Further fields of a whole answer and of each chunk. */
@@ -106,7 +106,7 @@ export interface Usage {
   prompt_tokens_details?: { cached_tokens: number };
   /** Absent if the model does not think. */
   completion_tokens_details?: { reasoning_tokens: number };
-  /** How often each rung stood in for an expert. Absent: never. */
+  /** Number of experts' answers that were replaced, by rung of the degradation ladder. Absent: none. */
   degraded_hops?: DegradedHops;
 }
 
@@ -218,7 +218,7 @@ async function* chunks<P extends Piece, F extends Finish, C extends Choice>(
       usages.push(event.usage);
       generated[event.index] = event.usage.completionTokens;
       const { degradedHops } = event.usage;
-      // The finish has the degraded hops too, because clients need them even if they do not ask for the usage.
+      // The finish has the degraded hops too, for clients that do not ask for the usage.
       yield chunk([format.finish(event)], [], degradedHops && { degraded_hops: degradedHops });
     } else {
       const { tokens = [] } = event;

@@ -81,8 +81,8 @@ export async function planChat(request: ChatRequest, context: RequestContext): P
 }
 
 /**
- * Number of tokens in the prompt, which may exceed the context. Throws the same errors as `planChat` for the prompt, and the same
- * errors as a generation for the constraints of the answer.
+ * Number of tokens in the prompt, which may exceed the context. If the prompt is invalid, throws the error that `planChat` would throw.
+ * If a constraint of the answer is invalid, throws the error that the generation would throw.
  */
 export async function countChat(request: ChatRequest, context: RequestContext): Promise<number> {
   const { prompt, answer, asked } = await readChat(request, context, { takes: MOST_COUNTED });

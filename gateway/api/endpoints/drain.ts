@@ -14,7 +14,7 @@ export type DrainOutcome =
   /** The shard has left service. `inFlight` calls were cut off; 0 means that no call was lost. */
   | { type: 'drained'; answered: number; inFlight: number }
   /**
-   * `refused`: the shard stays, because no other shard serves some of its experts. `unproven`: the shard does not accept the
+   * `refused`: the shard stays, because some of its experts are served by no other shard. `unproven`: the shard does not accept the
    * credentials of this gateway. `failed`: the shard was not reached or did not answer.
    */
   | { type: 'refused' | 'unproven' | 'failed'; message: string };
@@ -62,7 +62,7 @@ async function isMember(address: string, contexts: readonly ApiContext[]): Promi
   return statuses.some((status) => status?.shards.some((shard) => shard.address === address) === true);
 }
 
-/** Replaces identities of models, by which shards name them, with the ids that clients use. */
+/** Replaces the identities by which shards name the models with the ids by which clients name them. */
 function withModelIds(message: string, contexts: ReadonlyMap<string, ApiContext>): string {
   let named = message;
   for (const [id, { engine }] of contexts) named = named.replaceAll(engine.info.identity, id);

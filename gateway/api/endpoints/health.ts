@@ -18,7 +18,7 @@ export function health(c: Context): Response {
 }
 
 /**
- * 503 while an expert is held by no connected shard, while an engine does not answer in time, and while the server shuts down. The
+ * 503 while an expert is held by no connected shard, while an engine does not answer in time, or while the server shuts down. The
  * body lists the missing experts by layer. All models must be ready or, with `?model=`, only the named one. Warnings do not
  * change the status.
  */

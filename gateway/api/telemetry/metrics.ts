@@ -64,7 +64,7 @@ const histograms = {
 
 type Gauges<From> = Readonly<Record<string, { help: string; of: (from: From) => number }>>;
 
-/** Made from the statuses of all engines. Unchanged while an engine does not answer: without its part, a sum would seem to drop. */
+/** Made from the statuses of all engines. Not updated while an engine does not answer: a sum without it would look like a drop. */
 const engineGauges: Gauges<readonly EngineStatus[]> = {
   expertgrid_ready: {
     help: '1 if every expert of every model is held by a connected shard, else 0',
@@ -187,7 +187,7 @@ function mapped<Name extends string, From, To>(
   return Object.fromEntries(entries.map(([name, from]) => [name, make(name, from)])) as Record<Name, To>;
 }
 
-/** Returns a function that sets the gauges and returns the statuses of all engines, or undefined if an engine did not answer. */
+/** The returned function sets the gauges. It returns the statuses of all engines, or undefined if an engine did not answer. */
 function addEngineGauges(registry: Registry) {
   const gauge = (name: string, help: string, labelNames: string[] = []) => {
     return new Gauge<string>({ name, help, labelNames, registers: [registry] });

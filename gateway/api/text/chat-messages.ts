@@ -110,7 +110,7 @@ function thoughtOf({ content }: Pick<ChatMessage, 'content'>): string | undefine
   return thoughts.length > 0 ? thoughts.join('\n') : undefined;
 }
 
-/** Parses the arguments, because templates write them as JSON. The invalid JSON of a call that was cut off stays a text. */
+/** Parses the arguments, because templates turn them into JSON themselves. Invalid JSON, as in a call that was cut off, stays text. */
 function templateCall(
   { id, function: { name, arguments: text } }: NonNullable<ChatMessage['tool_calls']>[number],
   param: string,

@@ -14,9 +14,9 @@ interface WrittenChat {
 }
 
 /**
- * Renders the conversation with a mark in each name of a special token in the client's text, and then removes the marks. A text without
- * such names is rendered unchanged. The template gets the text itself and no placeholder, so it may trim, compare or split the text.
- * A template that writes JSON in ASCII writes each mark as an escape, which is not removed; the name then stays text.
+ * Puts a mark into each name of a special token that the client's text contains, renders the conversation, and removes the marks.
+ * Text without such names is rendered unchanged. The template gets the text itself and no placeholder, so it may trim, compare or split
+ * the text. A template that writes JSON in ASCII writes each mark as an escape, which is not removed; the name then stays text.
  */
 export function writeChat(
   conversation: Conversation,

@@ -1,7 +1,7 @@
 // Puts a mark into each name of a special token in the client's text, so that the name does not become that token.
 import type { SpecialNames } from './special-names.ts';
 
-/** 32 of Unicode's noncharacters (chapter 23.7). No text should contain them. The mark is the first that the values lack. */
+/** 32 of Unicode's noncharacters (chapter 23.7). No text should contain them. The mark is the first one that no text contains. */
 const noncharacters = Array.from({ length: 32 }, (_, i) => String.fromCharCode(0xfdd0 + i));
 const anyNoncharacter = /[\ufdd0-\ufdef]/;
 
@@ -24,7 +24,7 @@ export class Guard {
   readonly seam: string;
   readonly #names: SpecialNames;
 
-  /** Throws a RangeError if `values` contain so many of the noncharacters that fewer than two are left. */
+  /** `values` are the conversation and the template. Throws a RangeError if they contain more than 30 of the 32 noncharacters. */
   constructor(values: unknown, names: SpecialNames) {
     this.#names = names;
     let unwritten = noncharacters;

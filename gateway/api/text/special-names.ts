@@ -29,8 +29,8 @@ export class SpecialNames {
   readonly #tails = new Set<string>();
   readonly #heads = new Set<string>();
   /**
-   * Sorted suffixes: those of all names without the first code unit, and those of all names without the last code unit. A text that
-   * occurs in such a shortened name is the beginning of one of its suffixes.
+   * Sorted suffixes of shortened names: `#endsOfTails` of names that lack their first code unit, and `#endsOfHeads` of names that lack
+   * their last one. A text that occurs in a shortened name is the beginning of one of that name's suffixes.
    */
   readonly #endsOfTails: readonly string[];
   readonly #endsOfHeads: readonly string[];

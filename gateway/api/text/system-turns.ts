@@ -38,9 +38,9 @@ function showsLaterSystem(template: ChatTemplate): boolean {
 }
 
 /**
- * Two conversations. A template shows later system messages if it writes the text of every message of both. In the first, users and
- * assistants alternate if the first system message counts as an assistant's; in the second, if the system message is left out. No
- * template contains these texts itself.
+ * Two conversations. A template shows system messages in the middle of a conversation if it writes the texts of all messages of both.
+ * In the first one, users and assistants alternate if the first system message counts as an assistant's. In the second one, they
+ * alternate if the system message is left out. No template contains these texts itself.
  */
 const probes = [
   ['user', 'system', 'user', 'assistant', 'user', 'system'],

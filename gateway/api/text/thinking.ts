@@ -23,7 +23,7 @@ export interface ThinkingTags {
   end: string;
 }
 
-/** In order: the tags of most models, such as Qwen3 and DeepSeek-R1; of Mistral; of Seed; of prompts that ask for thinking. */
+/** In this order: tags of most models (such as Qwen3 and DeepSeek-R1), of Mistral, of Seed, and of prompts that ask for thinking. */
 const knownTags: readonly ThinkingTags[] = [
   { begin: '<think>', end: '</think>' },
   { begin: '[THINK]', end: '[/THINK]' },
@@ -31,7 +31,7 @@ const knownTags: readonly ThinkingTags[] = [
   { begin: '<thinking>', end: '</thinking>' },
 ];
 
-/** The tags in the chat template `source`. Undefined if it has no known end tag: the model then counts as one that does not think. */
+/** The tags in the chat template `source`. Undefined if it has no known end tag, as for a model that does not think. */
 export function thinkingTagsOf(source: string): ThinkingTags | undefined {
   return knownTags.find(({ end }) => source.includes(end));
 }
@@ -111,13 +111,13 @@ export function thinkingVariables({
 
 interface SpecOptions {
   tags: ThinkingTags;
-  /** Whether the prompt has begun the thinking. The prompt must not have ended the thinking. */
+  /** Whether the prompt ends within the thinking. If not, the model may begin the thinking. */
   open: boolean;
   budget: number | undefined;
   tokenizer: Tokenizer;
 }
 
-/** Limits thinking to `budget` and constrains the text after it to `then`. Undefined if there is neither a limit nor a constraint. */
+/** Limits thinking to `budget` and constrains the text after the thinking to `then`. Undefined if there is neither. */
 export function thinkingConstraint(
   then: ConstraintSpec | undefined,
   { tags, open, budget, tokenizer }: SpecOptions,

@@ -46,8 +46,8 @@ interface Library {
 }
 
 /**
- * An added token that no well-formed text contains: two high surrogates. A text after this token is not the first piece, which
- * SentencePiece-style tokenizers treat differently.
+ * An added token that no well-formed text contains: two high surrogates. SentencePiece-style tokenizers treat the first piece of a text
+ * differently. A text after this token is not the first piece.
  */
 const LEAD = '\ud800\ud800';
 

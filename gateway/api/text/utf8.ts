@@ -1,6 +1,6 @@
 // Decodes UTF-8 bytes that arrive in pieces of any length. An incomplete character is held back until its last byte arrives.
 
-/** Longest incomplete character: three of four bytes. */
+/** Length of the longest incomplete character in bytes: three of the four bytes of a long character. */
 const LONGEST_TAIL = 3;
 
 export class Utf8Stream {

@@ -1,4 +1,4 @@
-// The names that `Host` may have, and requests that pages of other sites make a browser send.
+// Which names the header `Host` may contain, and which requests are accepted from scripts and pages of other sites.
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -37,16 +37,16 @@ describe('isAllowedHost', () => {
     expect(isAllowedHost(host, { loopback: false, allowed: ['x.example'] })).toBe(true);
   });
 
-  test.each([...foreign, ...odd, ...addresses])('refuses %j for a listener on loopback', (host) => {
+  test.each([...foreign, ...odd, ...addresses])('refuses %j on loopback', (host) => {
     expect(isAllowedHost(host, { loopback: true })).toBe(false);
   });
 
-  test.each([...foreign, ...addresses])('allows %j for other listeners without --allowed-hosts', (host) => {
+  test.each([...foreign, ...addresses])('allows %j outside loopback if --allowed-hosts is absent', (host) => {
     expect(isAllowedHost(host, { loopback: false })).toBe(true);
   });
 
   test.each(addresses)(
-    'allows the address %j for other listeners with --allowed-hosts, because probes use addresses',
+    'allows the address %j outside loopback with any --allowed-hosts, because probes use addresses',
     (host) => {
       expect(isAllowedHost(host, { loopback: false, allowed: ['x.example'] })).toBe(true);
     },
@@ -60,7 +60,7 @@ describe('isAllowedHost', () => {
     ['evilgateway.example', ['*.gateway.example'], false],
     ['evil.example', ['*'], true],
     ['10.0.0.7:8080', ['10.0.0.7'], true],
-  ])('the Host %j with --allowed-hosts %j: %j', (host, allowed, expected) => {
+  ])('whether the Host %j is allowed by --allowed-hosts %j: %j', (host, allowed, expected) => {
     expect(isAllowedHost(host, { loopback: true, allowed })).toBe(expected);
   });
 });
@@ -84,7 +84,7 @@ describe('a listener on loopback', () => {
   const completion = JSON.stringify({ model: MODEL, prompt: 'hello' });
 
   test.each(['/v1/models', '/console', '/metrics', '/peer', '/health', '/docs', '/no/such/path'])(
-    'refuses GET %s under another name, and names the flag',
+    'refuses GET %s if Host has another name, and names the flag',
     async (path) => {
       const { status, text } = await ask(path, { host: 'evil.example:8080' });
       expect([status, JSON.parse(text).error.code]).toEqual([403, 'host_not_allowed']);
@@ -93,7 +93,7 @@ describe('a listener on loopback', () => {
     },
   );
 
-  test('refuses a completion and a preflight under another name, before any work', async () => {
+  test('refuses a completion and a preflight if Host has another name, before any work', async () => {
     const headers = { host: 'evil.example', ...JSON_TYPE, origin: 'http://evil.example' };
     expect((await ask('/v1/completions', headers, 'POST', completion)).status).toBe(403);
     expect((await ask('/v1/completions', headers, 'OPTIONS')).status).toBe(403);

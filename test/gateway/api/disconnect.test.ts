@@ -30,7 +30,7 @@ test.each([
   await until(() => room.logs.some(({ status, error }) => status === 499 && error === 'client_closed'));
 });
 
-test('a client that leaves while its grammar is read is logged with the status 499', async () => {
+test('a client that leaves while the gateway reads its grammar is logged with the status 499', async () => {
   const room = await openRoom({ stepMs: 5 });
   const rules = Array.from({ length: 900 }, (_, i) => `r${i} ::= [a-z]{1,9} r${i + 1} | "x"`);
   const grammar = ['root ::= r0', ...rules, 'r900 ::= "end"'].join('\n');

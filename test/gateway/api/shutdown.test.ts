@@ -116,7 +116,7 @@ test('an upload gets an error before its connection ends', async () => {
   socket.destroy();
 });
 
-test('requests that come after the cut get its error, and the first error counts', async () => {
+test('requests that arrive after a cut get its error; after two cuts, the error of the first', async () => {
   const shutdown = new Shutdown();
   const failed = new ApiError({ status: 500, message: 'It broke.', type: 'server_error', code: 'internal' });
   shutdown.cut(failed);

@@ -86,7 +86,7 @@ export class SectionReader {
     return this.#out.splice(0);
   }
 
-  /** Ends the text and returns its last stretches. If the text was `cut` off, the last `text` omits an incomplete tag. */
+  /** Ends the text and returns its last stretches. `cut`: the text was cut off, so the last `text` omits an incomplete tag. */
   end({ cut }: { cut: boolean }): Stretch[] {
     const held = this.#held;
     const { thinking } = this.#rules;

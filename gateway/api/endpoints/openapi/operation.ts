@@ -30,7 +30,7 @@ interface Description {
   parameters?: readonly Parameter[];
   /** Examples of bodies by title. A server that serves the example's model answers each of them with 200. */
   examples?: Readonly<Record<string, object>>;
-  /** Fields that are refused by name. For each, the values (as JSON texts) that are accepted because they mean the default. */
+  /** Fields that are refused, by name. Each has a list of values (as JSON texts) that are accepted because they mean the default. */
   refused?: Record<string, readonly string[]>;
   /** Names of fields that have no effect on some models. The schema marks the fields that never have an effect. */
   noEffect?: readonly string[];

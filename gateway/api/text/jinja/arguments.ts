@@ -11,7 +11,7 @@ export interface Given {
 
 /**
  * Returns the arguments of the call by the names of their parameters. Throws if there are more arguments than parameters, or if a
- * keyword names no parameter or one that already has an argument.
+ * keyword argument names an unknown parameter or a parameter that already has an argument.
  */
 export function bind({ name, args, keywords }: Given, parameters: readonly string[]): Map<string, Value> {
   if (args.length > parameters.length) {

@@ -29,14 +29,14 @@ export interface Token {
   value: string;
 }
 
-/** Words after which a new comparison may begin. `not` in `not in` is part of a comparison and is not counted. */
+/** Words after which a new comparison may begin. The `not` of `not in` does not count, because `not in` is itself a comparison. */
 const ENDS_COMPARISON: ReadonlySet<string> = new Set(['and', 'or', 'not', 'if', 'else', 'for']);
 const OPENS = /^Open(?!Statement|Expression)/;
 const CLOSES = /^Close(?!Statement|Expression)/;
 
 /** Throws for `a < b < c`, which the parser reads as `(a < b) < c`, unlike Python. */
 export function requireNoChains(tokens: readonly Token[]): void {
-  /** Outside brackets, and in each open bracket: whether a comparison was read after the last token that ends comparisons. */
+  /** An entry for the text outside brackets, and one for each open bracket. True: a comparison was read and has not ended yet. */
   let compared = [false];
   for (const [i, { type, value }] of tokens.entries()) {
     const name = type === 'Identifier' ? value : undefined;
@@ -56,7 +56,7 @@ export function requireNoChains(tokens: readonly Token[]): void {
   }
 }
 
-/** Whether this is the `in` of `{% for a, b in …`. */
+/** Whether the token at the index `at` is the `in` of a loop such as `{% for a, b in …`. */
 function declaresLoop(tokens: readonly Token[], at: number): boolean {
   let before = at - 1;
   while (before >= 0 && /^(?:Identifier|Comma|OpenParen|CloseParen)$/.test(tokens[before]?.type ?? '')) {

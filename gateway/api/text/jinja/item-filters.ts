@@ -85,7 +85,7 @@ export function extreme(sign: 1 | -1): Filter {
 
 /**
  * `select` and `reject`, or `selectattr` and `rejectattr` if `byAttribute` is true. They keep the items for which a test returns
- * `wanted`. The template names the test and its argument. Without a name, the test is whether the value is true.
+ * `wanted`. The template names the test and its argument. If it names no test, the test asks whether the item is true.
  */
 export function filterItems(wanted: boolean, byAttribute: boolean): Filter {
   return (value, { name, args, keywords }) => {

@@ -91,7 +91,7 @@ export function operate(operator: string, left: Value, right: Value): Value {
   );
 }
 
-/** Largest length of a repeated value. A longer one raises, because a template must not fill the memory. */
+/** Largest length of the result of `value * times`. A longer result raises an error, because a template must not fill the memory. */
 const MOST_REPEATED = 1_000_000;
 
 /** Python's `value * times`. Undefined if the types do not allow it. */

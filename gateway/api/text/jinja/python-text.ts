@@ -8,7 +8,7 @@ const oneSpace = new RegExp(`[${SPACE}]`);
 const word = new RegExp(`[^${SPACE}]+`, 'g');
 export const onlySpace = new RegExp(`^[${SPACE}]+$`);
 
-/** Loops, because a pattern that ends in `+$` takes quadratic time if there is long white space inside the text. */
+/** Uses a loop, because a pattern that ends in `+$` takes quadratic time if there is long white space inside the text. */
 function withoutTrailingSpace(text: string): string {
   let end = text.length;
   while (end > 0 && oneSpace.test(text.charAt(end - 1))) end--;

@@ -34,7 +34,7 @@ function validatorOf(schema: object): ValidateFunction {
   return known;
 }
 
-/** Returns the values that a schema describes, from the text of an answer. By media type. Default: the text itself. */
+/** By media type: takes the text of an answer apart into the values that the schema describes. Default: the text itself. */
 const readers: Record<string, (text: string) => unknown[]> = {
   'application/json': (text) => [JSON.parse(text)],
   'text/event-stream': (text) => {
@@ -89,7 +89,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all(Object.values(rooms).map(({ server }) => server.close(0))));
 
-/** The operation's first example. If it names a model, with the id of the model that is served here. */
+/** The operation's first example. If the example names a model, the id of the served model replaces the name. */
 function bodyOf({ examples = {} }: Operation): object {
   const [first = {}] = Object.values(examples);
   return 'model' in first ? { ...first, model: MODEL } : first;

@@ -53,7 +53,7 @@ test.each([
     fc.assert(
       fc.property(fc.array(harmless.map(user), { minLength: 1, maxLength: 3 }), (messages) => {
         const whole = tokenizer.encode(template.render({ messages }));
-        // A message may form a name together with the template's text, which `encode` turns into a token. Skip such messages.
+        // Together with the template's text, a message may form a name, and `encode` makes a token of the name. Skip such messages.
         fc.pre(specialsIn(whole).length <= 2 * messages.length + 2);
         expect(encodeChat(messages, { template, tokenizer })).toEqual(whole);
       }),
