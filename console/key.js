@@ -18,7 +18,7 @@ export function storedKey() {
 }
 
 /**
- * Asks the user for a key, once for all requests that need one. If the user declines, asks again only when the button is pressed.
+ * Asks the user for a key. All waiting requests share one dialog. If the user declines, asks again only when the button is pressed.
  * @returns {Promise<boolean>} whether there is a new key
  */
 export function askKey() {

@@ -97,7 +97,7 @@ async function lookAtModels() {
   if (!knowsModels()) showModels((await (await get('v1/models')).json()).data);
 }
 
-/** The query that names the watched model, if there are several. */
+/** The query that names the watched model, if there are several models. */
 function ofModel() {
   const id = watchedModel();
   return id === undefined ? '' : `?model=${encodeURIComponent(id)}`;

@@ -85,7 +85,7 @@ export class AnswerText {
     return this.#release(out);
   }
 
-  /** Releases the text that was held back, because the answer has ended without a stop string. */
+  /** The answer has ended without a stop string: releases all text that was held back. */
   end(): Released {
     const rest = this.#utf8.end();
     this.#count(rest);

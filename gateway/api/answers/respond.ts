@@ -24,7 +24,7 @@ export interface AnswerPlan extends Generated {
   asked?: readonly Asked[];
   /** Number of answers that are returned for each prompt: the best of the `made` ones. */
   wanted: number;
-  /** Ids of the request's one prompt, if the answer should contain them once for all choices. */
+  /** Ids of the request's only prompt, if the answer should contain them once and not in each choice. */
   promptIds?: readonly number[];
 }
 

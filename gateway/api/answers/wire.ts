@@ -94,7 +94,7 @@ export interface Frame {
   routes: boolean;
   /** The parts of schemas that are not enforced, as paths in the request. */
   schemaNotes: readonly string[];
-  /** Ids of the request's one prompt, if the answer should contain them once for all choices. */
+  /** Ids of the request's only prompt, if the answer should contain them once and not in each choice. */
   promptIds?: readonly number[];
 }
 

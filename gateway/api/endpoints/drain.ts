@@ -62,7 +62,7 @@ async function isMember(address: string, contexts: readonly ApiContext[]): Promi
   return statuses.some((status) => status?.shards.some((shard) => shard.address === address) === true);
 }
 
-/** Replaces the identities by which shards name the models with the ids by which clients name them. */
+/** Shards name a model by its identity. Replaces each identity in the message with the id that clients use. */
 function withModelIds(message: string, contexts: ReadonlyMap<string, ApiContext>): string {
   let named = message;
   for (const [id, { engine }] of contexts) named = named.replaceAll(engine.info.identity, id);

@@ -1,7 +1,7 @@
 // Puts a mark into each name of a special token in the client's text, so that the name does not become that token.
 import type { SpecialNames } from './special-names.ts';
 
-/** 32 of Unicode's noncharacters (chapter 23.7). No text should contain them. The mark is the first one that no text contains. */
+/** 32 of Unicode's noncharacters (chapter 23.7). Texts should not contain them. The mark is the first one that is not in `values`. */
 const noncharacters = Array.from({ length: 32 }, (_, i) => String.fromCharCode(0xfdd0 + i));
 const anyNoncharacter = /[\ufdd0-\ufdef]/;
 

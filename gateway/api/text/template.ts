@@ -113,7 +113,7 @@ export interface ChatTemplates {
   toolTemplate?: ChatTemplate;
 }
 
-/** Path of the template for tools: the first one is used in checkpoints, the second one in bundles, which have no folders. */
+/** Paths of the template for tools: the first one is used in checkpoints, the second one in bundles, which have no folders. */
 const TOOL_USE_FILES = ['additional_chat_templates/tool_use.jinja', 'chat_template.tool_use.jinja'];
 
 /**

@@ -53,7 +53,7 @@ interface ThinkingFields {
 const EFFORT = 'reasoning_effort';
 const SWITCH = 'enable_thinking';
 
-/** Names of the request's fields that limit thinking or turn it off, if the model does not think. Such fields then have no effect. */
+/** For a model that does not think: names of the request's fields that limit thinking or turn it off. They have no effect. */
 export function idleThinking(
   { reasoning_effort: effort, enable_thinking: on }: ThinkingFields,
   tags: ThinkingTags | undefined,
@@ -117,7 +117,7 @@ interface SpecOptions {
   tokenizer: Tokenizer;
 }
 
-/** Limits thinking to `budget` and constrains the text after the thinking to `then`. Undefined if there is neither. */
+/** Limits thinking to `budget` and constrains the text after the thinking to `then`. Undefined if neither is given. */
 export function thinkingConstraint(
   then: ConstraintSpec | undefined,
   { tags, open, budget, tokenizer }: SpecOptions,

@@ -44,7 +44,7 @@ test.each([
   expect(answer.headers.get('x-should-retry')).toBe('true');
 });
 
-test('a failure after the first token is an event with all four keys, and no [DONE]', async () => {
+test('a failure after the first token is an event with all four keys of an error; no [DONE] follows', async () => {
   const room = await openRoom(failing('shard_unavailable', { after: 1 }));
   const response = await fetch(`${room.url}/v1/completions`, {
     method: 'POST',

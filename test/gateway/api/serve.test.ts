@@ -92,7 +92,7 @@ test('an idle connection is kept for the time in its Keep-Alive header, and answ
   expect(performance.now() - from).toBeGreaterThan(900);
 });
 
-test('above the limit, the connection that has been idle longest is closed, but never one with an open request', async () => {
+test('above the limit, the longest-idle connection is closed, but never one with an open request', async () => {
   let answer = (): void => {};
   const held = new Promise<void>((resolve) => {
     answer = resolve;

@@ -32,7 +32,7 @@ async function lastEvent(response: Response): Promise<[name: string | undefined,
   return [name, JSON.parse(/^data: (.*)$/m.exec(block)?.[1] ?? '')];
 }
 
-test('requests that are still open at the end get an error in the shape of their API, which is logged', async () => {
+test('requests that are still open at the end get an error in the shape of their API; it is logged', async () => {
   const shutdown = new Shutdown();
   const room = await openRoom({ stepMs: 1, context: 200_000, api: { shutdown } });
   const streams = await Promise.all(paths.map((path) => ask(room, path, { stream: true })));

@@ -64,7 +64,7 @@ export function toValue(input: unknown): Value {
   if (input === null || input === undefined || typeof input === 'string' || typeof input === 'boolean')
     return input;
   if (typeof input === 'number') {
-    // Python's json.loads makes a float of a number with an exponent. JavaScript writes one for 1e21 and more.
+    // Python's json.loads makes a float of a number with an exponent. JavaScript writes an exponent for 1e21 and more.
     return Number.isInteger(input) && Math.abs(input) < 1e21 ? input : new Float(input);
   }
   if (Array.isArray(input)) return input.map(toValue);

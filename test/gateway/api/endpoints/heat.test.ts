@@ -79,7 +79,7 @@ test('/metrics has the rows of each used expert and the hottest ratio of each la
   expect(page).toContain('expertgrid_layer_hottest_expert_ratio{layer="1"} 1\n');
 });
 
-test('/metrics has only the ratios if the model has too many experts', async () => {
+test('/metrics has only the hottest ratio of each layer if the model has too many experts', async () => {
   const [layers, experts] = [65, 128];
   const many = new Float64Array(layers * experts).fill(1);
   const { url } = await openRoom({ heat: { ...heat, layers, experts, counts: many, totals: many } });

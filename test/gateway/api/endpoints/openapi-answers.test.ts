@@ -1,5 +1,5 @@
 // Every answer of every operation has a status, a media type and a shape that /openapi.json describes. The requests are the
-// examples, streams of them, and requests that cause each error.
+// examples, the same examples as streams, and requests that cause each error.
 import type { ValidateFunction } from 'ajv';
 import Ajv from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
