@@ -2,7 +2,7 @@
 
 import { ConstraintFault } from '../../fault.ts';
 import type { Grammar, ReadGrammar } from '../../grammar/expression.ts';
-import { withinStates } from '../../reading/budget.ts';
+import { besidesStates, withinStates } from '../../reading/budget.ts';
 import { containsSchema, containsSchemaMap } from '../keywords.ts';
 import { isObject } from '../pointer.ts';
 import { type SchemaOptions, schemaGrammar } from '../translate.ts';
@@ -13,12 +13,15 @@ const MOST_LEFT_OUT = 24;
 /** Most states of the automata of all attempts together. Making them takes two seconds. */
 const MOST_STATES = 200_000;
 
+/** Most states of an outline. It has these beside all limits, so that it can be made when they are used up. */
+const OUTLINE_STATES = 20_000;
+
 /** Throws a ConstraintFault if the schema is invalid or nothing satisfies it. */
 export function relaxedGrammar(schema: unknown, options: SchemaOptions = {}): ReadGrammar {
   const notes: string[] = [];
   const grammar =
     withinStates(MOST_STATES, () => grammarWithoutParts(schema, notes, options)) ??
-    schemaGrammar(outlineOf(schema), options);
+    besidesStates(OUTLINE_STATES, () => schemaGrammar(outlineOf(schema), options));
   return { grammar, notes };
 }
 

@@ -34,13 +34,13 @@ it.each<[string, unknown, RegExp, boolean]>([
   [
     'many optional properties',
     { type: 'object', properties: named(5000, () => string) },
-    /left out are too many/,
+    /too many optional properties/,
     true,
   ],
   [
     'many optional properties that are counted',
     { type: 'object', properties: named(12_000, () => true), minProperties: 12_000 },
-    /left out are too many/,
+    /too many optional properties/,
     true,
   ],
   [
@@ -90,7 +90,7 @@ it.each<[string, unknown, RegExp, boolean]>([
   ['texts within one another', { enum: list(1300, (i) => 'a'.repeat(i)) }, /begins with another/, false],
   [
     'a pattern of many optional parts',
-    { type: 'string', pattern: '^(?:(?:a?){1990}|(?!b)c)$', maxLength: 3000 },
+    { type: 'string', pattern: '^(?:(?:a?b?){1990}|(?!b)c)$', maxLength: 3000 },
     /too ambiguous/,
     false,
   ],
@@ -142,12 +142,12 @@ it('a pattern with many Unicode scripts is read in time', () => {
 });
 
 it('of a schema that is not strict, only types and names are used if too many patterns must be left out', () => {
-  const properties = named(24, (i) => ({ type: 'string', pattern: `^(?:a?){${1900 + i}}$` }));
+  const properties = named(24, (i) => ({ type: 'string', pattern: `^(?:a?b?){${1900 + i}}$` }));
   const schema = { ...spec({ type: 'object', properties }), relaxed: true as const };
   const { notes } = readGrammar(schema);
   expect(notes.length).toBeLessThan(10);
   expect(notes.at(-1)).toBe('');
-  expect(accepts(schema, '{"p0":"b"}')).toBe(true);
+  expect(accepts(schema, '{"p0":"c"}')).toBe(true);
   expect(accepts(schema, '{"p0":1}')).toBe(false);
 });
 
