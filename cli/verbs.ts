@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { packageRoot, version } from '../base/package.ts';
 import { withPlainHelp } from './terminal/help.ts';
 
-/** Groups of the help and their verbs. Only the modules of the called verb are loaded; others would take memory in a shard. */
+/** Groups of the help and their verbs. Only the modules of the called verb are loaded; the others would take memory in a shard. */
 const groups: Readonly<Record<string, Readonly<Record<string, () => Promise<Command>>>>> = {
   'Serve:': {
     up: async () => (await import('./verbs/up.ts')).upCommand(),

@@ -11,7 +11,7 @@ export interface Asked {
   asks: Uint16Array;
 }
 
-/** Concatenates the rows and the asks of all jobs. Rows are numbered on from job to job. A single job is returned unchanged. */
+/** Concatenates the rows and the asks of all jobs. Row numbers continue from job to job. A single job is returned unchanged. */
 export function joinAsks(jobs: readonly Asked[], hidden: number): Asked {
   if (jobs.length === 1) return jobs[0]!;
   const rows = new Float32Array(jobs.reduce((sum, job) => sum + job.rows.length, 0));

@@ -59,7 +59,7 @@ function parseRead(params: Params) {
   return { model, file: string(params, 'file'), offset, length };
 }
 
-/** `size` is the size of the whole file in bytes. Throws if the answer has more bytes than `asked`, the requested length. */
+/** The returned `size` is that of the whole file in bytes. Throws if the answer has more bytes than `asked`, the requested length. */
 export function parseFilePiece(value: Value, asked = PIECE) {
   const answer = map(value, 'the answer to bundle.read');
   const bytes = binary(answer, 'bytes');

@@ -9,7 +9,7 @@ export interface AliasContext {
   from: string;
 }
 
-/** Parses texts such as `chat=nano:90,nano-v2:10`. A version without a weight has weight 1. */
+/** Parses texts such as `chat=nano:90,nano-v2:10`. A model without a weight has weight 1. */
 export function parseAliasFlags(texts: readonly string[], context: AliasContext): Aliases {
   const aliases = new Map<string, Weights>();
   for (const text of texts) {

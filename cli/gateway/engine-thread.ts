@@ -50,11 +50,11 @@ export interface EngineThreadData {
 
 /** Messages from the thread to its parent. */
 export type ThreadMessage =
-  /** Progress of loading, in parts. Sent before the engine serves. */
+  /** Progress of loading: numbers of parts, such as units. Sent before the engine serves. */
   | { type: 'loading'; done: number; total: number }
-  /** Progress of reading experts ahead, in bytes. Sent while the engine serves. */
+  /** Progress of reading experts ahead: numbers of bytes. Sent while the engine serves. */
   | { type: 'reading'; done: number; total: number }
-  /** `message` says that the source `what` cannot be read and its earlier contents stay in use. Undefined: it can be read again. */
+  /** `message` says that the source `what` cannot be read and that its old contents stay in use. Undefined: it can be read again. */
   | { type: 'warning'; what: string; message: string | undefined }
   | { type: 'log'; level: 'info' | 'warn' | 'error'; message: string }
   | { type: 'failed'; message: string };

@@ -11,9 +11,9 @@ import type { EngineThreadData, ParentMessage, ThreadMessage } from './engine-th
 
 interface Reports {
   log: Logger;
-  /** Progress of loading, in parts. Called before the engine serves. */
+  /** Progress of loading: numbers of parts, such as units. Called before the engine serves. */
   onLoading: (done: number, total: number) => void;
-  /** Progress of reading experts ahead, in bytes. Called while the engine serves. */
+  /** Progress of reading experts ahead: numbers of bytes. Called while the engine serves. */
   onReading: (done: number, total: number) => void;
   /** Called with the arguments of `Warnings.set`. */
   onWarning: (what: string, message: string | undefined) => void;

@@ -34,7 +34,7 @@ export interface GatewayProcess extends OpenedGateway {
   onServing?: () => void;
   /** Drains the shards that this process started, and waits until they have ended. */
   stopShards: () => Promise<void>;
-  /** Ends at once the shards that this process started. */
+  /** Immediately ends the shards that this process started. */
   killShards: () => void;
   /** True: the gateway begins to serve when shards hold every expert, or after 10 s. False: it does not wait for shards. */
   awaitExperts: boolean;

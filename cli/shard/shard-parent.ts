@@ -2,9 +2,9 @@
 
 /** Messages from the shard to its parent. */
 export type ShardMessage =
-  /** Progress of loading, in units. Sent before the shard serves. */
+  /** Progress of loading: numbers of units. Sent before the shard serves. */
   | { type: 'loading'; done: number; total: number }
-  /** Progress of reading experts ahead, in bytes. Sent while the shard serves. */
+  /** Progress of reading experts ahead: numbers of bytes. Sent while the shard serves. */
   | { type: 'reading'; done: number; total: number }
   | { type: 'ready'; address: string; port: number }
   /** The reason why the shard cannot serve; its process then ends. */

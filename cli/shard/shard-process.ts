@@ -15,8 +15,8 @@ const HEALTHY_MS = 10_000;
 /** Suffixes of EXPERTGRID_ variables that describe a single shard. They are not passed on, because all children would get them. */
 const OF_ONE_SHARD = ['METRICS_PORT', 'NAME', 'STATE', 'MEMORY', 'STANDBY'];
 /**
- * glibc gives each thread a malloc arena, up to eight per core. Memory that V8's compiler threads free stays in their arenas: 15 MB in
- * a shard that runs from a checkout. Two arenas are enough, because no call of a shard waits for an arena.
+ * glibc gives threads their own malloc arenas, at most eight arenas per core. Memory that V8's compiler threads free stays in
+ * their arenas: 15 MB in a shard that runs from a checkout. Two arenas are enough, because no call of a shard waits for an arena.
  */
 const MALLOC_ARENAS = '2';
 
@@ -33,9 +33,9 @@ interface ShardProcessOptions {
 }
 
 export interface ShardProgress {
-  /** Progress of loading, in units. Called before the shard serves. */
+  /** Progress of loading: numbers of units. Called before the shard serves. */
   onLoading?: (done: number, total: number) => void;
-  /** Progress of reading experts ahead, in bytes. Called while the shard serves. */
+  /** Progress of reading experts ahead: numbers of bytes. Called while the shard serves. */
   onReading?: (done: number, total: number) => void;
 }
 

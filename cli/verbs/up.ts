@@ -44,7 +44,7 @@ export function upCommand(): Command {
     switchFlag('--in-process', 'Run the experts inside the gateway process, without sockets'),
     flag(
       '--bits <n>',
-      `Bits of a weight, ${BITS_TEXT}, if --model is a Hugging Face checkpoint. The command converts it and keeps the bundle in a cache`,
+      `Bits per weight (${BITS_TEXT}) if --model is a Hugging Face checkpoint. The command converts it and keeps the bundle in a cache`,
     )
       .argParser(parseBits)
       .default(undefined, 'the user is asked at a terminal; elsewhere, checkpoints are refused')

@@ -26,8 +26,8 @@ export class Adoptions {
   }
 
   /**
-   * Records that `caller` acts on the placement `adopted`, because the fleet serves every unit of it. An older release states only
-   * the epoch; `hash` is then empty. `noPlacement` means that the caller acts on no placement.
+   * Records that `caller` acts on the placement `adopted`, because the fleet serves every unit of it. A caller of an older release
+   * states only the epoch; `hash` is then empty. `noPlacement` means that the caller acts on no placement.
    */
   say(caller: object, adopted: PlacementId, now: number): void {
     const before = this.#by.get(caller);

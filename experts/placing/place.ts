@@ -42,7 +42,7 @@ export function placeHandlers({ models, secret, open }: PlaceOptions): Handlers 
 
 /**
  * With a secret, any caller may bring a signed placement, because gateways pass placements on. Without a secret, only admins may
- * bring placements, or every caller if the shard is open.
+ * bring placements; if the shard is open, every caller may.
  */
 function requireRight(
   placement: SignedPlacement,

@@ -14,7 +14,7 @@ import { type Applied, type SignedPlacement, unitsOf } from './placement-file.ts
 import { epochFault, formatId, idOf, type PlacementId } from './placement-id.ts';
 import { judgePlacement } from './take-rule.ts';
 
-/** What a move needs of one model of the shard service. The caller of a method announces the change to the gateways. */
+/** The operations of the shard service that a move of one model needs. Their caller announces each change to the gateways. */
 export interface Placeable {
   /** The model's entry in the answer to `hello`. */
   readonly offer: ModelOffer;

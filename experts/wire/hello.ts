@@ -1,4 +1,4 @@
-// The call `hello`, which begins each connection, and the notification `memory`, which updates a field of its answer.
+// The call `hello`, which begins each connection, and the notification `memory`, which updates a field of the hello's answer.
 import { shown } from '../../base/text.ts';
 import { RpcError } from '../../rpc/errors.ts';
 import type { Params, Value } from '../../rpc/transport.ts';

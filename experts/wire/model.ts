@@ -7,7 +7,7 @@ import { most } from './bounds.ts';
 import { parsePlacementField } from './placement.ts';
 
 export interface ModelOffer {
-  /** Hash of the checkpoint's source, the same at every precision. */
+  /** Hash that identifies the original checkpoint. It is the same at every precision. */
   identity: string;
   /** Hash of the bundle's content. */
   content: string;

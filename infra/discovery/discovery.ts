@@ -44,8 +44,8 @@ const systemNames: NameService = {
 };
 
 /**
- * Rejects if a file is malformed or missing at the start. After later failures, and after all failures of DNS, the last answer
- * stays in use. Each new error is logged once.
+ * Rejects if a file is malformed or missing at the start. After any other failure, the last answer stays in use; if DNS fails at
+ * the start, there are no addresses yet. Each new error is logged once.
  */
 export async function discover(
   source: ShardSource,

@@ -63,7 +63,7 @@ export function standingOf({ epoch, hash }: PlacedReport, placement: PlacementId
   return order > 0 ? 'replaced' : 'again';
 }
 
-/** `loaded`: no shard misses a unit, so the placement may be announced as served. `whole`: also, no shard has surplus units. */
+/** `loaded`: no shard misses a unit, so the placement may be announced as served. `whole`: loaded, without surplus units. */
 export type Progress = 'moving' | 'loaded' | 'whole';
 
 /** `reports`: one entry for each shard of the fleet; undefined for a shard that did not answer. All shards follow the placement. */

@@ -57,7 +57,7 @@ function deal(
 /** The search ends when no exchange lowers the hottest load by at least this share of the mean load. */
 const LEAST_GAIN = 1e-4;
 
-/** Lowers the hottest load as far as possible: moves experts of the hottest shard to free seats, or exchanges them. */
+/** Lowers the hottest load as far as possible: moves experts of the hottest shard to free seats, or swaps them. */
 export function level(
   holders: readonly (readonly number[])[],
   { shares, seats }: Omit<PackOptions, 'replicas'>,
@@ -74,7 +74,8 @@ export function level(
       if (shard === hottest) continue;
       const half = (loads[hottest]! - loads[shard]!) / 2;
       if (loads[hottest]! - half >= (best?.peak ?? loads[hottest]! - leastGain)) continue;
-      // Candidates for the exchange, by size: experts that only the other shard has, or no expert if it has a free seat.
+      // Candidates for the exchange, by size (load of one replica): experts that only the other shard has, and, if it has a free
+      // seat, no expert.
       const back: { expert: number | undefined; size: number }[] = only(settled, shard, hottest)
         .map((expert) => ({ expert, size: sizeOf(expert) }))
         .sort((a, b) => a.size - b.size);

@@ -23,7 +23,7 @@ export interface PlaceOptions {
 /** Largest difference between equal loads that were summed in different orders. */
 const ROUNDING = 1e-12;
 
-/** Throws if the model does not fit. In no layer is the hottest load above that of contiguous placement, if that one fits. */
+/** Throws if the model does not fit. If contiguous placement fits, no layer's hottest load is above that of contiguous placement. */
 export function place({ heat, room, replicas = 1, slack = 1.02, fill = false }: PlaceOptions): Layout {
   const { layers, experts } = heat;
   const shards = room.length;

@@ -50,7 +50,7 @@ export function seatsOf({ layers, experts, room, replicas }: SeatOptions): numbe
   });
 }
 
-/** Divides the number `wanted` as evenly as possible into one part for each entry of `most`, and no part above that entry. */
+/** Divides the number `wanted` as evenly as possible into one part for each entry of `most`. No part exceeds its entry. */
 function evenly(most: readonly number[], wanted: number): number[] {
   const dealt = most.map(() => 0);
   for (let left = wanted; left > 0; ) {

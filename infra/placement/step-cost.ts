@@ -6,7 +6,7 @@ export interface StepCost {
   layer: number;
   /** The gateway's work for a frame. The frames of a layer are written and read one after another. */
   frame: number;
-  /** From writing a frame to reading its answer, without the shard's work. Counts once a layer, whose frames travel together. */
+  /** From writing a frame to reading its answer, without the shard's work. Counts once a layer: all its frames travel together. */
   hop: number;
   /** Reading an expert's weights. Counts for each expert of a frame, because a shard runs its experts one after another. */
   expert: number;
