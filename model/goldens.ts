@@ -1,4 +1,4 @@
-// Records the answer of each expert of a bundle to its layer's golden row. Golden checks compare the answers of shards with it.
+// Records the answer of each expert of a bundle to its layer's golden row. Golden checks compare shards' answers with these.
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { firstNonFinite } from '../base/finite.ts';

@@ -97,7 +97,7 @@ export async function loadTensorMap(path: string, file: string): Promise<TensorM
   }
 }
 
-/** Parses the JSON part of the header of a file with `fileBytes` bytes. The tensors must fill the rest exactly. */
+/** Parses the JSON part of the header of a file of `fileBytes` bytes. The tensors must fill the rest of the file exactly. */
 export function parseHeader(header: Uint8Array, fileBytes: number, file: string): TensorMap {
   const body = 8 + header.length;
   const entries = Object.entries(parseObject(header, file))

@@ -114,7 +114,7 @@ class Experts(nn.Module):
         if self.training:
             self.share.lerp_(self.load * (E / len(rows)), 0.05)
         order = chosen.argsort()  # [N]: row numbers, sorted by expert
-        blocks = (self.load + BLOCK - 1) // BLOCK  # [E]: an expert with many rows gets several blocks, so that no row is dropped
+        blocks = (self.load + BLOCK - 1) // BLOCK  # [E]: an expert with many rows gets several blocks, so no row is dropped
         owner = torch.repeat_interleave(torch.arange(E), blocks)
         sorted_by = chosen[order]
         first_row, first_slot = self.load.cumsum(0) - self.load, (blocks.cumsum(0) - blocks) * BLOCK

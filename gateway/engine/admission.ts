@@ -42,7 +42,7 @@ export class Admission {
     this.waiting.splice(at < 0 ? this.waiting.length : at, 0, sequence);
   }
 
-  /** Admits waiting sequences until one finds no room. memory/places.ts decides which sequence is next. */
+  /** Admits waiting sequences until there is no room for the next one. memory/places.ts decides which sequence is next. */
   admit(): void {
     const { fleet } = this.#options.model;
     if (this.running.length === 0) fleet.settleClasses();
@@ -65,7 +65,7 @@ export class Admission {
   }
 
   /**
-   * Moves sequences from the running list to the front of the queue. Their KV blocks must have been released. A
+   * Moves sequences from the running list to the front of the queue. The caller has released their KV blocks. A
    * sequence that is admitted again recomputes the positions that the prefix cache no longer contains.
    */
   preempt(sequences: readonly Sequence[]): void {
@@ -120,7 +120,7 @@ export class Admission {
     return true;
   }
 
-  /** Preempts a sequence of a tenant that has more than its share. Returns false if none may be preempted for `next`. */
+  /** Preempts a sequence of a tenant that runs more than its share. Returns false if none may be preempted for `next`. */
   #makeRoom(next: Sequence): boolean {
     const victim = victimFor(next, this.running, this.waiting);
     if (victim === undefined) return false;

@@ -43,7 +43,7 @@ export function fleetCounters({ counters, calls }: Fleet): Record<string, number
   };
 }
 
-/** `hops` counts the experts' answers that were replaced, by rung of the degradation ladder. */
+/** `hops` has, for each rung of the degradation ladder, the number of experts' answers that the rung replaced. */
 export function hopCounters(hops: Readonly<Record<Rung, number>>): Record<string, number> {
   return Object.fromEntries(Object.entries(hops).map(([rung, count]) => [`degraded_hops_${rung}`, count]));
 }

@@ -18,7 +18,7 @@ export interface EngineOptions {
   fleet: Fleet;
   /** One rule for each layer. */
   rules: readonly RoutingRule[];
-  /** Picks each token from its logits. Default: plain JavaScript. */
+  /** Picks a token from a row of logits. Default: plain JavaScript. */
   picker?: TokenPicker;
   /** Adds the experts' answers to the residual stream. Default: plain JavaScript. */
   combine?: typeof combine;
@@ -33,9 +33,9 @@ export interface EngineOptions {
   /** Most prefill rows in one step. */
   prefillRows?: number;
   /**
-   * Largest share of a tenant's time for its prefill while other sequences of that tenant decode (above 0, at most 1). It
-   * multiplies the gaps between tokens by 1 / (1 - share) and the time to the first token by 1 / share. 1 does not limit
-   * prefill.
+   * Largest share of a tenant's time for its prefill while other sequences of that tenant decode (above 0, at most 1). At that
+   * share, gaps between tokens are 1 / (1 - share) times as long as without prefill, and the time to the first token is
+   * 1 / share times as long as without decoding sequences. With 1, prefill is not limited.
    */
   prefillShare?: number;
   /** Deadline of each call to a shard, in milliseconds. */
@@ -64,7 +64,7 @@ export const engineDefaults = {
   kvMemory: 2 ** 31,
   prefillRows: 256,
   prefillShare: 0.7,
-  /** Must exceed the time for which a call waits for a late replica (router/fleet.ts), or requests would get status 504. */
+  /** Must exceed the time for which a call waits for a late replica (router/fleet.ts); otherwise requests get status 504. */
   callDeadlineMs: 30_000,
 };
 

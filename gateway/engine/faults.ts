@@ -24,7 +24,7 @@ export function fault(
   };
 }
 
-/** The error if some experts have no connected shard. Its message names the experts of only the first three layers. */
+/** The error if no connected shard has some of the experts. Its message names missing experts of at most three layers. */
 export function notReady(missing: readonly MissingUnits[]): GenerationError {
   const named = missing.slice(0, 3).map(({ layer, experts }) => `experts ${experts} of layer ${layer}`);
   const more = missing.length > 3 ? ` and ${missing.length - 3} layers more` : '';
@@ -53,7 +53,7 @@ const clientErrors: Record<RpcErrorCode, [GenerationError['code'], string]> = {
 /** The error for a row that no shard answered. */
 export function callFailed(error: RpcError): GenerationError {
   const [code, message] = clientErrors[error.code];
-  // The message of NoHolder names the missing expert, which `/health/ready` shows to clients too.
+  // The message of NoHolder names the missing expert. Clients may know it: `/health/ready` also names missing experts.
   const text = error instanceof NoHolder ? error.message : message;
   return fault(code, text, retryableCodes.has(code) ? { retryAfterMs: error.retryAfterMs ?? 1000 } : {});
 }

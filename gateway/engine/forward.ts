@@ -37,13 +37,13 @@ interface StepInput {
   deadlineMs: number;
   /** Aborted when all entries of `wanted` are 0. */
   signal: AbortSignal;
-  /** Names the step in the calls to shards. */
+  /** Name of the step in calls to shards. */
   trace: string;
 }
 
 /**
- * Time after which a step lets this thread handle its messages (requests, aborts); checked after each layer. A step whose
- * experts are in the same process never waits for I/O. Without this limit, the messages would wait until the step's end.
+ * Time after which a step lets this thread handle its messages (requests, aborts); checked after each layer. If the experts
+ * are in the same process, a step never waits for I/O; without this limit, messages would then wait until the step's end.
  */
 const TURN_MS = 5;
 
@@ -52,7 +52,7 @@ interface ForwardEvents {
   onFailed: (row: number, error: RpcError) => void;
   /** `rung` of the degradation ladder replaced one of the row's experts. */
   onDegraded: (row: number, rung: Rung) => void;
-  /** Called after each layer. The assignment has the experts that computed each row. */
+  /** Called after each layer. The assignment names the experts that computed each row. */
   onRouted?: ((assignment: Assignment) => void) | undefined;
 }
 

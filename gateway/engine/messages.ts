@@ -13,7 +13,7 @@ export type { MissingUnits } from '../../router/replica-table.ts';
 export interface SamplingSettings {
   /** 0 is greedy. */
   temperature: number;
-  /** Keep the fewest of the likeliest tokens whose probabilities add up to at least this value; 1 keeps all. */
+  /** Keep the likeliest tokens, only as many as it takes until their probabilities add up to this value; 1 keeps all. */
   topP: number;
   /** Keep this many of the likeliest tokens; 0 keeps all. */
   topK: number;
@@ -23,7 +23,7 @@ export interface SamplingSettings {
   presencePenalty: number;
   /** Subtracted from a token's logit once for each occurrence in the answer so far. */
   frequencyPenalty: number;
-  /** Divides positive logits of tokens in prompt or answer, and multiplies negative ones. 1 is off (CTRL, arXiv 1909.05858). */
+  /** Divides the logits of tokens in prompt or answer; multiplies them if negative. 1 is off (CTRL, arXiv 1909.05858). */
   repetitionPenalty: number;
   /** Added to the logits of these ids. */
   logitBias: readonly (readonly [id: number, bias: number])[];
@@ -62,9 +62,9 @@ export interface GenerationRequest {
   logprobs?: number;
   /** The same for the prompt's tokens, which are reported before the answer. The prefix cache is then not used. */
   promptLogprobs?: number;
-  /** Id of an open generation with the same prompt. This request waits until it is computed, and shares the KV blocks. */
+  /** Id of an open generation with the same prompt. This request waits until that prompt is computed, and shares its blocks. */
   sharesPromptOf?: string;
-  /** Of a tenant's requests, lower numbers go first. Negative numbers go before the requests of all tenants. Default: 0. */
+  /** A tenant's requests with lower numbers go first. Those below 0 go before other requests of all tenants. Default: 0. */
   priority?: number;
   /** Who is billed. Tenants share the engine's time by weight, however many requests each has. Absent: no tenant. */
   tenant?: string;
@@ -92,8 +92,8 @@ export interface TokenLogprob {
 }
 
 /**
- * `[layers][k]` expert numbers, best first. The token was sampled from the logits of the row before it, and these experts
- * computed that row. An expert that stood in (`next_best`) takes the place of the expert that it replaced.
+ * A token's route: the experts that computed the row from whose logits the token was sampled. `[layers][k]` expert numbers,
+ * best first. An expert that stood in (rung `next_best`) takes the place of the expert that it replaced.
  */
 export type Route = number[][];
 
@@ -105,7 +105,7 @@ export function heldBytes({ top, route = [] }: { top?: readonly TokenLogprob[]; 
   return logprobBytes(top?.length) + routeBytes(route.map(({ length }) => length));
 }
 
-/** Bytes of the log-probabilities of a token and its alternatives. 0 if `alternatives` is undefined: none are reported. */
+/** Bytes of the log-probabilities of a token and its alternatives. If `alternatives` is undefined, none are reported: 0. */
 export function logprobBytes(alternatives: number | undefined): number {
   return alternatives === undefined ? 0 : (1 + alternatives) * LOGPROB_BYTES;
 }
@@ -117,13 +117,13 @@ export function routeBytes(experts: readonly number[]): number {
 
 /** How long a generation took to start. */
 export interface Began {
-  /** From the call of generate() until it was first admitted. */
+  /** From the call of generate() until the generation was first admitted. */
   queuedMs: number;
   /** From that admission until the first token, or until the end if there was none. Includes waiting after a preemption. */
   prefillMs: number;
 }
 
-/** Number of experts' answers that were replaced, by rung of the degradation ladder. */
+/** For each rung of the degradation ladder, the number of experts' answers that it replaced. */
 export type DegradedHops = Partial<Record<Rung, number>>;
 
 export type FinishReason = 'stop' | 'length';
@@ -164,7 +164,7 @@ export type GenerationPart =
       top?: TokenLogprob[];
       digest?: string;
       route?: Route;
-      /** Counts so far; absent if there are none. */
+      /** Counts so far; absent if no answer was replaced. */
       degradedHops?: DegradedHops;
       /** Only with the first token. */
       began?: Began;
@@ -222,18 +222,18 @@ export interface EngineInfo {
 export interface EngineClient {
   readonly info: EngineInfo;
   /**
-   * Starts a generation and yields its parts. The last part is a finish or an error. Aborting the signal or leaving the loop
-   * stops the work within one step, and the stream ends without another part.
+   * Starts a generation and yields its parts. The last part is a finish or an error. Aborting the signal or ending the
+   * iteration stops the work within one step, and the stream ends without another part.
    */
   generate(request: GenerationRequest, signal: AbortSignal): AsyncIterable<GenerationPart>;
   /**
-   * Charges the tenant for `ms` of the machine's time that other threads have spent for it. The time counts against the
-   * tenant's share of the engine's time. The empty name stands for requests without a tenant.
+   * Charges the tenant for `ms` that other threads have spent on its requests. The time counts against the tenant's share of
+   * the engine's time. The empty name stands for requests without a tenant.
    */
   charge(tenant: string, ms: number): void;
   status(): Promise<EngineStatus>;
-  /** Decayed counts of rows by (layer, expert). `successors` adds how often each expert follows each expert of the layer before. */
+  /** Decayed counts of rows by (layer, expert). `successors` adds counts by pairs of experts used in adjacent layers. */
   heat(options?: { successors?: boolean }): Promise<HeatReport>;
-  /** From now on accepts no new generations. Open ones that do not end within `graceMs` fail with `shutting_down`. */
+  /** Accepts no new generations from now on. Open ones that do not end within `graceMs` fail with `shutting_down`. */
   close(graceMs: number): Promise<void>;
 }

@@ -1,5 +1,5 @@
-// The queue between the producer of a generation's parts and their reader. `push` never waits, so that the queue may grow to
-// the length of the whole answer.
+// The queue between the producer of a generation's parts and their reader. `push` never waits, so the queue may grow to the
+// length of the whole answer.
 import { type GenerationPart, heldBytes } from './messages.ts';
 
 /** Whether the part ends its stream. */

@@ -14,7 +14,7 @@ interface Capacity {
   missing: readonly MissingUnits[];
   waiting: number;
   maxWaiting: number;
-  /** Waiting requests of the same tenant. Absent if the request has no tenant; it may then take the last place of the queue. */
+  /** Waiting requests of the same tenant. Absent for a request without a tenant, which may take the last place of the queue. */
   ownWaiting?: number;
 }
 
@@ -52,8 +52,8 @@ export function refusal(
 }
 
 /**
- * So that tenants leave room for others, the number of a tenant's waiting requests must be below the tenant's weight times the
- * number of free places in the queue.
+ * A request is refused unless its tenant's waiting requests are fewer than the tenant's weight times the free places in the
+ * queue. So each tenant leaves room for others.
  */
 function queueFull(
   { waiting, maxWaiting, ownWaiting = 0 }: Capacity,

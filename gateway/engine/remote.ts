@@ -89,8 +89,8 @@ export async function serveEngine(
 }
 
 /**
- * Resolves with the engine at the other end of `port` when the engine has started. `lost` resolves when the engine's thread
- * has ended. Open generations then fail, and this call rejects if the engine has not started.
+ * Resolves with the engine at the other end of `port` when the engine has started. The caller resolves `lost` when the
+ * engine's thread has ended. Open generations then fail, and this function rejects if the engine has not started.
  */
 export async function connectEngine(
   port: MessagePort,
@@ -102,7 +102,7 @@ export async function connectEngine(
   return client;
 }
 
-/** Puts the parsed grammar in the place of its source, which may be large and would be copied for each choice. */
+/** Replaces the constraint's source by the parsed grammar. The source may be large, and would be copied for each choice. */
 function withoutSource({ grammar, ...request }: GenerationRequest): GenerationRequest {
   if (grammar === undefined || request.constraint === undefined) return request;
   return { ...request, constraint: withRead(request.constraint, grammar) };

@@ -40,9 +40,9 @@ export class Sequence {
   salt = '';
   /** Positions whose K and V are in the cache. */
   computed = 0;
-  /** Prompt positions that the prefix cache contained at the first admission; undefined before that admission. */
+  /** Number of prompt positions in the prefix cache at the first admission; undefined before that admission. */
   cached: number | undefined;
-  /** Prompt tokens whose log-probabilities have been sent. The first token counts, although it has no log-probability. */
+  /** Number of prompt tokens whose log-probabilities have been sent. The first token counts, although it has none. */
   scored = 1;
   /** Draft ids, which the next step verifies and then drops. */
   drafts: readonly number[] = [];
@@ -50,7 +50,7 @@ export class Sequence {
   stepped = 0;
   /** Whether the sequence has finished, failed or been aborted. */
   ended = false;
-  /** Number of experts' answers that were replaced, by rung of the degradation ladder. */
+  /** For each rung of the degradation ladder, the number of experts' answers that it replaced. */
   readonly degraded = new Map<Rung, number>();
   readonly #speculation = new Speculation();
   readonly #createdAt = performance.now();
@@ -88,14 +88,14 @@ export class Sequence {
     return this.ids.length;
   }
 
-  /** To be called at each admission. `computed` positions are in the prefix cache. */
+  /** To be called at each admission. The prefix cache has the first `computed` positions. */
   admitted(computed: number): void {
     this.computed = computed;
     this.cached ??= computed;
     this.#admittedAt ??= performance.now();
   }
 
-  /** The rows of the span whose logits give prompt log-probabilities that have not been sent yet. */
+  /** Those rows of a span whose logits give prompt log-probabilities that have not been sent yet. */
   unscored(start: number, count: number): { first: number; count: number } {
     if (this.request.promptLogprobs === undefined) return { first: start, count: 0 };
     const first = Math.max(start, this.scored - 1);
@@ -113,7 +113,7 @@ export class Sequence {
     this.drafts = this.#speculation.draft(this.ids, mostLength - this.length - 1, price);
   }
 
-  /** To be called when the step's ids have been taken. Forgets the positions that were computed for rejected drafts. */
+  /** To be called after `take` got all ids of the step. Forgets the positions that were computed for rejected drafts. */
   settle(): void {
     this.computed = this.length - 1;
     this.#speculation.learn(this.ids);
@@ -126,7 +126,7 @@ export class Sequence {
     this.#emit({ type: 'prompt', logprobs });
   }
 
-  /** Ends a sequence whose request wants no tokens, when its prompt is computed. */
+  /** To be called when the prompt is computed and `maxTokens` is 0. Ends the sequence. */
   finishPrompt(): void {
     this.#finish('length');
   }
@@ -186,7 +186,7 @@ export class Sequence {
     });
   }
 
-  /** Timings, which only the first part of the answer has. */
+  /** The timings for the first part of the answer; empty for later parts. */
   #began(): { began?: Began } {
     if (this.#begun) return {};
     this.#begun = true;

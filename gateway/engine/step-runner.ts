@@ -35,7 +35,7 @@ interface StepRunnerOptions {
 }
 
 export class StepRunner {
-  /** Number of experts' answers that were replaced, by rung of the degradation ladder. */
+  /** For each rung of the degradation ladder, the number of experts' answers that it replaced. */
   readonly degradedHops = Object.fromEntries(rungs.map((rung) => [rung, 0])) as Record<Rung, number>;
   readonly #options: StepRunnerOptions;
   /** The model for steps of several micro-batches: its dense device computes them in turns. */
@@ -67,7 +67,7 @@ export class StepRunner {
     }
   }
 
-  /** Learns the cost of the last step. To be called when the step's tokens have been sent, as the cost includes sending. */
+  /** Learns the cost of the last step. To be called when its tokens have been sent, because the cost includes sending. */
   settle(): void {
     if (this.#ran === undefined) return;
     const { spans, decoding, startedAt } = this.#ran;
@@ -77,7 +77,7 @@ export class StepRunner {
     this.#shares.settle(spans, { costs: this.#costs, decoding, ms });
   }
 
-  /** Counts time that other threads spent for the tenant against its share. */
+  /** Charges the tenant for `ms` that other threads spent on its requests. */
   charge(tenant: string, ms: number): void {
     this.#shares.charge(tenant, ms);
   }
@@ -145,7 +145,7 @@ export class StepRunner {
           onDegraded: (sequence, rung) => this.#degrade(sequence, rung),
           onSpent: (tenant, ms) => this.#shares.spend(tenant, ms),
         });
-        this.#advance(parts[index]!, due); // while the others wait for their experts
+        this.#advance(parts[index]!, due); // while the other micro-batches wait for their experts
       }),
     );
     for (const result of results) if (result.status === 'rejected') throw result.reason;
@@ -165,7 +165,7 @@ export class StepRunner {
       const { table, ids, computed, promptLength, salt, ended, degraded } = sequence;
       sequence.stepped = counters.steps;
       counters.prompt_tokens += Math.max(0, Math.min(start + count, promptLength) - start);
-      // A prefix is not shared if a stand-in computed a part of it.
+      // A prefix is not shared if an expert's answer for a part of it was replaced (degradation ladder).
       if (kv.shared && !ended && degraded.size === 0) admission.pool.register(table, ids, computed, salt);
     }
     for (const each of due) {

@@ -13,7 +13,7 @@ import type { Sequence } from './sequence.ts';
 /** Logits from which the next ids of one sequence are sampled. */
 export interface Due {
   sequence: Sequence;
-  /** `[count, vocab]`: row 0 follows the last known id, and row i the i-th draft. */
+  /** `[count, vocab]`: row 0 has the logits after the last known id, and row i those after the i-th draft. */
   logits: Rows;
   /** `[count]`, the routes of the same rows. Absent unless the request asks for routes. */
   routes?: Route[];
@@ -165,7 +165,7 @@ function ladderOf(sequences: readonly Sequence[]): { ladder?: Uint8Array } {
   return { ladder: Uint8Array.from(sequences, ({ request }) => rungLevel(request.degrade)) };
 }
 
-/** Log-probabilities of the `rows` tokens after position `first`. Row i of `logits` is that of position `first + i`. */
+/** Log-probabilities of the `rows` tokens after position `first`. Row i of `logits` belongs to position `first + i`. */
 function promptLogprobs(
   { ids, request }: Sequence,
   first: number,

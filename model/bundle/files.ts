@@ -11,7 +11,7 @@ interface FileRange {
   name: string;
   start: number;
   length: number;
-  /** The bytes' short hash. Reading fails if the bytes have another hash, or if this is undefined. */
+  /** The bytes' short hash. Reading fails if the bytes have another hash, or if `hash` is undefined. */
   hash: string | undefined;
   /** Describes the bytes in errors. */
   what: string;

@@ -6,7 +6,7 @@ import type { Bits } from './tensors.ts';
 
 /**
  * Largest distance between the answer of another numerics class and the stored answer, divided by the stored answer's length.
- * Stored answers are rounded to bfloat16, which alone is a distance of up to 2^-8. At 16 and 32 bits all devices compute in
+ * Stored answers are rounded to bfloat16. This alone gives a distance of up to 2^-8. At 16 and 32 bits all devices compute in
  * float32 and differ by 1e-6. At 4 and 8 bits the CPU kernels and ONNX Runtime on a CPU round activations to int8. They differ by
  * 1e-6, or by 5e-3 if one of them rounds a tie up and the other down. GPUs do not round activations and differ by up to 1.7e-2.
  * Measured with random experts of 64 to 1,536 inputs and with those of nano (test/model/bundle/golden-agreement.test.ts).

@@ -144,7 +144,7 @@ export async function writeManifest(dir: string, manifest: Manifest): Promise<vo
   await replaceFile(join(dir, MANIFEST_FILE), `${JSON.stringify(manifest, null, 1)}\n`);
 }
 
-/** Writes a new file and renames it, so that readers see either the old content or the new content, never a part. */
+/** Writes a new file and renames it, so that readers see either all of the old content or all of the new content. */
 export async function replaceFile(path: string, data: string | Uint8Array): Promise<void> {
   await writeFile(`${path}.new`, data, { flush: true });
   await rename(`${path}.new`, path);

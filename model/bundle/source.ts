@@ -28,7 +28,7 @@ interface BringOptions {
 export interface WeightSource {
   /** A bundle for `openBundle`. The bytes of an expert are valid only after `bring`. */
   readonly dir: string;
-  /** Fetches those of the units' bytes that are not on disk yet, and checks their hashes. */
+  /** Fetches the units that are not on disk yet, and checks their hashes. */
   bring(units: readonly Unit[], options?: BringOptions): Promise<void>;
 }
 
@@ -72,7 +72,7 @@ export function httpSource({ url, cache, ...options }: HttpSourceOptions): Promi
 
 /**
  * Resolves when the manifest, the files that are read whole and the headers of all other files have been fetched. Bundles are
- * kept in `cache`, each in a directory named by its content hash.
+ * kept in `cache`, each in a directory named after its content hash.
  */
 export async function remoteSource(options: { files: RemoteFiles; cache: string }): Promise<WeightSource> {
   const { files, cache } = options;
@@ -116,7 +116,7 @@ async function fetchWhole({ name, path, bytes, hash }: Listed, files: RemoteFile
   await replaceFile(path, fetched);
 }
 
-/** Makes a sparse file of the full size that contains only its header. Experts take disk space when they are written. */
+/** Makes a sparse file of the full size that contains only its header. An expert takes disk space only when it is written. */
 async function fetchHeader({ name, path, bytes }: Listed, files: RemoteFiles): Promise<void> {
   const found = await stat(path).catch(() => undefined); // a missing file is fetched
   if (found?.size === bytes) return;

@@ -40,7 +40,7 @@ export interface ModelConfig {
   routing: RoutingConfig;
 }
 
-/** Most layers that are accepted, because a wrong number would take much memory before missing tensors are noticed. */
+/** Most layers that are accepted. A wrong, larger number would take much memory before missing tensors are noticed. */
 const MOST_LAYERS = 4096;
 
 /**

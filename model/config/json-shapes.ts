@@ -1,5 +1,5 @@
-// Shapes, which are functions that check a JSON value and return it typed. If a field is wrong, the error has its path. Shards
-// read their manifest with shapes instead of zod, because zod takes 9 MB of memory.
+// Shapes, which are functions that check a JSON value and return it typed. If a field is wrong, the error has the field's path.
+// Shards read their manifest with shapes instead of zod, because zod takes 9 MB of memory.
 
 /** `path` names the value in errors, such as `experts.0.3.hash`. It is empty for the whole document. */
 export type Shape<T> = (value: unknown, path: string) => T;

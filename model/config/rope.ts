@@ -33,7 +33,7 @@ function llama3(frequency: number, scaling: RopeScaling & { type: 'llama3' }): n
 
 type Yarn = RopeScaling & { type: 'yarn' };
 
-/** Pairs that turn over `betaFast` times in the original context are kept; those under `betaSlow` times are interpolated. */
+/** Pairs with over `betaFast` turns in the original context are kept; pairs with under `betaSlow` turns are interpolated. */
 function yarn(frequencies: Float64Array, base: number, scaling: Yarn): Float64Array {
   const headDim = 2 * frequencies.length;
   const { factor, originalContext, betaFast, betaSlow, truncate } = scaling;
@@ -49,7 +49,7 @@ function yarn(frequencies: Float64Array, base: number, scaling: Yarn): Float64Ar
   });
 }
 
-/** A table of cosines and sines of positions. Each is computed only once. */
+/** A table of cosines and sines of positions. Each position is computed only once. */
 export class RotationTable {
   readonly #half: number;
   readonly #frequencies: Float64Array;

@@ -39,7 +39,7 @@ export async function convert({ from, bits, ...options }: ConvertOptions): Promi
   return { ...written, config, hasTokenizer: copies.has('tokenizer.json') };
 }
 
-/** Opens the checkpoint and checks that it has exactly the model's tensors. `plan` takes the directory for the bundle. */
+/** Opens the checkpoint and checks that it has exactly the model's tensors. Its `plan` needs the bundle's directory. */
 async function openSource(from: string, bits: Bits) {
   const checkpoint = await openCheckpoint(resolve(from));
   await checkTensors(checkpoint);
@@ -90,7 +90,7 @@ function floatDtype({ dtype, path, name }: SourceTensor): FloatDtype {
   throw tensorError(path, name, `has dtype ${dtype}; F32, F16 and BF16 are read`);
 }
 
-/** Throws unless the checkpoint has exactly the tensors that the config describes. The config may be another model's. */
+/** Throws unless the checkpoint has exactly the tensors that its config describes. */
 async function checkTensors(checkpoint: Checkpoint): Promise<void> {
   const { config, tensors } = checkpoint;
   const stacked = [...tensors.values()].find(({ name }) => isStackedExperts(name));

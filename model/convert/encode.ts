@@ -30,7 +30,7 @@ export function encode(values: Float32Array, matrix: Matrix): void {
 function encodeHalves(values: Float32Array, encoding: 'f16' | 'bf16', out: Uint8Array): void {
   const words = new Uint16Array(out.buffer, out.byteOffset, values.length);
   if (encoding === 'bf16') {
-    // Only values of a bfloat16 source are encoded as bfloat16, so that the upper half of each float32 is the exact value.
+    // Only values of a bfloat16 source are encoded as bfloat16, so the upper half of each float32 is the exact value.
     const halves = new Uint16Array(values.buffer, values.byteOffset, values.length * 2);
     for (let i = 0; i < words.length; i++) words[i] = halves[2 * i + 1]!;
     return;

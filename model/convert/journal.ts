@@ -21,9 +21,9 @@ export interface Journal {
 
 /**
  * Opens the journal of `dir`. Its first line identifies the plan. The journal of another plan (another source or precision) is
- * refused, because its work cannot be used here but may still be needed. It is also refused while another process has it open,
- * because the two would overwrite each other's work. A last line that a kill cut short is dropped. Lines are not flushed one by
- * one, so that after a power loss an entry may be newer than the data on disk. The entry's hash then shows that.
+ * refused, because its work cannot be used here but may still be needed. A journal that another process has open is refused
+ * too, because the two processes would overwrite each other's work. A last line that a kill cut short is dropped. After a power
+ * loss, the journal may have an entry whose data did not reach the disk. The entry's hash then shows that.
  */
 export function openJournal(dir: string, plan: string): Journal {
   const path = join(dir, JOURNAL_FILE);
@@ -57,7 +57,7 @@ export function openJournal(dir: string, plan: string): Journal {
   };
 }
 
-/** A line that a crash garbled is ignored, so that its task is done again. */
+/** A line that a crash garbled is ignored, so its task is done again. */
 function parseEntry(line: string): JournalEntry | undefined {
   let json: unknown;
   try {

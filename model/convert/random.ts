@@ -1,5 +1,5 @@
 // Makes random weights: a stream of nearly normal numbers for each tensor. Each number is a pure function of (key, index), so
-// that any slice can be made without the numbers before it.
+// any slice can be made without the numbers before it.
 import { createHash } from 'node:crypto';
 
 /** The two words that select a tensor's stream. */
@@ -11,7 +11,7 @@ export function streamKey(seed: number, name: string): readonly [number, number]
 /** Standard deviation of the sum of four dice with 256 sides, which is nearly normal. */
 const DICE_DEVIATION = Math.sqrt((4 * (256 ** 2 - 1)) / 12);
 
-/** Fills `out` with the numbers `first`, `first + 1`, … of the stream. None is more than 3.5 deviations from the mean. */
+/** Fills `out` with the stream's numbers from index `first` on. None is more than 3.5 deviations from the mean. */
 export function fillRandom(
   out: Float32Array,
   first: number,

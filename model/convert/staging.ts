@@ -9,7 +9,7 @@ import type { PlannedFile } from './plan.ts';
 /** Suffix of a directory in which a bundle grows. */
 export const PARTIAL = '.partial';
 
-/** The directory in which a bundle grows. It is beside the target, so that the rename is one step. */
+/** The directory in which a bundle grows. It is beside the target, so that one rename completes the bundle. */
 export function partialDir(to: string): string {
   return resolve(to) + PARTIAL;
 }

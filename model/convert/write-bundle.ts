@@ -46,7 +46,7 @@ export interface WrittenBundle {
   /** Bytes of all files except bundle.json and the files that `beforeFinish` adds. */
   bytes: number;
   tasks: number;
-  /** Tasks that an earlier run had done. */
+  /** Number of tasks that an earlier run had done. */
   resumed: number;
 }
 

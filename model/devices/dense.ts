@@ -41,7 +41,7 @@ export interface LayerOutput {
 }
 
 export interface DenseDevice {
-  /** Names what decides the bits of an answer: device, runtime version, precision, group, instruction set. */
+  /** A string of everything that decides an answer's bits: device, runtime version, precision, group, instruction set. */
   readonly numericsClass: string;
   /**
    * Least rows in a chunk of a prompt, unless the whole prompt is shorter. If no chunk has fewer rows, a position's bits do not

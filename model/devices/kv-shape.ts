@@ -12,7 +12,7 @@ export function cpuKvShape(shape: Shape): KvShape {
   return { blockSize: PAGE_POSITIONS, blockBytes, shared: true };
 }
 
-/** ONNX Runtime's devices keep buffers of float32 that grow by doubling, so that up to half of a buffer is unused. */
+/** ONNX Runtime's devices keep buffers of float32 that grow by doubling, so up to half of a buffer is unused. */
 export function ortKvShape(shape: Shape): KvShape {
   const blockBytes = 2 * FIRST_POSITIONS * positionFloats(shape) * Float32Array.BYTES_PER_ELEMENT;
   return { blockSize: FIRST_POSITIONS, blockBytes, shared: false };

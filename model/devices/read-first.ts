@@ -6,7 +6,7 @@ import type { Serving } from '../reading/traffic.ts';
 import type { Rows } from './dense.ts';
 import { type LoadOptions, type MappedExperts, type Unit, unitKey } from './expert.ts';
 
-/** Disks are faster with parallel reads. Each read keeps one expert's bytes in memory until they are checked. */
+/** Parallel reads are faster on most disks, but each read keeps one expert's bytes in memory until they are checked. */
 const READS_AT_ONCE = 4;
 
 interface ReadFirstOptions {
@@ -14,7 +14,7 @@ interface ReadFirstOptions {
   device: MappedExperts;
   /** The units that are read ahead. */
   units: readonly Unit[];
-  /** By index in `units`: 1 once any thread has found the unit's bytes sound. */
+  /** By index in `units`: 1 if a thread has found the unit's bytes sound. */
   sound: Uint8Array<SharedArrayBuffer>;
   serving: Serving;
   /** Called when a unit that a run waits for does not match its hash. That run fails. */

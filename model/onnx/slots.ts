@@ -97,7 +97,7 @@ export function upload(shape: SlotShape): Graph {
 /**
  * For each row i, `x.i [1, hidden]` and its slot, `gate_up.i` … `down_scales.i` → `y [rows, hidden]`. There is no single input
  * for all rows, because it would need a Split, which a GPU's limit of storage buffers restricts to 8 to 12 rows.
- * Each node has one expert. The softmax over its single score is 1, so that answers are not weighted.
+ * Each node has one expert. The softmax over its single score is 1, so answers are not weighted.
  */
 export function slotRows(shape: SlotShape, rows: number): Graph {
   const ports = slotPorts(shape);

@@ -1,11 +1,11 @@
 // Lets the thread that reads ahead slow down while the serving thread is busy, through words in shared memory.
 
-/** Indexes of the words. STOP is 1 to stop. RUNS counts all runs so far, WAITING the runs that now wait for the disk. */
+/** Indexes of the words. STOP is 1 if reading must stop. RUNS counts all runs so far, WAITING those that now await the disk. */
 const [STOP, RUNS, WAITING, WORDS] = [0, 1, 2, 3];
 
 /** The serving thread counts as busy until this long after a run. */
 const BUSY_MS = 50;
-/** While it is busy, reading ahead may use 1 / BUSY_SHARE of a core's time. */
+/** While the serving thread is busy, reading ahead may use 1 / BUSY_SHARE of a core's time. */
 const BUSY_SHARE = 8;
 
 /** Longest time between two checks whether to stop. */

@@ -14,7 +14,7 @@ export function tileBytes(encoding: Encoding): number {
   return (TILE_ROWS * GROUP * precisionOf(encoding).bits) / 8 + SCALE_BYTES;
 }
 
-/** Tiles down and across a `[rows, cols]` matrix. */
+/** Number of tiles down and across a `[rows, cols]` matrix. */
 export function tileGrid(rows: number, cols: number): { rowBlocks: number; colBlocks: number } {
   return { rowBlocks: Math.ceil(rows / TILE_ROWS), colBlocks: Math.ceil(cols / GROUP) };
 }
@@ -26,7 +26,7 @@ export function matrixBytes(encoding: Encoding, rows: number, cols: number): num
   return rowBlocks * colBlocks * tileBytes(encoding);
 }
 
-/** The matrix's bytes. Throws if their number is wrong, because a device would then compute on the weights of other matrices. */
+/** The matrix's bytes. Throws if their number is wrong: a device would otherwise compute on the weights of other matrices. */
 export function checkedData({ encoding, rows, cols, data }: Matrix): Uint8Array {
   const bytes = matrixBytes(encoding, rows, cols);
   if (data.length !== bytes) {

@@ -1,7 +1,7 @@
 // The definition of a precision, and the steps of rounding that all precisions share. docs/bundle.md specifies the bytes.
 //
 // A tile holds 16 rows x 32 inputs: vectors of 64 bytes with the weights, then one float16 scale for each row. Bytes
-// 4r … 4r+3 of a vector belong to row r (0–15), so that one 64-byte load feeds 16 dot products of 4 inputs.
+// 4r … 4r+3 of a vector belong to row r (0–15), so one 64-byte load feeds 16 dot products of 4 inputs.
 import { halfToNumber, numberToHalf } from '../floats.ts';
 
 export const TILE_ROWS = 16;
@@ -18,9 +18,9 @@ export interface TilePrecision {
    * float16 bits of the group's scale. `bits` are the bit patterns of `values`.
    */
   round(values: Float32Array, bits: Int32Array, from: number, out: Int32Array, to: number): number;
-  /** Writes the 32 signed weights of row `lane` of the tile at byte `tile` to `out`, before scaling. */
+  /** Writes to `out` the 32 signed weights, not multiplied by the scale, of row `lane` of the tile at byte `tile`. */
   read(data: Uint8Array, tile: number, lane: number, out: Float32Array): void;
-  /** Moves one row of a tile, which starts at byte `from`, to the order of ONNX Runtime's `MatMulNBits` and `QMoE`. */
+  /** Copies a tile's row to `out`, in ONNX Runtime's order (`MatMulNBits`, `QMoE`). The row's first byte is `data[from]`. */
   repack(data: Uint8Array, from: number, out: Uint8Array, to: number): void;
 }
 

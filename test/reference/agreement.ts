@@ -40,7 +40,7 @@ export function resolve(
     return result.logits.map((row, p) => relativeError(device[p] ?? [], row));
   };
 
-  /** Turns up to `depth` more near ties that bring positions 0..last under the bound; undefined if there are none. */
+  /** Finds up to `depth` more near ties that bring positions 0..last under the bound if turned; undefined if there are none. */
   const search = (turns: Turns, last: number, depth: number, seen: Set<string>): Turns | undefined => {
     const key = [...turns.keys()].sort().join();
     if (seen.has(key)) return undefined;

@@ -95,7 +95,7 @@ export function forward({
     const normed = rmsNorm(row, weights.finalNorm, config.normEps);
     return multiply(weights.head, input(normed, 'head', t, weights.head));
   });
-  // The experts of one token share their input, so that each of them reports its near ties. Only one report is kept.
+  // The experts of one token share their input, so each of them reports the input's near ties. Only one report is kept.
   const unique = new Map(nearTies.map((tie) => [tie.name, tie]));
   return { logits, routing, nearTies: [...unique.values()] };
 }

@@ -9,7 +9,7 @@ export interface BlockTable {
   readonly blocks: number[];
   /** How many leading blocks are known as a prefix: shared, or registered for sharing. */
   known: number;
-  /** Number of the prefix that ends with the last known block. */
+  /** Prefixes are numbered. This is the number of the prefix that ends with the last known block. */
   prefix: number;
 }
 
@@ -50,8 +50,8 @@ export class BlockPool {
   }
 
   /**
-   * A table that begins with the longest known prefix of `ids`, but at most `limit` positions of it. Sequences with
-   * different salts share nothing.
+   * Returns a table that begins with the longest known prefix of `ids`, but at most `limit` positions of it. Sequences with
+   * different salts share no blocks.
    */
   open(ids: readonly number[], { limit, salt = '' }: { limit: number; salt?: string }): BlockTable {
     const table: BlockTable = { blocks: [], known: 0, prefix: ROOT };
@@ -78,7 +78,7 @@ export class BlockPool {
     return true;
   }
 
-  /** Registers the blocks that `computed` positions fill, so that other sequences can begin with them. */
+  /** Registers the blocks that the first `computed` positions fill, so that other sequences can begin with these blocks. */
   register(table: BlockTable, ids: readonly number[], computed: number, salt = ''): void {
     while ((table.known + 1) * this.size <= computed) {
       const key = this.#key(table, ids, salt);

@@ -1,9 +1,9 @@
 // Decides which sequence is admitted next, and which is preempted if there is not enough room. Tenants are compared by the
 // number of their running sequences, divided by weight. Within a tenant, the order is first come, first served. Pure.
 //
-// Worked example with weights of 1 and 4 places, all taken: B has b1 b2 b3 b4 running and b5 waiting; A has a1 waiting. A has
-// fewer, so a1 is next. Each tenant's share is 2 places, so b4, B's latest, is preempted. A sequence a2 would then take the
-// place of b3, and an a3 would wait.
+// Worked example: tenants A and B have weight 1, and there are 4 places, all taken by B's b1 b2 b3 b4; b5 and A's a1 wait. A
+// runs fewer sequences, so a1 is next. Each tenant's share is 2 places, so b4, B's latest, is preempted. If A then had a2
+// and a3 waiting, a2 would take the place of b3, and a3 would wait.
 
 /** The tenant of a sequence. */
 export interface Billed {
@@ -30,8 +30,8 @@ export function nextIn<T extends Billed & { priority: number }>(
 }
 
 /**
- * The sequence to preempt when memory runs out: the latest of the tenant with most sequences. Each tenant's first sequence is
- * not counted, so that no tenant loses its only one while another has two. `running` is in order of admission.
+ * The sequence to preempt when memory runs out: the last admitted one of the tenant with most sequences. A tenant's first
+ * sequence is not counted, so no tenant loses its only sequence while another has two. `running` is in order of admission.
  */
 export function victimOf<T extends Billed>(running: readonly T[]): T | undefined {
   const held = counted(running);

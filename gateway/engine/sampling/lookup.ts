@@ -1,7 +1,7 @@
 // Finds earlier occurrences of the last ids of a text, by hash chains over pairs of ids as in Lempel-Ziv compressors. Each
 // new id costs one map lookup. Pure.
 
-/** All ids are below this, so that a pair of ids fits one number. */
+/** All ids are below this, so a pair of ids fits into one number. */
 const WIDEST = 2 ** 24;
 /** How many earlier occurrences are compared, latest first. */
 const PLACES = 8;
@@ -18,7 +18,7 @@ export class Lookup {
   readonly #longest: number;
   /** By pair: the index of the second id in the pair's latest occurrence. */
   readonly #latest = new Map<number, number>();
-  /** By index of a pair's second id: that index in the previous occurrence of the same pair; 0 if there is none. */
+  /** At the index of a pair's second id: the second id's index in the pair's previous occurrence; 0 if there is none. */
   readonly #earlier: number[] = [0];
 
   constructor(longest: number) {

@@ -17,7 +17,7 @@ interface PrepareOptions {
   onFailed: (sequence: Sequence, cause: unknown) => void;
 }
 
-/** Sequences that were computed longest ago go first. A constraint that fails ends its own sequence only. */
+/** The sequence that has waited longest for a step goes first. A constraint that fails ends its own sequence only. */
 export function prepare(
   running: readonly Sequence[],
   { constraints, ownTime, onSpent, onFailed }: PrepareOptions,

@@ -44,7 +44,7 @@ export function sample(input: SampleInput): Sampled {
   return model === undefined ? { id } : { id, logprob: model.logprobOf(id), top: model.top };
 }
 
-/** Excludes the ids, unless no other id is possible, because a constraint takes precedence. */
+/** Excludes the ids. If the constraint allows no other id, it takes precedence: no id is excluded. */
 function bar(logits: Float32Array, ids: readonly number[] = []): void {
   if (ids.length === 0) return;
   const before = ids.map((id) => logits[id]!);

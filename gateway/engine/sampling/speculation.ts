@@ -1,8 +1,8 @@
 // Drafts the next ids from the text so far: those that followed an earlier occurrence of the last few ids (prompt lookup).
 // The step that verifies a draft samples as if there were no draft, so that no draft changes an answer. Pure.
 //
-// Every step scores the drafts that were possible, even if none was made. So the hit rate is known before the first draft costs
-// time.
+// Every step compares its tokens with the drafts that were possible, even if none was made. So the hit rate is known before the
+// first draft costs time.
 import { type Found, Lookup } from './lookup.ts';
 
 /** Longer matches are scored like matches of this length. */
@@ -11,7 +11,7 @@ const LONGEST_MATCH = 8;
 const MOST = 7;
 /** Weight of the latest observation in a score. */
 const MEMORY = 0.1;
-/** A draft is made only if its chance of being right is at least this many times its price. */
+/** A draft is made only if its chance of being right is at least this many times its price (see `draft`). */
 const MARGIN = 1.25;
 
 /** Makes the drafts of one sequence, and keeps their scores. */

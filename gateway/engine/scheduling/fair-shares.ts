@@ -1,5 +1,5 @@
-// Keeps an account of each tenant from step to step: its part of the next step, and what it used of the last one. shares.ts
-// has the formulas. Callers measure the time.
+// Keeps an account of each tenant from step to step: what the tenant used of the last step, and its part of the next one.
+// shares.ts has the formulas. Callers measure the time.
 import {
   decodingOf,
   type Part,
@@ -31,7 +31,7 @@ const MOST_OWN_MS = 10;
 const MOST_ALONE_MS = 20;
 /** When the time for such work is derived from a step of the other tenants, the step counts as at least this long. */
 const LEAST_OTHERS_MS = 2;
-/** While a tenant is absent, its lead shrinks by this share of the time that passes. */
+/** While a tenant has no sequences, its lead over its share shrinks by this part of the time that passes. */
 const ABSENT_SHARE = 1 / 2;
 
 export class FairShares {
@@ -39,7 +39,7 @@ export class FairShares {
   #demands = new Map<string, Demand>();
   /** Milliseconds that each tenant spent beside its rows since the last step was settled. */
   readonly #spent = new Map<string, number>();
-  /** Milliseconds that other threads spent for each tenant in the same period. The step's time does not include them. */
+  /** Milliseconds that other threads spent on each tenant's requests since then. The step's time does not include them. */
   readonly #charged = new Map<string, number>();
   /** Negative lags (ms) of tenants that left while they were ahead of their share. A tenant that returns keeps its lag. */
   readonly #absent = new Map<string, number>();
@@ -66,8 +66,8 @@ export class FairShares {
   }
 
   /**
-   * Charges a tenant for time that other threads spent for it, like `spend`. A tenant that takes no part in the planned step
-   * is not charged, because the other tenants then have the whole engine.
+   * Charges a tenant for time that other threads spent on its requests. A tenant that takes no part in the planned step is not
+   * charged, because the other tenants then have the whole engine.
    */
   charge(tenant: string, ms: number): void {
     if (this.#demands.has(tenant)) this.#charged.set(tenant, (this.#charged.get(tenant) ?? 0) + ms);

@@ -1,13 +1,13 @@
-// Finds the best number of micro-batches for a step by measuring. While one micro-batch waits for its experts, another computes
-// its attention. Each micro-batch reads the dense weights again, so that several are faster only if the wait is long. Pure.
+// Finds by measuring into how many micro-batches a step is best cut. While one micro-batch waits for its experts, another
+// computes its attention. But each micro-batch reads the dense weights again, so cutting pays only if the wait is long. Pure.
 
 /** Most micro-batches of a step. */
 const MOST = 8;
 /** If the thread is idle for less than this share of a step with one micro-batch, no other number is tried. */
 const LEAST_IDLE = 0.15;
-/** Another number becomes the best if its steps take less than this share of the time of the best number so far. */
+/** Another number becomes the best if its steps take less than this share of the time that steps with the best number take. */
 const WORTH = 0.97;
-/** For each number of micro-batches, the times of this many last steps are kept. The medians of the times are compared. */
+/** Number of steps whose times are kept for each number of micro-batches. The medians of these times are compared. */
 const RECENT = 12;
 /** Steps between two trials of another number. The pause doubles after each failed trial. */
 const FIRST_PAUSE = 6;

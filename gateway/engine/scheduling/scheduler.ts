@@ -17,7 +17,7 @@ export interface Progress extends Billed {
   drafts: readonly number[];
   /** Number of the last step that computed the sequence. */
   stepped: number;
-  /** Whether its constraint is still finding out which ids may come next. A held sequence gets no rows. */
+  /** Whether the constraint is still finding out which ids may come next. A held sequence gets no rows. */
   held: boolean;
   table: BlockTable;
 }
@@ -35,7 +35,7 @@ export interface StepLimits {
    * rows are not counted. At least `2 * minPrefillRows`.
    */
   prefillRows: number;
-  /** Least rows of a chunk, unless the whole prompt is shorter. The dense device sets it. */
+  /** Least rows of a chunk, unless the whole prompt is shorter. It depends on the dense device. */
   minPrefillRows: number;
 }
 
@@ -143,14 +143,14 @@ function planChunks(
 
 /**
  * Rows to prefill before the sequence decodes: those of its prompt and, after a preemption, those of its answer. If `least` is
- * above 1, the device computes a single row with other bits than two. Generated positions are then recomputed one by one.
+ * above 1, a row has other bits alone than with others. The answer's rows are then recomputed one by one, as at first.
  */
 export function prefillRowsLeft({ promptLength, length, computed }: Progress, least: number): number {
   if (computed < promptLength) return (least > 1 ? promptLength : length) - computed;
   return least === 1 && length - computed > 1 ? length - computed : 0;
 }
 
-/** Rows of the next chunk if `left` rows remain. The chunk, and the rows that it leaves, are 0 or at least `least`. */
+/** Rows of the next chunk if `left` rows remain. The chunk and the rows after it are each 0 or at least `least`. */
 function chunkOf(left: number, budget: number, least: number): number {
   if (left <= budget) return left;
   const rest = left - budget;

@@ -2,7 +2,7 @@
 // itself, and batches are made no smaller than that requires. Pure.
 //
 // Worked example with weights of 1: a step of n rows takes 2 + n ms. A has 1 row (3 ms alone), B has 100 (102 ms alone). A's
-// share is one half, so that its row may take 6 ms. In 6 ms a step computes 4 rows, of which 1 is A's and 3 are B's:
+// share is one half, so its row may take 6 ms. In 6 ms a step computes 4 rows, of which 1 is A's and 3 are B's:
 //   divide([{ …, rows: 1 }, { …, rows: 100 }], …).rows = [1, 3]
 // B then gets 0.5 rows/ms; alone it would get 0.98. Rounding errors accumulate in `lag` and are repaid in later steps.
 
@@ -34,9 +34,9 @@ interface Prices {
 }
 
 /**
- * Chooses the rows so that, by the predicted times, the step is over before a tenant falls behind its share. If a row of the
- * other tenants would then take longer than in steps of their own, the step gets more rows. A tenant that lags after the step
- * has the next steps to itself until it no longer lags.
+ * Chooses the rows so that, by the predicted times, the step ends before the first tenant falls behind its share. If each row
+ * of the other tenants would then take longer than in a step of their own, the step gets more rows. A tenant that lags after
+ * the step has the next steps to itself until it no longer lags.
  */
 export function divide(demands: readonly Demand[], { stepMs, prefillShare }: Prices): Division {
   const shares = sharesOf(demands);
@@ -83,7 +83,7 @@ interface OwnTimeLimits extends Pick<Prices, 'stepMs'> {
 
 /**
  * `[tenants]`, milliseconds that each tenant may spend before the next step on work beside its rows, such as finding out which
- * tokens a grammar allows. It is the tenant's share of the time if the others compute one step, plus its lag.
+ * tokens a grammar allows. That is its share of this work and one step of the other tenants together, plus its lag.
  */
 export function ownTime(
   demands: readonly Demand[],
@@ -99,7 +99,7 @@ export function ownTime(
   });
 }
 
-/** A tenant's part of a step that was computed. */
+/** A tenant's part of the step that was last computed. */
 interface Had {
   rows: number;
   promptRows: number;
@@ -150,7 +150,7 @@ function batchOf(
   return count;
 }
 
-/** `[tenants]`, divides `count` rows. `core` tenants get all their rows; each other row goes to the tenant furthest behind. */
+/** `[tenants]`, divides `count` rows. `core` tenants get all their rows; then each row goes to the tenant furthest behind. */
 function fill(
   demands: readonly Demand[],
   {
@@ -186,7 +186,7 @@ export function promptRows(
   const rows = demands.map(() => 0);
   const order = [...demands.keys()].filter((i) => demands[i]!.prompts > 0);
   order.sort((a, b) => demands[b]!.lag - demands[a]!.lag);
-  // As many tenants are served as can have `least` rows each. Those with few rows left go first, so that others get the rest.
+  // As many tenants are served as can have `least` rows each. Those that need few rows go first; others get what these leave.
   const served = order.slice(0, Math.floor(budget / least));
   served.sort((a, b) => demands[a]!.prompts / parts[a]! - demands[b]!.prompts / parts[b]!);
   let left = budget;

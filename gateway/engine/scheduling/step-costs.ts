@@ -1,8 +1,8 @@
 // Learns the cost of rows from past steps: a time for all decode rows together, and an additional time for each prefill row and
 // each draft. Callers measure the time. Pure.
 //
-// Worked example: 8 decode rows take 20 ms. With 50 prefill rows the step takes 45 ms, so that a prefill row costs 0.5 ms. If
-// prefill may take half of a step, 20 / 0.5 = 40 of its rows fit beside the 8.
+// Worked example: 8 decode rows take 20 ms. With 50 prefill rows the step takes 45 ms, so a prefill row costs 0.5 ms. If
+// prefill may take half of a step, 20 / 0.5 = 40 prefill rows fit beside the 8 decode rows.
 
 /** Weight of the latest step in a learnt cost. */
 const MEMORY = 0.2;
@@ -12,13 +12,13 @@ const ODD = 2;
 const BESIDE = 1.5;
 /** Cost of a draft, as a share of a decode row's time, before a draft was measured. */
 const DRAFT_COST = 0.5;
-/** With this weight, each step without drafts moves the learnt cost of a draft back to `DRAFT_COST`. */
+/** With this weight, each step without drafts moves the learnt cost of a draft back towards `DRAFT_COST`. */
 const FORGETS = 0.002;
 /** The prefill rows of a step, and its drafts, cost at least this share of the decode rows' time. */
 const LEAST = 0.01;
 /** If steps of only one size are known, the cost of a step grows with its rows to this power. */
 const POWER = 0.7;
-/** Share of a change at one size that is applied to the other sizes, because the machine may have become slower. */
+/** If the cost at one size changes, this share of the change applies to all other sizes: the machine may have slowed down. */
 const ALONG = 0.5;
 
 interface StepCost {
@@ -96,7 +96,7 @@ export class StepCosts {
     return Math.floor(((share / (1 - share)) * plain) / row);
   }
 
-  /** Tokens that decode rows generate in the time of one draft. Drafts with a smaller chance of being right cost time. */
+  /** Tokens that decode rows generate in the time of one draft. A draft whose chance of being right is smaller does not pay. */
   draftPrice(decoding: number): number {
     const plain = this.#plainMs(decoding);
     if (plain === undefined || this.#draftMs === undefined) return DRAFT_COST;

@@ -24,9 +24,9 @@ interface OrtDenseParts {
 const QUERY_TILE = 16;
 
 /**
- * Cuts a span's queries into calls of the attention operator. The operator cuts the queries of a call into tiles of its own (2
- * headDim queries, or fewer if the CPU's cache is small), and computes a tile of one query by another path, with other bits. So
- * no call may have more queries than the smallest tile, and only a span of one row may have a call with a single query.
+ * Cuts a span's queries into calls of the attention operator. The operator cuts the queries of a call into tiles of its own, of
+ * 2 * headDim queries, or fewer if the CPU's cache is small. It computes a tile of one query by another path, with other bits.
+ * So no call may have more queries than the smallest tile, and only a span of one row may have a call with a single query.
  */
 export function queryTiles(rows: number): { from: number; to: number }[] {
   const tiles: { from: number; to: number }[] = [];
@@ -41,7 +41,7 @@ export function queryTiles(rows: number): { from: number; to: number }[] {
 
 export class OrtDense implements DenseDevice {
   readonly numericsClass: string;
-  /** Attention gives a single query other bits than several, so that prefill must always have two rows or more. */
+  /** Attention gives a query other bits if it is the only one in its call, so a prefill chunk must have at least two rows. */
   readonly minPrefillRows = 2;
   readonly kv: KvShape;
   readonly #parts: OrtDenseParts;

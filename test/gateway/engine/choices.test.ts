@@ -32,7 +32,7 @@ it('a choice computes the prompt itself if the choice that computed it was abort
   expect((await second).ids).toHaveLength(4);
 });
 
-it('requests with a lower priority number leave the queue first, and equal ones in order of arrival', async () => {
+it('requests leave the queue by priority number, the lowest first, and by arrival if their numbers are equal', async () => {
   const { generate } = await openCountingEngine({ maxSequences: 1 });
   const ended: string[] = [];
   const ask = async (name: string, priority?: number) => {
@@ -52,7 +52,7 @@ it('no stop id comes before min_tokens', async () => {
   expect(late.ids).not.toContain(6);
 });
 
-it('experts_per_token of a request applies only to its own rows, and its cached prefixes are not shared with others', async () => {
+it('experts_per_token applies only to the rows of its request, and requests with another value share no prefix', async () => {
   const bundle = await tinyBundle({ experts: 12 });
   const { engine, close } = await startTinyEngine({ bundle, threads: 1 });
   onTestFinished(close);

@@ -197,7 +197,7 @@ describe('the engine', () => {
         if (asks.some((value, i) => i % 2 === 1 && value === 5)) throw new Error('broken expert');
       },
     });
-    // Id i uses expert i % 6, so that the answer to id 2 fails at id 5. The answer to id 12 ends before id 17.
+    // Id i uses expert i % 6, so the answer to id 2 fails at id 5. The answer to id 12 ends before id 17.
     const [hit, spared] = await Promise.all([
       collect(generate({ prompt: Int32Array.of(2), maxTokens: 10 })),
       collect(generate({ prompt: Int32Array.of(12), maxTokens: 3 })),

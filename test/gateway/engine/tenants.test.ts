@@ -47,7 +47,7 @@ describe('tenants of requests', () => {
     const beside = rows - before;
     leaving.abort();
     await Promise.all(many);
-    // 'few' computes 40 rows in half of the time, so that 'many' computes about 40 rows, not 40 for each of its 30 sequences.
+    // 'few' computes 40 rows in half of the time, so 'many' computes about 40 rows, not 40 for each of its 30 sequences.
     expect(beside).toBeLessThan(30 * 40 * 0.4);
     expect(beside).toBeGreaterThan(10);
   });

@@ -163,7 +163,7 @@ describe('opening refuses', () => {
       'tensor model.embed_tokens.weight: has no hash',
     ],
     [
-      'a precision its tensors are not in',
+      'a precision that its tensors do not have',
       (at) => forge(at, () => ({ bits: 16 })),
       'tensor model.embed_tokens.weight: is U8 [',
     ],
@@ -185,7 +185,7 @@ describe('opening refuses', () => {
   });
 });
 
-describe('drawn rows', () => {
+describe('golden rows', () => {
   it('are in [-1, 1), differ by unit, and are the same on every machine', () => {
     const row = goldenInput(3, 17, 2048);
     expect(row.every((value) => value >= -1 && value < 1 && Number.isInteger(value * 2 ** 23))).toBe(true);

@@ -1,4 +1,4 @@
-// Reading ahead does not pause if nothing runs, pauses most of the time while rows run, and always while a request waits.
+// Reading ahead does not pause if nothing runs, pauses most of the time while rows run, and all the time while a request waits.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { expect, it } from 'vitest';

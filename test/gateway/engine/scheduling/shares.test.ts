@@ -16,7 +16,7 @@ const demand = (rows: number, more: Partial<Demand> = {}): Demand => {
 const affine: StepMs = (rows) => (rows === 0 ? 0 : 2 + rows);
 const prefillShare = 0.7;
 
-/** Progress of each tenant as a share of its progress alone in the same time, and its longest gap in steps. */
+/** Progress of each tenant as a share of its progress alone in the same time, and its most steps in a row without a row. */
 function run(
   tenants: readonly { weight: number; rows: number; prompts?: boolean }[],
   stepMs: StepMs,
@@ -97,7 +97,7 @@ describe('dividing a step', () => {
     expect(promptRows(two, { parts, budget: 1, least: 2 })).toEqual([0, 0]);
   });
 
-  it('counts time that is spent beside rows against the tenant', () => {
+  it('charges a tenant for the time that is spent beside its rows', () => {
     const prices = { stepMs: affine, leastMs: 2, mostMs: 10, aloneMs: 50 };
     expect(ownTime([demand(0)], prices)).toEqual([50]);
     expect(ownTime([demand(16), demand(0)], prices)).toEqual([2, 10]);
@@ -106,7 +106,7 @@ describe('dividing a step', () => {
     expect(ownTime([demand(3), demand(0, { lag: -5 })], prices)).toEqual([2, 0]);
   });
 
-  it("keeps a tenant's share even if another tenant spends more time beside its rows than is allowed", () => {
+  it('gives a tenant its share even if another tenant spends more time beside rows than is allowed', () => {
     const pieces = fc.record({
       own: fc.integer({ min: 1, max: 64 }),
       others: fc.nat(64),
@@ -148,7 +148,7 @@ describe('dividing a step', () => {
           rows === 0 ? 0 : base + rows ** power,
     );
 
-  it('gives every tenant its share of its speed alone, whatever batches cost', () => {
+  it('gives every tenant its share of the speed that it would have alone, whatever batches cost', () => {
     const tenants = fc.array(
       fc.record({ weight: fc.integer({ min: 1, max: 4 }), rows: fc.integer({ min: 1, max: 100 }) }),
       { minLength: 1, maxLength: 5 },

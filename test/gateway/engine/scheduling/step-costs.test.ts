@@ -71,7 +71,7 @@ describe('the learnt cost of a step', () => {
     expect(costs.draftPrice(1)).toBeLessThan(0.6);
   });
 
-  it('uses the cost at a similar number of sequences if a number has not been seen', () => {
+  it('uses the cost at a similar number of sequences if no step had the same number', () => {
     const costs = learnt({ plain: (decoding) => 2 * decoding + 4, row: 0.5 });
     expect(costs.promptRows(64, 0.5)).toBe(costs.promptRows(8, 0.5));
   });
