@@ -13,7 +13,7 @@ interface Owner {
   level: number;
 }
 
-/** Highest level at which a replica of the expert itself answers. Above it, another expert or none stands in. */
+/** Highest level at which a replica of the expert itself answers. At higher levels, another expert or none stands in. */
 const lastReplica = rungLevel('standby');
 
 /** The shards chosen so far. */

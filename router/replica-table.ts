@@ -18,8 +18,8 @@ export interface ReplicaTableOptions<S extends Holder> {
   shape: ModelShape;
   holders: readonly S[];
   /**
-   * `[layers * experts]`, `bitsOf` of the exact replicas of each unit. The constructor fills in a missing entry with that of a
-   * holder of the unit. If there are several holders, it takes the one with the most units in total.
+   * `[layers * experts]`, `bitsOf` of the exact replicas of each unit. The constructor fills in a missing entry from a holder
+   * of the unit. If there are several holders, it takes the one with the most units in total.
    */
   classes: (string | undefined)[];
   /** See `Epochs.stays`. */

@@ -10,7 +10,7 @@ export function inspectMessagePack(bytes: Uint8Array): void {
   new Inspection(bytes).run();
 }
 
-/** The layout of values whose first byte is one tag. */
+/** The layout of the values that begin with the same byte, the tag. */
 interface Form {
   kind: 'plain' | 'text' | 'array' | 'map';
   /** Number of bytes (plain, text), elements (array) or entries (map) that follow. Used only if `countBytes` is 0. */

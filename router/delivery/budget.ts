@@ -27,7 +27,7 @@ export class Budget {
   }
 }
 
-/** Draws calls at random, because every step has the same order of calls: each thousandth call might be of the same layer. */
+/** Draws calls at random. A fixed interval might always hit the same layer, because every step has the same order of calls. */
 export class Sample {
   readonly #share: number;
   readonly #random: () => number;

@@ -22,7 +22,7 @@ export function rungAt(level: number): Rung {
   return rung;
 }
 
-/** Replicas of one unit, by how good they are. */
+/** Replicas of one unit. The best kind comes first. */
 export interface Replicas<S> {
   /** Of the unit's numerics class: their answers have the same bits. */
   exact: readonly S[];

@@ -2,10 +2,10 @@
 
 /** Weight of the newest call in the mean. */
 const NEWEST = 0.1;
-/** While a shard is not called, its mean approaches the typical time: their difference halves in this time. */
+/** While a shard is not called, the part of its mean that exceeds the typical time halves in this time. */
 const HALF_LIFE_MS = 2_000;
 
-/** An exponentially weighted mean that fades towards a typical value while there are no calls. */
+/** An exponentially weighted mean. While there are no calls, a mean above the typical value falls towards this value. */
 export class MeanLatency {
   #ms: number | undefined;
   #at = 0;

@@ -118,7 +118,7 @@ function failed(ledger: Ledger, { call, error }: Omit<EventOf<'failed'>, 'type'>
   const { shard, attempt } = call;
   if (isBlamed(error, attempt)) ledger.actions.push({ type: 'blame', call, error });
   if (!remove(ledger, call)) return;
-  // The calls and waits beside this call may use exact replicas only. After this, the rows may step down the ladder.
+  // Calls and waits beside this call are limited to exact replicas while it is open. New calls replace them now.
   cancelBeside(ledger, call);
   const slots = unanswered(ledger, call);
   const isOver = ledger.isAborted || ledger.now >= ledger.deadlineAt;

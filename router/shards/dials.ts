@@ -1,8 +1,8 @@
 // Limits how many shards are dialled (connected to) at a time, so that a shard that is up never waits behind many that are down.
 
-/** An attempt for a shard without failed attempts may start while fewer attempts than this are under way. */
+/** An attempt to connect waits while this many attempts are under way. For a shard whose last attempt did not fail. */
 const FIRST_AT_ONCE = 256;
-/** The same for a shard whose last attempt has failed. */
+/** The same limit for a shard whose last attempt has failed. */
 const AGAIN_AT_ONCE = 32;
 /** Least average time between two attempts, over all shards that are down. */
 const APART_MS = 20;

@@ -7,7 +7,7 @@ import type { Unit } from './units.ts';
 /**
  * `away`: not connected. `banned`: not connected, and not tried for a while because the connection was lost too often.
  * `validating`: connected, and its answers are being compared with the bundle's golden rows. `available`: gets calls.
- * `draining`: leaves service and still answers its calls. `cordoned`: gets no calls because it has answered wrongly.
+ * `draining`: leaves service and still answers its calls. `cordoned`: gets no calls because an answer is, or may be, wrong.
  * `unresponsive`: rests (gets no calls) because it did not answer them. `retired`: no longer a member.
  */
 export type ShardState =

@@ -192,7 +192,7 @@ interface CordonDetails extends Pick<EventOf<'wrong'>, 'reason' | 'suspects'> {
   accused: boolean;
 }
 
-/** A cordon on suspicion is prolonged only by a wrong answer. */
+/** While a shard is cordoned on suspicion, only a wrong answer makes the cordon longer. */
 function cordon(life: Life, { ms, reason, suspects, accused }: CordonDetails, nowMs: number): Step {
   const next = life.state === 'cordoned' && accused ? life : after(life, 'wrong');
   if (next === undefined) return step(life);

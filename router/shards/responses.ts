@@ -10,7 +10,7 @@ export interface Unanswered {
   now: number;
 }
 
-/** Default of the silent time. If no call of a kind is answered for this time while some wait, the shard is unresponsive. */
+/** Default of the silent time. If no call of a kind is answered for this time while one waits, the shard is unresponsive. */
 export const SILENT_MS = 8_000;
 /** A shard that refuses all calls for this multiple of the silent time is unresponsive. An overloaded shard would answer some. */
 const REFUSING_FACTOR = 4;

@@ -21,7 +21,7 @@ export interface Security {
 export interface OpenCredentialsOptions extends CredentialFiles {
   /** Names that a peer's certificate may carry (tls.ts). */
   peers?: readonly string[];
-  /** How often the files are checked. Changed files are read once they did not change between two checks. Default: 2 s. */
+  /** How often the files are checked. Changed files are read at the first check that finds no further change. Default: 2 s. */
   everyMs?: number;
   log?: (level: 'info' | 'warn' | 'error', message: string) => void;
   /** Called with true when changed files cannot be used, and with false when they can be used again. */

@@ -300,7 +300,7 @@ describe('a frame that no single other shard could answer', () => {
     },
   );
 
-  test('is answered by other shards only, if a difference in one answer shows that its own shard is wrong', async () => {
+  test('is answered by other shards only, if one different answer shows that the first shard is wrong', async () => {
     const members = [
       memberOf('whole', await createTestShard(), always),
       memberOf('left', await left()),

@@ -25,7 +25,7 @@ test('a call is late after at least 1.5 ms and lost after at least 40 ms, howeve
   expect(lateness({ late: lateAfter(0.1) })).toEqual({ lateMs: 1.5, lostMs: 40 });
 });
 
-test('a call never counts as lost before it is late, and the time of a late call grows with the quantile', () => {
+test('a call never counts as lost before it is late, and the time until it is late grows with the quantile', () => {
   fc.assert(
     fc.property(fc.double({ min: 0.01, max: 1e5, noNaN: true }), (ms) => {
       const { lateMs, lostMs } = lateness({ late: lateAfter(ms) });

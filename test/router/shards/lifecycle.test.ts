@@ -412,7 +412,7 @@ describe('after any events in any order', () => {
     expect(bans).toBeGreaterThan(0);
   });
 
-  test('the fleet hears first that a shard leaves or enters service, and a shard that is away is dialled again', () => {
+  test('the fleet is notified when a shard enters or leaves service, and a shard that goes away is dialled again', () => {
     holds((before, _, actions, next) => {
       const lines = actions.map(lineOf);
       const isIn = ({ state }: Life) => state === 'available';
