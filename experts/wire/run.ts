@@ -60,7 +60,7 @@ export function parseRunRequest(
   const count = bytes.byteLength / (model.hidden * Float32Array.BYTES_PER_ELEMENT);
   if (!Number.isInteger(count) || count < 1 || count > limits.rows) {
     refuse(
-      `rows must be 1 to ${limits.rows} of ${model.hidden} floats; ${bytes.byteLength} bytes are ${count}`,
+      `rows must be 1 to ${limits.rows} rows of ${model.hidden} floats; ${bytes.byteLength} bytes are ${count} rows`,
     );
   }
   const asks = bytesToUint16(binary(params, 'asks'));

@@ -102,7 +102,7 @@ export async function findShards(
 async function askEach(shards: readonly PlacedShard[]): Promise<FoundShard[]> {
   const asking = shards.map(async (shard): Promise<FoundShard> => {
     const status = await shard.status().catch((cause: Error) => {
-      throw new Error(`${shard.address} does not say what it holds: ${cause.message}`, { cause });
+      throw new Error(`${shard.address} did not answer which experts it holds: ${cause.message}`, { cause });
     });
     return { shard, status };
   });

@@ -203,7 +203,7 @@ function checkOffer(answer: HelloAnswer, model: ModelShape, siblings: readonly s
   }
   for (const dimension of ['layers', 'experts', 'hidden'] as const) {
     if (offer[dimension] !== model[dimension]) {
-      const message = `its ${dimension} is ${offer[dimension]}, that of this gateway's model ${model[dimension]}`;
+      const message = `its model has ${dimension} ${offer[dimension]}, this gateway's model has ${model[dimension]}`;
       throw new RpcError('incompatible', message);
     }
   }

@@ -241,7 +241,7 @@ describe('expert.run refuses an invalid request and says why', () => {
     ['a fractional layer', { ...good, layer: 0.5 }, 'invalid', 'layer must be an integer'],
     ['a third priority', { ...good, priority: 2 }, 'invalid', 'priority must be an integer from 0 to 1'],
     ['another dtype', { ...good, dtype: 'bf16' }, 'invalid', 'dtype must be f32, not "bf16"'],
-    ['half a row', { ...good, rows: new Uint8Array(12) }, 'invalid', 'rows must be 1 to 64 of 8 floats'],
+    ['half a row', { ...good, rows: new Uint8Array(12) }, 'invalid', 'rows must be 1 to 64 rows of 8 floats'],
     ['no rows', { ...good, rows: new Uint8Array(0) }, 'invalid', 'rows must be 1 to 64'],
     ['65 rows', { ...good, rows: new Uint8Array(65 * 32) }, 'invalid', 'bytes are 65'],
     ['rows that are text', { ...good, rows: 'rows' }, 'invalid', 'rows must be binary'],

@@ -93,7 +93,7 @@ describe('a shard that does not fit is not used, and the log says why', () => {
       { model: { ...offer, identity: 'other' } },
       'it serves other; this gateway serves test-model',
     ],
-    ['another width', { model: { ...offer, hidden: 16 } }, 'its hidden is 16'],
+    ['another width', { model: { ...offer, hidden: 16 } }, 'its model has hidden 16'],
     ['more experts', { model: { ...offer, experts: 7 } }, 'its experts is 7'],
     ['more layers', { model: { ...offer, layers: 3 } }, 'its layers is 3'],
   ];

@@ -235,7 +235,7 @@ const LARGEST_DIVISOR = 1_000_000;
 function multiples(divisor: number, places: number): Dfa {
   if (divisor > LARGEST_DIVISOR) {
     throw new ConstraintFault(
-      `multiples of a number with more than ${LARGEST_DIVISOR} as its digits are not supported`,
+      `multiples of a number whose digits without the point exceed ${LARGEST_DIVISOR} are not supported`,
     );
   }
   type Place = readonly [remainder: number, behind: number, begun: boolean];

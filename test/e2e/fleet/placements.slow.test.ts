@@ -147,7 +147,9 @@ test('a shard without a placement waits without experts, and a placement that do
   }
   const nobody = { ...shards[0]!, address: `127.0.0.1:${await freePort()}` };
   const toNobody = await apply([...both, nobody], await placementFile(folder, { a: '0-95' }));
-  expect(toNobody.stderr).toMatch(/^expertgrid: 127\.0\.0\.1:\d+ does not say what it holds: .*\n$/);
+  expect(toNobody.stderr).toMatch(
+    /^expertgrid: 127\.0\.0\.1:\d+ did not answer which experts it holds: .*\n$/,
+  );
   expect(toNobody.code).toBe(1);
   // Without a gateway, `plan --apply` itself finds out when all shards have applied the placement.
   const file = await placementFile(folder, { a: '0-63', b: '32-95' });
