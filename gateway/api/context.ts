@@ -46,11 +46,11 @@ export interface ServedModel {
   id: string;
   /** Unix seconds. */
   created: number;
-  /** Absent: GET /v1/models shows no facts. */
+  /** Absent: GET /v1/models shows only what the engine knows. */
   facts?: ModelFacts;
 }
 
-/** Facts about a model that GET /v1/models shows. It also shows facts from the engine. */
+/** What GET /v1/models shows in addition to what the engine knows. */
 export interface ModelFacts {
   /** Bits of each weight. */
   bits: number;

@@ -1,4 +1,4 @@
-// The answers of a server that is still loading its models, which is alive but not ready.
+// The answers of a server that is alive but not ready, because it is still loading its models.
 import { randomUUID } from 'node:crypto';
 import { errorAnswer, speaksAnthropic } from './error-answer.ts';
 import { ApiError, retryHeaders } from './errors.ts';

@@ -31,7 +31,7 @@ export interface Route {
   path: string;
   /** Who may call if the server has API keys: everyone, all keys, or only keys that were made with `--admin`. */
   auth: 'none' | 'key' | 'admin';
-  /** Whether probes, peers or open pages poll the route. The history omits its requests. Logs omit them at level info. */
+  /** Whether probes, peers or open pages poll the route. If so, the history and logs at level info omit its requests. */
   polled: boolean;
   /** Whether the route still answers while the server shuts down. */
   untilTheEnd: boolean;

@@ -1,4 +1,4 @@
-// Serves an application on a port. When the server closes, it first ends the requests in progress.
+// Serves an application on a port. A server that closes first waits for the requests in progress.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -188,7 +188,7 @@ class Connections {
   }
 }
 
-/** Longest interval between Node's checks for late requests. A quarter of the shorter limit is used if it is less. */
+/** Longest interval between Node's checks for late requests. If a quarter of the shorter limit is less, Node checks that often. */
 const LONGEST_CHECK_MS = 10_000;
 
 function timeouts({ keepAliveMs, headersMs, requestMs }: ConnectionLimits) {
@@ -202,7 +202,7 @@ function timeouts({ keepAliveMs, headersMs, requestMs }: ConnectionLimits) {
   };
 }
 
-/** Answers by the code of Node's error. Any other error is a 400. */
+/** Answers by the code of Node's error. An error with any other code is a 400. */
 const faultsOfRequests: Record<string, { status: number; message: string }> = {
   ERR_HTTP_REQUEST_TIMEOUT: { status: 408, message: 'Your request did not arrive in time.' },
   HPE_HEADER_OVERFLOW: { status: 431, message: 'The headers of your request are too large.' },

@@ -1,5 +1,5 @@
-// Collects problems that an operator should fix while the gateway serves. /health/ready and /metrics report them. Everyone can
-// read the messages, so they may name flags but no paths.
+// Collects problems of a serving gateway that its operator should fix. /health/ready and /metrics report them. Everyone can read
+// the messages, so they may name flags but no paths.
 export interface Warning {
   /** Name of the problem in metrics and alerts, such as `api_keys`. */
   what: string;

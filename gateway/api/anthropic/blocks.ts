@@ -119,7 +119,7 @@ const thinking = z.strictObject({
 const ignored = <Type extends string>(type: Type) => noEffect(z.looseObject({ type: z.literal(type) }), type);
 /** Encrypted thinking, which only the server that made it can read. */
 const redactedThinking = ignored('redacted_thinking');
-/** Marks the place in an answer at which another model continued it. */
+/** Marks the place at which another model continued the answer. */
 const fallback = ignored('fallback');
 
 /** A summary in place of earlier turns. */

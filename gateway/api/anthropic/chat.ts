@@ -1,4 +1,4 @@
-// Translates a request of Anthropic's Messages API, or one that only counts its tokens, to the equivalent chat request.
+// Translates a request of Anthropic's Messages API, or a request that only counts tokens, to the equivalent chat request.
 import { badRequest } from '../errors.ts';
 import { extrasOf } from '../requests/fields/extra-fields.ts';
 import type { FieldNames } from '../requests/renamed-fields.ts';
@@ -90,7 +90,7 @@ function chatToolChoice(
   }
 }
 
-/** Refuses a forced call of a tool that Anthropic defines, because the model is not offered it. */
+/** Refuses a forced call of a tool that Anthropic defines, because such a tool is not offered to the model. */
 function refuseDefinedTool(
   name: string,
   given: CountRequest['tools'],

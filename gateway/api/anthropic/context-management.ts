@@ -64,7 +64,7 @@ export interface AppliedEdit {
 
 /**
  * Applies the edits one after another. `count` returns the number of tokens in a prompt of these messages. If no edit changes the
- * conversation, the result has the same array of messages.
+ * conversation, the result has the array `given` itself.
  */
 export async function applyEdits(
   management: ContextManagement,

@@ -25,7 +25,7 @@ interface CompleteChat {
   noEffect: readonly ModelField[];
 }
 
-/** `chat` is the translated `request`. Edits move no message, so errors name the right one. Throws a 400 for a compaction. */
+/** `chat` is the translated `request`. Edits move no message, so errors name the right one. Throws a 400 if a compaction is due. */
 export async function completeChat(
   request: PromptRequest,
   chat: ChatFields,
@@ -45,8 +45,8 @@ export async function completeChat(
 }
 
 /**
- * As in Anthropic's API, a model thinks only if `thinking` or an effort is set. The two only permit thinking, so they have no
- * effect for a model that cannot think.
+ * As in Anthropic's API, a model thinks only if `thinking` or an effort is set. Both fields only permit thinking, so they have
+ * no effect for a model that cannot think.
  */
 function thinkingPlan(
   request: PromptRequest,
@@ -70,7 +70,7 @@ function thinkingPlan(
   return { fields: { ...most, ...(effort && { reasoning_effort: effort }) }, noEffect: [] };
 }
 
-/** The last system message after the last assistant message overrides the effort of the request. */
+/** Efforts in system messages after the last assistant message override that of the request. The last effort counts. */
 function effortOf({ messages, output_config }: CountRequest) {
   const turn = messages.slice(messages.findLastIndex(({ role }) => role === 'assistant') + 1);
   const efforts = turn.map((message) =>

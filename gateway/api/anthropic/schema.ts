@@ -1,4 +1,4 @@
-// The fields that POST /v1/messages and /v1/messages/count_tokens accept, as zod schemas, and those that they refuse by name.
+// The fields that POST /v1/messages and /v1/messages/count_tokens accept, as zod schemas, and the fields that they refuse.
 import { z } from 'zod';
 import { extraFields } from '../requests/fields/extra-fields.ts';
 import { noEffect } from '../requests/fields/no-effect.ts';
@@ -137,5 +137,5 @@ export const unsupportedMessagesFields: Record<string, readonly string[]> = {
 };
 
 const { compaction: _, ...unsupported } = unsupportedMessagesFields;
-/** Without `compaction`, which has no effect here, because the conversation is counted as it was sent. */
+/** Omits `compaction`: it has no effect on a count, because the conversation is counted as it was sent. */
 export const unsupportedCountFields: Record<string, readonly string[]> = unsupported;

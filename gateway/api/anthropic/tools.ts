@@ -36,7 +36,7 @@ const ownTool = z.strictObject({
 });
 export type OwnTool = z.infer<typeof ownTool>;
 
-/** Families of tools that Anthropic runs, or whose schema only Anthropic's models know. In a request, a date follows the family. */
+/** Families of tools that Anthropic runs, or whose schema only Anthropic's models know. A request adds a date to the name. */
 const definedTools = [
   'advisor',
   'bash',

@@ -95,7 +95,7 @@ export class MessageWriter {
         yield* this.#grow(event.text, { type: 'input_json_delta', partial_json: event.text });
         return;
       case 'finish': {
-        // Clients read the first text block without a check, so there must be one.
+        // Clients read the first text block without a check, so an answer without calls must have one.
         if (this.#blocks.every(({ type }) => type === 'thinking'))
           yield* this.#begin({ type: 'text', pieces: [] });
         yield* this.#end();

@@ -14,7 +14,7 @@ interface JsonBodyOptions {
   onEnd: (error: Error | undefined) => void;
 }
 
-/** Returns a short text, or a stream that makes each piece when its reader takes it. For `value`, see jsonPieces. */
+/** Returns a short text at once, and a long text as a stream that makes each piece when it is read. For `value`, see jsonPieces. */
 export async function jsonBody(
   value: unknown,
   { run, stallMs, onEnd }: JsonBodyOptions,

@@ -2,7 +2,7 @@
 // written.
 import type { Steps } from './slices.ts';
 
-/** A list whose entries are made a few at a time when they are written. `JSON.stringify` and `toJSON` make all at once. */
+/** A list whose entries are made a few at a time when they are written. `JSON.stringify` makes all of them at once. */
 export class LazyList<Entry> {
   readonly length: number;
   readonly #slice: (from: number, to: number) => readonly Entry[];
@@ -32,7 +32,7 @@ export function lazyMap<Item, Entry>(
   );
 }
 
-/** A container with at most this many values is written as one piece. */
+/** A container (array or object) with at most this many values is written as one piece. */
 const FEW = 64;
 /** Containers nested this deep are written as one piece. The long lists in answers are nested less deeply. */
 const WALKED_DEPTH = 4;

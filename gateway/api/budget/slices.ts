@@ -14,7 +14,7 @@ export interface Tenant {
 /** Called with the time that a thread has worked for a tenant, in milliseconds. */
 export type Charge = (tenant: string | undefined, ms: number) => void;
 
-/** Milliseconds of work for one tenant that one message reports to the threads of the engines. */
+/** Least number of milliseconds that a tenant is charged. Charges are messages to other threads, so smaller times are added up. */
 const WORTH_MS = 4;
 
 /** Returns a function that adds up each tenant's time, and calls `charge` when the sum reaches WORTH_MS. */
@@ -40,7 +40,7 @@ interface Job {
 
 interface Line {
   jobs: Job[];
-  /** Resolves the promises of `pause`. One of the jobs calls these functions. */
+  /** Functions that resolve the promises of `pause`. One of the jobs calls them. */
   paused: (() => void)[];
   /** Milliseconds used, divided by the weight. The line with the smallest value runs next. */
   used: number;
@@ -53,7 +53,7 @@ interface Line {
  */
 export class Slices {
   readonly #lines = new Map<string | undefined, Line>();
-  /** Charges a tenant for work on other threads. */
+  /** For callers: charges a tenant for the time of its work on other threads. */
   readonly charge: Charge;
   readonly #now: () => number;
   readonly #nextTurn: (resume: () => void) => void;
@@ -136,7 +136,7 @@ export class Slices {
     });
   }
 
-  /** Resumes all paused work of one tenant in one slice. It runs after this call; `#measureResumed` measures its time. */
+  /** Resumes all paused work of one tenant in one slice. The work runs after this call; `#measureResumed` measures it. */
   #resume(name: string | undefined, line: Line): true {
     for (const resolve of line.paused.splice(0)) resolve();
     this.#resumed = { name, line, at: this.#now() };

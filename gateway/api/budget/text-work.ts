@@ -26,7 +26,7 @@ const SHORT = 4 * 1024;
 interface TextWorkOptions {
   tools: TextTools;
   slices: Slices;
-  /** The threads, and the directory from which they load the same tools. Undefined: this thread tokenizes all texts. */
+  /** The threads, and the directory from which they load their own copy of `tools`. Undefined: this thread tokenizes all texts. */
   threads: { pool: TextThreads; dir: string } | undefined;
 }
 

@@ -77,7 +77,7 @@ export class Peers {
     return this.#alive;
   }
 
-  /** The address of the peer to which the prefix key belongs. Undefined if the key belongs to this gateway. */
+  /** The address of the peer to which prompts with this key belong (see `prefixKey`). Undefined if they belong to this gateway. */
   addressOf(key: string, model: string): string | undefined {
     const identity = this.#options.card.models[model];
     const self = { name: this.#options.card.instance, address: undefined };
@@ -86,7 +86,7 @@ export class Peers {
   }
 
   /**
-   * Returns the peer's answer as a stream. Undefined if the peer has no answer, so that this gateway has to compute it. A peer that
+   * Returns the peer's answer as a stream. Undefined if the peer has no answer; this gateway must then compute it. A peer that
    * cannot be reached counts as not alive until the next check.
    */
   async pass(address: string, { requestId, broken, shutdown, ...passed }: PassedRequest) {
@@ -150,7 +150,7 @@ export class Peers {
     }
   }
 
-  /** Aborts the requests at a silent peer, which may never answer. One that refuses connections may still finish answers. */
+  /** Aborts the requests at a silent peer, which may never answer. A peer that refuses connections may still finish its answers. */
   #countSilence(address: string, silent: boolean): void {
     const checks = silent ? (this.#silent.get(address) ?? 0) + 1 : 0;
     this.#silent.set(address, checks);
@@ -170,9 +170,9 @@ interface PlannedRequest {
 }
 
 /**
- * Returns the answer of the gateway to which the prompt belongs. Undefined if that is this gateway, or if that gateway has no
- * answer. The request that is passed on names a version instead of an alias, because the version of an alias is
- * drawn only once.
+ * Returns the answer of the gateway to which the prompt belongs. Undefined if that is this gateway, or if the other gateway has no
+ * answer. If the client named an alias, the request that is passed on names the version that was drawn here, so that none is drawn
+ * again.
  */
 export async function passOn(
   { url, headers, signal }: Request,
@@ -227,7 +227,7 @@ interface StreamOptions {
   shutdown: Shutdown;
 }
 
-/** If a stream of events breaks, an error event follows its last whole event, as in a stream of this gateway. */
+/** If a stream of events breaks, an error event follows its last whole event, as in a stream that this gateway computes. */
 function streamed(
   { headers, body, cancel }: PeerAnswer,
   { first, lost, over: passed, ending, shutdown }: StreamOptions,

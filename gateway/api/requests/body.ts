@@ -98,7 +98,7 @@ const [QUOTE, BACKSLASH, COLON, COMMA, BRACKET, BRACE] = [...'"\\:,[{'].map((sig
 
 /**
  * Throws a 400 for a text that V8 would take long to parse, such as an object with very many members. Counts the separators outside
- * of strings. The parser reports invalid JSON.
+ * of strings. Does not check whether the JSON is valid, because the parser does.
  */
 function refuseManyMembers(text: string): void {
   let [members, entries] = [0, 0];
@@ -128,7 +128,7 @@ function manyValues(): ApiError {
   return badRequest(`Your request contains more than ${MOST_VALUES} values.`, { code: 'too_many_values' });
 }
 
-/** Bytes of memory counted for each byte of a body. Memory holds its bytes and text first, its text and parsed value later. */
+/** Bytes of memory counted for each byte of a body. Its bytes and text are in memory first, later its text and parsed value. */
 const BYTES_PER_BYTE = 2;
 
 function memoryTaken(): ApiError {
@@ -163,7 +163,7 @@ export function parseFields<Schema extends z.ZodType>(
   return parsed.data as z.infer<Schema>;
 }
 
-/** Throws a 400 if checking the fields would take long. */
+/** Throws a 400 if the fields contain so many values that checking them would take long. */
 export function refuseManyValues(fields: Record<string, unknown>): void {
   const { prompt: _prompt, tokens: _tokens, ...small } = fields;
   if (countValues(small, MOST_VALUES) > MOST_VALUES) throw manyValues();

@@ -59,7 +59,7 @@ export async function* decoded(pieces: Pieces, encoding: string): AsyncGenerator
       yield piece;
     }
   }
-  pipeline(counted(), decoder, () => {}); // the loop below gets the same error
+  pipeline(counted(), decoder, () => {}); // `yield*` below throws the same error
   try {
     yield* decoder as AsyncIterable<Buffer>;
   } catch (error) {

@@ -1,5 +1,5 @@
-// Limits the depth of JSON values, because templates, grammars and translations that read them by recursion could exceed the
-// stack.
+// Limits the depth of JSON values. The code of templates, grammars and translations reads values by recursion, which could exceed
+// the stack.
 import { badRequest } from '../errors.ts';
 
 /** Largest number of arrays and objects that are nested within one another. */

@@ -17,7 +17,7 @@ export function* issueFaults(issues: readonly Issue[], body: unknown): Generator
   }
 }
 
-/** If the `type` of an object is unknown, leaves out the other issues of this object, because they are about another type. */
+/** If the `type` of an object is unknown, leaves out the other issues of this object, because they assume another type. */
 function relevant(issues: readonly Issue[]): Issue[] {
   const ofType = new Set(
     issues.filter(({ code, path }) => code === 'invalid_value' && path.at(-1) === 'type'),
@@ -73,7 +73,7 @@ function faultOf(
   }
 }
 
-/** The faults within the union's branch for the type of the value. */
+/** The faults of the value by that branch of the union which is for the value's type. */
 function unionFaults(
   issue: Extract<Issue, { code: 'invalid_union' }>,
   body: unknown,
@@ -126,7 +126,7 @@ function missing(name: string): Fault {
   return { message: `Missing required parameter: '${name}'.`, code: 'missing_required_parameter' };
 }
 
-/** The fault of a known field that this server does not support. `neutral` lists the values that are accepted (JSON texts). */
+/** The fault of a known field that this server does not support. `neutral` lists values that are accepted anyway (JSON texts). */
 export function unsupportedFault(name: string, neutral: readonly string[] = []): Fault {
   const only = neutral.length > 0 ? ` Only ${neutral.join(', ')} is.` : '';
   const message = `Unsupported parameter: '${name}' is not supported by this server.${only}`;
@@ -142,7 +142,7 @@ function rangeFault(
 ): Fault {
   const bound = side === 'above' ? 'maximum' : 'minimum';
   if (typeof value === 'number') {
-    // The message of a limit is one word; see numbers.ts. Only zod's own check of safe integers has another message.
+    // `noun` is 'decimal' or 'integer' (see numbers.ts), or else the message of zod's own check of safe integers.
     const code = noun === 'decimal' ? 'decimal' : 'integer';
     const sign = side === 'above' ? '<=' : '>=';
     const message = `Invalid '${name}': ${code} ${side} ${bound} value. Expected a value ${sign} ${limit}, but got ${value} instead.`;

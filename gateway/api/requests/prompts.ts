@@ -24,7 +24,7 @@ export async function encodePrompt(
   throw badRequest(`Invalid '${param}': the prompt has no tokens.`, { param, code: 'empty_string' });
 }
 
-/** Largest text, in bytes, that is tokenized even if it may exceed the context, because its tokens are counted or cut. */
+/** Largest size in bytes of a text that may exceed the context, because the request only counts its tokens or cuts them. */
 export const MOST_COUNTED = 1024 * 1024;
 
 /** A prompt may be longer than the context if `truncate_prompt_tokens` cuts it. */
@@ -44,11 +44,11 @@ export function cutPrompt(
 }
 
 export interface TextLimits {
-  /** Number of bytes that are accepted even if a text of this length may exceed the context. */
+  /** A text of up to this number of bytes is accepted, even if it may exceed the context. Default 0. */
   takes?: number;
 }
 
-/** Bytes of the longest text that may fit the context if all of its tokens are as long as the longest token. */
+/** Bytes of the longest accepted text: those of a context full of the longest token, or `takes` if that is more. */
 export function mostBytes({
   longestToken,
   info,
@@ -71,7 +71,7 @@ export function cannotFit(bytes: number, param: 'prompt' | 'messages', info: Eng
   return tooLong(`your ${param} of ${bytes} bytes cannot fit in it`, param, info);
 }
 
-/** The request's own limit of generated tokens. Throws a 400 if the fields for it, `max_tokens` and its other name, differ. */
+/** The request's own limit of generated tokens. Throws a 400 if `max_tokens` and its other name have different values. */
 export function askedTokens({
   max_tokens,
   max_completion_tokens,

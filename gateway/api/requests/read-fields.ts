@@ -15,8 +15,8 @@ export interface Reading {
 }
 
 /**
- * Calls `use` with the fields of the request, without fields that are `null`. The tenant is charged for their memory until `use` is
- * done. If `model` is absent and only one model is served, `model` is filled in. Throws ApiErrors.
+ * Calls `use` with the fields of the request, without fields that are `null`. The memory of the request counts for the tenant until
+ * `use` is done. If `model` is absent and only one model is served, `model` is filled in. Throws ApiErrors.
  */
 export async function withFields<Result>(
   request: Request,
@@ -31,7 +31,7 @@ export async function withFields<Result>(
   }
 }
 
-/** A separate function, so that the text of the body is freed while `use` runs. */
+/** A separate function, so that the text of the body can be freed while `use` runs. */
 async function readFields(
   request: Request,
   { served, limits, slices, tenant, holding }: Reading & { tenant: Tenant; holding: Holding },

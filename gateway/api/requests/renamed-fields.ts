@@ -4,7 +4,7 @@
 // messages[1].content[0].text into one on input[0].content[0].text.
 import { ApiError, badFields, ClientGone, type FieldFault } from '../errors.ts';
 
-/** Pairs of paths: inner in the translated request, outer in the client's request. Of several matches, the longest counts. */
+/** Pairs of paths: inner in the translated request, outer in the client's. Of several matches, the longest inner path counts. */
 export type FieldNames = readonly (readonly [inner: string, outer: string])[];
 
 /**

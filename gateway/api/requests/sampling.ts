@@ -70,7 +70,7 @@ export function shownSpecials(
   return new Set(added.filter(({ special }) => special).map(({ id }) => id));
 }
 
-/** The constraint by `allowed_token_ids`, or else `other`. Undefined: all ids are allowed. Throws a 400 if the request has both. */
+/** The constraint of `allowed_token_ids`, or else `other`. Undefined: all ids are allowed. Throws a 400 if the request has both. */
 export function allowedIds<Other extends ConstraintSpec>(
   { allowed_token_ids: ids }: CommonRequest,
   info: EngineInfo,

@@ -14,7 +14,7 @@ import { refuseLoneSurrogatesIn } from './request-text.ts';
 
 type ToolCallsSpec = Extract<GrammarSpec, { type: 'tool_calls' }>;
 
-/** A specification in a request. Errors about the specification name the field `param`. */
+/** A specification in a request. `param` is the path of the field that contains it, for errors. */
 export interface Asked {
   spec: GrammarSpec;
   param: string;
@@ -28,7 +28,7 @@ interface Held {
   asked: readonly Asked[];
 }
 
-/** The form that the request specifies. Throws a 400 if two fields specify one. `honoured` checks whether it is supported. */
+/** The form that the request demands of its answer. Throws a 400 if two fields demand one. `honoured` checks it. */
 export function constraintOf(request: StructuredFields): Held {
   const [first, second] = askedBy(request);
   if (first === undefined) return { form: undefined, asked: [] };
@@ -47,7 +47,7 @@ export function answerConstraint(request: StructuredFields, calls: ToolCallsSpec
   return { form: { ...calls, content: content.form }, asked: content.asked };
 }
 
-/** One reader serves all models, because the result does not depend on the model. */
+/** One reader serves all models, because a specification means the same for all of them. */
 const reader = new GrammarReader();
 
 interface Honoured {
@@ -58,8 +58,8 @@ interface Honoured {
 }
 
 /**
- * Reads the specifications. Throws a 400 that names the field that is not supported, and within a schema the keyword. Throws a 429
- * if too many specifications wait to be read.
+ * Reads the specifications. Throws a 400 for one that is not supported, with its field and, within a schema, the
+ * keyword. Throws a 429 if too many specifications wait to be read.
  */
 export async function honoured(
   constraint: ConstraintSpec | undefined,

@@ -1,4 +1,4 @@
-// Translates the fields that offer tools to the tools in the chat template, the syntax of calls, and the constraint of the answer.
+// Derives from the request fields about tools: the tools for the template, the syntax of calls, and the constraint of the answer.
 import type { CallableTool, CallSyntax, ConstraintSpec } from '../../constraints/specification.ts';
 import { badRequest, invalidValue, missingParameter } from '../errors.ts';
 import { callSyntaxOf, titlesOfSyntaxes } from '../text/call-syntax.ts';
@@ -16,7 +16,7 @@ export interface ToolUse {
   tools: TemplateTool[];
   syntax: CallSyntax;
   constraint: ToolCallSpec;
-  /** The specification of all tools, even of those that may not be called, so that errors name the right index in `tools`. */
+  /** All tools, even those that `tool_choice` excludes, so that errors name the right index in `tools`. */
   asked: Asked;
 }
 

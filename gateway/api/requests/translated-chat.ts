@@ -9,14 +9,14 @@ export type ChatFields = z.input<typeof chatSchema>;
 
 export interface TranslatedChat {
   chat: ChatFields;
-  /** For errors: the path in the client's request of each field of the chat. */
+  /** For errors: for each field of the chat, its path in the client's request. */
   names: FieldNames;
 }
 
 /**
- * Parses the client's fields by `schema`. Also limits their depth, because the translation writes parts of them as JSON, which
- * recurses. `unsupported` lists fields to refuse, each with its accepted values (JSON texts). Throws a 400 that names
- * the fields at fault.
+ * Parses the client's fields by `schema`. Also limits their depth, because the translation passes parts of them to JSON.stringify,
+ * which recurses. `unsupported` lists fields that are refused unless they have one of the listed values (JSON texts). Throws a 400
+ * that names the fields at fault.
  */
 export function parseShallowFields<Schema extends z.ZodType>(
   schema: Schema,
@@ -28,7 +28,7 @@ export function parseShallowFields<Schema extends z.ZodType>(
   return parseFields(schema, fields, { unsupported });
 }
 
-/** Fields that are undefined or null count as absent. Throws a 400 that names the field of the chat. */
+/** Fields that are undefined or null count as absent. Throws a 400 with the names that the chat's fields have. */
 export function parseTranslated(chat: ChatFields): ChatRequest {
   const given = Object.entries(chat).filter(([, field]) => field !== undefined && field !== null);
   return parseFields(chatSchema, Object.fromEntries(given));

@@ -1,4 +1,4 @@
-// The fields that POST /v1/responses and /v1/responses/input_tokens accept, as zod schemas, and those that they refuse by name.
+// The fields that POST /v1/responses and /v1/responses/input_tokens accept, as zod schemas, and the fields that they refuse.
 import { z } from 'zod';
 import { extraFields } from '../requests/fields/extra-fields.ts';
 import { noEffect } from '../requests/fields/no-effect.ts';

@@ -10,7 +10,7 @@ import { type ChatFields, parseTranslated } from '../requests/translated-chat.ts
 
 type Messages = ChatFields['messages'];
 
-/** Throws the errors of `planChat`. If not even the last turn fits, the error is that of the whole conversation. */
+/** Throws the errors of `planChat`. If not even the last turn fits, the error is the one about the whole conversation. */
 export async function planTruncated(chat: ChatFields, context: RequestContext): Promise<ChatPlan> {
   const plan = async (messages: Messages) => planChat(parseTranslated({ ...chat, messages }), context);
   try {
@@ -25,7 +25,7 @@ export async function planTruncated(chat: ChatFields, context: RequestContext): 
   }
 }
 
-/** The rest after a cut before each user message, shortest first. Each cut drops something. Leading system messages stay. */
+/** The cuts, shortest first. Each keeps the leading system messages and all messages from a user message on, and drops others. */
 function cuts(messages: Messages): Messages[] {
   const first = messages.findIndex(({ role }) => role !== 'system' && role !== 'developer');
   const head = messages.slice(0, Math.max(first, 0));

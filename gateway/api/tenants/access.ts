@@ -14,7 +14,7 @@ export interface Access {
   sharedPrefix?: boolean;
 }
 
-/** Throws a 401 for requests without a valid key, unless their path is open. The rate limits of a key count its POST requests. */
+/** Throws a 401 for requests without a valid key, unless the path needs none. The rate limits of a key count its POST requests. */
 export function requireKey(
   { keys, sharedPrefix = false }: Access,
   { metrics, isOpen }: { metrics: Metrics; isOpen: (path: string) => boolean },

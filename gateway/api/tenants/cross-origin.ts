@@ -19,7 +19,7 @@ const exposed = [
   ),
 ];
 
-/** `*` allows every page. All request headers are allowed, because browsers do not send API keys by themselves. */
+/** `*` allows every page. All request headers may be allowed, because no browser adds an API key by itself. */
 export function allowOrigins(origins: readonly string[]): MiddlewareHandler {
   return cors({
     origin: origins.includes('*') ? '*' : [...origins],

@@ -1,5 +1,5 @@
-// Token buckets: each holds the units of a limit per minute and is refilled evenly. Times are in milliseconds by any monotonic
-// clock. If the clock goes back, nothing is refilled.
+// Token buckets for limits per minute. A bucket contains the units (requests or tokens) that may be used now. It is refilled
+// evenly. Times are in milliseconds by any monotonic clock. If the clock goes back, nothing is refilled.
 
 /** A full bucket contains the units of one minute. */
 const MINUTE_MS = 60_000;

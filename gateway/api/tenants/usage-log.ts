@@ -7,7 +7,7 @@ export interface UsageLine {
   /** When the request ended, ISO 8601. */
   time: string;
   request: string;
-  /** Name of the API key. Null without keys. */
+  /** Name of the API key. Null if the server has no keys. */
   key: string | null;
   model: string | null;
   endpoint: string;
@@ -130,7 +130,7 @@ export function openUsageLog(
   };
 }
 
-/** Opens the file to append, and ends an incomplete last line. `a+` also reads, because opening a pipe only to write blocks. */
+/** Opens the file to append, and ends an incomplete last line. `a+` also reads: opening a pipe only for writing would block. */
 function open(path: string): number {
   const file = openSync(path, 'a+', 0o600);
   try {

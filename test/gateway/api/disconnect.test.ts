@@ -16,8 +16,8 @@ function send(room: Room, fields: object): Socket {
 
 test.each([
   ['streamed', { stream: true }],
-  ['whole', {}],
-])('a client that leaves a %s answer ends the generation at once', async (_, fields) => {
+  ['not streamed', {}],
+])('a generation ends at once if the client leaves its answer (%s)', async (_, fields) => {
   const room = await openRoom({ stepMs: 5 });
   const socket = send(room, fields);
   socket.resume();
@@ -52,7 +52,7 @@ test('a client that leaves during a long prefill ends the generation', async () 
   expect(room.engine.cancelled).toBe(1);
 });
 
-/** Many choices with 20 alternatives for each token in an unlimited context. They soon fill the buffers of the sockets. */
+/** A request for many choices with 20 alternatives for each token. The answer soon fills the buffers of the sockets. */
 const CHOICES = 100;
 const large = { stream: true, logprobs: 20, max_tokens: 1_000_000, prompt: Array(CHOICES).fill('x') };
 
@@ -93,7 +93,7 @@ test('the generation ends if the client reads nothing for too long', async () =>
   socket.destroy();
 });
 
-test('a client that leaves within its body is logged, but not as a server error', async () => {
+test('a client that leaves before its body has arrived is logged, but not as a server error', async () => {
   const room = await openRoom();
   const socket = connect(room.server.port, '127.0.0.1');
   socket.write(

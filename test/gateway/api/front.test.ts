@@ -1,4 +1,4 @@
-// GET / redirects a browser to the console and lists the API's paths for a program, without a key.
+// GET / redirects a browser to the console, and lists the API's paths for a program. It needs no key.
 import { expect, test } from 'vitest';
 import { hashKey } from '../../../gateway/api/tenants/keys.ts';
 import { openRoom } from './harness.ts';

@@ -29,7 +29,7 @@ export const JSON_TYPE = { 'content-type': 'application/json' };
 /** The token ids of this text: one for each byte. */
 export const say = (text: string): number[] => tokenizer.encodePlain(text, { first: true });
 
-/** The type of a value that was written as JSON and parsed again. */
+/** The type of a value after it was written as JSON and parsed again. */
 type Written<Value> =
   Value extends LazyList<infer Entry>
     ? Entry[]

@@ -29,7 +29,7 @@ test('a closing server completes requests in progress, and accepts no new ones',
   expect(room.server.open).toBe(0);
 });
 
-test('requests that outlast the grace are cut, and their generations stop', async () => {
+test('requests that have not ended after the grace period are cut, and their generations stop', async () => {
   const room = await openRoom({ stepMs: 10 });
   const plain = fetch(`${room.url}/v1/completions`, request({ max_tokens: 2000 }));
   const refused = expect(plain).rejects.toThrow();

@@ -1,7 +1,7 @@
 // Zod schemas of known request fields that are not supported and would change the answer.
 import { z } from 'zod';
 
-/** A field that is refused by name, unless it is null or one of the `neutral` values, which do not change the answer. */
+/** A field that is refused, unless it is null or one of the `neutral` values, which do not change the answer. */
 export function refused(...neutral: readonly (string | number | boolean | readonly unknown[])[]) {
   const texts = neutral.map((value) => JSON.stringify(value));
   return z
@@ -15,7 +15,7 @@ export function refused(...neutral: readonly (string | number | boolean | readon
     .meta({ enum: [...neutral, null], description: 'Other values are refused by name.' });
 }
 
-/** The value as JSON, or '' for an array or object with members: it is never neutral, and JSON.stringify fails on deep ones. */
+/** The value as JSON. '' for a list or object with members: these are never neutral, and JSON.stringify fails on deep ones. */
 function written(value: unknown): string {
   return typeof value === 'object' && value !== null && Object.keys(value).length > 0
     ? ''

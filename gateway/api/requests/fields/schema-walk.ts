@@ -77,7 +77,7 @@ function byDiscriminator(options: readonly Schema[], discriminator: string): Map
 
 /**
  * The value without its null fields, at every depth that `schema` describes. Null means absent. Data that the schema does not
- * describe stays as it is: JSON Schemas, metadata, variables of a template.
+ * describe stays as it is, such as JSON Schemas, metadata and variables of a template.
  */
 export function withoutNulls(schema: Schema, value: unknown): unknown {
   const { def } = schema._zod as z.core.$ZodTypes['_zod'];

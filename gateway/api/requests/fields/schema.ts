@@ -1,4 +1,4 @@
-// The fields that /v1/completions and /v1/chat/completions accept, as zod schemas, and those that they refuse by name.
+// The fields that /v1/completions and /v1/chat/completions accept, as zod schemas, and the fields that they refuse.
 import { z } from 'zod';
 import { reasoningEfforts } from '../../text/thinking.ts';
 import { message } from './message-schema.ts';
@@ -132,7 +132,7 @@ export const chatSchema = z.strictObject({
 });
 export type ChatRequest = z.infer<typeof chatSchema>;
 
-/** Known fields that are refused, because they would change the answer. Each has a list of accepted values (JSON texts). */
+/** Known fields that are refused, because they would change the answer. Each lists values that are accepted anyway (JSON texts). */
 export const unsupportedFields: Record<string, readonly string[]> = {
   functions: ['[]'],
   function_call: ['"none"'],

@@ -1,5 +1,5 @@
-// Fields and items of the Responses API that are refused with advice on what to send instead, as zod schemas. No value passes these
-// schemas.
+// Zod schemas of the fields and items of the Responses API that are refused with advice on what to send instead. No value passes
+// these schemas.
 import { z } from 'zod';
 
 const ADVICE = "Send all items of the conversation in 'input'";

@@ -1,5 +1,5 @@
-// Translates a Lark grammar to a regular expression for the same texts. Grammars that are recursive, or that ignore text between
-// terminals (%ignore), are not supported.
+// Translates a Lark grammar to a regular expression that matches the same texts. Grammars that are recursive, or that ignore text
+// between terminals (%ignore), are not supported.
 //
 // Worked example: start: "a" line+ / line: /[0-9]+/ LF / %import common.LF  becomes  (?:a(?:(?:[0-9]+)\n)+)
 //
@@ -24,7 +24,7 @@ const common: Record<string, string> = {
   WS_INLINE: '[ \\t]+',
 };
 
-/** Largest number of characters in a grammar and in a pattern. The code that reads patterns has a lower limit. */
+/** Largest number of characters in a grammar, and in the pattern that is made from it. */
 const LONGEST_GRAMMAR = 65_536;
 const LONGEST_PATTERN = 10_000;
 /** Largest depth of nested rules and groups. */
@@ -55,7 +55,7 @@ const tokenForms = [
   /[|()[\]?*+]/y,
 ];
 
-/** The tokens of each rule by its name. */
+/** The tokens of each rule, by the name of the rule. */
 function rulesOf(grammar: string): Map<string, string[]> {
   const rules = new Map<string, string[]>();
   for (const statement of statementsOf(grammar)) {
@@ -208,7 +208,7 @@ function textOf(token: string): string {
   }
 }
 
-/** Escapes a text for use in a pattern and in a set. */
+/** Escapes a text for use in a pattern, also within a set of characters such as [a-z]. */
 function escaped(text: string): string {
   return text
     .replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')

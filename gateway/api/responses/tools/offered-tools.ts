@@ -113,12 +113,12 @@ function customParameters(pattern: string | undefined): Record<string, unknown> 
   };
 }
 
-/** The regular expression of a custom tool's text. Undefined: any text is allowed. Whether it is supported is checked later. */
+/** The regular expression of a custom tool's text. Undefined: any text is allowed. `honoured` checks whether it is supported. */
 function patternOf({ format }: CustomTool): string | undefined {
   if (format?.type !== 'grammar') return undefined;
   const { syntax, definition } = format;
   if (syntax === 'lark') return larkPattern(definition);
-  // The whole text has to match, so ^ and $ at the ends are not needed. In a pattern with | they may belong to one alternative.
+  // The whole text has to match, so ^ and $ at the ends are removed. With | they are kept: they may belong to one alternative.
   return /^\^[^|]*[^\\|]\$$/.test(definition) ? definition.slice(1, -1) : definition;
 }
 

@@ -1,5 +1,5 @@
 // Fields of POST /v1/messages. Fields without effect are accepted and named in a header. Fields that would change the answer are
-// honoured, or refused by name.
+// honoured, or are a 400 that names them.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NO_EFFECT } from '../../../../gateway/api/requests/fields/no-effect.ts';
 import {
@@ -221,7 +221,7 @@ describe('a model that thinks', () => {
       2048,
       [],
     ],
-  ])('%j gives it a budget of %s tokens', async (fields, most, names) => {
+  ])('with %j may think for %s tokens', async (fields, most, names) => {
     const { held, names: told } = await budget(fields);
     expect([held, told]).toEqual([most, names]);
   });

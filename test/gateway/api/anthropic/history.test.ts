@@ -142,7 +142,7 @@ test.each([
   ['image', { type: 'image', source: { type: 'url', url: 'http://i' } }],
   ['container_upload', { type: 'container_upload', file_id: 'f' }],
   ['pdf', { type: 'document', source: { type: 'base64', media_type: 'application/pdf', data: '' } }],
-])('%s is refused by name', async (_, block) => {
+])('%s is a 400 that names the block', async (_, block) => {
   const result = { type: 'tool_result', tool_use_id: 'a', content: [block] };
   for (const content of [[block], [result]]) {
     const { status, body } = await send({ messages: [{ role: 'user', content }] });

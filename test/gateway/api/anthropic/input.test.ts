@@ -153,7 +153,7 @@ test('a body that is too large is a 413', async () => {
   expect(error.parse(await answer.json()).error.type).toBe('request_too_large');
 });
 
-test.each(Object.entries(unsupportedMessagesFields))('%s is refused by name', async (name, neutral) => {
+test.each(Object.entries(unsupportedMessagesFields))('%s is a 400 that names it', async (name, neutral) => {
   const { status, body } = await send({ ...base, [name]: 'anything' });
   expect([status, faultOf(body).message]).toEqual([
     400,

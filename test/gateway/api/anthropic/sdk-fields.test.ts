@@ -1,5 +1,5 @@
-// Every field in the types of Anthropic's SDK, at every depth, is honoured, without effect, or refused by name. If a newer SDK adds a
-// field, these tables lack it and no longer compile.
+// Every field in the types of Anthropic's SDK, at every depth, is honoured, has no effect, or is a 400 that names it. If a newer
+// SDK adds a field, these tables lack it and no longer compile.
 import type * as sdk from '@anthropic-ai/sdk/resources/beta/messages';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NO_EFFECT } from '../../../../gateway/api/requests/fields/no-effect.ts';

@@ -87,7 +87,7 @@ test('no turn exceeds a slice by more than one step, and tenants get time by wei
       for (let each = turn(); each !== undefined; each = turn()) expect(each).toBeLessThanOrEqual(4 + 2);
       await Promise.all(all);
       expect(now()).toBe(given.length * jobs.flat().reduce((sum, each) => sum + each, 0));
-      // `used` counts a job when it ends. So two tenants may differ by a job of each, besides the time of two slices.
+      // `used` counts a job when it ends, so two tenants may differ by one job of each and the time of two slices.
       const longest = Math.max(...jobs.map((ms) => ms.reduce((sum, each) => sum + each, 0)));
       for (const each of endedWhileAllWaited) {
         expect(Math.max(...each) - Math.min(...each)).toBeLessThanOrEqual(2 * longest + 8);
@@ -97,7 +97,7 @@ test('no turn exceeds a slice by more than one step, and tenants get time by wei
   );
 });
 
-test('a tenant that comes late waits for one slice, not for all waiting work', async () => {
+test('a tenant that arrives later waits for one slice, not for all waiting work', async () => {
   const { slices, work, turn } = bench();
   for (let i = 0; i < 100; i++) void slices.run(tenant('many'), work(Array(10).fill(1)));
   turn();
@@ -111,7 +111,7 @@ test('a tenant that comes late waits for one slice, not for all waiting work', a
   expect(done).toBe(true);
 });
 
-test('work that is started by other work runs after it', async () => {
+test('work that other work starts runs after that other work', async () => {
   const { slices, turn } = bench();
   const order: string[] = [];
   const outer = slices.turn(tenant('a'), () => {
@@ -124,7 +124,7 @@ test('work that is started by other work runs after it', async () => {
   expect(order).toEqual(['outer', 'inner']);
 });
 
-test('work in many promises lets the event loop turn, and a tenant waits for only one slice of another', async () => {
+test('work in many promises lets the event loop turn, and a tenant waits for only one slice of another tenant', async () => {
   const slices = new Slices();
   const seen: string[] = [];
   let over = false;

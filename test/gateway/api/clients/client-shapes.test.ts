@@ -1,5 +1,5 @@
-// First requests of chat pages, editors and agents that speak our APIs, in the shapes that their sources send: accepted with what
-// the header must name, or refused by the names of the fields that would change the answer. One room serves all of them.
+// First requests of chat pages, editors and agents, in the shapes that their source code sends. Each is accepted, and a header
+// names its fields without effect, or it is a 400 that names the fields that would change the answer.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TOOL_TEMPLATE } from '../../../support/models/chat-templates.ts';
 import { idOf, MODEL, type Room, say, startRoom, tokenizer } from '../harness.ts';
@@ -7,20 +7,20 @@ import { idOf, MODEL, type Room, say, startRoom, tokenizer } from '../harness.ts
 type Body = Record<string, unknown>;
 
 interface Shape {
-  /** Who sends it, and when. */
+  /** The client that sends the request, and the occasion. */
   client: string;
-  /** `/v1/chat/completions` unless given. */
+  /** Default: `/v1/chat/completions`. */
   path?: string;
   body: Body;
-  /** Names in the header of fields without effect, in the order of letters; none unless given. */
+  /** Names in the header of fields without effect, in alphabetical order. Default: none. */
   noEffect?: string[];
-  /** Fields that a 400 names, in order; accepted unless given. */
+  /** Fields that the 400 names, in its order. Absent: the request is accepted. */
   refused?: string[];
-  /** Text that the prompt must hold: what the client wrote has arrived. */
+  /** Text of the client that the prompt must contain. */
   prompt?: string;
   /** Text that the prompt must end with. */
   ending?: string;
-  /** Text that the answer must hold. */
+  /** Texts that the answer must contain. */
   told?: string[];
 }
 
@@ -38,7 +38,7 @@ const result = { role: 'tool', tool_call_id: 'call_1', content: 'The file is emp
 
 const shapes: Shape[] = [
   {
-    client: 'Zed, first turn: a tool that takes nothing has null for its description and parameters',
+    client: 'Zed, first turn: a tool without arguments has null as description and parameters',
     body: {
       ...{ messages: [system, user], ...usage, max_completion_tokens: 32, temperature: 1 },
       tools: [
@@ -55,7 +55,7 @@ const shapes: Shape[] = [
     prompt: 'Does read.',
   },
   {
-    client: 'Zed, after a call: two texts in a message',
+    client: 'Zed, after a call: a message with two text parts',
     body: {
       messages: [
         {
@@ -81,14 +81,14 @@ const shapes: Shape[] = [
     prompt: '<task>Look around.</task>',
   },
   {
-    client: 'GitHub Copilot with a key of one’s own',
+    client: 'GitHub Copilot with the user’s own API key',
     body: {
       ...{ messages: [system, user], ...usage, temperature: 0.1, top_p: 1, n: 1, max_tokens: 64 },
       ...{ tools: [tool('read')], tool_choice: 'auto' },
     },
   },
   {
-    client: 'LobeChat with a plugin, whose name joins its parts by underscores',
+    client: 'LobeChat with a plugin: the name of the tool contains four underscores in a row',
     body: {
       ...{ messages: [system, user], ...usage, temperature: 1, top_p: 1 },
       ...{ frequency_penalty: 0, presence_penalty: 0 },
@@ -106,9 +106,9 @@ const shapes: Shape[] = [
     },
     prompt: 'lobe-web-browsing____search____builtin',
   },
-  { client: 'Open WebUI, a message', body: { stream: true, messages: [user] } },
+  { client: 'Open WebUI: a message', body: { stream: true, messages: [user] } },
   {
-    client: 'Open WebUI, a title',
+    client: 'Open WebUI: a request for a title',
     body: { messages: [user], stream: false, max_completion_tokens: 1000 },
   },
   {
@@ -119,7 +119,7 @@ const shapes: Shape[] = [
     },
   },
   {
-    client: 'Open WebUI with parameters of Ollama: what samples otherwise is refused by name',
+    client: 'Open WebUI with parameters of Ollama: the 400 names those that this server does not know',
     body: { messages: [user], stream: true, top_k: 40, min_p: 0, repeat_penalty: 1.1, num_ctx: 4096 },
     refused: ['repeat_penalty', 'num_ctx'],
   },
@@ -131,7 +131,7 @@ const shapes: Shape[] = [
     },
   },
   {
-    client: 'LibreChat, a title by a forced function',
+    client: 'LibreChat: a title as the argument of a forced function call',
     body: {
       ...{ messages: [user], temperature: 0.2, presence_penalty: 0, frequency_penalty: 0, max_tokens: 64 },
       ...{ stream: false, tool_choice: { type: 'function', function: { name: 'output_formatter' } } },
@@ -145,7 +145,7 @@ const shapes: Shape[] = [
     },
   },
   {
-    client: 'Aider: examples as turns before the question',
+    client: 'Aider: examples are turns before the question',
     body: {
       messages: [
         system,
@@ -176,12 +176,12 @@ const shapes: Shape[] = [
     },
   },
   {
-    client: 'Cursor with a body of the Responses API at the chat’s path: refused by every name that is wrong',
+    client: 'Cursor with a body of the Responses API at the path of chats: the 400 names every wrong field',
     body: { input: [user], stream: true, tools: [{ type: 'function', name: 'read', parameters: path }] },
     refused: ['tools[0].function', 'tools[0].name', 'tools[0].parameters', 'messages', 'input'],
   },
   {
-    client: 'SillyTavern: stop and bias are there, and empty',
+    client: 'SillyTavern: stop and logit_bias are empty',
     body: {
       ...{ messages: [system, user], stream: true, temperature: 1, max_tokens: 64, top_p: 1, n: 1 },
       ...{ presence_penalty: 0, frequency_penalty: 0, stop: [], logit_bias: {}, seed: -1 },
@@ -201,12 +201,12 @@ const shapes: Shape[] = [
     },
   },
   {
-    client: 'Home Assistant with functions, as before tools: refused by name',
+    client: 'Home Assistant with functions, the format that preceded tools: a 400 that names the fields',
     body: { messages: [user], functions: [{ name: 'f', parameters: path }], function_call: 'auto' },
     refused: ['functions', 'function_call'],
   },
   {
-    client: 'AutoGen: agents by name',
+    client: 'AutoGen: messages have the names of agents',
     body: {
       messages: [
         { role: 'user', content: 'Begin.', name: 'chairman' },
@@ -238,7 +238,7 @@ const shapes: Shape[] = [
     prompt: 'def f(',
   },
   {
-    client: 'Continue, completing code with infill: refused by name',
+    client: 'Continue, completing code with infill: a 400 that names the field',
     path: '/v1/completions',
     body: { prompt: 'def f(', suffix: '):', max_tokens: 16 },
     refused: ['suffix'],
@@ -289,7 +289,7 @@ const shapes: Shape[] = [
     prompt: 'You help.',
   },
   {
-    client: 'Zed, after a call: an empty list for no content',
+    client: 'Zed, after a call: the content is an empty list',
     body: {
       messages: [user, { role: 'assistant', content: [], tool_calls: calls }, result],
       ...{ stream: true, max_completion_tokens: 32 },
@@ -297,7 +297,7 @@ const shapes: Shape[] = [
     prompt: 'The file is empty.',
   },
   {
-    client: 'Roo Code: marks for a cache, a strict tool and one of an MCP server',
+    client: 'Roo Code: cache hints, a strict tool, and a tool of an MCP server',
     body: {
       messages: [
         {
@@ -326,7 +326,7 @@ const shapes: Shape[] = [
     prompt: 'Look around.',
   },
   {
-    client: 'LiteLLM, for Aider with a cached prompt: marks on the tool and on the message too',
+    client: 'LiteLLM, for Aider with a cached prompt: cache hints also on a tool and a message',
     body: {
       messages: [
         {
@@ -340,7 +340,7 @@ const shapes: Shape[] = [
     noEffect: ['messages.cache_control', 'messages.content.cache_control', 'tools.cache_control'],
   },
   {
-    client: 'Cline and Kilo Code, second turn with what OpenRouter’s models thought',
+    client: 'Cline and Kilo Code, second turn: the thinking of OpenRouter’s models is sent back',
     body: {
       messages: [
         user,
@@ -365,12 +365,12 @@ const shapes: Shape[] = [
     noEffect: ['messages.reasoning_details'],
   },
   {
-    client: 'Copilot and Zed, an edit whose outcome they predict',
+    client: 'Copilot and Zed: an edit with a prediction of its result',
     body: { messages: [user], prediction: { type: 'content', content: 'def f():' }, stream: true },
     noEffect: ['prediction'],
   },
   {
-    client: 'scripts made from vLLM’s examples: fields at the values that change nothing',
+    client: 'scripts made from vLLM’s examples: fields with values that change nothing',
     body: {
       ...{ messages: [user], skip_special_tokens: true, spaces_between_special_tokens: true },
       ...{ add_special_tokens: false, length_penalty: 1, use_beam_search: false, echo: false },
@@ -389,7 +389,7 @@ const shapes: Shape[] = [
     noEffect: ['reasoning_effort', 'service_tier', 'store', 'verbosity'],
   },
   {
-    client: 'GitHub Copilot: marks for a cache under a name of its own',
+    client: 'GitHub Copilot: cache hints under Copilot’s own name',
     body: {
       messages: [
         {
@@ -409,12 +409,12 @@ const shapes: Shape[] = [
     noEffect: ['enable_thinking'],
   },
   {
-    client: 'Kilo Code by OpenRouter: usage wherever it may be',
+    client: 'Kilo Code for OpenRouter: OpenRouter’s field for the usage of a stream',
     body: { messages: [user], stream: true, usage: { include: true } },
     told: ['"usage":{"prompt_tokens":'],
   },
   {
-    client: 'scripts for vLLM that name the request',
+    client: 'scripts for vLLM that set request_id',
     body: { messages: [user], request_id: 'job-17' },
     told: ['"id":"chatcmpl-job-17"', '"usage":{"prompt_tokens":'],
   },
@@ -457,7 +457,7 @@ const post = (to: string, body: Body) =>
     body: JSON.stringify({ model: MODEL, ...body }),
   });
 
-/** The names of an error's fields, whichever API it belongs to. */
+/** The fields that an error of any API names. */
 function fieldsOf(text: string): unknown[] {
   const { error } = JSON.parse(text) as {
     error: { param: string; details?: { fields: { param: string }[] } };
@@ -502,10 +502,10 @@ describe.each(shapes.map((shape) => [shape.client, shape] as const))('%s', (_, s
 
 describe('the list of models', () => {
   test.each([
-    ['Open WebUI without a key, which sends an empty one', { authorization: 'Bearer ' }],
-    ['LobeChat, with a key that nobody asks for', { authorization: 'Bearer none' }],
+    ['is sent to Open WebUI, which sends an empty key if it has none', { authorization: 'Bearer ' }],
+    ['is sent to LobeChat, which sends a key although none is needed', { authorization: 'Bearer none' }],
     [
-      'Cherry Studio, with OpenRouter’s headers',
+      'is sent to Cherry Studio, which sends OpenRouter’s headers',
       { 'http-referer': 'https://example.com', 'x-title': 'Chat' },
     ],
   ])('%s', async (_, headers) => {

@@ -4,7 +4,7 @@ import { MODEL, openRoom, until } from '../harness.ts';
 
 const messages = [{ role: 'user' as const, content: 'hello' }];
 
-test('plain: chat, completion, models', async () => {
+test('OpenAI’s client gets chats, completions and models', async () => {
   const { client } = await openRoom({ once: true });
   const chat = await client.chat.completions.create({ model: MODEL, messages });
   expect(chat.choices[0].message.content).toBe('hello world');
@@ -21,7 +21,7 @@ test('plain: chat, completion, models', async () => {
   await expect(client.models.retrieve('org/other')).rejects.toBeInstanceOf(NotFoundError);
 });
 
-test('streamed: text, one finish, usage', async () => {
+test('a streamed chat has its text, one finish reason and the usage', async () => {
   const { client } = await openRoom({ once: true });
   const stream = await client.chat.completions.create({
     model: MODEL,
@@ -40,7 +40,7 @@ test('streamed: text, one finish, usage', async () => {
   expect({ text, reasons, total }).toEqual({ text: 'hello world', reasons: ['stop'], total: 7 });
 });
 
-test('aborted: leaving a stream stops the work', async () => {
+test('the generation stops when the client leaves a stream', async () => {
   const { client, engine } = await openRoom({ stepMs: 5 });
   const stream = await client.completions.create({
     model: MODEL,
@@ -55,7 +55,7 @@ test('aborted: leaving a stream stops the work', async () => {
   expect(engine.produced).toBeLessThan(100);
 });
 
-test('aborted: giving up on a plain call stops the work', async () => {
+test('the generation stops when the client aborts a call without a stream', async () => {
   const { client, engine } = await openRoom({ stepMs: 5 });
   const leave = new AbortController();
   const call = client.completions.create(
@@ -70,7 +70,7 @@ test('aborted: giving up on a plain call stops the work', async () => {
   expect(engine.cancelled).toBe(1);
 });
 
-test('refused: errors carry status, code and param', async () => {
+test('a refused request throws the client’s own error with status, code, type and param', async () => {
   const error = {
     code: 'queue_full',
     message: 'the queue is full',
@@ -84,7 +84,7 @@ test('refused: errors carry status, code and param', async () => {
   expect(thrown).toMatchObject({ status: 429, code: 'queue_full', type: 'rate_limit_error', param: null });
 });
 
-test('failed: an error inside a stream is thrown to its reader', async () => {
+test('an error event in a stream makes the client throw', async () => {
   const error = { code: 'shard_unavailable', message: 'shard 2 is gone', retryable: true } as const;
   const { client } = await openRoom({ fail: { after: 2, error } });
   const stream = await client.chat.completions.create({ model: MODEL, messages, stream: true });

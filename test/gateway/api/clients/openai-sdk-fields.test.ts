@@ -1,12 +1,12 @@
-// Every field that the types of OpenAI's SDK have of chats and completions, at every depth: honoured, without effect, or refused by
-// name. A field that a newer SDK adds is missing in one of these tables, so that the types do not hold.
+// Every field of chats and completions in the types of OpenAI's SDK, at every depth, is honoured, has no effect, or is a 400 that
+// names it. If a newer SDK adds a field, these tables lack it and no longer compile.
 import type OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NO_EFFECT } from '../../../../gateway/api/requests/fields/no-effect.ts';
 import { TOOL_TEMPLATE } from '../../../support/models/chat-templates.ts';
 import { JSON_TYPE, MODEL, type Room, startRoom } from '../harness.ts';
 
-/** `taken`: honoured; `refused`: a 400 that names the field; any other: without effect, and the name that the header gives. */
+/** `taken`: the field is honoured. `refused`: it is a 400. `-name`: it has no effect, and the header names it `name`. */
 type Verdict = 'taken' | 'refused' | `-${string}`;
 type Rows<Key extends PropertyKey> = Record<Key, [value: unknown, verdict: Verdict]>;
 type Chat = OpenAI.Chat.ChatCompletionCreateParams;
@@ -22,7 +22,7 @@ const definition = { name: 'f', description: 'd', parameters: { type: 'object' }
 const tools = [{ type: 'function', function: definition }];
 const mark = { mode: 'explicit', ttl: '30m' };
 
-/** Sends a request and tells what came of it, as a verdict names it. */
+/** Sends a request, and returns the verdict on it. If the answer fits no verdict, returns its text. */
 async function verdictOf(path: string, body: object, place: string): Promise<Verdict | string> {
   const init = { method: 'POST', headers: JSON_TYPE, body: JSON.stringify({ model: MODEL, ...body }) };
   const answer = await fetch(room.url + path, init);
@@ -35,7 +35,7 @@ async function verdictOf(path: string, body: object, place: string): Promise<Ver
   return answer.status === 400 && param?.startsWith(place) ? 'refused' : text;
 }
 
-/** Checks each row of a table in the request that `wrap` makes of it; `place` is where the error finds it. */
+/** Checks each row of a table. `wrap` makes a request that contains the row. `place` is the path that the error must name. */
 function checkAll<Key extends string>(
   what: string,
   table: Rows<Key>,
@@ -150,7 +150,7 @@ const toolResult: Rows<OfRole<'tool'>> = { content: said, tool_call_id: ['c', 't
 const functionResult: Rows<OfRole<'function'>> = { content: said, name: ['f', 'taken'] };
 const functionCalled = { role: 'assistant', function_call: assistant.function_call[0] };
 
-/** A message of each role, and what stands before it. */
+/** For each role: the rows, other fields that its message needs, and the message before it. */
 const roles: Record<
   OpenAI.Chat.ChatCompletionRole,
   { rows: Rows<string>; message?: object; before?: object }

@@ -1,5 +1,5 @@
-// OpenAI's published response shapes, from the reference of its API (platform.openai.com/docs/api-reference: completions,
-// chat, models, errors), strict: a field that is not there is refused. What vLLM and we add is named apart.
+// The published shapes of OpenAI's answers (platform.openai.com/docs/api-reference: completions, chat, models, errors) as strict
+// schemas, which refuse other fields. Fields that vLLM or this server adds are marked.
 import { z } from 'zod';
 import * as anthropic from '../anthropic/shapes.ts';
 import { errorDetails } from '../requests/error-details.ts';
@@ -7,10 +7,10 @@ import { response } from '../responses/shapes.ts';
 
 const count = z.int().min(0);
 const seconds = z.int().min(0);
-/** Absent until the engine has told it. */
+/** Absent until the engine has reported it. */
 const fingerprint = z.string().optional();
 
-/** vLLM's, of the tokens of a prompt. */
+/** Added by vLLM: for each token of the prompt. */
 const promptLogprobs = z
   .array(
     z
@@ -28,11 +28,11 @@ const usage = z.strictObject({
   total_tokens: count,
   prompt_tokens_details: z.strictObject({ cached_tokens: count, audio_tokens: count.optional() }).optional(),
   completion_tokens_details: z.strictObject({ reasoning_tokens: count.optional() }).optional(),
-  /** Ours. */
+  /** Added by this server. */
   degraded_hops: z.record(z.string(), count).optional(),
 });
 
-/** Ours. */
+/** Added by this server. */
 const expertgrid = z.strictObject({
   schema_notes: z.array(z.string()).min(1).max(20).optional(),
   seed: z.int().optional(),
@@ -41,12 +41,12 @@ const expertgrid = z.strictObject({
   degraded_hops: z.record(z.string(), count).optional(),
 });
 
-/** vLLM's `return_token_ids`. */
+/** Added by vLLM, if the request has `return_token_ids`. */
 const ids = z.array(count).optional();
 
 const logprob = z.number().max(0);
 
-/** `token_logprobs` and `top_logprobs` begin with null where the prompt is echoed. */
+/** If the prompt is echoed, `token_logprobs` and `top_logprobs` begin with null. */
 const completionLogprobs = z
   .strictObject({
     tokens: z.array(z.string()),
@@ -101,13 +101,13 @@ const toolCall = z.strictObject({
   function: z.strictObject({ name: z.string().min(1), arguments: z.string() }),
 });
 
-/** The first of a call tells its id and the tool's name, the others arguments alone. */
+/** The first delta of a call has its id and the name of the tool. The following deltas have only arguments. */
 const toolCallDelta = z.union([
   toolCall.extend({ index: count }),
   z.strictObject({ index: count, function: z.strictObject({ arguments: z.string() }) }),
 ]);
 
-/** DeepSeek's and vLLM's. */
+/** Added by DeepSeek and vLLM. */
 const reasoning = { reasoning_content: z.string().optional() };
 
 const chatReason = z.enum(['stop', 'length', 'tool_calls', 'content_filter', 'function_call']);
@@ -169,7 +169,7 @@ export const error = z.strictObject({
     type: z.string(),
     param: z.string().nullable(),
     code: z.string().nullable(),
-    /** Ours. */
+    /** Added by this server. */
     details: errorDetails.optional(),
   }),
 });
@@ -179,12 +179,12 @@ export const model = z.strictObject({
   object: z.literal('model'),
   created: seconds,
   owned_by: z.string(),
-  /** vLLM's. */
+  /** Added by vLLM. */
   root: z.string(),
   parent: z.null(),
   max_model_len: count,
   context_length: count,
-  /** Ours: what is known of the model, or the versions that a name stands for. */
+  /** Added by this server: facts about a model, or the versions of an alias. */
   expertgrid: z.union([
     z.strictObject({
       ...{ layers: count, experts: count, experts_per_token: z.array(count) },
@@ -208,7 +208,7 @@ const chunkShapes = new Map<string, z.ZodType>([
   ['chat.completion.chunk', chatChunk],
 ]);
 
-/** Throws where an answer, or an error, of OpenAI's or Anthropic's API has another shape than the published one; others are not judged. */
+/** Throws if an answer or error of OpenAI's or Anthropic's API does not have its published shape. Other bodies are not checked. */
 export function requireShape(body: object, { chunk = false }: { chunk?: boolean } = {}): void {
   if ('type' in body) {
     (body.type === 'error' ? anthropic.error : anthropic.message).parse(body);

@@ -1,4 +1,4 @@
-// What the shapes allow is what the official clients' types say: checked when types are.
+// Checks that our schemas of answers and requests agree with the types of the official clients. The type checker runs these checks.
 import type Anthropic from '@anthropic-ai/sdk';
 import type OpenAI from 'openai';
 import { expectTypeOf, test } from 'vitest';
@@ -13,7 +13,7 @@ import type * as responses from '../responses/shapes.ts';
 import type * as openai from './openai-shapes.ts';
 
 test("answers have OpenAI's types", () => {
-  // An echoed prompt's first token has no log-probability, which the types leave out.
+  // The choices are left out: the first token of an echoed prompt has no log-probability, which the types do not allow.
   expectTypeOf<z.infer<typeof openai.completion>>().toExtend<Omit<OpenAI.Completion, 'choices'>>();
   expectTypeOf<z.infer<typeof openai.chatCompletion>>().toExtend<OpenAI.ChatCompletion>();
   expectTypeOf<z.infer<typeof openai.chatChunk>>().toExtend<OpenAI.ChatCompletionChunk>();
@@ -23,9 +23,9 @@ test("answers have OpenAI's types", () => {
 type Response = Omit<OpenAI.Responses.Response, 'output_text'>;
 
 test("responses have OpenAI's types", () => {
-  // Loose in the shapes: what was asked is given back as it came.
+  // The shapes allow any fields here, because the answer repeats these settings as the client sent them.
   type Loose = 'text' | 'tool_choice' | 'tools' | 'reasoning';
-  // Null in the published examples, absent in the types.
+  // The published examples have null here, which the types do not allow.
   type Nullable = 'usage' | 'user';
   type Apart = Loose | Nullable;
   type Ours = z.infer<typeof responses.response>;
@@ -37,7 +37,7 @@ test("responses have OpenAI's types", () => {
   expectTypeOf<Event['type']>().toExtend<OpenAI.Responses.ResponseStreamEvent['type']>();
 });
 
-/** Null in the types; Anthropic leaves it out, and clients that check refuse null. */
+/** Adds the field `citations`, which the types require. Anthropic omits it, and clients with schemas refuse null. */
 type Cited<Part> = Part extends { type: 'text' }
   ? Part & { citations: null }
   : Part extends object
@@ -59,7 +59,7 @@ type BranchOf<Union, Type> = Union extends { type?: infer Own }
     ? Union
     : never
   : never;
-/** Fields that a client may send and the schema does not know, as `type.field`. Branches with fields of any name know all. */
+/** Fields that a client may send and the schema does not know, as `type.field`. Loose branches know every field. */
 type Unknown<Sent, Ours> = Sent extends { type?: infer Type extends string | null | undefined }
   ? `${NonNullable<Type>}.${Exclude<FieldsOf<Sent>, FieldsOf<BranchOf<Ours, Type>>> & string}`
   : Exclude<FieldsOf<Sent>, FieldsOf<Ours>>;
@@ -73,13 +73,13 @@ type Part = Exclude<Message['content'], string>[number];
 type SdkPart =
   | OpenAI.Responses.ResponseInputContent
   | OpenAI.Responses.ResponseOutputMessage['content'][number];
-/** A part of another type than text is refused, and so are its fields. */
+/** Parts of these types are refused, so their fields are not checked. */
 type Refused = `${'input_image' | 'input_file'}.${string}`;
 type Tool = NonNullable<Fields['tools']>[number];
 type Namespace = Extract<Tool, { type: 'namespace'; description?: unknown }>;
 type Choice = Exclude<NonNullable<Fields['tool_choice']>, string>;
 
-test('each field that the official client sends to /v1/responses is honoured, has no effect or is refused by name', () => {
+test('each field that the official client sends to /v1/responses is known to the schema', () => {
   expectTypeOf<Unknown<{ type: 'function'; name: string; odd: 1 }, Tool>>().toEqualTypeOf<'function.odd'>();
   expectTypeOf<Exclude<keyof Sdk, keyof Fields | keyof typeof unsupportedResponsesFields>>().toBeNever();
   expectTypeOf<Unknown<Sdk['reasoning'], Fields['reasoning']>>().toBeNever();

@@ -62,7 +62,7 @@ test.each([
   expect(answers).toBeGreaterThan(10);
 });
 
-test('a key may use its share of the memory for answers, and gets answer_memory when that share is in use', async () => {
+test('a key may use its share of the memory for answers, and gets the error answer_memory while that share is in use', async () => {
   const { post } = await openRoom({ context: 100_000, limits: { answerMemory: 2 ** 22 }, stepMs: 1 });
   const asked = { ...base, logprobs: 20, n: 2, max_tokens: 300 };
   const all = await Promise.all([1, 2, 3, 4].map(() => post('/v1/completions', asked)));

@@ -14,7 +14,7 @@ export interface BrokenRequest {
   fields: ReadonlySet<string> | undefined;
 }
 
-/** JSON that values cannot express: a key that occurs twice, too large a number, half a character. A leaf is its text. */
+/** JSON that may contain keys that occur twice, too large numbers and half characters. A string or number is its JSON text. */
 type Json = string | Group;
 interface Group {
   kind: 'array' | 'object';
@@ -221,7 +221,7 @@ const ofSeveral = new Set([
   'chat_template_error',
 ]);
 
-/** Fields by a changed field: the error may name one of these instead. */
+/** For a changed field: other fields that the error may name instead. */
 const besides: Record<string, readonly string[]> = {
   echo: ['max_tokens'],
   n: ['best_of'],

@@ -80,7 +80,7 @@ describe.each(ends)('$path', ({ path, base }) => {
     );
   });
 
-  test('if a key occurs twice, its last value counts, as in other JSON parsers', async () => {
+  test('if a key of an object occurs twice, the last value counts, as in other JSON parsers', async () => {
     const twice = (name: string, first: string) =>
       JSON.stringify(base).replace('{', `{"${name}": ${first}, `);
     expect((await room.post(path, twice('model', '"gpt-4"'))).status).toBe(200);

@@ -9,7 +9,7 @@ const events = [
   'data: [DONE]\n\n',
 ];
 
-test('events are passed on whole and counted, however their bytes are split', () => {
+test('events are passed on whole and are counted, whatever pieces their bytes arrive in', () => {
   fc.assert(
     fc.property(
       fc.array(fc.constantFrom(...events), { maxLength: 8 }),

@@ -6,7 +6,7 @@ beforeAll(async () => {
   room = await startRoom({ context: 64, limits: { bodyBytes: 200_000, prompts: 3, choices: 32 } });
 });
 
-/** Whatever the tests have sent, the server still answers. */
+/** Checks that the server still answers after the requests of a test. */
 afterAll(async () => {
   const { status } = await room.post('/v1/completions', completion);
   expect([status, room.engine.open]).toEqual([200, 0]);
@@ -280,7 +280,7 @@ describe.each([
   { path: '/v1/chat/completions', base: chat, cases: [...common, ...chats], prompt: 'messages' },
 ])('$path', ({ path, base, cases, prompt }) => {
   const named = cases.map((one): [string, ...Case] => [JSON.stringify(one[0]).slice(0, 60), ...one]);
-  test.each(named)('%s is refused by name', async (_, fields, param, code, words = /./) => {
+  test.each(named)('%s is a 400 that names the field', async (_, fields, param, code, words = /./) => {
     const { status, body } = await room.post(path, { ...base, ...fields });
     const contextParam = code === 'context_length_exceeded' ? prompt : param;
     expect(status).toBe(400);

@@ -1,4 +1,4 @@
-// Long requests: each is answered like a short request, and the time that it takes grows in proportion to its length.
+// Long requests: each is answered like a short request, in a time that grows in proportion to its length.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TOOL_TEMPLATE } from '../../../support/models/chat-templates.ts';
 import { JSON_TYPE, MODEL, type Room, startRoom } from '../harness.ts';

@@ -88,7 +88,7 @@ test.each<[object, string]>([
   [{ moderation: { model: 'omni' } }, 'moderation'],
   [{ include_reasoning: false }, 'include_reasoning'],
   [{ modalities: ['text', 'audio'] }, 'modalities'],
-])('%j is refused by name', async (fields, param) => {
+])('%j is a 400 that names the field', async (fields, param) => {
   const { status, body } = await room.post(chat, { ...bodies[chat], ...fields });
   expect([status, body.error.param, body.error.code]).toEqual([400, param, 'unsupported_parameter']);
 });

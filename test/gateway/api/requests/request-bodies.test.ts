@@ -178,7 +178,7 @@ test('an error that quotes the beginning of a text does not split a character', 
   expect(text).not.toMatch(/\\ud[89a-f]/i);
 });
 
-describe('a body that does not match its content-encoding', () => {
+describe('a body that is not what its content-encoding says', () => {
   const whole = encoders.gzip(completion);
   test.each<[string, string, Uint8Array]>([
     ['gzip', 'cut short', whole.subarray(0, -5)],
@@ -219,7 +219,7 @@ describe('sizes', () => {
     ...(encoders.zstd
       ? ([['zstd', () => zlib.zstdCompressSync(Buffer.alloc(2 ** 26, 32))]] as [string, () => Uint8Array][])
       : []),
-  ])('a bomb of %s is a 413 that costs little memory', async (encoding, make) => {
+  ])('a decompression bomb (%s) is a 413 that costs little memory', async (encoding, make) => {
     const body = bytesOf(await make());
     expect(body.length).toBeLessThanOrEqual(LIMIT);
     const before = process.memoryUsage().rss;
@@ -255,7 +255,7 @@ describe('sizes', () => {
     agent.destroy();
   });
 
-  test('the limit also applies to decoded bytes, exactly', async () => {
+  test('the limit also applies to decoded bytes: a body of exactly that size is accepted', async () => {
     const padded = (bytes: number) => completion + ' '.repeat(bytes - completion.length);
     const ask = (bytes: number) =>
       send('/v1/completions', bytesOf(zlib.gzipSync(padded(bytes))), { 'content-encoding': 'gzip' });

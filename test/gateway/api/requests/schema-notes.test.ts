@@ -32,7 +32,7 @@ interface Endpoint {
   /** Path of the schema of a tool. */
   at(index: number): string;
   notes(text: string): unknown;
-  /** The notes of the first event that may have them, and of all other events together. */
+  /** Returns the notes of the first event that may have notes, and those of all other events together. */
   streamed(text: string): { first: unknown; later: unknown[] };
 }
 
@@ -271,7 +271,7 @@ describe('formats of answers', () => {
     ['/v1/chat/completions', {}],
     ['/v1/completions', { prompt: 'hello', messages: undefined }],
   ])(
-    'at %s are enforced in their supported parts if they are not strict, and refused by name if they are',
+    'at %s are enforced in their supported parts if they are not strict, and are a 400 if they are strict',
     async (path, fields) => {
       const { status, text } = await ask(path, { ...format(odd, { strict: false }), ...fields });
       expect([status, notesIn(JSON.parse(text))]).toEqual([200, left.map((each) => at + each)]);

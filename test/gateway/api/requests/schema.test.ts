@@ -31,7 +31,7 @@ test.each([
   ['completions', completionSchema, `${ofVllm} prompt_embeds`],
   ['chats', chatSchema, `${ofVllm} ${ofVllmChats}`],
 ] as const)(
-  "each field of vLLM's %s is honoured, has no effect or is refused by name",
+  "each field of vLLM's %s is honoured, has no effect or is a 400 that names it",
   (_, schema, names) => {
     const known = new Set([...Object.keys(schema.shape), ...Object.keys(unsupportedFields)]);
     expect(names.split(' ').filter((name) => !known.has(name))).toEqual([]);

@@ -18,7 +18,7 @@ const messages = [{ role: 'user', content: 'hello' }];
 const base = { model: MODEL, messages, tools: [weather, time] };
 const written = '<tool_call>\n{"name": "weather", "arguments": {"city": "Bonn"}}\n</tool_call>';
 
-/** A server whose engine writes this text, whatever the constraint of the request is. */
+/** A server whose engine writes this text and ignores the constraint of the request. */
 const room = (text: string, options: RoomOptions = {}) => {
   const reply = () => [...say(text), idOf('<|end|>')];
   return openRoom({ chat: TOOL_TEMPLATE, reply, ...options });
@@ -60,7 +60,7 @@ test('a call is a message without content and with the finish reason tool_calls'
   });
 });
 
-test('a streamed call begins with id and name, then come its arguments, and finally the finish reason', async () => {
+test('a streamed call begins with its id and name; its arguments and the finish reason follow', async () => {
   const { url } = await room(`Look.\n${written}`);
   const body = JSON.stringify({ ...base, stream: true });
   const { values, done } = await readEvents(
@@ -120,7 +120,7 @@ test('OpenAI’s client joins the pieces of a streamed call', async () => {
   expect(calls).toMatchObject(Array(2).fill({ name: 'weather', arguments: '{"city": "Bonn"}' }));
 });
 
-describe('the tools that may be called', () => {
+describe('the tools that may be called with', () => {
   const named = { type: 'function', function: { name: 'time' } };
   const allowed = { type: 'allowed_tools', allowed_tools: { mode: 'required', tools: [named] } };
   test.each([
@@ -136,7 +136,7 @@ describe('the tools that may be called', () => {
     expect(promptText(prompt)).toContain('{"type": "function", "function": {"name": "weather"');
   });
 
-  test('are none with tool_choice none: the template gets no tools, and a call is text', async () => {
+  test('tool_choice none are none: the template gets no tools, and a call is text', async () => {
     const { post, engine } = await room(written);
     const { body } = await post('/v1/chat/completions', { ...base, tool_choice: 'none' });
     expect(body.choices[0]).toMatchObject({ message: { content: written }, finish_reason: 'stop' });
@@ -221,7 +221,7 @@ test('the template writes calls and results, and clients cannot write special to
   ]);
 });
 
-test('a template with another call syntax is refused by name', async () => {
+test('if the template has another call syntax, tools are a 400 that says so', async () => {
   const { post } = await openRoom({ chat: '{{ tools }}{{ messages[0].content }}<|python_tag|>' });
   const { status, body } = await post('/v1/chat/completions', base);
   expect(status).toBe(400);

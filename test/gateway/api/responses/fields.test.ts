@@ -61,7 +61,7 @@ describe('truncation: auto', () => {
   const head = { role: 'developer', content: 'Keep this.' };
   const asked = { truncation: 'auto', instructions: 'And this.', max_output_tokens: 5 };
 
-  test.each([1, 2, 9, 40, 200])('keeps as many of %d turns as fit, with the instructions', async (count) => {
+  test.each([1, 2, 9, 40, 200])('keeps the instructions and as many of %d turns as fit', async (count) => {
     model.says = 'hi';
     const { prompt, body } = await whole({ ...asked, input: [head, ...turns(count)] });
     const kept = [...prompt.matchAll(/question-(\d+)/g)].map(([, i]) => Number(i));

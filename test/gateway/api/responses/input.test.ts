@@ -181,7 +181,7 @@ test('refuses an unknown model, invalid JSON, deep values, and a body over the l
   expect((await small.post('/v1/responses', { model: MODEL, input: 'x'.repeat(200) })).status).toBe(413);
 });
 
-test.each(Object.entries(unsupportedResponsesFields))('%s is refused by name', async (name, neutral) => {
+test.each(Object.entries(unsupportedResponsesFields))('%s is a 400 that names it', async (name, neutral) => {
   const asked = { model: MODEL, input: 'hello' };
   const { status, body } = await room.post('/v1/responses', { ...asked, [name]: 'anything' });
   expect([status, body.error.param, body.error.code]).toEqual([400, name, 'unsupported_parameter']);

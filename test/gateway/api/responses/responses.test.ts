@@ -182,7 +182,7 @@ test('thinking is an item before the text, and its tokens are counted separately
   expect(places).toEqual(places.toSorted((a, b) => a - b));
   expect(places).not.toContain(-1);
   expect(unmarked(lastResponse(events)).output).toEqual(unmarked(answer).output);
-  // If the item is sent back, it is the reasoning of its own turn.
+  // The items may be sent back.
   const back = { input: [{ role: 'user', content: 'Q' }, ...answer.output, { role: 'user', content: 'R' }] };
   expect((await whole(room, back)).status).toBe('completed');
 });

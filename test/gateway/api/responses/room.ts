@@ -12,7 +12,7 @@ export const model = { says: '' };
 
 export let room: Room;
 
-/** Each test file calls this once. A hook at the top of this module would run for the first of them only. */
+/** Each test file calls this once. A hook at the top of this module would run only for the first test file that imports it. */
 export function useRoom(): void {
   beforeAll(async () => {
     room = await startRoom({ once: true, context: 4000, chat: TOOL_TEMPLATE, reply: () => say(model.says) });

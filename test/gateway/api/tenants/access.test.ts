@@ -41,22 +41,22 @@ function clientOf({ url }: Room, name: string): OpenAI {
 
 describe('a key', () => {
   test.each([
-    ['none', {}, "You didn't provide an API key."],
-    ['another scheme', { authorization: 'Basic eg-alice' }, "You didn't provide an API key."],
-    ['an empty one', { authorization: 'Bearer ' }, "You didn't provide an API key."],
+    ['no key', {}, "You didn't provide an API key."],
+    ['a key with another scheme', { authorization: 'Basic eg-alice' }, "You didn't provide an API key."],
+    ['an empty key', { authorization: 'Bearer ' }, "You didn't provide an API key."],
     [
-      'a wrong one',
+      'a wrong key',
       { authorization: 'Bearer eg-alicf' },
       'Incorrect API key provided. Keys of this server begin with eg-.',
     ],
     [
-      'a long wrong one',
+      'a long wrong key',
       { authorization: `Bearer eg-${'x'.repeat(43)}` },
       'Incorrect API key provided: eg-xxx….',
     ],
     ['a secret of another service', { authorization: 'Bearer sk-secret' }, 'provided. Keys of this'],
-    ['two', { authorization: 'Bearer eg-alice eg-alice' }, "You didn't provide an API key."],
-    ['a wrong one as Anthropic’s clients send it', { 'x-api-key': 'eg-bob' }, 'Incorrect API key provided'],
+    ['two keys', { authorization: 'Bearer eg-alice eg-alice' }, "You didn't provide an API key."],
+    ['a wrong key in the header x-api-key', { 'x-api-key': 'eg-bob' }, 'Incorrect API key provided'],
   ])('%s is a 401', async (_what, headers, message) => {
     const { post, engine, usage } = await openKeyed({ keys: [named('alice')] });
     const answer = await post('/v1/completions', ask, { headers: headers as Record<string, string> });
@@ -163,7 +163,7 @@ describe('limits', () => {
     expect((await post('/v1/completions', ask, bearer('bob'))).status).toBe(200);
   });
 
-  test('a request that claims to come from a peer counts like any other', async () => {
+  test('a request with the header of requests that a peer passes on counts like any other', async () => {
     const { post } = await openKeyed({ keys: [named('alice', { rpm: 1 })] });
     const forged = { headers: { ...bearer('alice').headers, 'x-expertgrid-forwarded': 'a peer' } };
     expect((await post('/v1/completions', ask, forged)).status).toBe(200);
@@ -432,7 +432,7 @@ test.each([
   [true, 97],
   [false, 91],
 ])(
-  'a prompt counts once if its choices share its computation (%s), otherwise once for each choice',
+  'a prompt counts once if its choices share the computation of the prompt (%s), otherwise once for each choice',
   async (sharesPrefixes, left) => {
     const keys = [named('alice', { tpm: 100 })];
     const { post } = await openKeyed({ keys, once: true, reply: () => [], sharesPrefixes });

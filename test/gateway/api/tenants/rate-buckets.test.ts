@@ -87,7 +87,7 @@ test('a clock that goes back neither refills nor drains the bucket', () => {
   expect(filled(filled(bucket, 60, 10_000), 60, 51_000)).toEqual({ level: 4, atMs: 51_000 });
 });
 
-test('a lowered limit counts at once, and a raised one as the bucket is refilled', () => {
+test('a lowered limit applies at once, and a raised limit only as the bucket is refilled', () => {
   const full = fullBucket(100, 0);
   expect(readBucket(full, 10, 0)).toEqual({ limit: 10, remaining: 10, resetMs: 0 });
   expect(readBucket(full, 6_000, 1_000)).toMatchObject({ remaining: 200 });

@@ -25,7 +25,7 @@ function limitsAt(start = 0) {
   return { begin, read, turn, pass };
 }
 
-test('requests: a minute’s allowance may be used at once and is then refilled evenly, for each key separately', () => {
+test('requests: the limit of a minute may be used at once and is then refilled evenly, for each key separately', () => {
   const { begin, turn, pass } = limitsAt();
   const alice = key({ rpm: 2 });
   turn(alice);

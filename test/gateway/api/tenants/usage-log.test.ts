@@ -1,4 +1,4 @@
-// The file of the usage log: lines are appended, the file is renamed, and writes fail.
+// The file of the usage log: appended lines, renamed files and failing writes.
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -84,7 +84,7 @@ test('two gateways may write to one file', async () => {
   expect(await lines()).toEqual(['a', 'A', 'b', 'B', 'c', 'C']);
 });
 
-test('an incomplete line of a crashed machine is ended before the next line', async () => {
+test('an incomplete line, which a crash of the machine left, is ended before the next line', async () => {
   await writeFile(path, `${JSON.stringify(line('a'))}\n{"time":"20`);
   open().write(line('b'));
   const texts = (await readFile(path, 'utf8')).split('\n');
