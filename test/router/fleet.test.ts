@@ -94,8 +94,8 @@ describe('a shard that does not fit is not used, and the log says why', () => {
       'it serves other; this gateway serves test-model',
     ],
     ['another width', { model: { ...offer, hidden: 16 } }, 'its model has hidden 16'],
-    ['more experts', { model: { ...offer, experts: 7 } }, 'its experts is 7'],
-    ['more layers', { model: { ...offer, layers: 3 } }, 'its layers is 3'],
+    ['more experts', { model: { ...offer, experts: 7 } }, 'its model has experts 7'],
+    ['more layers', { model: { ...offer, layers: 3 } }, 'its model has layers 3'],
   ];
   test.each(cases)('%s', async (_name, options, reason) => {
     const log: string[] = [];
