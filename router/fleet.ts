@@ -1,5 +1,4 @@
-// All shards of a gateway: which of them hold a replica of an expert, which units are missing, and the state of each shard. Knows
-// no rows and no sockets.
+// All shards of a gateway: their states, the replicas that they hold, and the units that are missing.
 import { printable } from '../base/text.ts';
 import { formatId } from '../experts/placing/placement-id.ts';
 import { formatUnits, type HoldingRange, toRanges } from '../experts/runs.ts';
@@ -169,7 +168,6 @@ export class Fleet {
     return this.#shards.map((shard) => statusOf(shard, this.#options.model, this.#options.unitBytes));
   }
 
-  /** Writes failed rows of a layer to the log. */
   noteFailure(failure: { layer: number; rows: number; error: RpcError }): void {
     const line = this.#failures.line(failure, performance.now());
     if (line !== undefined) this.log('warn', line);

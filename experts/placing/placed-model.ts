@@ -1,5 +1,4 @@
-// Moves one model of a shard to the units that its placement wants. Missing units are loaded and announced. Surplus units are unloaded
-// when `Adoptions.reached` allows it.
+// Moves one model of a shard to its placement: loads and announces missing units, and unloads surplus units when `Adoptions` allows.
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '../../base/error-text.ts';
 import type { Unit } from '../../model/devices/expert.ts';
@@ -41,7 +40,6 @@ interface PlacedModelOptions {
 
 /** Progress of a shard towards the placement of one model. */
 export interface PlacedReport {
-  /** Identity of the model. */
   model: string;
   /** Epoch of the placement that the shard follows. 0: none. */
   epoch: number;

@@ -1,5 +1,5 @@
 // Turns a term into shapes, so that each value of the term has one of the shapes. Evaluates keywords, references and combined
-// schemas, one level deep. Terms of the values within (items, properties) stay terms. Knows no grammar.
+// schemas, one level deep. Terms of the values within (items, properties) stay terms.
 import { isDeepStrictEqual } from 'node:util';
 import { ConstraintFault, within } from '../../fault.ts';
 import { type Dfa, noText, unionOf } from '../../language/dfa.ts';
@@ -75,12 +75,10 @@ export class Normalizer {
     }
   }
 
-  /** Whether any term is narrowed. */
   get narrowed(): boolean {
     return this.#narrowed.size > 0;
   }
 
-  /** Marks every term that is being evaluated as narrowed. */
   #narrow(): void {
     this.#narrowings++;
     for (const id of this.#open) this.#narrowed.add(id);
