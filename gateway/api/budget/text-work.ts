@@ -9,7 +9,7 @@ import type { TextThreads } from './text-threads.ts';
 export interface TextWork {
   /** The token ids of a text; see Tokenizer.encode. */
   encode(text: string, options: { addSpecial: boolean }): Promise<number[]>;
-  /** Applies the chat template, and tokenizes a text of up to `most` bytes. `tools` chooses the template for tools, if any. */
+  /** Applies the chat template, and tokenizes a text of up to `most` bytes. `tools` chooses the template for tools, if one exists. */
   write(conversation: Conversation, options: { tools: boolean; most: number }): Promise<ChatPrompt>;
 }
 

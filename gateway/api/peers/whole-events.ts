@@ -2,7 +2,7 @@
 
 const NEWLINE = 0x0a;
 
-/** Keeps the bytes after the last whole event until the event is complete, because the data of half an event is not valid JSON. */
+/** Keeps the bytes after the last whole event until the next event is complete, because half of its data is not valid JSON. */
 export class WholeEvents {
   /** Number of events with data. Comments do not count. */
   count = 0;

@@ -28,7 +28,7 @@ interface Held {
   asked: readonly Asked[];
 }
 
-/** The form that the request demands of its answer. Throws a 400 if two fields demand one. `honoured` checks it. */
+/** The form that the request demands of its answer. Throws a 400 if two fields demand one. `honoured` refuses unsupported forms. */
 export function constraintOf(request: StructuredFields): Held {
   const [first, second] = askedBy(request);
   if (first === undefined) return { form: undefined, asked: [] };

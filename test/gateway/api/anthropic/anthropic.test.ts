@@ -324,7 +324,7 @@ test.each([
   ['GET', '/v1/messages', 405, 'invalid_request_error'],
   ['GET', '/messages/count_tokens', 405, 'invalid_request_error'],
   ['POST', '/v1/messages/batches', 404, 'not_found_error'],
-])('%s %s is a %i in the shape of the API', async (method, path, status, type) => {
+])('%s %s is a %i in Anthropic’s shape', async (method, path, status, type) => {
   const { url } = await openRoom();
   const answer = await fetch(url + path, { method });
   expect(answer.status).toBe(status);

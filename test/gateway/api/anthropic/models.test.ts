@@ -71,7 +71,7 @@ test.each([
   ['/v1/models?after_id=newer&before_id=newest', 400, /'after_id' and 'before_id'/],
   ['/v1/models/none', 404, /'none' does not exist/],
   ['/v1/nothing', 404, /Invalid URL/],
-])('%s is a %i in the shape of the API', async (path, status, words) => {
+])('%s is a %i in Anthropic’s shape', async (path, status, words) => {
   const answer = await get(path);
   expect(answer.status).toBe(status);
   const { error: told, request_id } = error.parse(answer.body);

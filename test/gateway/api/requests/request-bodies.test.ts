@@ -101,7 +101,7 @@ describe.each(firsts)('$path', ({ path, body }) => {
     ['Latin-1', [0xe9]],
     ['GBK', [0xc4, 0xe3, 0xba, 0xc3]],
     ['a surrogate written as three bytes', [0xed, 0xa0, 0x80]],
-    ['an overlong slash', [0xc0, 0xaf]],
+    ['a slash in an overlong encoding', [0xc0, 0xaf]],
     ['half of a character', [0xf0, 0x9f]],
   ])('refuses bytes that are not UTF-8: %s', async (_what, bytes) => {
     const [head = '', tail = ''] = JSON.stringify({ ...body, metadata: { k: 'HERE' } }).split('HERE');

@@ -132,7 +132,7 @@ describe('a key', () => {
     expect((await readEvents(stream)).done).toBe(true);
   });
 
-  test('makes OpenAI’s client throw its own errors', async () => {
+  test('that is wrong, no admin key or over a limit makes OpenAI’s client throw its own errors', async () => {
     const room = await openKeyed({ keys: [named('alice', { rpm: 1 })] });
     await expect(clientOf(room, 'bob').models.list()).rejects.toBeInstanceOf(AuthenticationError);
     const alice = clientOf(room, 'alice');
@@ -210,7 +210,7 @@ describe('limits', () => {
     await expect.poll(async () => (await post('/v1/completions', ask, bearer('alice'))).status).toBe(200);
   });
 
-  test('a request that is refused for another reason no longer counts as open', async () => {
+  test('a request that is refused for its body stops counting as a concurrent request', async () => {
     const { post } = await openKeyed({ keys: [named('alice', { concurrency: 1 })] });
     for (const body of ['{', { ...ask, temperature: 9 }, { ...ask, model: 'other' }]) {
       expect((await post('/v1/completions', body, bearer('alice'))).status).toBeGreaterThanOrEqual(400);
@@ -273,7 +273,7 @@ test.each<Refusal>([
   },
 );
 
-describe('cached prefixes are shared by', () => {
+describe('cached prefixes', () => {
   const salts = async (options: KeyedOptions, asked: [name: string, cache_salt?: string][]) => {
     const { post, engine } = await openKeyed(options);
     for (const [name, cache_salt] of asked)
@@ -282,13 +282,13 @@ describe('cached prefixes are shared by', () => {
   };
   const keys = [named('alice'), named('bob')];
 
-  test('the requests of one key', async () => {
+  test('are shared by the requests of one key', async () => {
     const [a, b, again] = await salts({ keys }, [['alice'], ['bob'], ['alice']]);
     expect(a).toBe(again);
     expect(a).not.toBe(b);
   });
 
-  test('requests with the same salt, but not a request whose salt names another key', async () => {
+  test('are shared by requests with the same salt, but not with a salt that names another key', async () => {
     const own = `key/${hashKey('eg-alice')}`;
     const [a, named1, named2, forged] = await salts({ keys }, [
       ['alice'],
@@ -300,20 +300,17 @@ describe('cached prefixes are shared by', () => {
     expect(new Set([a, named1, forged]).size).toBe(3);
   });
 
-  test('all tenants if the gateway allows it, except requests with different salts', async () => {
+  test('are shared by all tenants if the gateway allows it, except with different salts', async () => {
     const [a, b, apart] = await salts({ keys, sharedPrefix: true }, [['alice'], ['bob'], ['bob', 'x']]);
     expect(a).toBe(b);
     expect(apart).not.toBe(a);
   });
 
-  test.each(['', 'x'.repeat(257), 7])(
-    'a salt that is empty, too long or not a string is a 400: %j',
-    async (cache_salt) => {
-      const { post } = await openRoom();
-      const { status, body } = await post('/v1/completions', { ...ask, cache_salt });
-      expect([status, body.error.param]).toEqual([400, 'cache_salt']);
-    },
-  );
+  test.each(['', 'x'.repeat(257), 7])('need a valid salt: %j is a 400', async (cache_salt) => {
+    const { post } = await openRoom();
+    const { status, body } = await post('/v1/completions', { ...ask, cache_salt });
+    expect([status, body.error.param]).toEqual([400, 'cache_salt']);
+  });
 });
 
 describe('usage', () => {
