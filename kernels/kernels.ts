@@ -1,7 +1,7 @@
 // Loads the addon with the CPU kernels, or says why it cannot, and declares the types of its functions.
 //
 // Every function checks types, sizes and bounds first, and throws a TypeError or RangeError that names the argument. Arrays may
-// be longer than needed, because callers keep buffers; `n` is the number of rows. Outputs must not overlap inputs. A row's
+// be longer than needed, because callers reuse buffers; `n` is the number of rows. Outputs must not overlap inputs. A row's
 // bits depend neither on the rows beside it, nor on threads, nor on the instruction set.
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -82,7 +82,7 @@ export interface Kernels {
 
   /**
    * The exclusive or of the range's 8-byte words, read by all threads at the speed of memory. A remainder below 8 bytes is
-   * ignored. Benchmarks compare the speed of other kernels with it.
+   * ignored. Benchmarks compare the speed of other kernels with the speed of this.
    */
   sweep(map: FileMap, offset: number, bytes: number): bigint;
 
@@ -90,13 +90,13 @@ export interface Kernels {
   matrix(map: FileMap, offset: number, rows: number, cols: number, bits: number): QuantisedMatrix;
   /** Like `matrix`, over a copy of `bytes`, because a JavaScript buffer could be detached while a handle points into it. */
   matrixOf(bytes: Uint8Array, rows: number, cols: number, bits: number): QuantisedMatrix;
-  /** Row `ids[i]` as floats to row `i` of `y [ids.length, cols]`. */
+  /** Writes row `ids[i]` as floats to row `i` of `y [ids.length, cols]`. */
   readRows(matrix: QuantisedMatrix, ids: Int32Array, y: Float32Array): void;
 
   /**
    * `y[i] [n, rows_i] = x [n, cols] Wᵢᵀ` for matrices that share their input (q, k, v), in one parallel job. `x` is rounded
-   * to int8 with a float32 scale for every 32 inputs, like ONNX Runtime at accuracy level 4. For each output, the blocks of
-   * 32 are added in order: `acc = fma(float(Σ q·w), scaleX * scaleW, acc)`.
+   * to int8 (`q`) with a float32 scale for every 32 inputs, like ONNX Runtime at accuracy level 4. For each output, the blocks
+   * of 32 are added in order: `acc = fma(float(Σ q·w), scaleX * scaleW, acc)`.
    */
   product(x: Float32Array, n: number, matrices: readonly QuantisedMatrix[], y: readonly Float32Array[]): void;
 
@@ -169,8 +169,8 @@ export interface Kernels {
   /**
    * Applies the norm and the rotation to `q [rows, heads * headDim]` in place. Writes `k [rows, kvHeads * headDim]`, normed and
    * rotated, and `v` of the same shape to the cache as float16, and leaves both unchanged. The norm is over each head if its
-   * weight has `headDim` values, otherwise over the whole row, and absent if undefined. `cos`, `sin [rows, headDim / 2]`;
-   * pairs are (i, i + half).
+   * weight has `headDim` values, otherwise over the whole row. Without a weight there is no norm. `cos`, `sin [rows, headDim /
+   * 2]`. Values i and i + headDim / 2 are a pair.
    */
   rotate(
     spans: StepSpans,
@@ -199,7 +199,7 @@ export interface Kernels {
     y: Float32Array,
   ): void;
 
-  /** Index and value of each row's largest logit; among equals the lowest index. NaN counts as -infinity. */
+  /** Writes index and value of each row's largest logit; of equal logits, the lowest index. NaN counts as -infinity. */
   argmax(logits: Float32Array, n: number, width: number, ids: Int32Array, values: Float32Array): void;
   /** Like `argmax`, for the `k` largest (1–4096, at most `width`) of each row, largest first, to `[n, k]`. */
   topk(
@@ -210,7 +210,7 @@ export interface Kernels {
     ids: Int32Array,
     values: Float32Array,
   ): void;
-  /** `log Σ exp(logits / temperature)` of each row to `y [n]`. */
+  /** Writes `log Σ exp(logits / temperature)` of each row to `y [n]`. */
   logsumexp(logits: Float32Array, n: number, width: number, temperature: number, y: Float64Array): void;
   /**
    * Draws an id from one row by the random number `u` in [0, 1), as gateway/engine/sampling/sampler.ts defines it, but with

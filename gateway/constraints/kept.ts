@@ -1,4 +1,4 @@
-// Keeps results of functions, so that a function works once for each argument.
+// Caches results of functions, so that each result is computed once.
 
 /** Keeps the result of `make` for each object for as long as the object is in memory. */
 export function weaklyKept<Argument extends object, Value>(make: (argument: Argument) => Value) {
@@ -10,7 +10,7 @@ export function weaklyKept<Argument extends object, Value>(make: (argument: Argu
   };
 }
 
-/** Keeps the results of `make` for up to `most` keys. When there are more, it forgets all of them. */
+/** Keeps the results of `make` for up to `most` keys. A further key clears all results. */
 export function keptUpTo<Argument, Value>(
   most: number,
   make: (argument: Argument) => Value,

@@ -1,4 +1,4 @@
-// Specifications of constraints: plain data that the API makes from a request, the engine compiles, and threads can send.
+// Specifications of constraints. The API makes them from requests, and the engine compiles them. Plain data, for several threads.
 
 /** How a model writes a tool call: `begin`, a JSON object with the tool's name and its arguments, `end`. */
 export interface CallSyntax {
@@ -65,9 +65,9 @@ export type ConstraintSpec =
   | GrammarSpec
   | ReadSpec
   /**
-   * Thinking, which may be any tokens and ends with the ids `end`, then an answer to which `then` applies. After `budget` tokens,
-   * not counting those of `end`, the ids `end` are forced. `open`: the prompt has already begun the thinking. If it has not,
-   * thinking begins only if the ids `begin` come first.
+   * Thinking, which may be any tokens and ends with the ids `end`, then an answer to which `then` applies. After `budget` tokens
+   * of thinking, the ids `end` are forced. `open`: the prompt has already begun the thinking. If `open` is false, thinking begins
+   * only if the ids `begin` come first.
    */
   | {
       type: 'thinking';
@@ -84,7 +84,7 @@ export function grammarIn(spec: ConstraintSpec | undefined): GrammarSpec | undef
   return spec.type === 'thinking' ? grammarIn(spec.then) : spec;
 }
 
-/** The specification in which the read grammar replaces the grammar's source, which may be large. */
+/** Replaces the source of the grammar, which may be large, by the grammar that was read from the source. */
 export function withRead(spec: ConstraintSpec, { key, packed }: PackedGrammar): ConstraintSpec {
   if (spec.type === 'ids') return spec;
   if (spec.type !== 'thinking') return { type: 'read', key, packed };

@@ -1,7 +1,7 @@
 // The vocabulary in the form that grammars need: the bytes of each id, and trees in which tokens with a common prefix share nodes.
 // All of this is plain data, so that it can be sent between threads.
 
-/** A tree of tokens by their bytes, without the root. Nodes are sorted by their bytes, each before its descendants. */
+/** A tree of tokens by their bytes, without a root. Nodes are in depth-first order, and siblings in the order of their bytes. */
 export interface VocabularyTree {
   /** `[nodes]` */
   byte: Uint8Array;
@@ -32,7 +32,7 @@ export interface VocabularyData {
   plain: readonly Uint32Array[];
   /** The tree of the ids that are not plain. */
   rest: VocabularyTree;
-  /** The tree of the same ids without their leading plain characters. These tails are few, and many ids share each of them. */
+  /** The tree of the ids of `rest` without their leading plain characters. These tails are few: many ids share one tail. */
   tails: VocabularyTree;
 }
 
@@ -42,8 +42,8 @@ export const LONGEST_PLAIN = 32;
 const BLANKS = Array.from(' \t\r\n', (character) => character.charCodeAt(0));
 
 /**
- * `bytesOf` returns the bytes that an id adds to an answer; special ids add none. Making the data takes half a second for
- * 200,000 ids, so it must not run in a thread that others wait for.
+ * `bytesOf` returns the bytes that an id adds to an answer; special ids add none. Making the data takes almost a second for
+ * 200,000 ids, so it must not run in a thread that already serves requests.
  */
 export function vocabularyData(size: number, bytesOf: (id: number) => Uint8Array): VocabularyData {
   const pieces = Array.from({ length: size }, (_, id) => bytesOf(id));
@@ -142,7 +142,7 @@ export class Vocabulary {
 
 interface Key {
   id: number;
-  /** One character for each byte. Such strings compare in the order of their bytes, much faster than arrays of bytes do. */
+  /** One character for each byte. Comparing such strings gives the order of the bytes faster than comparing arrays does. */
   text: string;
 }
 

@@ -1,4 +1,4 @@
-// Sixteen float32 lanes in plain C. It defines every operation that the faster headers offer.
+// Sixteen float32 lanes in plain C. This header defines what each operation of the faster headers must do.
 #pragma once
 #include <math.h>
 #include <stdbool.h>
@@ -76,7 +76,7 @@ static inline lanes lanes_load_half(const uint16_t *p) {
 }
 static inline void lanes_store_half(uint16_t *p, lanes v) { EACH p[i] = float_to_half(v.lane[i]); }
 
-// v * 2^n for t = n + 1.5 * 2^23. The low bits of t are n, and n is added to the exponent of v, which wraps on overflow.
+// v * 2^n for t = n + 1.5 * 2^23. The low bits of t are n, and n is added to the exponent of v. The exponent may wrap around.
 static inline lanes lanes_power(lanes v, lanes t) {
   lanes r;
   EACH r.lane[i] = float_of(bits_of(v.lane[i]) + (bits_of(t.lane[i]) << 23));
@@ -95,8 +95,8 @@ static inline uint32_t lanes_largest_bits(lanes a, lanes b) {
   return largest;
 }
 
-// Rounds a and b to the nearest whole numbers, ties to even. Writes 32 signed bytes, those of a first, and returns their
-// sum. |a|, |b| ≤ 127.
+// Rounds a and b to the nearest whole numbers, ties to even. Writes 32 signed bytes (a, then b) and returns their sum.
+// |a|, |b| ≤ 127.
 static inline int32_t lanes_round(lanes a, lanes b, uint8_t *p) {
   int32_t sum = 0;
   EACH {

@@ -32,8 +32,8 @@ static inline size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 // One layer's part of a cache page has one key head after another. Keys lie [headDim][PAGE], so that the lanes of a vector
 // are positions and a score needs no sum across lanes. Values lie [PAGE][headDim padded with zeros to a multiple of 16].
 //
-// A page takes an odd number of KiB. With a multiple of a large power of two, all pages of a layer would fall into the
-// same few sets of the second-level cache.
+// A page takes an odd number of KiB. If its size were a multiple of a large power of two, one layer's parts of all pages
+// would fall into the same few sets of the second-level cache.
 static inline size_t value_width(size_t head_dim) { return round_up(head_dim, LANES); }
 static inline size_t page_head_halves(size_t head_dim) { return PAGE * (head_dim + value_width(head_dim)); }
 static inline size_t page_bytes_of(size_t layers, size_t kv_heads, size_t head_dim) {

@@ -1,9 +1,9 @@
 // Attention of a few (query, head) pairs that read one key head, written once in lanes.
 //
 // The order of every sum is fixed, so that a pair's bits depend on its query, its position and the cache alone. A score is
-// summed over the head's values in order. Positions are processed in segments of SEGMENT. Each segment has its maximum, its
-// exponentials, their sum (16 lanes, folded) and the sum of the weighted values, position after position. Then the segments
-// are joined in order.
+// a sum of products of query and key in order. Positions are processed in segments of SEGMENT. For each segment, the
+// maximum, the exponentials, their sum (16 lanes, folded) and the sum of the weighted values (position after position) are
+// computed. Then the segments are joined in order.
 //
 // SCORE_PAIRS, and VALUE_PAIRS x VALUE_LANES, say how many sums one pass keeps in registers. Each path sets its own
 // numbers, which do not affect bits.
@@ -159,7 +159,7 @@ static void weigh_segment(const struct tile_of_queries *t, size_t segment_start,
   for (size_t p = 0; p < t->count; p += VALUE_PAIRS) {
     const size_t pairs = smaller(t->count - p, VALUE_PAIRS);
     // All pairs are summed together over the positions that the first pair sees, and then each pair alone over the rest
-    // of its positions. So no position that a pair does not see is added with a weight of 0.
+    // of its positions. So a position that a pair does not see is never added, not even with a weight of 0.
     const size_t common = pairs == VALUE_PAIRS ? seen(t, p, segment_start) : 0;
     if (common > 0) weigh_pairs(VALUE_PAIRS, t, first_page, 0, common, weights + p * SEGMENT, sums + p * width);
     for (size_t i = p; i < p + pairs; i++) {

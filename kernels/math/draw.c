@@ -1,7 +1,7 @@
 // Draws an id from a row of logits as gateway/engine/sampling/sampler.ts defines it. Weights are e^((x - max) /
 // temperature). First, weights below min_p are dropped. Of the rest, the top_k largest are kept. Of those, the largest are
-// kept whose sum reaches top_p of their total (among equal weights, the lower id comes first). The result is the id at
-// which the kept weights, summed in order of ids, pass the share u of their sum.
+// kept until their sum reaches the share top_p of the total (of equal weights, the lower id comes first). The result is the
+// id at which the kept weights, summed in order of ids, pass the share u of their sum.
 //
 // Only a few weights near each cut are sorted. The cut is found by narrowing its range, with one pass over the row for each
 // step. Pieces are summed in float32, and their sums are added in double in order. So the bits are the same on every path
@@ -68,7 +68,7 @@ static double sum_pieces(const struct drawing *job) {
   return sum;
 }
 
-// Number and sum of the weights of at least `least`.
+// Number and sum of the weights that are `least` or more.
 static struct range measure(struct drawing *job, float least) {
   job->least = least;
   pool_run(measure_pieces, job, job->pieces, 16, COST_EVEN);
@@ -95,7 +95,7 @@ static int likelier_first(const void *a, const void *b) {
   return x->id < y->id ? -1 : 1;
 }
 
-// Keeps the weights of at least `high` and drops those below `low`. Of those between, keeps the largest that are still
+// Keeps the weights from `high` up and drops those below `low`. Of the weights between, keeps the largest that are still
 // needed.
 static void keep_some(struct drawing *job, uint32_t low, uint32_t high, struct range above, size_t count, double sum) {
   const float sure = from_bits(high), possible = from_bits(low);
@@ -137,8 +137,8 @@ static void keep_some(struct drawing *job, uint32_t low, uint32_t high, struct r
   }
 }
 
-// The place between `low` and `high` at which the sum reaches `wanted` if it falls evenly. In every third pass this is the
-// middle, so that the range at least halves.
+// The place between `low` and `high` at which the sum (or count) reaches `wanted` if it falls evenly from `at_low` to
+// `at_high`. In every third pass it is the middle, so that the range at least halves.
 static uint32_t between(uint32_t low, uint32_t high, double at_low, double at_high, double wanted, int pass) {
   const double share = pass % 3 == 2 || at_low <= at_high ? 0.5 : (at_low - wanted) / (at_low - at_high);
   const uint32_t offset = (uint32_t)((high - low) * (share < 0 ? 0 : share));
@@ -148,7 +148,7 @@ static uint32_t between(uint32_t low, uint32_t high, double at_low, double at_hi
 // Sets all weights except the largest to 0. Keeps `count` weights, or as many as reach `sum`, whichever is fewer. Changes
 // `job->sums`.
 static void keep_largest(struct drawing *job, size_t count, double sum) {
-  // Weights are in (0, 1]. The weights of at least `low` are enough, those of at least `high` are not.
+  // Weights are in (0, 1]. The weights from `low` up are enough, those from `high` up are not.
   uint32_t low = 1, high = 0x3f800001;
   struct range at_low = measure(job, from_bits(low)), at_high = {0, 0};
   if (at_low.count <= count && at_low.sum < sum) return;

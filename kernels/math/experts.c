@@ -1,6 +1,6 @@
-// SwiGLU experts over groups of rows, in steps: gate and up with silu, rounding, down. Each step is one job over all
-// groups, split over rows of tiles. So a single expert keeps every thread busy, and many small experts read their weights
-// once.
+// SwiGLU experts over groups of rows, in steps: rounding, gate and up with silu, rounding, down. Each step is one job over
+// all groups. Products are split over rows of tiles, so that a single expert can keep every thread busy. One thread
+// multiplies a row of tiles by all rows of a group, so that each weight is read from memory once.
 #include <string.h>
 #include "../system/pool.h"
 #include "product.h"

@@ -18,7 +18,7 @@ static inline size_t row_blocks(const struct matrix *m) { return (m->rows + TILE
 // Bytes of one row of tiles.
 static inline size_t row_block_bytes(const struct matrix *m) { return blocks_of(m->cols) * tile_bytes(m->bits); }
 
-// The fewest rows of tiles, of `bytes` each, that a thread takes as one range, because reading weights is slow at first.
+// The fewest rows of tiles, of `bytes` each, that a thread takes as one range. Reading the start of a range is slow.
 static inline size_t blocks_worth_a_range(size_t bytes) { return (24576 + bytes - 1) / bytes; }
 
 static inline size_t panels_bytes(size_t rows, size_t cols) { return rows * blocks_of(cols) * PANEL_BYTES; }

@@ -41,14 +41,14 @@ struct path {
   // Writes the first `count` values as float16, followed by zeros up to a multiple of 16.
   void (*halves)(const float *x, size_t count, uint16_t *y);
 
-  size_t (*attend_floats)(size_t head_dim);  // size of the scratch memory that attend needs
+  size_t (*attend_floats)(size_t head_dim);  // floats of scratch memory that attend needs
   void (*attend)(const struct tile_of_queries *tile, float *scratch);
 
   // The exclusive or of all bytes, 8 at a time, read at the speed of memory.
   uint64_t (*sweep)(const uint8_t *bytes, size_t count);
 
   size_t (*argmax)(const float *x, size_t width);
-  // The k largest, largest first; among equals the lowest index first. NaN counts as -infinity.
+  // The k largest, largest first; of equal values, the lowest index first. NaN counts as -infinity.
   void (*topk)(const float *x, size_t width, size_t k, int32_t *ids, float *values);
   double (*logsumexp)(const float *x, size_t width, float inverse_temperature);
 

@@ -16,7 +16,7 @@
 // Most files that are watched. A bundle has one file for each layer. The handler cannot name files beyond this number.
 enum { MOST_WATCHED = 4096 };
 
-// The handler may read these at any moment, so `start` is written last when a range is added, and cleared first.
+// The handler may read these at any moment. So `start` is written last when a range is added, and first when it is removed.
 static struct {
   _Atomic uintptr_t start;
   uintptr_t end;

@@ -19,7 +19,7 @@ static float weigh_piece(const float *x, size_t count, float top, float inverse_
   return lanes_sum(sum);
 }
 
-// Number and sum of the weights of at least `least` (above 0). There are four sums and four counts, because each addition
+// Number and sum of the weights that are `least` (above 0) or more. There are four sums and four counts, because each addition
 // waits for the one before it.
 static float measure_piece(const float *w, size_t count, float least, size_t *found) {
   const lanes bound = lanes_set(least), zero = lanes_set(0), one = lanes_set(1);

@@ -1,5 +1,5 @@
-// The process's threads for jobs of the kernels. They start and end a job by two counters. Between jobs they spin briefly
-// and then sleep.
+// The process's threads for jobs of the kernels. Atomic counters say when a job begins and ends. Between jobs, the threads
+// spin briefly and then sleep.
 #include "pool.h"
 #include <dlfcn.h>
 #include <pthread.h>
@@ -122,7 +122,7 @@ void stay_loaded(void) {
 
 static void start_workers(void) {
   if (running == 0) stay_loaded();
-  // All signals are left to Node's threads.
+  // All signals except SIGBUS are left to Node's threads.
   sigset_t all, before;
   sigfillset(&all);
   sigdelset(&all, SIGBUS);  // the thread's own reads can raise it; if it were blocked, the handler in bus.c would not run

@@ -49,7 +49,7 @@ function sequence(seed: number, positions: number, { heads, kvHeads, headDim }: 
   };
 }
 
-/** Pages 0 … count - 1 in an order from a seed. */
+/** Pages 0 … count - 1 in a random order. */
 function shuffled(seed: number, count: number): number[] {
   const next = uniform(seed);
   return Array.from({ length: count }, (_, page) => ({ page, key: next() }))
@@ -93,7 +93,7 @@ function prepare(
 
 const toHalf = (values: Float64Array) => values.map((value) => halfToNumber(numberToHalf(value)));
 
-/** `[positions, heads * headDim]` in float64, keys and values rounded to float16. */
+/** `[positions, heads * headDim]` in float64, but with keys and values that were rounded to float16. */
 function attend(m: Model, s: Sequence, scale: number): Float64Array {
   const { heads, kvHeads, headDim: dim } = m;
   const q = prepare(s.q, heads, dim, m.qNorm, s);

@@ -41,8 +41,8 @@ function everywhere(logits: Float32Array, chosen: Settings, u: number): number {
 }
 
 /**
- * The kernel's weights are float32 and the sampler's float64, so the two may differ exactly at the edge of an id's range or of a
- * cut.
+ * The kernel's weights are float32 and the sampler's float64, so the two may draw different ids if `u` is at the edge of an id's
+ * range, or if a weight is at a cut.
  */
 function agrees(logits: Float32Array, chosen: Settings, u: number, id: number): boolean {
   const around = [u, Math.max(0, u - 1e-5), Math.min(u + 1e-5, 1 - 2 ** -53)];

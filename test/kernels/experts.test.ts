@@ -69,7 +69,7 @@ describe('experts', () => {
     );
   });
 
-  it('gives a row the same bits alone, in any group, among any groups and with any number of threads', () => {
+  it('give a row the same bits alone, in any group, among any groups and with any number of threads', () => {
     const hidden = 96;
     const inner = 200;
     const experts = Array.from({ length: 6 }, (_, i) => expert(i, hidden, inner, i % 2 ? 4 : 8));
@@ -89,7 +89,7 @@ describe('experts', () => {
     }
   });
 
-  it('reads and writes the rows that `places` names', () => {
+  it('read and write the rows that `places` names', () => {
     const [hidden, inner] = [70, 40];
     const list = [expert(1, hidden, inner, 4), expert(2, hidden, inner, 8)];
     const counts = [19, 3];
@@ -116,8 +116,8 @@ describe('experts', () => {
     }
   });
 
-  it('computes silu within rounding errors over the whole range of floats', () => {
-    // One input, and weights of about 1: y = silu(x) * x, which the down product, with one block, rounds once more.
+  it('compute silu within rounding errors over the whole range of floats', () => {
+    // One input, and weights of about 1: y = silu(x) * x, rounded once more by the down product.
     const one = (rows: number, cols: number): TestMatrix => {
       const m = matrix(1, rows, cols, 8);
       // Bytes of 255 are weights of 127. The scale 0x2008 is 0.00787…, about 1/127.

@@ -65,7 +65,7 @@ describe('a mapped file', () => {
   });
 
   it.each([1, 2])(
-    'is named in the last line of a process whose %i threads read it after it was cut short',
+    'is named in the last line that a process writes if its %i threads read the file after it was cut short',
     (threads) => {
       const addon = new URL('../../kernels/build/Release/kernels.node', import.meta.url).pathname;
       const cut = join(folder, `cut-${threads}`);

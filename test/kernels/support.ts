@@ -14,7 +14,7 @@ export const kernels: Kernels = loaded;
 
 export const paths = kernels.paths();
 
-/** Near-normal floats from a seed. */
+/** Random floats, nearly normally distributed, from a seed. */
 export function draw(seed: number, count: number, scale = 1): Float32Array {
   const next = normal(seed);
   return Float32Array.from({ length: count }, () => scale * next());

@@ -6,7 +6,7 @@ export type Ranges = readonly (readonly [low: number, high: number])[];
 export const LAST_CODE_POINT = 0x10ffff;
 const SURROGATES: Ranges = [[0xd800, 0xdfff]];
 
-/** All characters that can be written. */
+/** All code points except surrogates. */
 export const everyCharacter: Ranges = complement([]);
 
 /** All code points of the sets, sorted, with overlaps joined and without surrogates. */
@@ -41,7 +41,7 @@ export function ofText(characters: string): Ranges {
   );
 }
 
-/** The UTF-8 encodings of a set: a range for each byte. One byte from each range makes a character of the set. */
+/** The UTF-8 encodings of a set. An encoding has a range for each byte; one byte from each range makes a character of the set. */
 export function encodings(ranges: Ranges): Ranges[] {
   return union(ranges).flatMap(([low, high]) => byLength(low, high));
 }
@@ -58,8 +58,8 @@ function byLength(low: number, high: number): Ranges[] {
 }
 
 /**
- * The encodings of `low` to `high`. Both ends have `more` continuation bytes. The range is cut into pieces. In a piece, each
- * byte after the first byte in which its ends differ may be any continuation byte.
+ * The encodings of the code points `low` to `high`, all with `more` continuation bytes. Cuts the code points into pieces. If the
+ * first and the last code point of a piece differ in a byte, each later byte may be any continuation byte.
  */
 function aligned(low: number, high: number, more: number): Ranges[] {
   for (let tail = more; tail > 0; tail--) {

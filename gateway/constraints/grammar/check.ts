@@ -23,7 +23,7 @@ function requireDefined(each: Expression, rules: Grammar['rules']): void {
   throw new ConstraintFault(`the rule "${each.name}" is not defined`);
 }
 
-/** Refuses counts of an item that may be empty, because such an item could be counted any number of times at one place. */
+/** Refuses to count an item that may be empty, because an empty item could be counted any number of times at one place. */
 function refuseEmptyCounted(each: Expression, nullable: ReadonlySet<string>): void {
   if (each.kind !== 'repeat' || each.most <= 1) return;
   if (each.most === Number.POSITIVE_INFINITY && each.least <= 1) return;

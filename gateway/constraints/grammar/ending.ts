@@ -1,7 +1,7 @@
-// Properties of rules that depend on the rules that they refer to: whether a rule can end, and whether it may be empty. Pure.
+// Whether a rule can end, and whether it may be empty. Both depend on the rules that the rule refers to. Pure.
 import { type Expression, entriesOf, type Grammar, partsOf } from './expression.ts';
 
-/** Names of the rules for which `holds` is true. `holds` gets a rule's body and the names that are known so far. */
+/** Names of the rules for which `holds` is true. `holds` gets a rule's body and the names that were found so far. */
 export function rulesThat(
   rules: Grammar['rules'],
   holds: (body: Expression, known: ReadonlySet<string>) => boolean,
@@ -30,12 +30,12 @@ export function walk(expression: Expression, visit: (each: Expression) => void):
   for (const part of partsOf(expression)) walk(part, visit);
 }
 
-/** Whether the expression matches any text of finite length. `rules` names the rules that match one. */
+/** Whether the expression matches some text of finite length. `rules` names the rules that do. */
 export function canEnd(expression: Expression, rules: ReadonlySet<string>): boolean {
   return someText(expression, (leaf) => leaf.kind !== 'characters' || leaf.ranges.length > 0, rules);
 }
 
-/** Whether the expression matches the empty text. `rules` names the rules that match it. */
+/** Whether the expression matches the empty text. `rules` names the rules that do. */
 export function isNullable(expression: Expression, rules: ReadonlySet<string>): boolean {
   return someText(expression, isEmptyLeaf, rules);
 }

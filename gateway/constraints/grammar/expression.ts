@@ -1,4 +1,4 @@
-// The texts that a grammar allows, as a tree of expressions. Every kind of constraint is translated to such a tree.
+// The texts that a grammar allows, as a tree of expressions. Every GrammarSpec is translated to such a tree.
 //
 // Worked example, an integer in brackets:
 //   sequence(text('['), repeat(characters(range('0', '9')), 1, 3), text(']'))
@@ -40,7 +40,7 @@ export interface Grammar {
 
 export interface ReadGrammar {
   grammar: Grammar;
-  /** Paths of keywords left out of relaxed schemas, such as `.properties.a.not`. An empty path: all but types and names. */
+  /** Paths of keywords left out of relaxed schemas, such as `.properties.a.not`. An empty path: all but types and names was left out. */
   notes: readonly string[];
 }
 
@@ -100,7 +100,7 @@ export const quantifiers: readonly (readonly [sign: string, counts: Counts])[] =
 
 /**
  * Joins the counts of two nested repetitions: `([abc]{1,60}){1,60}` is `[abc]{1,3600}`. Returns undefined if the joined counts
- * would have gaps, as in `(a{2}){0,5}`.
+ * would have gaps: `(a{2}){0,5}` allows 0, 2, 4 … repetitions of `a`.
  */
 export function multiplied(inner: Counts, outer: Counts): Counts | undefined {
   const fewest = Math.max(outer.least, 1);
@@ -118,7 +118,7 @@ export function entries(of: readonly Entry[], from = 0, to = of.length): Express
   return impossible;
 }
 
-/** Returns `impossible` if the automaton accepts no text of such a length. */
+/** Returns `impossible` if the automaton accepts no text of `least` to `most` characters. */
 export function language(
   dfa: Dfa,
   spelling: Spelling,
@@ -173,7 +173,7 @@ function shared(texts: readonly (readonly string[])[], at: number, depth: number
   return choice(...branches);
 }
 
-/** The entries that can match. In a grammar that came from another thread, a comparison with `impossible` would fail. */
+/** The entries that can match. A grammar that came from another thread has copies of `impossible`, so the form is compared. */
 export function entriesOf({ of, from, to }: Expression & { kind: 'entries' }): readonly Entry[] {
   return of.slice(from, to).filter(({ next }) => !(next.kind === 'choice' && next.items.length === 0));
 }

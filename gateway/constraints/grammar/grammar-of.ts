@@ -29,7 +29,7 @@ export const limits = {
 /** Largest depth of nested expressions, because later functions recurse into them. */
 const DEEPEST = 2000;
 
-/** Most states of the automata for the schemas of all tools together. Making them takes some seconds. */
+/** Most states of the automata for the schemas of all tools together. Making them takes about a second. */
 const TOOLS_STATES = 100_000;
 
 /** Throws a ConstraintFault if the specification cannot be honoured. */

@@ -30,7 +30,7 @@ const plainCharacters = without(everyCharacter, [...CONTROL, ...ofText('"\\')]);
 export const digit = characters(range('0', '9'));
 const hex = characters([...range('0', '9'), ...range('A', 'F'), ...range('a', 'f')]);
 
-/** `\uXXXX` without its backslash. A surrogate may come only in a pair, because validators count the characters of a string. */
+/** `\uXXXX` without its backslash. A surrogate may come only in a pair, because validators count a pair as one character. */
 const unicodeEscape = choice(
   sequence(
     text('u'),
@@ -66,7 +66,7 @@ export function spelled(ranges: Ranges, spelling: Spelling): Expression {
   return spelling === 'escaped' ? stringCharacter : quotedCharacter(ranges);
 }
 
-/** A character of a JSON string, escaped only if it must be. Results are kept: patterns use the same few classes many times. */
+/** A character of a JSON string, escaped only if it must be. Kept, because patterns use the same few classes many times. */
 const quotedCharacter = weaklyKept((ranges: Ranges): Expression => {
   const special = intersect(ranges, [...CONTROL, ...ofText('"\\')]).flatMap(([low, high]) => {
     const points = Array.from({ length: high - low + 1 }, (_, i) => low + i);
@@ -115,7 +115,7 @@ export const jsonRules: ReadonlyMap<string, Expression> = new Map([
   [ANY_STRING, jsonString()],
 ]);
 
-/** Exactly this value as JSON, with the keys of objects in their own order. */
+/** Exactly this value as JSON. The keys of an object keep their order. */
 export function literal(value: unknown): Expression {
   if (Array.isArray(value)) {
     return { kind: 'sequence', items: [text('['), ...withCommas(value.map(literal)), text(']')] };

@@ -67,14 +67,14 @@ export class Program {
   readonly #continuations = new Map<string, Node>();
   /** Arrays `accepts [256]` of nodes, by the ranges of bytes that they accept. */
   readonly #accepts = new Map<string, Uint8Array>();
-  /** Kept because a grammar uses the same few classes of characters many times. */
+  /** Encodings by set. They are kept, because a grammar uses the same few classes of characters many times. */
   readonly #encodings = new Map<Ranges, Ranges[]>();
   #count = 0;
   readonly #return: Node = { id: this.#id(), kind: 'return' };
   readonly #again: Node = { id: this.#id(), kind: 'again' };
   readonly #leave: Node = { id: this.#id(), kind: 'leave' };
 
-  /** Throws a ConstraintFault if the grammar is too large. Later steps make further nodes and may throw the same fault. */
+  /** Throws a ConstraintFault if the grammar is too large. Using `nexts` may make further nodes and throw the same fault. */
   constructor({ root, rules }: Grammar) {
     this.#rules = rules;
     this.start = this.#emit(root, this.#return);
@@ -194,7 +194,7 @@ export class Program {
     }, next);
   }
 
-  /** Shares the nodes of equal last bytes, because most characters of more than one byte end in the same continuation bytes. */
+  /** Encodings whose last bytes have the same ranges share the nodes of these bytes. Most encodings of several bytes do. */
   #characters(all: readonly Ranges[], next: Node): Node {
     const byTail = Map.groupBy(all, ([, ...tail]) => String(tail));
     const branches = Array.from(byTail.values(), (group) => {
@@ -205,7 +205,7 @@ export class Program {
     return this.#split(branches);
   }
 
-  /** The nodes of a character's last bytes, which many sets of characters share. */
+  /** The nodes for the last bytes of characters. Many sets of characters share these nodes. */
   #continuation(tail: Ranges, next: Node): Node {
     const key = `${next.id} ${tail.join(' ')}`;
     const known = this.#continuations.get(key) ?? this.#characters([tail], next);

@@ -1,5 +1,5 @@
-// Regular expressions of ECMAScript as a grammar: an automaton if the pattern contains assertions, otherwise an expression, in
-// which counts such as `{1,60}` stay counts.
+// Regular expressions of ECMAScript as a grammar: an automaton if the pattern needs one (for example for a lookahead), otherwise
+// an expression, in which counts such as `{1,60}` stay counts.
 
 import { dfaOf } from '../language/determinize.ts';
 import { anything, anywhere, hasPart, type Pattern, readPattern } from '../language/pattern.ts';
@@ -7,8 +7,8 @@ import { choice, type Expression, language, nothing, repeat, type Spelling, sequ
 import { spelled } from './json-text.ts';
 
 /**
- * `whole`: the pattern must match the whole text. Otherwise it may match anywhere in the text, unless ^ and $ say otherwise. Throws
- * a ConstraintFault that says what is not supported and where.
+ * `whole`: the pattern must match the whole text. If false, it may match anywhere in the text, unless it has ^ or $. Throws a
+ * ConstraintFault that says what is not supported and where.
  */
 export function regexExpression(
   pattern: string,
@@ -20,7 +20,7 @@ export function regexExpression(
   return language(dfaOf(whole ? read : anywhere(read)), spelling);
 }
 
-/** A pattern of the same texts without ^ and $. Undefined if ^ or $ is also elsewhere, or if the rest needs an automaton. */
+/** The same pattern without ^ and $ at its ends. Undefined if ^ or $ is elsewhere too, or if the rest needs an automaton. */
 function withoutEnds(pattern: Pattern, whole: boolean): Pattern | undefined {
   const branches = pattern.kind === 'choice' ? pattern.items : [pattern];
   const items: Pattern[] = [];

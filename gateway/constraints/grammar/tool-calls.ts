@@ -41,7 +41,7 @@ export function toolCallsGrammar(spec: ToolCallsSpec, content?: Grammar): ReadGr
     const root = content === undefined ? calls : choice(adopt(content, 'content', rules), calls);
     return { grammar: { root, rules }, notes };
   }
-  // The marker is the tag without the white space after it, so that a call is constrained from its tag on.
+  // The marker is `begin` without the white space at its end, so that this white space is constrained too.
   const marker = begin.trimEnd();
   const rest = sequence(text(begin.slice(marker.length)), call, parallel ? rule('answer') : nothing);
   rules.set('answer', { kind: 'free', marker, rest });
@@ -66,7 +66,7 @@ function parametersGrammar({ parameters, relaxed }: CallableTool, i: number): Re
   });
 }
 
-/** Adds `owner` to the names of rules. `lists`: the lists of entries renamed so far, because many expressions share a list. */
+/** Adds `owner` to the names of rules. `lists` has the lists of entries renamed so far, because expressions share lists. */
 function renamed(expression: Expression, owner: string, lists: Map<readonly Entry[], Entry[]>): Expression {
   const inner = (each: Expression) => renamed(each, owner, lists);
   switch (expression.kind) {

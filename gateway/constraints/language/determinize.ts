@@ -25,7 +25,7 @@ type Node =
   | { kind: 'accept' };
 
 interface Look {
-  /** Accepts a rest of the text that begins with a match of the lookahead's pattern. */
+  /** Accepts texts that begin with a match of the lookahead's pattern. */
   dfa: Dfa;
   negated: boolean;
 }
@@ -142,7 +142,7 @@ class Determinizer {
     return { accepting, edges };
   }
 
-  /** Edges for the characters of `among`. `behind` and `before` are the class of these characters. */
+  /** Edges for the characters of `among`, which are `behind` the place before them and `before` the place after them. */
   #edges(
     subset: Subset,
     behind: Behind,

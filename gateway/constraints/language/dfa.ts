@@ -60,7 +60,7 @@ export function isEmpty([start]: Dfa): boolean {
   return start === undefined || (!start.accepting && start.edges.length === 0);
 }
 
-/** Whether every text is accepted from this state on, because all characters lead back to this state. */
+/** Whether the state accepts and all characters lead back to it. Every text is then accepted from this state on. */
 export function isUniversal(dfa: Dfa, state: number): boolean {
   const { accepting, edges } = dfa[state] ?? { accepting: false, edges: [] };
   return accepting && edges.every(([, , target]) => target === state) && takesEvery(edges);

@@ -1,5 +1,5 @@
-// The possible lengths of the texts that an automaton accepts. A text with bounds on its length can thus avoid states from which it
-// could not end within its bounds.
+// The possible lengths of the texts that an automaton accepts. A text with bounds on its length must avoid every state from which
+// it could not end within these bounds.
 
 import { ConstraintFault } from '../fault.ts';
 import { everyCharacter } from '../grammar/characters.ts';

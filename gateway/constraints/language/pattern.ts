@@ -20,7 +20,7 @@ export type Pattern =
   | { kind: 'repeat'; item: Pattern; least: number; most: number }
   /** Assertions that consume no character: `^`, `$`, `\b` and `\B`. */
   | { kind: 'edge'; edge: Assertion }
-  /** A lookahead: the text that follows begins with the item, or does not begin with it if `negated`. */
+  /** A lookahead: the text that follows begins with a match of the item, or with none if `negated`. */
   | { kind: 'look'; item: Pattern; negated: boolean };
 
 export type Assertion = 'start' | 'end' | 'boundary' | 'inside';
@@ -50,7 +50,7 @@ export function readPattern(pattern: string): Pattern {
   return new PatternReader(pattern).read();
 }
 
-/** Whether `holds` is true for the pattern or for a part of it. Does not look into lookaheads for which `holds` is false. */
+/** Whether `holds` is true for the pattern or for a part of it. The parts of a lookahead do not count. */
 export function hasPart(pattern: Pattern, holds: (part: Pattern) => boolean): boolean {
   if (holds(pattern)) return true;
   if (pattern.kind === 'repeat') return hasPart(pattern.item, holds);

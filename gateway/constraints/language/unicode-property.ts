@@ -1,4 +1,4 @@
-// The code points that have a property of Unicode, such as `\p{L}`, as the JavaScript engine knows the property.
+// The code points that have a property of Unicode, such as `\p{L}`, according to the JavaScript engine.
 import { everyCharacter, type Ranges } from '../grammar/characters.ts';
 import { keptUpTo } from '../kept.ts';
 import { spendStates } from '../reading/budget.ts';

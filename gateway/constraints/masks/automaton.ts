@@ -1,8 +1,8 @@
 // The states of a grammar, which are made when a text reaches them, and the bytes that lead from one to another. Knows no tokens.
 //
 // A state (state.ts) is the set of places that the text so far may have reached. A place is left out if another place allows at
-// least as much (frames.ts). Equal frames are one object, and so are equal states. So the transitions and the mask of a state
-// are found only once.
+// least as much (frames.ts). Equal states are one object, so the transitions and the mask of a state are found only once. Equal
+// frames are one object too.
 
 import { ConstraintFault } from '../fault.ts';
 import type { Grammar } from '../grammar/expression.ts';
@@ -36,7 +36,7 @@ export class Automaton {
   #bytes = 0;
   #work = 0;
 
-  /** Counts above `longestToken` (in bytes) are not distinguished. Throws a ConstraintFault if the grammar is too large. */
+  /** `longestToken`: bytes; masks do not depend on counts above it. Throws a ConstraintFault if the grammar is too large. */
   constructor(grammar: Grammar, { longestToken }: { longestToken: number }) {
     this.#frames = new Frames(longestToken + 1);
     this.#program = new Program(grammar);
@@ -89,7 +89,7 @@ export class Automaton {
     this.#bytes = 0;
   }
 
-  /** The state of all places that read a byte and that `from` leads to without reading a byte. */
+  /** The state of the places that `from` leads to without reading a byte, and at which a byte or a special token comes next. */
   #stateOf(from: readonly Place[]): State {
     const [only] = from;
     const seed = from.length === 1 ? only : undefined;
@@ -108,7 +108,7 @@ export class Automaton {
       const { frame } = place;
       if (++looks > MOST_REACHED) throw tooAmbiguous();
       const isOpen = node.kind === 'split' && node.open === true;
-      // `within`: the place belongs to the arbitrary characters, and not to what follows them.
+      // `within`: the place belongs to the arbitrary characters of a string, and not to what follows the string.
       const within = isOpen || (next.within === true && node.kind !== 'leave' && node.kind !== 'return');
       if (isOpen) {
         const most = frame?.node.kind === 'counted' ? frame.most : Number.POSITIVE_INFINITY;
@@ -129,7 +129,7 @@ export class Automaton {
   /**
    * Adds a place to `reached`, perhaps joined with other places into one. A place covers another place if it allows at least as
    * much. Removes the places that the added place covers, and returns the added place. Returns undefined if a place in
-   * `reached` covers it.
+   * `reached` covers the new place.
    */
   #added({ node, frame }: Place, reached: Map<number, Reached>): Reached | undefined {
     const form = (frame?.form ?? 0) * MOST_NODE_IDS + node.id;
@@ -246,7 +246,7 @@ function countedText(frame: Frame | undefined): Frame & { counted: Node & { kind
   return { ...frame, counted: frame.node };
 }
 
-/** Whether a plain token (vocabulary.ts) may begin with a byte that `accepts [256]` marks. Results are kept: arrays are few. */
+/** Whether a plain token (vocabulary.ts) may begin with a byte that `accepts [256]` marks. Kept, because arrays are few. */
 const beginsPlain = weaklyKept((accepts: Uint8Array): boolean => {
   return accepts.some((may, byte) => {
     return may === 1 && byte >= 0x20 && byte !== 0x22 && byte !== 0x5c && (byte < 0x80 || byte >= 0xc0);

@@ -11,7 +11,7 @@ import type { State } from './state.ts';
 
 /** Most bytes of the masks of one grammar. */
 const MOST_MASK_BYTES = 8 * 2 ** 20;
-/** Replaces a grammar that was ended, so that its automaton can be freed. */
+/** Takes the place of a grammar whose memory `end` frees. */
 const none: Grammar = { root: nothing, rules: new Map() };
 
 export class CompiledGrammar {
@@ -20,7 +20,7 @@ export class CompiledGrammar {
   /** Bytes of the grammar itself. */
   #extent: number;
   #fault: ConstraintFault | undefined;
-  /** Masks by the `likeness` of their states. */
+  /** Masks by the `likeness` (state.ts) of their states. */
   #masks = newCache();
 
   /** Throws a ConstraintFault if the grammar is too large. */

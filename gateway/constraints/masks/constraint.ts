@@ -1,4 +1,4 @@
-// The interface of a constraint, which says which token ids may come next. Constraints run inside the engine's step. A preempted
+// The interface of a constraint, which says which token ids may come next. Constraints run in the engine's thread. A preempted
 // sequence gets a new constraint, which is advanced by the ids generated so far.
 //
 // Worked example: a sequence whose answer must be the ids 5 6 and then an end:
@@ -11,8 +11,8 @@ export interface Constraint {
   /** The ids that may come next are known, so `allow` takes almost no time. */
   readonly ready: boolean;
   /**
-   * Searches for the ids that may come next until `isOver` returns true. Another call continues the search. Returns true when the
-   * ids are known. Throws a ConstraintFault if they cannot be found.
+   * Searches for the ids that may come next until they are found or `isOver` returns true. Another call continues the search.
+   * Returns whether the ids are known. Throws a ConstraintFault if they cannot be found.
    */
   prepare(isOver: () => boolean): boolean;
   /** Sets the logits of forbidden ids to -Infinity, in place. `logits [vocab]` */

@@ -1,22 +1,22 @@
-// Frames: the places that a rule or a repetition returns to, each linked to its parent as in a call stack. Equal frames are one
+// Frames: where a rule or a repetition returns to. A frame is linked to its parent, as in a call stack. Equal frames are one
 // object. This file also finds out whether one chain of frames allows everything that another chain allows, and whether one chain
 // can replace two.
 //
 // Worked example: `([abc]{1,60}){1,60}` after two characters. The second character either belongs to the first group, which
-// leaves 58 characters and 59 groups, or begins another group, which leaves 59 characters and 58 groups. After three characters
-// there are (57, 59), (59, 58), (58, 58) and (59, 57). (59, 58) allows everything that the last two allow, so only two places
-// are kept, however long the text becomes.
+// leaves 58 characters and 59 groups, or begins another group, which leaves 59 characters and 58 groups. After three characters,
+// (characters, groups) may be (57, 59), (59, 58), (58, 58) or (59, 57). (59, 58) allows everything that the last two allow, so
+// only two places are kept, however long the text becomes.
 import type { Node } from '../grammar/program.ts';
 
-/** The node at which a matcher continues after a rule's body, or a repetition and how often its body may still come. */
+/** Either a call (`node` follows the rule's body), or a repetition or counted text (`node`) and how often it still goes on. */
 export interface Frame {
   id: number;
-  /** Equal for frames that differ only in counts that are too high to matter within one token. */
+  /** Equal for frames that differ only in counts that are too high for one token to reach. */
   likeness: number;
   /** Equal for frames that differ only in their own counts or in those of their parents. */
   form: number;
   node: Node;
-  /** Fewest and most iterations of a repetition after the current one. */
+  /** Fewest and most further iterations of a repetition or characters of a counted text. Both are 0 for a call. */
   least: number;
   most: number;
   parent: Frame | undefined;
@@ -31,7 +31,7 @@ export class Frames {
   #forms = new Map<string, number>();
   #ids = 1;
 
-  /** Counts above `horizon` are not distinguished. */
+  /** `likeness` does not distinguish counts above `horizon`. */
   constructor(horizon: number) {
     this.#horizon = horizon;
   }
@@ -59,7 +59,7 @@ export class Frames {
   }
 
   /**
-   * The chain that allows exactly what at least one of two chains of the same form allows. Undefined if there is no such chain: the
+   * The chain that allows what either of two chains of the same `form` allows, and nothing else. Undefined if there is none: the
    * two must differ in the counts of one frame only, and these counts must overlap or be adjacent.
    */
   joined(a: Frame, b: Frame): Frame | undefined {
@@ -95,7 +95,7 @@ export class Frames {
   }
 }
 
-/** Whether chain `a` allows everything that chain `b` of the same form allows. */
+/** Whether chain `a` allows everything that chain `b` of the same `form` allows. */
 export function covers(a: Frame, b: Frame): boolean {
   let [x, y]: (Frame | undefined)[] = [a, b];
   for (; x !== y; x = x.parent, y = y.parent) {

@@ -1,6 +1,6 @@
 // The grammars of an engine: those in use and those used last, with one bound on their memory. Above the bound, unused grammars are
 // removed first, then all states and masks, which can be found again. If that is not enough, the largest grammars of the tenant
-// whose grammars take most memory are ended.
+// whose grammars take most memory are ended: requests that use them get a fault.
 
 import { ConstraintFault } from '../fault.ts';
 import type { CompiledGrammar } from './compiled.ts';
@@ -54,7 +54,7 @@ export class Grammars {
     return bytes;
   }
 
-  /** Opens the grammar with this key, which `make` makes if it is new. If `make` throws, the error is passed on. */
+  /** Opens the grammar with this key. If the key is new, `make` makes the grammar; errors of `make` are passed on. */
   open(key: string, tenant: string, make: () => CompiledGrammar): Opened {
     const entry = this.#entries.get(key) ?? { key, grammar: make(), users: 0, tenant };
     if (entry.users === 0) entry.tenant = tenant;

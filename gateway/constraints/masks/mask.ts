@@ -11,7 +11,7 @@ export type Mask = { size: number } & ({ ids: Int32Array } | { bits: Uint32Array
 /** A mask is a list if fewer than one id in this many may come. */
 const SPARSE = 64;
 
-/** Most places that are visited to find one mask, which takes up to a second. A search that needs more gets a ConstraintFault. */
+/** Most places that are visited to find one mask. They take up to a second. A search that needs more gets a ConstraintFault. */
 const MOST_WORK = 1_000_000;
 
 /** A search for a mask, which can be done in any number of pieces. */
@@ -20,12 +20,12 @@ export class MaskSearch {
   readonly #vocabulary: Vocabulary;
   readonly #tree: VocabularyTree;
   readonly #bits: Uint32Array;
-  /** `[depth]` The states from the one whose mask is searched for to the one before the current node of the tree. */
+  /** `[depth]` The state before each byte of the current node's text. The first is the state whose mask is searched for. */
   readonly #path: State[];
   #count: number;
   /** The first byte of the tokens that are being tried. */
   #start = 0;
-  /** The next node of the tree below that byte. -1 if no token with that byte was tried yet. */
+  /** The next node of the tree below that first byte. -1 if no token with that first byte was tried yet. */
   #node = -1;
   #work = 0;
 

@@ -19,7 +19,7 @@ export interface Found {
   accepting: boolean;
   /** Up to this many arbitrary characters may come next, because a string is open (see "plain" in vocabulary.ts). */
   open: number;
-  /** Characters outside the open string may come too, so in all perhaps more than `open`. */
+  /** Characters outside the open string may come too, so more than `open` characters may come in all. */
   mixed: boolean;
   /** The place that led here, if there was only one. */
   seed: Place | undefined;
@@ -55,7 +55,7 @@ export class State {
   }
 
   /**
-   * Forgets the states that bytes lead to. Otherwise a state in use would keep all states that were ever reached from it in memory.
+   * Forgets the states that bytes lead to. Otherwise a state in use would keep in memory all states that were reached from it.
    */
   forget(): void {
     this.#next = noSteps;
@@ -66,7 +66,7 @@ export class State {
     return this.places.some(({ node }) => node.kind === 'textless');
   }
 
-  /** Whether only arbitrary characters and their end may come, and no number of characters is required. */
+  /** Whether only arbitrary characters or the end of their string may come, and no fewest number of characters is required. */
   get loop(): boolean {
     return this.open > 0 && !this.mixed && isLoop(this.#seed);
   }

@@ -5,7 +5,7 @@ import { suffixLength } from '../suffix.ts';
 import type { Constraint } from './constraint.ts';
 
 type ThinkingSpec = Extract<ConstraintSpec, { type: 'thinking' }>;
-/** `lead`: thinking may begin, but so may the answer. */
+/** `lead`: either thinking or the answer may begin. */
 type Stage = 'lead' | 'thinking' | 'answer';
 
 interface ThinkingOptions {
@@ -73,7 +73,7 @@ export class ThinkingConstraint implements Constraint {
     else this.#think(id);
   }
 
-  /** The id that must come, because the budget is used up. */
+  /** The id of `end` that must come next if the budget is used up. */
   get #forced(): number | undefined {
     const { budget, end } = this.#spec;
     return budget !== undefined && this.#thought >= budget ? end[this.#matched] : undefined;

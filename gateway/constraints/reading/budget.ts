@@ -2,14 +2,14 @@
 // its work here. The budget is global to the thread, because reading is synchronous: a thread reads one specification at a time.
 import { ConstraintFault } from '../fault.ts';
 
-/** The limit of `withinTime` is used up. Not a ConstraintFault: leaving out keywords of a relaxed schema would not help. */
+/** The limit of `withinTime` is used up. Not a ConstraintFault, after which a relaxed schema is tried again without a keyword. */
 export class OutOfTime extends Error {}
 
 interface TimeOptions {
   /** Milliseconds, measured by `clock`. */
   ms: number;
   clock: () => number;
-  /** Most states of all automata together. Absent for any number. */
+  /** Most states of all automata together. If absent, there is no limit. */
   states?: number;
 }
 
@@ -22,7 +22,7 @@ let unchecked = 0;
 const MOST_UNCHECKED = 16;
 
 /**
- * Returns the result of `make`. Throws a ConstraintFault if `make` needs more than `most` states, or than an outer limit leaves.
+ * Returns the result of `make`. Throws a ConstraintFault if `make` needs more than `most` states, or more than an outer call left.
  */
 export function withinStates<Result>(most: number, make: () => Result): Result {
   const outer = statesLeft;

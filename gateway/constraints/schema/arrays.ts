@@ -116,7 +116,7 @@ function counted(shape: ArrayShape, { value, define, terms, key, path }: WriteOp
   }
 }
 
-/** All combinations of kinds: whether an item is of each kind. Undefined for a kind that is not counted at this place. */
+/** All lists of true and false that say of which kinds an item is. Undefined for a kind that is not counted at this place. */
 function combinations(some: readonly SomeItems[], place: number): (boolean | undefined)[][] {
   return some.reduce<(boolean | undefined)[][]>(
     (all, { from }) => {

@@ -113,7 +113,7 @@ export class Document {
   }
 }
 
-/** Undefined if it is not an address. */
+/** Undefined if the reference is not an address. */
 function absolute(reference: string, base: string): string | undefined {
   try {
     return new URL(reference, base).href;

@@ -1,5 +1,5 @@
 // The table of supported JSON Schema keywords (2020-12, and drafts 4 to 7 with their older names), and the function that reads a
-// schema by this table. Unsupported keywords are refused by name. Other names are ignored.
+// schema by this table. An unsupported keyword causes a fault that names the keyword. Unknown names are ignored.
 import { ConstraintFault } from '../fault.ts';
 import { isObject, type SchemaNode, step } from './pointer.ts';
 
@@ -57,7 +57,7 @@ type Rule = 'schema' | 'schemas' | 'someSchemas' | 'schemaMap' | ((value: unknow
 
 interface Assertion {
   rule: Rule;
-  /** The kind of values that the keyword asserts something about. Undefined for values of all kinds. */
+  /** The kind of values that the keyword asserts something about. Undefined if it is about values of all kinds. */
   kind?: Kind;
 }
 

@@ -135,7 +135,7 @@ const ZERO = 0x30;
 
 /**
  * The texts of numbers without a sign. They have few enough decimals that no text reads as an excluded bound when it is parsed as a
- * double. If the exact number matters, a text has no more digits than a double can distinguish.
+ * double. If the exact number matters (multiples, negated tests), a text has no more digits than a double can distinguish.
  */
 function written(tests: readonly NumberTest[]): Dfa {
   const whole = tests.some((test) => test.test === 'integer' && !test.negated);
@@ -196,7 +196,7 @@ function negatedIf(negated: boolean, texts: Dfa): Dfa {
   return negated ? difference(everyText, texts) : texts;
 }
 
-/** The texts of the numbers for which `accepts` is true. `order` is -1, 0 or 1 for numbers below, equal to or above the bound. */
+/** The texts of the numbers for which `accepts` is true. `order` is -1, 0 or 1 for numbers below, equal to or above the given one. */
 function compared({ whole, fraction }: Decimal, accepts: (order: number) => boolean): Dfa {
   /** Digits read before the point; order of the digits read so far; digits read after the point (-1 if no point was read). */
   type Place = readonly [before: number, order: number, behind: number];

@@ -116,9 +116,9 @@ function othersOf(
 }
 
 /**
- * The declared members in their order, each optional unless it is required. They are written from the last to the first. Element
- * `count` of `open` is the rest of the object after `count` members, and element `count` of `ends` is the rest after the last
- * declared member.
+ * The declared members in their order, each optional unless it is required. Rules are made for the last member first. Element
+ * `count` of `open` is the rest of the object after `count` members. Element `count` of `ends` is that rest if no more declared
+ * members come.
  */
 function declared(
   members: readonly Member[],

@@ -1,5 +1,5 @@
-// Translates a schema into the grammar of the JSON texts that satisfy it. Each term becomes one rule, however often the term is
-// used, so that recursive schemas can be translated.
+// Translates a schema into the grammar of the JSON texts that satisfy it. Each term (terms.ts) becomes one rule, however often it
+// is used, so that recursive schemas can be translated.
 
 import { ConstraintFault, within } from '../fault.ts';
 import {
@@ -46,7 +46,7 @@ export interface SchemaOptions {
   objects?: boolean;
 }
 
-/** Throws a ConstraintFault. Its path names the keyword that cannot be honoured, if it is a single keyword. */
+/** Throws a ConstraintFault if the schema cannot be honoured. If one keyword is the cause, the fault's path names it. */
 export function schemaGrammar(schema: unknown, { objects: only = false }: SchemaOptions = {}): Grammar {
   refuseDeep(schema);
   if (!isSchema(schema)) {

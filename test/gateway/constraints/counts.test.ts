@@ -66,7 +66,7 @@ describe('nested counts', () => {
     expect(places).toBeLessThanOrEqual(most);
   });
 
-  it('become one count if the possible numbers of repetitions have no gap', () => {
+  it('become one count if every number of repetitions between the fewest and the most is possible', () => {
     const times = (least: number, most: number) => ({ least, most });
     expect(multiplied(times(1, 60), times(1, 60))).toEqual(times(1, 3600));
     expect(multiplied(times(0, 1), times(0, 1))).toEqual(times(0, 1));
@@ -82,7 +82,7 @@ describe('nested counts', () => {
     expect(signs).toEqual(repeat(text('a'), 0, 1));
   });
 
-  it('of all small sizes become one count exactly if the numbers of repetitions have no gap', () => {
+  it('that are random become one count exactly if every number between the fewest and the most is possible', () => {
     const count = fc.tuple(fc.nat(5), fc.nat(5)).map(([least, more]) => ({ least, most: least + more }));
     fc.assert(
       fc.property(count, count, (inner, outer) => {

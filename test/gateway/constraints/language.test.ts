@@ -23,7 +23,7 @@ import { open, write } from './writer.ts';
 
 const opposite = (dfa: Dfa) => difference(everyText, dfa);
 
-/** The automaton of one text, written by hand. */
+/** The automaton of one text, without the functions under test. */
 const exactly = (text: string): Dfa => {
   const points = Array.from(text, (character) => character.codePointAt(0) ?? 0);
   const states = points.map((point, i) => ({ accepting: false, edges: [[point, point, i + 1]] as const }));
@@ -219,7 +219,7 @@ describe('lengths', () => {
     }
   });
 
-  it('count characters, not bytes or halves', () => {
+  it('count characters, not bytes or halves of surrogate pairs', () => {
     fc.assert(
       fc.property(text, fc.nat(8), fc.nat(8), (each, least, more) => {
         const { length } = Array.from(each);
@@ -254,7 +254,7 @@ describe('lengths', () => {
     },
   );
 
-  it('that no text has make a schema impossible before the first character', () => {
+  it('cause a fault before the first character if no text that matches the pattern has such a length', () => {
     const schema = JSON.stringify({ type: 'string', pattern: '^(aaa)*$', minLength: 4, maxLength: 5 });
     expect(() => open({ type: 'json_schema', schema })).toThrow('no value satisfies it');
   });

@@ -164,10 +164,10 @@ const cases: [name: string, schema: unknown, begun: (string | number[])[]][] = [
     { type: 'string', pattern: '^.{2,36}$' },
     ['"', '"a', `"${'a'.repeat(35)}`, '"é\\'],
   ],
-  ['a pattern that leaves one out', { type: 'string', pattern: '^[^a]*$' }, ['"', '"b', '"é', '"\\u00']],
-  ['not a pattern', { type: 'string', not: { pattern: '^a|b$' } }, ['"', '"x', '"xb', '"é']],
+  ['a pattern that excludes one letter', { type: 'string', pattern: '^[^a]*$' }, ['"', '"b', '"é', '"\\u00']],
+  ['a string that must not match', { type: 'string', not: { pattern: '^a|b$' } }, ['"', '"x', '"xb', '"é']],
   [
-    'a word that is not taken',
+    'a string outside an enum',
     { type: 'string', not: { enum: ['ab', 'abc', 'é'] } },
     ['"', '"a', '"ab', '"abc', '"x', '"é'],
   ],
@@ -202,7 +202,7 @@ const cases: [name: string, schema: unknown, begun: (string | number[])[]][] = [
 
 describe('a mask', () => {
   for (const [kind, vocabulary] of [
-    ['cut tokens', made],
+    ['made-up tokens', made],
     ["nano's vocabulary", real],
   ] as const) {
     it.each(cases)(`equals the ids that are allowed when each is tried: %s, ${kind}`, (_, schema, all) => {
@@ -241,7 +241,7 @@ describe('a mask', () => {
 });
 
 describe('plain tokens', () => {
-  it('have whole characters that need no escape, up to a number of characters', () => {
+  it('consist of at most the given number of whole characters, which need no escape', () => {
     const ids = (length: number) => {
       const bits = made.plain(length);
       return Array.from({ length: made.size }, (_, id) => id).filter(
@@ -255,7 +255,7 @@ describe('plain tokens', () => {
         const piece = Buffer.from(bytesOf(id));
         const written = piece.toString();
         const whole = Buffer.from(written).equals(piece) && written !== '';
-        // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is not plain
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are not plain
         return whole && !/["\\\u0000-\u001f]/.test(written) && Array.from(written).length <= most
           ? [written]
           : [];

@@ -6,7 +6,7 @@ import { allowed, END, nano, open, write } from './writer.ts';
 const vocabulary = new Vocabulary(nano);
 const oracle = await openOracle(Array.from({ length: vocabulary.size }, (_, id) => vocabulary.bytes(id)));
 
-/** The grammars use ASCII only, because the library allows bytes that are not UTF-8 for other characters. */
+/** The grammars use ASCII only, because for other characters the library also allows bytes that are not UTF-8. */
 const grammars: Record<string, string> = {
   sums: `root ::= sum
     sum ::= term (("+" | "-") term)*

@@ -12,7 +12,7 @@ import { nano } from './writer.ts';
 const point = fc.integer({ min: 0, max: 0x10ffff }).filter((each) => each < 0xd800 || each > 0xdfff);
 
 describe('characters', () => {
-  it('have an encoding in UTF-8 exactly if they are in the set', () => {
+  it('match one of the UTF-8 encodings of a set if they are in the set, otherwise none', () => {
     fc.assert(
       fc.property(point, point, point, (one, other, value) => {
         const [low, high] = [Math.min(one, other), Math.max(one, other)];
@@ -29,7 +29,7 @@ describe('characters', () => {
     );
   });
 
-  it('are one character if two escapes of a pattern are a surrogate pair', () => {
+  it('may be written in a pattern as two escapes that are a surrogate pair', () => {
     const grammar = (pattern: string) => grammarOf({ type: 'regex', pattern });
     expect(grammar('a\\ud83d\\uDE00b')).toEqual(grammar('a😀b'));
     expect(grammar('[\\ud83d\\ude00-\\ud83d\\ude02]')).toEqual(grammar('[😀-😂]'));
@@ -52,7 +52,7 @@ describe('a mask', () => {
   const texts = ['a', 'ab', 'abc', 'b', 'ab', '', 'bc', 'c', '\u00e9'];
   const vocabulary = new Vocabulary(vocabularyData(texts.length, (id) => Buffer.from(texts[id] ?? '')));
 
-  it('contains exactly the tokens that may come, including duplicates', () => {
+  it('contains exactly the tokens that may come, including different ids with the same text', () => {
     const grammar = new CompiledGrammar(grammarOf({ type: 'regex', pattern: 'ab|b|é' }), vocabulary);
     const mask = grammar.mask(grammar.automaton.start());
     const come = texts.flatMap((text, id) => (allows(mask, id) ? [text] : []));

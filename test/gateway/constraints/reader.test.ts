@@ -46,7 +46,7 @@ describe('reading', () => {
     expect(read({ type: 'grammar', grammar }).packed.byteLength).toBeLessThan(500);
   });
 
-  it('quickly returns undefined if a specification takes longer than a few milliseconds', () => {
+  it('with `readQuickly` returns undefined if a specification takes longer than a few milliseconds', () => {
     const small = json({ type: 'object', properties: { a: { type: 'string', maxLength: 30 } } });
     expect(readQuickly(small, 100)?.notes).toEqual([]);
     expect(readQuickly(large, 100)).toBeUndefined();

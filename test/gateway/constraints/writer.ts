@@ -53,7 +53,7 @@ export interface Written {
 
 const settings = { ...neutralSampling, temperature: 1.5 };
 
-/** Logits differ by at most 10, so that unlikely tokens come often at temperature 1.5. */
+/** Logits are random and differ by at most 10, so unlikely tokens come often at temperature 1.5. */
 export function write(
   constraint: Constraint,
   { seed, most = 2000 }: { seed: number; most?: number },

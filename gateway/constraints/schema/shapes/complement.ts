@@ -5,7 +5,7 @@ import type { TextTest } from '../texts.ts';
 import { type ArrayShape, anyArray, anyBoolean, anyObject, type ObjectShape, type Shape } from './shapes.ts';
 import { any, never, type Terms } from './terms.ts';
 
-/** Calls `narrowed` if some values are left out. A format has no complement, because its pattern may accept too little. */
+/** Calls `narrowed` if some values are left out. A format has no complement, because its pattern may match too few strings. */
 export function complement(shape: Shape, terms: Terms, narrowed: () => void): Shape[] {
   switch (shape.kind) {
     case 'null':
@@ -44,7 +44,7 @@ function oppositeNumber(test: NumberTest): NumberTest {
 }
 
 /**
- * The test that a string passes exactly if it fails `test`. Undefined if no string fails it, or if those strings are unknown.
+ * The test that a string passes exactly if it fails `test`. Undefined if no string fails `test`, or if it is unknown which do.
  */
 function oppositeText(test: TextTest): TextTest | undefined {
   switch (test.test) {

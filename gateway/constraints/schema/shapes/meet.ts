@@ -9,7 +9,7 @@ import type { AmongTest } from './values.ts';
 /** Most sets of names of one object. */
 const MOST_NAME_SETS = 64;
 
-/** Undefined if their kinds or values differ, so that no value has both shapes. `holds` says whether a value has a shape. */
+/** Undefined if the kinds or values differ, because no value then has both shapes. `holds` says whether a value has a shape. */
 export function meet(
   a: Shape,
   b: Shape,

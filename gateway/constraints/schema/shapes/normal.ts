@@ -1,5 +1,5 @@
-// Turns a term into shapes, so that each value of the term has one of the shapes. Evaluates keywords, references and combined
-// schemas, one level deep. Terms of the values within (items, properties) stay terms.
+// Turns a term (terms.ts) into shapes, so that each value of the term has one of the shapes. Evaluates keywords, references and
+// combined schemas, one level deep. Terms of the values within (items, properties) stay terms.
 import { isDeepStrictEqual } from 'node:util';
 import { ConstraintFault, within } from '../../fault.ts';
 import { type Dfa, noText, unionOf } from '../../language/dfa.ts';
@@ -25,7 +25,7 @@ const MOST_LEFT = 32;
 const MOST_OPEN = 300;
 /** Most comparisons of values with terms for one schema, which take some tenths of a second. */
 const MOST_COMPARED = 200_000;
-/** Most cost of the pairs of shapes that are intersected for one schema, which takes about a second. */
+/** Largest cost (`costOf`) of all intersections of two shapes for one schema. They take about a second. */
 const MOST_MEETINGS = 50_000;
 /** Largest depth to which terms inside terms are checked for whether any value satisfies them. */
 const DEEPEST_LOOK = 3;
@@ -193,7 +193,7 @@ export class Normalizer {
     return hasShape(value, shape, (inner, term) => this.holds(inner, term));
   };
 
-  /** The shapes of each branch without the values of the other branches. `among`: shapes that the value must have in any case. */
+  /** The shapes of each branch without the values of the other branches. `among`: the value has one of these shapes too. */
   #oneOf(branches: readonly Term[], among: readonly Shape[], term: Term): readonly Shape[] {
     // Values that were left out of a narrowed branch may be values of another branch. So wider shapes stand for a narrowed branch.
     const whole: (readonly Shape[])[] = [];
@@ -234,8 +234,8 @@ export class Normalizer {
   }
 
   /**
-   * The intersections of each shape of `a` with each shape of `b`. `term` is for errors. Further intersections than `enough`
-   * are left out, which narrows the term.
+   * The intersections of each shape of `a` with each shape of `b`. `term` is for errors. Keeps at most `enough` intersections. If
+   * others are left out, the term is narrowed.
    */
   #both(
     a: readonly Shape[],
@@ -257,7 +257,7 @@ export class Normalizer {
     return [...found.values()];
   }
 
-  /** Whether some value may have a shape of both lists. Also true if values were left out while this was found out. */
+  /** Whether some value may have a shape of `a` and a shape of `b`. Also true if the search for one leaves values out. */
   #overlap(a: readonly Shape[], b: readonly Shape[], term: Term): boolean {
     const before = this.#narrowings;
     return this.#meetings(a, b, term).next().done !== true || this.#narrowings > before;
@@ -290,7 +290,7 @@ export class Normalizer {
     try {
       return this.shapesOf(term).length === 0;
     } catch (cause) {
-      // The term may only lead back to a term that is being evaluated. Any other fault is thrown again when the value is written.
+      // Perhaps the term leads back to a term that is being evaluated. Any other fault is thrown again when the value is written.
       if (!(cause instanceof ConstraintFault) || cause.costly) throw cause;
       return false;
     } finally {

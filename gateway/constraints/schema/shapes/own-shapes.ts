@@ -166,7 +166,7 @@ function nameSets(patterns: readonly { names: Dfa; term: Term }[]): { names: Dfa
   return sets;
 }
 
-/** The shapes of objects without the property `name` and of values that are not objects, and the shapes `present`. */
+/** The shapes `present`, and those of values that are not objects and of objects without the property `name`. */
 export function withOrWithout(name: string, present: readonly Shape[]): readonly Shape[] {
   const absent: Shape = { ...anyShape('object'), implicit: true, properties: new Map([[name, never]]) };
   const elsewhere = kinds.filter((kind) => kind !== 'object').map((kind) => universal(kind, true));

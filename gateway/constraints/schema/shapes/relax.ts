@@ -25,7 +25,7 @@ export function relaxedGrammar(schema: unknown, options: SchemaOptions = {}): Re
   return { grammar, notes };
 }
 
-/** Adds the paths of the keywords that are left out to `notes`. Undefined if too many would have to be left out. */
+/** Adds to `notes` the paths of the keywords that are left out. Undefined if too many would have to be left out. */
 function grammarWithoutParts(schema: unknown, notes: string[], options: SchemaOptions): Grammar | undefined {
   for (let kept = schema; kept !== undefined; ) {
     try {

@@ -17,7 +17,7 @@ interface ShapeOf {
   string: { tests: readonly TextTest[] };
   array: {
     prefix: readonly Term[];
-    /** Terms of the first items are `prefix`; `rest` is the term of all further items. */
+    /** `prefix` has the terms of the first items; `rest` is the term of all further items. */
     rest: Term;
     /** The schema does not mention the further items, so an answer has only as many of them as it must. */
     restImplicit: boolean;

@@ -23,7 +23,7 @@ export function shapeOfValue(value: unknown): Shape {
   return { kind: 'null', implicit: false };
 }
 
-/** All numbers have one shape, and so have all strings. Each other value has a shape of its own. */
+/** All numbers share one shape, and all strings share another. Each other value has a shape of its own. */
 export function shapesOfValues(values: readonly unknown[]): readonly Shape[] {
   const numbers = values.filter((value) => typeof value === 'number');
   const texts = values.filter((value) => typeof value === 'string');

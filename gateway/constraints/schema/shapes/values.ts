@@ -2,7 +2,7 @@
 import { weaklyKept } from '../../kept.ts';
 import { isObject } from '../pointer.ts';
 
-/** The values as a set. The set is kept for each list, because lists may be long and each of their values is looked up. */
+/** The values as a set. The set is kept for each list, because lists may be long and many values are looked up in each. */
 export const setOf = weaklyKept((values: readonly unknown[]): ReadonlySet<unknown> => new Set(values));
 
 /** A test that only the values of a list pass, or all other values if `negated`. */

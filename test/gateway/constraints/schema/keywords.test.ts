@@ -786,13 +786,13 @@ const older: Record<string, OldCase> = {
     valid: ['[]', '[1]', '[1,"a"]', '[1,"a",null]'],
     nearMiss: ['["a"]', '[1,1]', '[1,"a",1]'],
   },
-  'no more than a list in items': {
+  'a list in items, with no further items': {
     schema: { type: 'array', items: [letter, letter], additionalItems: false },
     newest: { type: 'array', prefixItems: [letter, letter], items: false },
     valid: ['[]', '["a","b"]'],
     nearMiss: ['["a","b","a"]'],
   },
-  'additionalItems that says nothing beside one schema': {
+  'additionalItems, ignored if items is one schema': {
     schema: { type: 'array', items: letter, additionalItems: false },
     newest: { type: 'array', items: letter },
     valid: ['["a","b","a"]'],
@@ -874,7 +874,7 @@ const older: Record<string, OldCase> = {
 };
 
 describe('older drafts', () => {
-  it.each(Object.entries(older))('%s', (_, { schema, newest, valid, nearMiss }) => {
+  it.each(Object.entries(older))('are read: %s', (_, { schema, newest, valid, nearMiss }) => {
     requireAgreement(JSON.stringify(schema), ajv.compile(newest), { valid, nearMiss });
   });
 });
@@ -900,7 +900,7 @@ describe('references', () => {
       valid: ['[1,2]'],
       nearMiss: ['["a"]'],
     },
-    'by whole address and by pointer into one': {
+    'by a full address, also with a pointer': {
       schema: {
         $id: 'https://example.org/root',
         type: 'object',

@@ -16,7 +16,7 @@ describe('200 schemas, with answers written by random logits at temperature 1.5'
   });
 
   it.each(schemas.map((schema, i) => [i, JSON.stringify(schema), schema] as const))(
-    '%i %s',
+    'satisfy ajv: schema %i, %s',
     (i, text, schema) => {
       const validate = ajv.compile(schema);
       for (let seed = 0; seed < 3; seed++) {
