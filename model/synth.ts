@@ -40,7 +40,7 @@ export async function synth({ shape, bits, seed, ...options }: SynthOptions): Pr
   return writeBundle({ plan, copies, stamps: [`seed ${seed}`], identity: () => identity }, options);
 }
 
-/** Keeps activations near 1 in every layer, and the router's scores so far apart that all experts get rows. */
+/** Distribution of a tensor's values. It keeps activations near 1, and router scores so far apart that all experts get rows. */
 function distribution(
   { kind, name, shape }: CanonicalTensor,
   { hidden, tiedEmbeddings }: ModelConfig,

@@ -41,7 +41,7 @@ def bits_per_byte(model, tokenizer, work, limit=None, precision=torch.bfloat16):
 
 @torch.no_grad()
 def expert_load(model, work):
-    """Rows of the held-out text that each expert got: [layers, E]; 1 is the uniform share."""
+    """Share of the held-out text's rows that each expert got, [layers, E]; 1 is the uniform share."""
     model.eval()
     load = torch.zeros(len(model.mixtures()), model.config.experts)
     for name in PROSE:

@@ -46,7 +46,7 @@ export interface EngineOptions {
   heatHalfLifeSeconds?: number;
   /** Micro-batches in a step. Default: found by measuring (scheduling/micro-batches.ts). */
   microBatches?: number;
-  /** Opens the constraints of requests, for the model's vocabulary. */
+  /** Opens the constraints of requests. It knows the model's vocabulary. */
   constraints?: Constraints;
   /** Called when a step, or the sampling of one sequence, throws. The affected sequences then fail. */
   onFault?: (cause: unknown) => void;

@@ -24,7 +24,7 @@ export function fault(
   };
 }
 
-/** The error if no connected shard has some of the experts. Its message names missing experts of at most three layers. */
+/** The error if some experts are on no connected shard. Its message names missing experts of at most three layers. */
 export function notReady(missing: readonly MissingUnits[]): GenerationError {
   const named = missing.slice(0, 3).map(({ layer, experts }) => `experts ${experts} of layer ${layer}`);
   const more = missing.length > 3 ? ` and ${missing.length - 3} layers more` : '';

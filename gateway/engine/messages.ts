@@ -13,7 +13,7 @@ export type { MissingUnits } from '../../router/replica-table.ts';
 export interface SamplingSettings {
   /** 0 is greedy. */
   temperature: number;
-  /** Keep the likeliest tokens, only as many as it takes until their probabilities add up to this value; 1 keeps all. */
+  /** Keep the likeliest tokens until their probabilities add up to this value, and drop the rest; 1 keeps all. */
   topP: number;
   /** Keep this many of the likeliest tokens; 0 keeps all. */
   topK: number;
@@ -64,7 +64,7 @@ export interface GenerationRequest {
   promptLogprobs?: number;
   /** Id of an open generation with the same prompt. This request waits until that prompt is computed, and shares its blocks. */
   sharesPromptOf?: string;
-  /** A tenant's requests with lower numbers go first. Those below 0 go before other requests of all tenants. Default: 0. */
+  /** Lower numbers go first among a tenant's requests, numbers below 0 first among the requests of all tenants. Default: 0. */
   priority?: number;
   /** Who is billed. Tenants share the engine's time by weight, however many requests each has. Absent: no tenant. */
   tenant?: string;
@@ -105,7 +105,7 @@ export function heldBytes({ top, route = [] }: { top?: readonly TokenLogprob[]; 
   return logprobBytes(top?.length) + routeBytes(route.map(({ length }) => length));
 }
 
-/** Bytes of the log-probabilities of a token and its alternatives. If `alternatives` is undefined, none are reported: 0. */
+/** Bytes of the log-probabilities of a token and its alternatives. 0 if `alternatives` is undefined: none are reported then. */
 export function logprobBytes(alternatives: number | undefined): number {
   return alternatives === undefined ? 0 : (1 + alternatives) * LOGPROB_BYTES;
 }

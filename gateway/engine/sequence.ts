@@ -113,7 +113,7 @@ export class Sequence {
     this.drafts = this.#speculation.draft(this.ids, mostLength - this.length - 1, price);
   }
 
-  /** To be called after `take` got all ids of the step. Forgets the positions that were computed for rejected drafts. */
+  /** To be called after `take`, once in each step. Forgets the positions that were computed for rejected drafts. */
   settle(): void {
     this.computed = this.length - 1;
     this.#speculation.learn(this.ids);

@@ -97,7 +97,7 @@ export class Step {
     return this.#logits(model, stream, logits);
   }
 
-  /** Sends log-probabilities of prompts. It computes a few rows at a time, because a long prompt's logits may take gigabytes. */
+  /** Sends log-probabilities of prompts. Computes a few rows at a time, because a long prompt's logits may take gigabytes. */
   async #scorePrompts(
     { dense, hidden, vocab }: ForwardModel,
     stream: Rows,

@@ -31,7 +31,7 @@ export function damaged(path: string, what: string): InputError {
   return new InputError(`${path}: ${what}: does not match its hash in bundle.json: damaged or replaced`);
 }
 
-/** Opens every file that bundle.json lists and compares its size. */
+/** Opens every file that bundle.json lists, and compares its size with the listed size. */
 export async function openFiles(dir: string, listed: Manifest['files']): Promise<BundleFiles> {
   const handles = new Map<string, FileHandle>();
   const close = async (): Promise<void> => {

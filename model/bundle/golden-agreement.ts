@@ -20,7 +20,7 @@ interface AgreementOptions {
   bits: Bits;
 }
 
-/** Why `answer [hidden]` does not agree with the golden answer; undefined if it does. An infinity or NaN never agrees. */
+/** Why `answer [hidden]` does not agree with the golden answer; undefined if it agrees. An infinity or NaN never agrees. */
 export function agrees(
   answer: Float32Array,
   { row, digest }: GoldenAnswer,

@@ -26,7 +26,7 @@ interface BringOptions {
 }
 
 export interface WeightSource {
-  /** A bundle for `openBundle`. The bytes of an expert are valid only after `bring`. */
+  /** The bundle's directory, for `openBundle`. The bytes of an expert are valid only after `bring`. */
   readonly dir: string;
   /** Fetches the units that are not on disk yet, and checks their hashes. */
   bring(units: readonly Unit[], options?: BringOptions): Promise<void>;
@@ -145,7 +145,7 @@ interface Bringing extends BringOptions {
   files: RemoteFiles;
 }
 
-/** Experts that are sound on disk, as after an interrupted run, are not fetched again. */
+/** Experts whose bytes on disk match their hash, as after an interrupted run, are not fetched again. */
 async function bring(wanted: WantedRange[], options: Bringing): Promise<void> {
   const total = wanted.reduce((sum, { length }) => sum + length, 0);
   let done = 0;

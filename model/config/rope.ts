@@ -64,7 +64,7 @@ export class RotationTable {
     this.#factor = factor;
   }
 
-  /** Writes the rotations of `count` positions from `start` to rows `[…, headDim / 2]`, starting at row `row`. */
+  /** Fills `count` rows of `cos` and `sin [rows, headDim / 2]`, from row `row` on, for the positions from `start` on. */
   fill(cos: Float32Array, sin: Float32Array, row: number, start: number, count: number): void {
     this.#reach(start + count);
     const from = start * this.#half;

@@ -39,7 +39,7 @@ export async function convert({ from, bits, ...options }: ConvertOptions): Promi
   return { ...written, config, hasTokenizer: copies.has('tokenizer.json') };
 }
 
-/** Opens the checkpoint and checks that it has exactly the model's tensors. Its `plan` needs the bundle's directory. */
+/** Opens the checkpoint and checks its tensors. The returned function `plan` takes the bundle's directory. */
 async function openSource(from: string, bits: Bits) {
   const checkpoint = await openCheckpoint(resolve(from));
   await checkTensors(checkpoint);

@@ -46,7 +46,7 @@ function readTiledRow(data: Uint8Array, encoding: TileEncoding, row: number, out
   }
 }
 
-/** Scale of row `lane` of the tile that ends at `end`. */
+/** Scale of row `lane` of the tile that ends at byte `end`. */
 function tileScale(data: Uint8Array, end: number, lane: number): number {
   const at = end - SCALE_BYTES + 2 * lane;
   return halfToNumber(data[at]! | (data[at + 1]! << 8));

@@ -2,8 +2,8 @@
 // number of their running sequences, divided by weight. Within a tenant, the order is first come, first served. Pure.
 //
 // Worked example: tenants A and B have weight 1, and there are 4 places, all taken by B's b1 b2 b3 b4; b5 and A's a1 wait. A
-// runs fewer sequences, so a1 is next. Each tenant's share is 2 places, so b4, B's latest, is preempted. If A then had a2
-// and a3 waiting, a2 would take the place of b3, and a3 would wait.
+// runs fewer sequences, so a1 is next. Each tenant's share is 2 places, so b4, B's latest, is preempted for a1. If A then had
+// a2 and a3 waiting, a2 would take the place of b3, and a3 would wait.
 
 /** The tenant of a sequence. */
 export interface Billed {

@@ -83,7 +83,7 @@ interface OwnTimeLimits extends Pick<Prices, 'stepMs'> {
 
 /**
  * `[tenants]`, milliseconds that each tenant may spend before the next step on work beside its rows, such as finding out which
- * tokens a grammar allows. That is its share of this work and one step of the other tenants together, plus its lag.
+ * tokens a grammar allows: its share of the time that this work and one step of the other tenants take, plus its lag.
  */
 export function ownTime(
   demands: readonly Demand[],

@@ -92,7 +92,7 @@ test('requests are retried if the server fails, stops halfway or sends too few b
 test.each<[string, Trick, RegExp]>([
   ['is not there', (_, response) => !!response.writeHead(404).end(), /tiny\/bundle\.json: status 404$/],
   [
-    'knows no ranges',
+    'does not support ranges',
     ({ headers }, response, body) => headers.range !== undefined && !!response.writeHead(200).end(body),
     /does not answer range requests$/,
   ],
@@ -108,7 +108,7 @@ test.each<[string, Trick, RegExp]>([
     (_, response) => !!response.writeHead(500).end(),
     /5 requests failed, the last with: status 500$/,
   ],
-])('a server that %s is named', async (_, trick, message) => {
+])('the error names a server that %s', async (_, trick, message) => {
   const { url } = await serve(trick);
   const fetching = httpSource({ url, cache: await tinyFolder(), waitMs: 1 }).then((source) =>
     source.bring(wanted.slice(0, 1)),

@@ -15,7 +15,7 @@ function matrix(seed: number, rows: number, cols: number, encoding: Encoding): M
 }
 
 const encodings = ['f32', 'q8', 'q4'] as const;
-/** Numbers of rows in a batch. Each batch starts at several rows of the buffer. */
+/** Numbers of rows in a batch. Each number is tried at several places in the buffer. */
 const batches = [1, 2, 3, 5, 8, 15, 16, 17, 33, 64] as const;
 const total = 100;
 
@@ -94,7 +94,7 @@ describe('a row gives the same bits in every batch', () => {
     });
   }
 
-  it('of attention: in chunks without a last tile of one query, and as a single query, at any capacity', async () => {
+  it('of attention: several queries in any chunks, and a single query, with any capacity of the cache', async () => {
     const config = { heads: 4, kvHeads: 2, headDim: 16 } as Parameters<typeof attention>[0];
     const session = await openSession(attention(config));
     const positions = 50;
