@@ -171,8 +171,8 @@ interface PlannedRequest {
 
 /**
  * Returns the answer of the gateway to which the prompt belongs. Undefined if that is this gateway, or if the other gateway has no
- * answer. If the client named an alias, the request that is passed on names the version that was drawn here, so that none is drawn
- * again.
+ * answer. If the client named an alias, the request that is passed on names the version that was drawn here, so that the other
+ * gateway does not draw again.
  */
 export async function passOn(
   { url, headers, signal }: Request,

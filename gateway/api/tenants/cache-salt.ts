@@ -2,7 +2,7 @@
 
 /**
  * `named` is the request's own `cache_salt`. `tenant` is the hash of its API key, or undefined if all tenants share cached
- * prefixes. The prefix `named/` keeps a request from naming the salt of a key. Tenants whose requests name the same `cache_salt`
+ * prefixes. `named/` in front keeps a request from naming the salt of a key. Tenants whose requests name the same `cache_salt`
  * share their cached prefixes.
  */
 export function cacheSaltOf(named: string | null | undefined, tenant: string | undefined): string {

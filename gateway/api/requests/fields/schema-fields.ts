@@ -95,7 +95,7 @@ export const commonFields = {
   prompt_cache_options: noEffect(
     z.strictObject({ mode: z.enum(['implicit', 'explicit']).nullish(), ttl: z.string().nullish() }).nullish(),
   ),
-  /** Requests with the same salt share cached prompts. Requests without a salt share them if they have the same API key. */
+  /** Requests with the same salt share cached prompts. Without a salt, requests with the same API key do. */
   cache_salt: z.string().min(1).max(256).nullish(),
   verbosity: noEffect(z.enum(['low', 'medium', 'high']).nullish()),
   length_penalty: noEffect(z.number().nullish()),
