@@ -104,7 +104,7 @@ async function writeRows({ file, ...options }: WriteRows): Promise<{ rows: Golde
   };
 }
 
-/** Uniform numbers of variance 1, like a normed row. All are within ±1.74, so that int8 rounding loses little. */
+/** Uniform numbers of variance 1, like a normed row. All are within ±1.74, so int8 rounding loses little. */
 function goldenRow(layer: number, hidden: number): Float32Array {
   return goldenInput(layer, 0, hidden).map((value) => value * Math.sqrt(3));
 }

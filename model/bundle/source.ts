@@ -52,7 +52,7 @@ interface HttpSourceOptions extends FetchRangeOptions {
 
 /** Number of experts that are fetched at once. */
 const AT_ONCE = 4;
-/** Bytes of the first request for a header. Most headers are shorter, so that one request is enough. */
+/** Bytes of the first request for a header. Most headers are shorter, so one request is enough. */
 const FIRST_BYTES = 64 * 1024;
 
 export function diskSource(dir: string): WeightSource {

@@ -38,7 +38,7 @@ export interface ExpertDevice {
 export interface MappedExperts extends ExpertDevice {
   /** Maps a unit into memory. To be called when its bytes have been read and checked (model/reading/read-ahead.ts). */
   mapIn(unit: Unit): void;
-  /** Whether all bytes of a unit are in memory, so that a run reads none from disk. */
+  /** Whether all bytes of a unit are in memory. A run of the unit then reads nothing from disk. */
   isResident(unit: Unit): boolean;
 }
 

@@ -1,5 +1,5 @@
-// Reads ranges of a bundle's files and checks their hashes, so that they are in the page cache when a device computes on the
-// mapped files.
+// Reads ranges of a bundle's files and checks their hashes. The ranges are then in the page cache when a device computes on
+// the mapped files.
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { HashedRange } from '../bundle/bundle.ts';

@@ -13,7 +13,7 @@ import { type ForwardOptions, type ForwardResult, forward } from './forward.ts';
 
 /**
  * Most near ties of one position that are turned together. Usually one is enough. But a 4-bit embedding times a 16-bit norm
- * weight has few significant bits, so that a row of layer 0 may have several exact ties. In one case, three had to be turned.
+ * weight has few significant bits, so a row of layer 0 may have several exact ties. In one case, three had to be turned.
  */
 const deepestSearch = 4;
 

@@ -13,8 +13,8 @@ export interface Choice {
 }
 
 /**
- * `forced` replaces the choice of experts, but not their weights. The margin has the unit of the compared values: raw scores for
- * softmax, which keeps their order, and sigmoid plus bias for sigmoid.
+ * `forced` experts replace the chosen ones. Their weights follow from `scores` all the same. The margin has the unit of the
+ * compared values: raw scores for softmax, which keeps the order of scores, and sigmoid plus bias for sigmoid.
  */
 export function choose(
   scores: Float64Array,

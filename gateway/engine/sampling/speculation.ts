@@ -1,5 +1,5 @@
 // Drafts the next ids from the text so far: those that followed an earlier occurrence of the last few ids (prompt lookup).
-// The step that verifies a draft samples as if there were no draft, so that no draft changes an answer. Pure.
+// The step that verifies a draft samples as if there were no draft, so no draft changes an answer. Pure.
 //
 // Every step compares its tokens with the drafts that were possible, even if none was made. So the hit rate is known before the
 // first draft costs time.

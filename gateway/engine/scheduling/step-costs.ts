@@ -132,7 +132,7 @@ function sizeOf(sequences: number): number {
   return Math.ceil(Math.log2(Math.max(1, sequences)));
 }
 
-/** Moves `known` towards `seen` by a geometric mean, so that a step of twice the time and one of half the time cancel out. */
+/** Moves `known` towards `seen` by a geometric mean, so a step of twice the time and one of half the time cancel out. */
 function follow(known: number | undefined, seen: number, memory = MEMORY): number {
   if (known === undefined || known === 0) return seen;
   return known * Math.min(Math.max(seen / known, 1 / ODD), ODD) ** memory;

@@ -29,7 +29,7 @@ describe('tenants of requests', () => {
     expect((await engine.status()).counters.preempted_sequences).toBe(1);
   });
 
-  it('generate at the speed of their share, so that a single stream is faster than each of many', async () => {
+  it('generate at the speed of their share, so a single stream is faster than each of many', async () => {
     const { generate } = await openCountingEngine({ before: dear, context: 100 });
     const leaving = new AbortController();
     let rows = 0;

@@ -1,4 +1,4 @@
-// The number of parameters by a model's shape, against the tensors of checkpoints of that shape.
+// The number of parameters that is counted from a model's shape, compared with the tensors of checkpoints of that shape.
 import { expect, test } from 'vitest';
 import { countParameters } from '../../../model/config/parameters.ts';
 import { type CheckpointOptions, describe, drawTensors } from '../../support/models/checkpoint.ts';

@@ -1,4 +1,4 @@
-// Converts every layout at every precision, and compares each tensor with the checkpoint's values, encoded by this test.
+// Converts every layout at every precision, and compares each tensor with the checkpoint's values, which this test encodes.
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

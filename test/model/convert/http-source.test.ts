@@ -1,4 +1,4 @@
-// A bundle behind HTTP is fetched expert by expert, whatever the server does.
+// A bundle behind HTTP is fetched expert by expert. Faults of the server are retried or reported.
 import { once } from 'node:events';
 import { readFile, stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -15,7 +15,7 @@ beforeAll(async () => {
 
 type Trick = (request: IncomingMessage, response: ServerResponse, body: Buffer) => boolean;
 
-/** Serves the bundle with ranges, except for requests that `trick` answers itself; it then returns true. */
+/** Serves the bundle with ranges, except for requests that `trick` answers itself; `trick` then returns true. */
 async function serve(trick: Trick = () => false) {
   const asked: { file: string; bytes: number }[] = [];
   const server = createServer(async (request, response) => {
