@@ -64,7 +64,7 @@ export function summaryLine({ tokens, degradedHops, reason, firstMs, lastMs }: A
     words.push(`${((1000 * (tokens - 1)) / (lastMs - firstMs)).toFixed(1)} tokens/s`);
   }
   if (firstMs !== undefined) words.push(`first after ${Math.round(firstMs)} ms`);
-  if (degradedHops > 0) words.push(`${degradedHops} calls answered by a replacement of an expert`);
+  if (degradedHops > 0) words.push(`${degradedHops} experts replaced by a substitute`);
   if (reason === undefined) words.push('stopped');
   else if (reason === 'length') words.push('cut at --max-tokens or the end of the context');
   else if (reason !== 'stop') words.push(reason);

@@ -22,7 +22,7 @@ export interface ModelOffer {
   /** Width of a row. */
   hidden: number;
   holdings: readonly HoldingRange[];
-  /** True: the shard's replicas have fewer bits, and are called only if no better replica is left. Absent: false. */
+  /** True: the shard's replicas have fewer bits, and are called only if no replica of full precision is left. Absent: false. */
   standby?: boolean;
   /** The placement that the shard follows, as `placementText` writes it. Absent: none. */
   placement?: string;

@@ -27,7 +27,7 @@ export const drainSchema = z.strictObject({
   force: z
     .boolean()
     .nullish()
-    .describe('Drain the shard even if no other shard serves some of its experts. Default false.'),
+    .describe('Drain the shard even if it is the only one that serves some of its experts. Default false.'),
 });
 
 export async function drainEndpoint(

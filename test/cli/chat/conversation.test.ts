@@ -113,7 +113,7 @@ test('summaryLine has the number of tokens, their rate, and why the answer ended
   expect(summaryLine(summary)).toBe('11 tokens, 20.0 tokens/s, first after 100 ms');
   expect(summaryLine({ ...summary, tokens: 1, lastMs: 100 })).toBe('1 token, first after 100 ms');
   expect(summaryLine({ ...summary, reason: undefined, degradedHops: 3 })).toBe(
-    '11 tokens, 20.0 tokens/s, first after 100 ms, 3 calls answered by a replacement of an expert, stopped',
+    '11 tokens, 20.0 tokens/s, first after 100 ms, 3 experts replaced by a substitute, stopped',
   );
   expect(summaryLine({ ...summary, tokens: 0, firstMs: undefined, reason: 'length' })).toBe(
     '0 tokens, cut at --max-tokens or the end of the context',

@@ -65,7 +65,7 @@ export function openApiDocument({ version = 'unknown' }: { version?: string } = 
 const description = `The API of an expertgrid gateway.
 
 - Every path answers with and without \`/v1\` before it.
-- \`null\` means absent. A field that is not listed is refused by name.
+- \`null\` means absent. A field that is not listed is refused with an error that names it.
 - A server that was started with \`--api-keys\` needs an API key. Press **Authorize** to send yours.
 - Requests that you try here are real: they generate tokens, and \`/v1/shards/drain\` ends a shard.`;
 

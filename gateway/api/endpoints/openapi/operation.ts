@@ -90,7 +90,7 @@ export const statuses = {
   403: 'The API key, the name in the header Host, or the page that sent the request is not allowed.',
   404: 'There is no such model or shard.',
   408: 'The request did not arrive in time.',
-  409: 'The shard stays, because no other shard serves some of its experts, or because it runs in the gateway itself.',
+  409: 'The shard stays, because it is the only one that serves some of its experts, or because it runs in the gateway itself.',
   413: 'The body is too large.',
   415: 'The content-type is not JSON, or the content-encoding is not known.',
   429: 'The queue is full or a limit of the key is reached. Try again later.',

@@ -12,7 +12,10 @@ export function refused(...neutral: readonly (string | number | boolean | readon
       context.addIssue({ code: 'custom', params });
     })
     .optional()
-    .meta({ enum: [...neutral, null], description: 'Other values are refused by name.' });
+    .meta({
+      enum: [...neutral, null],
+      description: 'Other values are refused with an error that names the field.',
+    });
 }
 
 /** The value as JSON. '' for a list or object with members: these are never neutral, and JSON.stringify fails on deep ones. */
