@@ -1,6 +1,6 @@
-// Specifications of constraints. The API makes them from requests, and the engine compiles them. Plain data, for several threads.
+// Specifications of constraints: plain data, which the API makes from requests and the engine compiles.
 
-/** How a model writes a tool call: `begin`, a JSON object with the tool's name and its arguments, `end`. */
+/** How a model writes a tool call: `begin`, then a JSON object with the tool's name and arguments, then `end`. */
 export interface CallSyntax {
   /** For example `<tool_call>\n`. */
   begin: string;
@@ -18,7 +18,7 @@ export interface CallableTool {
   name: string;
   /** JSON Schema of the arguments, as JSON text. If undefined, the arguments are any object. */
   parameters?: string;
-  /** Unsupported keywords of the schema are left out. If undefined, they are faults. */
+  /** Unsupported keywords of the schema are left out. If undefined, they cause a fault. */
   relaxed?: true;
 }
 

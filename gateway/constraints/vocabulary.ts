@@ -26,8 +26,8 @@ export interface VocabularyData {
   /** The tree of all ids. */
   tree: VocabularyTree;
   /**
-   * `[LONGEST_PLAIN][ceil(vocab / 32)]` Row i has bits of the plain ids of up to i + 1 characters. A plain id needs no escape
-   * within a JSON string: it has whole characters, and none of them is a quote, a backslash or a control character.
+   * `[LONGEST_PLAIN][ceil(vocab / 32)]` Row i is a set, as bits, of the plain ids of up to i + 1 characters. A plain id needs no
+   * escape within a JSON string: it has whole characters, and none of them is a quote, a backslash or a control character.
    */
   plain: readonly Uint32Array[];
   /** The tree of the ids that are not plain. */
@@ -127,7 +127,7 @@ export class Vocabulary {
     return bytes.subarray(ends[id - 1] ?? 0, ends[id]);
   }
 
-  /** `[ceil(vocab / 32)]` Bits of the plain ids of up to `length` characters; `length` is at least 1. */
+  /** `[ceil(vocab / 32)]` The set, as bits, of the plain ids of up to `length` characters; `length` is at least 1. */
   plain(length: number): Uint32Array {
     const { plain } = this.data;
     return plain[Math.min(length, plain.length) - 1] ?? new Uint32Array(Math.ceil(this.size / 32));

@@ -13,7 +13,7 @@ static inline lanes lanes_pair(__m256 low, __m256 high) {
   return v;
 }
 
-// All bits set in lanes below n (of eight; n may lie outside 0..8).
+// Sets all bits of the lanes below n. There are eight lanes; n may be below 0 or above 8.
 static inline __m256i lanes_mask(ptrdiff_t n) {
   const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), index);

@@ -45,7 +45,7 @@ static inline __attribute__((always_inline)) void half_tile_row(int bits, int ro
       int32_t offset;
       memcpy(&scale, scales + r * sizeof scale, sizeof scale);
       memcpy(&offset, offsets + r * sizeof offset, sizeof offset);
-      // -8 Σq at 4 bits, -128 Σq at 8.
+      // The sum starts at -8 Σq for 4-bit weights and at -128 Σq for 8-bit ones.
       __m256i dot = _mm256_set1_epi32(bits == 4 ? offset : offset * 16);
       dot = _mm256_add_epi32(dot, _mm256_madd_epi16(lows[r], one));
       dot = _mm256_add_epi32(dot, _mm256_madd_epi16(highs[r], bits == 4 ? one : sixteen));

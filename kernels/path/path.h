@@ -1,4 +1,4 @@
-// The innermost routines, which every instruction set offers. They do not check sizes.
+// A path: the innermost routines, compiled for one instruction set. They do not check sizes.
 #pragma once
 #include <stdbool.h>
 #include "../lanes/layout.h"

@@ -1,4 +1,4 @@
-// Shared by the kernels' tests: the addon, matrices from a seed, and runs on every path.
+// Shared by the kernels' tests: the addon, matrices from a seed, and runs on every path (the code for one instruction set).
 import {
   type Kernels,
   kernels as loaded,

@@ -137,7 +137,7 @@ export function rule(name: string): Expression {
   return { kind: 'rule', name };
 }
 
-/** Longest chain of texts in which each is a prefix of the next. */
+/** Most texts of a chain in which each text is a prefix of the next. */
 const MOST_ALIKE = 500;
 
 /**

@@ -1,4 +1,4 @@
-// Tool calls as a grammar: `begin`, an object with the tool's name and its arguments, `end`.
+// Tool calls as a grammar: `begin`, then a JSON object with the tool's name and arguments, then `end`.
 
 import { within } from '../fault.ts';
 import { relaxedGrammar } from '../schema/shapes/relax.ts';

@@ -142,7 +142,7 @@ class Determinizer {
     return { accepting, edges };
   }
 
-  /** Edges for the characters of `among`, which are `behind` the place before them and `before` the place after them. */
+  /** Edges for the characters of `among`. Their class is `behind` for the place before them and `before` for the place after. */
   #edges(
     subset: Subset,
     behind: Behind,

@@ -1,8 +1,8 @@
 // The states of a grammar, which are made when a text reaches them, and the bytes that lead from one to another. Knows no tokens.
 //
-// A state (state.ts) is the set of places that the text so far may have reached. A place is left out if another place allows at
-// least as much (frames.ts). Equal states are one object, so the transitions and the mask of a state are found only once. Equal
-// frames are one object too.
+// A state (state.ts) is the set of places that the text so far may have reached. A place is left out if another place
+// allows everything that it allows (frames.ts). Equal states are one object, so the transitions and the mask of a state are found
+// only once. Equal frames are one object too.
 
 import { ConstraintFault } from '../fault.ts';
 import type { Grammar } from '../grammar/expression.ts';
@@ -22,7 +22,7 @@ const BYTES_PER_PLACE = 90;
 const BYTES_OF_STEPS = 2100;
 const BYTES_PER_NODE = 150;
 
-/** A place that was reached while the places of a state are found. Places of one node and one `form` are a linked list. */
+/** A place that was reached while the places of a state are found. Places of one node and one `form` (frames.ts) are a list. */
 interface Reached extends Place {
   beside: Reached | undefined;
 }
@@ -36,7 +36,7 @@ export class Automaton {
   #bytes = 0;
   #work = 0;
 
-  /** `longestToken`: bytes; masks do not depend on counts above it. Throws a ConstraintFault if the grammar is too large. */
+  /** `longestToken` in bytes: higher counts do not affect masks. Throws a ConstraintFault if the grammar is too large. */
   constructor(grammar: Grammar, { longestToken }: { longestToken: number }) {
     this.#frames = new Frames(longestToken + 1);
     this.#program = new Program(grammar);
@@ -127,9 +127,9 @@ export class Automaton {
   }
 
   /**
-   * Adds a place to `reached`, perhaps joined with other places into one. A place covers another place if it allows at least as
-   * much. Removes the places that the added place covers, and returns the added place. Returns undefined if a place in
-   * `reached` covers the new place.
+   * Adds a place to `reached`, perhaps joined with other places into one. A place covers another place if it allows everything
+   * that the other allows. Removes the places that the added place covers, and returns the added place. Returns undefined if a
+   * place in `reached` covers the new place.
    */
   #added({ node, frame }: Place, reached: Map<number, Reached>): Reached | undefined {
     const form = (frame?.form ?? 0) * MOST_NODE_IDS + node.id;

@@ -8,7 +8,7 @@
 // only two places are kept, however long the text becomes.
 import type { Node } from '../grammar/program.ts';
 
-/** Either a call (`node` follows the rule's body), or a repetition or counted text (`node`) and how often it still goes on. */
+/** Either a call (`node` comes after the rule's body), or the repetition or counted text `node` with its remaining counts. */
 export interface Frame {
   id: number;
   /** Equal for frames that differ only in counts that are too high for one token to reach. */
@@ -16,7 +16,7 @@ export interface Frame {
   /** Equal for frames that differ only in their own counts or in those of their parents. */
   form: number;
   node: Node;
-  /** Fewest and most further iterations of a repetition or characters of a counted text. Both are 0 for a call. */
+  /** Fewest and most further iterations of the repetition, or characters of the counted text. Both are 0 for a call. */
   least: number;
   most: number;
   parent: Frame | undefined;

@@ -11,7 +11,7 @@ export type Mask = { size: number } & ({ ids: Int32Array } | { bits: Uint32Array
 /** A mask is a list if fewer than one id in this many may come. */
 const SPARSE = 64;
 
-/** Most places that are visited to find one mask. They take up to a second. A search that needs more gets a ConstraintFault. */
+/** Most visits of places for one mask. They take up to a second. A search that needs more gets a ConstraintFault. */
 const MOST_WORK = 1_000_000;
 
 /** A search for a mask, which can be done in any number of pieces. */

@@ -66,7 +66,7 @@ export class State {
     return this.places.some(({ node }) => node.kind === 'textless');
   }
 
-  /** Whether only arbitrary characters or the end of their string may come, and no fewest number of characters is required. */
+  /** Whether only arbitrary characters or the end of their string may come, and the string needs no further characters. */
   get loop(): boolean {
     return this.open > 0 && !this.mixed && isLoop(this.#seed);
   }

@@ -100,7 +100,7 @@ export class ThinkingConstraint implements Constraint {
     }
   }
 
-  /** Advances the answer's constraint, unless it forbids the id: the ids that begin thinking may be forbidden in an answer. */
+  /** Returns whether the answer's constraint allows the id, and if so, advances it. It may forbid the ids that begin thinking. */
   #takes(id: number): boolean {
     const logits = new Float32Array(id + 1);
     this.#answer.allow(logits);

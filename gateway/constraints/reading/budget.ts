@@ -2,7 +2,7 @@
 // its work here. The budget is global to the thread, because reading is synchronous: a thread reads one specification at a time.
 import { ConstraintFault } from '../fault.ts';
 
-/** The limit of `withinTime` is used up. Not a ConstraintFault, after which a relaxed schema is tried again without a keyword. */
+/** The limit of `withinTime` is used up. Not a ConstraintFault: after one, a relaxed schema is tried again without a keyword. */
 export class OutOfTime extends Error {}
 
 interface TimeOptions {
@@ -22,7 +22,7 @@ let unchecked = 0;
 const MOST_UNCHECKED = 16;
 
 /**
- * Returns the result of `make`. Throws a ConstraintFault if `make` needs more than `most` states, or more than an outer call left.
+ * Returns the result of `make`. Throws a ConstraintFault if `make` needs more than `most` states, or more than an outer limit has left.
  */
 export function withinStates<Result>(most: number, make: () => Result): Result {
   const outer = statesLeft;

@@ -60,7 +60,7 @@ export class GrammarReader {
   /** By key: the jobs that wait, and the job that is being read. */
   readonly #jobs = new Map<string, Job>();
   #thread: Worker | undefined;
-  /** The request that the thread is working on. */
+  /** The answer that the thread is working on. */
   #asking: PromiseWithResolvers<Answered> | undefined;
   #busy = false;
   #idle: NodeJS.Timeout | undefined;

@@ -26,7 +26,7 @@ const MOST_COUNTED = 8;
 /** Up to this many different values may come in any order. More values come in the order of the schema. */
 const ANY_ORDER = 6;
 
-/** If the schema has no `items`, the fewest possible items come after those of `prefix`. */
+/** If the schema has no `items`, as few items as possible come after those of `prefix`. */
 export function arrays(shape: ArrayShape, options: WriteOptions): Expression {
   const { prefix, least } = shape;
   if (prefix.length > MOST_LISTED) {
@@ -116,7 +116,7 @@ function counted(shape: ArrayShape, { value, define, terms, key, path }: WriteOp
   }
 }
 
-/** All lists of true and false that say of which kinds an item is. Undefined for a kind that is not counted at this place. */
+/** All combinations of kinds of an item: true or false for each kind, undefined for a kind that is not counted at this place. */
 function combinations(some: readonly SomeItems[], place: number): (boolean | undefined)[][] {
   return some.reduce<(boolean | undefined)[][]>(
     (all, { from }) => {

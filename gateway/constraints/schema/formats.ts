@@ -1,4 +1,4 @@
-// The supported formats of strings, each as a pattern that is as narrow as the format's standard or narrower.
+// The supported formats of strings, each as a pattern that accepts what the format's standard allows, or less.
 
 const month31 = '(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])';
 const month30 = '(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)';
