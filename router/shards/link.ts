@@ -117,7 +117,7 @@ function linkOver(
   return {
     transport,
     offer,
-    // `member.run` sends no frames. Its only limit is that `asks` numbers rows with 16 bits.
+    // A shard in this process (`member.run`) gets no frames. Its only limit is that `asks` stores row numbers in 16 bits.
     limits: member.run === undefined ? answer.limits : { rows: 0xffff, asks: 0xffff },
     run: member.run ?? ((request, options) => runByCall(transport, request, options, model.hidden)),
     lost,
@@ -142,7 +142,7 @@ function heard(link: Link, options: LinkOptions, method: string, params: Params)
     else if (method === 'stays') onStays();
     else if (method === 'may_leave') {
       const view = { ask: parseMayLeave(params), model: model.identity, ...onMayLeave(link.holdings) };
-      // No retry: if the answer does not arrive, the shard stays in service, or is no longer connected to this gateway.
+      // There is no retry. If this answer does not reach the shard, it stays in service, or it is no longer connected.
       link.transport.call('shard.leave', leaveViewToParams(view), { deadlineMs: LEAVE_MS }).catch(() => {});
     }
     return false;

@@ -36,7 +36,7 @@ describe('up', () => {
     expect((await scrape(up.url)).get('process_resident_memory_bytes')).toBeGreaterThan(20e6);
   });
 
-  it('prints a curl command that streams a completion without changes', async () => {
+  it('prints a curl command that streams a completion if it is run as printed', async () => {
     const command = /^ {2}curl [\s\S]+?\n\n/m.exec(up.process.stdout)?.[0] ?? '';
     const curl = startProcess('sh', ['-c', `${command.trim()} --silent --show-error`]);
     expect(await curl.exit).toEqual({ code: 0, signal: null });
