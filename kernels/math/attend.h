@@ -199,7 +199,7 @@ static inline size_t pair_offset(const struct tile_of_queries *t, size_t p) {
 }
 
 // Packs the queries with one column for each pair, so that score_page reads values in order. score_segment may read a few
-// columns too many.
+// columns more than there are pairs, so these are filled too.
 static void pack_queries(const struct tile_of_queries *t, float *q) {
   const size_t columns = smaller(round_up(t->count, t->count > 4 ? 8 : 4), PANEL_ROWS);
   for (size_t p = 0; p < columns; p++) {

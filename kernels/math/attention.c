@@ -120,7 +120,7 @@ struct attending {
   size_t scratch_floats;
 };
 
-// If the heads of a group fit into a tile, no query has its heads in two tiles.
+// If a group of heads fits into a tile, the pairs of one query and this group are all in the same tile.
 static size_t tile_pairs(size_t group) { return group >= PANEL_ROWS ? PANEL_ROWS : PANEL_ROWS / group * group; }
 static size_t tiles_of(size_t count, size_t group) {
   return (count * group + tile_pairs(group) - 1) / tile_pairs(group);

@@ -3,9 +3,9 @@
 // kept until their sum reaches the share top_p of the total (of equal weights, the lower id comes first). The result is the
 // id at which the kept weights, summed in order of ids, pass the share u of their sum.
 //
-// Only a few weights near each cut are sorted. The cut is found by narrowing its range, with one pass over the row for each
-// step. Pieces are summed in float32, and their sums are added in double in order. So the bits are the same on every path
-// and with any number of threads.
+// Only a few weights near each cut are sorted. A cut is found by narrowing a range of weights; each step takes one pass over
+// the row. Pieces of the row are summed in float32, and their sums are added in double in order. So the bits are the same on
+// every path and with any number of threads.
 #include "draw.h"
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-// SwiGLU experts over groups of rows, in steps: rounding, gate and up with silu, rounding, down. Each step is one job over
-// all groups. Products are split over rows of tiles, so that a single expert can keep every thread busy. One thread
+// SwiGLU experts, each over its group of rows, in steps: rounding, gate and up with silu, rounding, down. Each step is one
+// job over all groups. Products are split over rows of tiles, so that a single expert can keep every thread busy. One thread
 // multiplies a row of tiles by all rows of a group, so that each weight is read from memory once.
 #include <string.h>
 #include "../system/pool.h"

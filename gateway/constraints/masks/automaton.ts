@@ -36,7 +36,7 @@ export class Automaton {
   #bytes = 0;
   #work = 0;
 
-  /** `longestToken` in bytes: higher counts do not affect masks. Throws a ConstraintFault if the grammar is too large. */
+  /** `longestToken`: bytes of the longest token (see Frames). Throws a ConstraintFault if the grammar is too large. */
   constructor(grammar: Grammar, { longestToken }: { longestToken: number }) {
     this.#frames = new Frames(longestToken + 1);
     this.#program = new Program(grammar);

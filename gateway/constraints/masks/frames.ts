@@ -31,7 +31,7 @@ export class Frames {
   #forms = new Map<string, number>();
   #ids = 1;
 
-  /** `likeness` does not distinguish counts above `horizon`. */
+  /** `likeness` does not distinguish counts above `horizon`, because one token cannot reach them. */
   constructor(horizon: number) {
     this.#horizon = horizon;
   }

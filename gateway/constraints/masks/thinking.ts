@@ -100,7 +100,7 @@ export class ThinkingConstraint implements Constraint {
     }
   }
 
-  /** Returns whether the answer's constraint allows the id, and if so, advances it. It may forbid the ids that begin thinking. */
+  /** Advances the answer's constraint if the constraint allows the id, and returns whether it does. */
   #takes(id: number): boolean {
     const logits = new Float32Array(id + 1);
     this.#answer.allow(logits);

@@ -13,7 +13,7 @@ const MOST_LEFT_OUT = 24;
 /** Most states of the automata of all attempts together. Making them takes two seconds. */
 const MOST_STATES = 200_000;
 
-/** Most states of an outline. It has these beside all limits, so that it can be made when they are used up. */
+/** Most states for making an outline. They do not count towards other limits, which may be used up by then. */
 const OUTLINE_STATES = 20_000;
 
 /** Throws a ConstraintFault if the schema is invalid or nothing satisfies it. */
