@@ -40,7 +40,7 @@ export interface Grammar {
 
 export interface ReadGrammar {
   grammar: Grammar;
-  /** Paths of keywords left out of relaxed schemas, such as `.properties.a.not`. An empty path: all but types and names was left out. */
+  /** Paths of keywords left out of relaxed schemas, such as `.properties.a.not`. Empty if all but types and names was left out. */
   notes: readonly string[];
 }
 

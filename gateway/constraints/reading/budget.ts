@@ -22,7 +22,7 @@ let unchecked = 0;
 const MOST_UNCHECKED = 16;
 
 /**
- * Returns the result of `make`. Throws a ConstraintFault if `make` needs more than `most` states, or more than an outer limit has left.
+ * Returns the result of `make`. Throws a ConstraintFault if `make` needs more states than `most` or than an outer limit has left.
  */
 export function withinStates<Result>(most: number, make: () => Result): Result {
   const outer = statesLeft;
