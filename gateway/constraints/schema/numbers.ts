@@ -196,7 +196,7 @@ function negatedIf(negated: boolean, texts: Dfa): Dfa {
   return negated ? difference(everyText, texts) : texts;
 }
 
-/** The texts of the numbers for which `accepts` is true, compared with a number. `order` is -1, 0 or 1 for numbers below, equal to or above it. */
+/** The texts of the numbers for which `accepts` is true. `order`: -1 for numbers below the given one, 0 for it, 1 for those above. */
 function compared({ whole, fraction }: Decimal, accepts: (order: number) => boolean): Dfa {
   /** Digits read before the point; order of the digits read so far; digits read after the point (-1 if no point was read). */
   type Place = readonly [before: number, order: number, behind: number];
