@@ -39,7 +39,7 @@ const STREAMS = 16;
 const PROBE_MS = 20;
 const MEMORY_MS = 250;
 const HEALTH_P99_MS = 100;
-/** Least speed of the honest key during the attack, divided by half its speed alone. */
+/** Lower limit of a ratio: speed of the honest key during the attack / half of its speed without the attack. */
 const LEAST_SHARE = 0.8;
 /** Largest memory of the gateway in bytes. */
 const MOST_MEMORY = 2 * 2 ** 30;

@@ -48,8 +48,8 @@ export function verdictsOf(intervals: readonly Interval[]): (Verdict & { unit: s
   return [
     { ...verdict('growth of anonymous memory once settled', growthOf(settled) / 1e6, GROWTH_MB), unit: 'MB' },
     { ...verdict('errors', errors, 0), unit: '' },
-    { ...verdict('p99 gap, last sixth of second', gapRatio, GAP_RATIO), unit: 'x' },
-    { ...verdict('p99 first token, last sixth of second', firstTokenRatio, FIRST_TOKEN_RATIO), unit: 'x' },
+    { ...verdict('p99 gap of the last sixth / of the second sixth', gapRatio, GAP_RATIO), unit: 'x' },
+    { ...verdict('p99 first token of the last sixth / of the second sixth', firstTokenRatio, FIRST_TOKEN_RATIO), unit: 'x' },
   ];
 }
 

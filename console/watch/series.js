@@ -1,4 +1,4 @@
-// The gateway's history, extended by newer answers.
+// The gateway's history as the page keeps it: each answer of `GET /v1/history` extends it.
 
 /**
  * @typedef {Record<string, (number | null)[]>} Columns

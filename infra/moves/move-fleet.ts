@@ -69,7 +69,7 @@ async function bring({ shards, placement, from }: MoveOptions): Promise<void> {
   const taken = await Promise.allSettled(others.map(({ shard }) => shard.place(placement, from)));
   for (const [i, result] of taken.entries()) {
     if (result.status === 'fulfilled' || toRpcError(result.reason).retryable) continue; // `look` sends it again
-    const hint = `Other shards have taken ${formatId(id)}; gateways bring all of them the later one of the two`;
+    const hint = `Other shards have taken ${formatId(id)}; the gateways will bring the later of both placements to all shards`;
     throw refusal(others[i]!.status.name, id, result.reason, hint);
   }
 }

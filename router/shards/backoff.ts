@@ -68,7 +68,7 @@ export const goodConduct = {
   /** How often the shard became unresponsive. */
   silences: 0,
   silentAtMs: 0,
-  /** How often the shard was suspected while no golden rows could decide. */
+  /** How often the shard was suspected of wrong answers while there were no golden rows to check it with. */
   suspicions: 0,
 };
 

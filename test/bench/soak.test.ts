@@ -38,14 +38,14 @@ it('finds a leak of two megabytes a minute', () => {
 
 it('finds latencies that grow, and errors', () => {
   expect(failed(intervals((minute) => ({ gap: minute > 25 ? 70 : 50 })))).toEqual([
-    'p99 gap, last sixth of second',
+    'p99 gap of the last sixth / of the second sixth',
   ]);
   expect(failed(intervals((minute) => ({ errors: minute === 12 ? 1 : 0 })))).toEqual(['errors']);
 });
 
 it('fails a run that measured nothing', () => {
   expect(failed(intervals(() => ({})).map((each) => ({ ...each, gaps: [] })))).toEqual([
-    'p99 gap, last sixth of second',
+    'p99 gap of the last sixth / of the second sixth',
   ]);
   expect(failed([]).length).toBeGreaterThan(0);
 });

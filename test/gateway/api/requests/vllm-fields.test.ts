@@ -1,4 +1,4 @@
-// Fields of vLLM that change an answer are honoured on both completion endpoints. The paths that vLLM's clients read exist.
+// Fields of vLLM that change an answer are honoured on both completion endpoints. The endpoints that vLLM's clients request exist.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { idOf, MODEL, type Room, say, startRoom, tokenizer, VOCAB } from '../harness.ts';
 
