@@ -49,7 +49,14 @@ export function verdictsOf(intervals: readonly Interval[]): (Verdict & { unit: s
     { ...verdict('growth of anonymous memory once settled', growthOf(settled) / 1e6, GROWTH_MB), unit: 'MB' },
     { ...verdict('errors', errors, 0), unit: '' },
     { ...verdict('p99 gap of the last sixth / of the second sixth', gapRatio, GAP_RATIO), unit: 'x' },
-    { ...verdict('p99 first token of the last sixth / of the second sixth', firstTokenRatio, FIRST_TOKEN_RATIO), unit: 'x' },
+    {
+      ...verdict(
+        'p99 first token of the last sixth / of the second sixth',
+        firstTokenRatio,
+        FIRST_TOKEN_RATIO,
+      ),
+      unit: 'x',
+    },
   ];
 }
 
