@@ -197,7 +197,7 @@ function addCallFlags(command: Command): Command {
       .default(defaultPolicy.auditShare),
     flag(
       '--degrade <rung>',
-      'What may replace an expert that no shard serves, if the request does not say. ' +
+      'What may replace an expert that no shard serves, unless the request names a rung itself. ' +
         'Each choice includes the choices before it; see docs/operations.md',
     )
       .choices(['none', ...rungs])

@@ -1,4 +1,4 @@
-// Checks that the files that flags name can be read, before anything starts.
+// Checks, before anything starts, that the input files, which flags name, can be read.
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Command } from 'commander';

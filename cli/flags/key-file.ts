@@ -35,7 +35,7 @@ async function read(path: string): Promise<string> {
   return (await readRegularFile(path)).toString();
 }
 
-/** Allows only one writer at a time, because the rename by one would lose a key that another has just appended. */
+/** Allows only one writer at a time, because a writer that replaces the file would lose a key that another one appends meanwhile. */
 async function locked(path: string, write: () => Promise<void>): Promise<void> {
   const lock = `${path}.lock`;
   const handle = await open(lock, 'wx').catch((error: NodeJS.ErrnoException) => {

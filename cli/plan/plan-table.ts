@@ -9,7 +9,7 @@ export interface PlanTableOptions {
   unitBytes: number;
   /** Rows per step that the plan assumes. */
   rows: number;
-  /** Rows per layer that the gateway counted, decayed over time. */
+  /** Rows per layer that the gateway counted. Older rows count less. */
   counted: number;
 }
 
@@ -50,7 +50,7 @@ export function planTable({ plan, names, unitBytes, rows, counted }: PlanTableOp
   ].join('\n');
 }
 
-/** Warns that fewer shards are predicted to be faster. */
+/** Warns that a placement on fewer shards is predicted to be faster. */
 export function fewerWarning({ shards, ratio }: NonNullable<Plan['fewer']>): string {
   const names = shards.join(', ');
   const those = shards.length === 1 ? `shard ${names} alone holds` : `shards ${names} hold`;

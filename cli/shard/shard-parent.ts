@@ -17,7 +17,7 @@ export interface ReadAheadMessage {
   type: 'read-ahead';
 }
 
-/** Reading ahead begins after this time even without a message, because it also checks the hashes of the experts. */
+/** Reading ahead begins after this time even without a message, because reading ahead also checks the experts' hashes. */
 const LONGEST_UNREAD_MS = 30_000;
 
 export function hasParent(): boolean {

@@ -43,7 +43,7 @@ export function explain(error: unknown, by?: Command | string): string {
   return describeFault({ ...fault, path: isBeside ? given.path : fault.path }, given.name);
 }
 
-/** Finds the system's error about a file in `error` or its causes. Ignores it if the message of `error` does not repeat it. */
+/** The system's error about a file among `error` and its causes. Undefined if the message of `error` does not repeat its code. */
 function fileFault(error: unknown): FileFault | undefined {
   if (!(error instanceof Error)) return undefined;
   for (let at: unknown = error; at instanceof Error; at = at.cause) {

@@ -20,7 +20,7 @@ export interface ChoiceUsage {
   cachedTokens: number | undefined;
   /** Completion tokens that are thinking. Absent if the model does not think. */
   reasoningTokens?: number;
-  /** Undefined: no expert's answer was replaced. */
+  /** Undefined: no expert was replaced. */
   degradedHops?: DegradedHops | undefined;
 }
 

@@ -42,7 +42,7 @@ export interface Generated {
   echo: boolean;
   /** Undefined: the answers are not constrained. */
   constraint?: ConstraintSpec | undefined;
-  /** The grammar that was made from the constraint. Undefined: the constraint needs none, or it was not made yet. */
+  /** The grammar that was made from the constraint. Undefined: the constraint needs no grammar, or its grammar is not made yet. */
   grammar?: PackedGrammar | undefined;
   /** Ids of special tokens whose names are part of the text. */
   shown?: ReadonlySet<number> | undefined;

@@ -106,7 +106,7 @@ export interface Usage {
   prompt_tokens_details?: { cached_tokens: number };
   /** Absent if the model does not think. */
   completion_tokens_details?: { reasoning_tokens: number };
-  /** Number of experts' answers that were replaced, by rung of the degradation ladder. Absent: none. */
+  /** Number of pairs of a row and a layer in which an expert was replaced, by rung of the degradation ladder. Absent: none. */
   degraded_hops?: DegradedHops;
 }
 

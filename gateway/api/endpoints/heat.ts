@@ -5,7 +5,7 @@ import { ApiError, badRequest } from '../errors.ts';
 import { rounded } from '../telemetry/heat-metrics.ts';
 import { heatInTime } from './engine-status.ts';
 
-/** With `?transitions=1` the answer also says, for each expert, which experts of the next layer computed its rows after it. */
+/** With `?transitions=1` the answer also says, for each expert, which experts of the next layer then got the same rows. */
 export async function expertHeat(c: Context, context: ApiContext): Promise<Response> {
   const successors = flagOf(c.req.query('transitions'));
   const report = await heatInTime(context, { successors });

@@ -1,7 +1,7 @@
 // Puts a mark into each name of a special token in the client's text, so that the name does not become that token.
 import type { SpecialNames } from './special-names.ts';
 
-/** 32 of Unicode's noncharacters (chapter 23.7). Texts should not contain them. The mark is the first one that is not in `values`. */
+/** 32 of Unicode's noncharacters (chapter 23.7). Texts should not contain them. */
 const noncharacters = Array.from({ length: 32 }, (_, i) => String.fromCharCode(0xfdd0 + i));
 const anyNoncharacter = /[\ufdd0-\ufdef]/;
 
@@ -18,7 +18,7 @@ const lookedUp = new Set(
 
 /** Puts marks into the JSON values of one conversation. */
 export class Guard {
-  /** The character that breaks up names. It is removed after the special tokens of the template have been found. */
+  /** Breaks up names: the first noncharacter that is not in `values`. Removed after the template's special tokens have been found. */
   readonly mark: string;
   /** A second character that `values` do not contain. It marks the end of the final message. */
   readonly seam: string;

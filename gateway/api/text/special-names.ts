@@ -25,12 +25,12 @@ export class SpecialNames {
   readonly #root: Branch = { longer: new Map() };
   /** Matches the first character of any name. Undefined: there are no names. */
   readonly #first: RegExp | undefined;
-  /** All proper suffixes of names, and all proper prefixes. */
+  /** All proper suffixes of names (tails), and all proper prefixes (heads). */
   readonly #tails = new Set<string>();
   readonly #heads = new Set<string>();
   /**
-   * Sorted suffixes of shortened names: `#endsOfTails` of names that lack their first code unit, and `#endsOfHeads` of names that lack
-   * their last one. A text that occurs in a shortened name is the beginning of one of that name's suffixes.
+   * `#endsOfTails`: all suffixes of names without their first code unit. `#endsOfHeads`: all suffixes of names without their last code
+   * unit. Both are sorted. A text that occurs in such a shortened name is the beginning of one of these suffixes.
    */
   readonly #endsOfTails: readonly string[];
   readonly #endsOfHeads: readonly string[];

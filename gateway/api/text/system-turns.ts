@@ -38,9 +38,9 @@ function showsLaterSystem(template: ChatTemplate): boolean {
 }
 
 /**
- * Two conversations. A template shows system messages in the middle of a conversation if it writes the texts of all messages of both.
- * In the first one, users and assistants alternate if the first system message counts as an assistant's. In the second one, they
- * alternate if the system message is left out. No template contains these texts itself.
+ * Two test conversations. A template shows system messages in the middle of a conversation if it writes every text of both. Templates
+ * may require that users and assistants alternate. They do in the first conversation if system messages count as an assistant's, and
+ * in the second one if the system message is left out. No template contains these texts itself.
  */
 const probes = [
   ['user', 'system', 'user', 'assistant', 'user', 'system'],

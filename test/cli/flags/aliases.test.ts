@@ -55,7 +55,7 @@ describe('wrong aliases are refused with an error that names the flag or file', 
     expect(() => parseAliasFile(text, context)).toThrow(reason);
   });
 
-  test('an alias that is given twice is refused, also once in a flag and once in the file', () => {
+  test('an alias that is defined twice is refused, also if a flag and the file each define it', () => {
     const chat = parseAliasFlags(['chat=nano'], context);
     expect(() => parseAliasFlags(['chat=nano', 'chat=nano-v2'], context)).toThrow(
       'the alias chat is given twice',

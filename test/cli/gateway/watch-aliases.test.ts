@@ -30,7 +30,7 @@ async function watch(options: { alias?: string[]; aliases?: string } = {}) {
   return watched;
 }
 
-/** Writes and renames, because a busy disk may leave a file empty for longer than two reads. */
+/** Writes a new file and renames it. A file that is written in place may look empty to two reads if the disk is busy. */
 async function write(weights: unknown): Promise<void> {
   await writeFile(`${aliases}.new`, JSON.stringify({ chat: weights }));
   await rename(`${aliases}.new`, aliases);

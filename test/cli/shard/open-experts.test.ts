@@ -20,7 +20,7 @@ describe('wantedExperts', () => {
     },
   );
 
-  it('throws without --experts, --standby and --state', () => {
+  it('throws if none of --experts, --standby and --state is given', () => {
     expect(() => wantedExperts({ model: ['a'], standby: false })).toThrow(/--experts.*--state/s);
   });
 

@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true }));
 
-it('reads the saved state, also with a new object as after a restart', async () => {
+it('reads the saved state, also through a new ShardState, as after a restart', async () => {
   await shardState(join(dir, 'new')).save(identity, { placement, held: '0-3' });
   expect(await shardState(join(dir, 'new')).read(identity)).toEqual({ placement, held: '0-3' });
 });

@@ -75,7 +75,7 @@ describe('a system error', () => {
     expect(explain(error, await parsed([]))).toMatch(/^\S+nothing: /);
   });
 
-  it('is found as a cause if the message of the error repeats it, but not if that message is another', () => {
+  it('is found as the cause of an error whose message repeats it, but not if the message does not repeat it', () => {
     const cause = thrownBy(() => readFileSync(join(folder, 'nothing')));
     expect(explain(new Error(`x: ${String(cause)}`, { cause }))).toMatch(/there is no such file/);
     expect(explain(new Error('x is not a bundle', { cause }))).toBe('x is not a bundle');

@@ -1,4 +1,4 @@
-// Checks the progress report of reading ahead: nothing if it is fast, a bar at a terminal, quarters in the log elsewhere.
+// Checks the progress report of reading ahead: nothing if it is fast, a bar at a terminal, a log line at every quarter elsewhere.
 import { expect, it } from 'vitest';
 import { addUp, readingReport } from '../../../cli/terminal/reading-report.ts';
 

@@ -51,7 +51,7 @@ it('a model that never ends its thinking has no answer without a budget', async 
   expect(usage?.completion_tokens_details?.reasoning_tokens).toBe(6);
 });
 
-it('a stream has the same text, first the thinking, and calls after it', async () => {
+it('a stream has the text of a whole answer, thinking first, and a tool call can follow the thinking', async () => {
   const request = asked({ max_thinking_tokens: 5, max_tokens: 24 });
   const whole = await client.chat.completions.create(request);
   const texts = { reasoning: '', content: '' };

@@ -5,7 +5,7 @@ import { beforeAll, expect, it } from 'vitest';
 import { type Nano, requireIdle, startNano } from './nano.ts';
 import { LONG } from './weather.ts';
 
-/** Longest gap that the other stream may have, on a machine that is busy with tests. */
+/** Longest time between two events of the other client's stream, on a machine that is busy with tests. */
 const SILENCE_MS = 4_000;
 
 let nano: Nano;

@@ -22,12 +22,12 @@ const cases: { name: string; settings: Settings; counter?: string }[] = [
   { name: 'three micro-batches', settings: { microBatches: 3 }, counter: 'micro_batches' },
   { name: 'guessed tokens', settings: { speculate: true }, counter: 'guessed_tokens' },
   {
-    name: 'KV memory for a few, so that others give way',
+    name: 'KV memory for a few sequences, so that the others are preempted',
     settings: { kvMemory: 24 * PAGE_BYTES },
     counter: 'preempted_sequences',
   },
   {
-    name: 'all at once',
+    name: 'several optimisations together',
     settings: { shards: 3, prefillRows: 24, microBatches: 2, speculate: true, kvMemory: 30 * PAGE_BYTES },
   },
 ];

@@ -23,9 +23,9 @@ const promised = [
   'degraded hops in /metrics and not in usage',
 ];
 
-it('loses no request and changes no text while shards are killed, stopped, cut off and made to lie', async () => {
+it('loses no request and changes no text while shards are killed, stopped, cut off and made to answer wrongly', async () => {
   const kinds = 'kill,stop,half-open,garbage,nan,flip';
-  // Liars flip only the lowest bit, because larger errors may change a text before an audit finds the liar.
+  // Wrong answers differ only in the lowest bit. Larger errors may change a text before an audit finds the shard.
   const flags = ['--faults', '6', '--seed', '3', '--kinds', kinds, '--flip-bits', '1'];
   const run = startProcess(process.execPath, [script, ...flags]);
   await run.exit;

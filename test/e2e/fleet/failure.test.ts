@@ -167,7 +167,7 @@ describe('a gateway over shards that run elsewhere', () => {
       await eventually(async () => (await rows('first')) + (await rows('second')) > before);
       leave.abort();
       await expect(answer).rejects.toThrow(/abort/);
-      // A prompt that is computed to its end runs 3 x 3,000 rows: three layers with one expert a row.
+      // A prompt that is computed to its end runs 3 x 3,000 rows: three layers, and one expert for each row.
       expect((await rowsOf()) - before).toBeLessThan(3 * length);
     }
   });

@@ -1,4 +1,4 @@
-// Moves experts under the load of three gateways, kills a shard in mid-move and brings one back with an earlier state. No
+// Moves experts under the load of three gateways, kills a shard in mid-move and restarts a shard with an earlier state. No
 // request may fail and no text may change. bench/fleet/move.ts also judges the longest gap, which depends on the machine.
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

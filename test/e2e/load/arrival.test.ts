@@ -38,7 +38,7 @@ afterAll(async () => {
   await bundle.close();
 });
 
-/** Numbers of the calls in the order in which they were made and answered. */
+/** `called`: number of calls so far. `answered`: indexes of the calls, in the order in which they were answered. */
 interface Arrivals {
   called: number;
   answered: number[];

@@ -1,4 +1,4 @@
-// Upper bounds for the memory of `up` on nano after a load. docs/benchmarks.md has the measured figures.
+// Upper bounds for the memory of `up` on nano after eight requests at once. docs/benchmarks.md has the measured figures.
 import { expect, it } from 'vitest';
 import { proportionalBytes, treeOf } from '../../../bench/process-tree.ts';
 import { complete, startUp } from '../gateway.ts';
@@ -10,7 +10,7 @@ const streams = Array.from({ length: 8 }, (_, seed) => ({
 }));
 
 it.runIf(process.platform === 'linux')(
-  'is below 500 MB for a gateway and four shards, and below 80 MB for each shard',
+  'the memory of up is below 500 MB in total, and below 80 MB for each of its four shards',
   async () => {
     const up = await startUp('nano');
     await Promise.all(streams.map((asked) => complete(up, asked)));

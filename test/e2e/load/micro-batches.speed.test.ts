@@ -70,7 +70,7 @@ beforeAll(async () => {
 }, 120_000);
 
 describe(`${STREAMS} streams with 1 ms each way to the experts`, () => {
-  it('are at least 1.4 times as fast in micro-batches and have the same bits', async () => {
+  it('are at least 1.4 times as fast in several micro-batches as in one, and have the same bits', async () => {
     for (const { engine } of [one, chosen]) await answer(engine, { ...requests[0]!, maxTokens: 1 });
     const { answers } = await run(one);
     await run(chosen); // the engine learns how many micro-batches are fastest

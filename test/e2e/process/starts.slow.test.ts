@@ -111,7 +111,7 @@ it('prints once why a shard of up cannot serve', async () => {
 const preload = ['--import', join(import.meta.dirname, '..', '..', 'support', 'engines', 'faulty-thread.ts')];
 const main = join(import.meta.dirname, '..', '..', '..', 'cli', 'main.ts');
 
-/** Arguments of `gateway` over the shard. The open sockets must not keep a failed thread alive. */
+/** Starts a `gateway` in which a thread fails when the file `when` exists. Open sockets must not keep a failed thread alive. */
 async function faulty(fault: string, { at }: { at: 'start' | 'later' }) {
   const when = join(await tinyFolder(), 'now');
   if (at === 'start') await writeFile(when, '');
