@@ -35,8 +35,8 @@ export interface RecordedGoldens {
 }
 
 /**
- * Writes `golden.safetensors` into the bundle in `dir`, or replaces it. A recording that the signal or a kill stops leaves the
- * bundle as it was. Checks every expert's hash. Throws if an answer is not finite.
+ * Writes `golden.safetensors` into the bundle in `dir`, or replaces it. If the signal or a kill stops the
+ * recording, the bundle stays as it was. Checks every expert's hash. Throws if an answer is not finite.
  */
 export async function recordGoldens(
   dir: string,

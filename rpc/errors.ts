@@ -16,12 +16,12 @@ export const rpcErrorCodes = [
   'not_held',
   /** The request is malformed or breaks a limit. It would fail again. */
   'invalid',
-  /** Another caller's change came first. */
+  /** Another caller has applied its placement first. */
   'conflict',
   'unknown_method',
   /** Versions or model identities differ. */
   'incompatible',
-  /** The peer stays in service, because no other shard serves some of its units. */
+  /** The peer stays in service, because some of its units are served by no other shard. */
   'needed',
   /** The other side's credentials (secret or certificate) are missing, wrong or not allowed here. */
   'unproven',

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Tracing } from '../gateway/api/telemetry/telemetry.ts';
 import { tracingSettings } from './settings.ts';
 
-/** Least pause between two warnings, because every batch fails while the collector is down. */
+/** Shortest pause between two warnings, because every batch fails while the collector is down. */
 const WARN_EVERY_MS = 60_000;
 /** How long `close` waits for the collector. */
 const FLUSH_MS = 2_000;

@@ -105,7 +105,7 @@ class Experts(nn.Module):
         with torch.autocast("cpu", enabled=False):
             logits = rows.float() @ self.router.T  # [N, E]
             p, chosen = logits.softmax(-1).max(-1)  # [N]
-            if self.training:  # balancing loss, only for the router: E * sum(f^2) / mean(max p), f [E] is the mean of a sharp softmax
+            if self.training:  # balancing loss, with a gradient for the router only; README.md has the formula
                 self.mean.lerp_(rows.detach().float().mean(0), 0.1)
                 scores = rows.detach().float() @ self.router.T
                 soft_load = (scores / self.c.temperature).softmax(-1).mean(0)

@@ -14,7 +14,7 @@ from muon import Muon
 
 ROWS, LENGTH, LONG_EVERY = 24, 256, 16  # windows in a step and tokens in each; every 16th step has longer, but fewer windows
 SAVE_SECONDS, EVAL_STEPS = 120, 250
-SPLIT_EVERY, SPLIT_UNTIL = 25, 0.6  # steps between two calls of split(); share of the run after which there are no more
+SPLIT_EVERY, SPLIT_UNTIL = 25, 0.6  # steps between two calls of split(); share of the run after which split() is not called
 BLOCK = 1024  # rows of the head's product at a time, so that their logits (4096 float32 a row) stay in the cache
 
 

@@ -33,7 +33,7 @@ export interface EngineOptions {
   /** Most prefill rows in one step. */
   prefillRows?: number;
   /**
-   * Largest share of a tenant's time for its prefill while other sequences of that tenant decode (above 0, at most 1). At that
+   * Largest share of a tenant's time that its prefill may take while its other sequences decode (above 0, at most 1). At that
    * share, gaps between tokens are 1 / (1 - share) times as long as without prefill, and the time to the first token is
    * 1 / share times as long as without decoding sequences. With 1, prefill is not limited.
    */

@@ -24,7 +24,7 @@ export interface ForwardModel {
 }
 
 interface StepInput {
-  /** Ids of the step's rows, span after span. */
+  /** Token ids of the step's rows, span after span. A span is one sequence's rows in the step. */
   ids: Int32Array;
   spans: readonly Span[];
   /** `[rows]`, 1 if the row's span has several rows. Such rows use separate connections, so as not to delay decode rows. */

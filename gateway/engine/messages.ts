@@ -164,7 +164,7 @@ export type GenerationPart =
       top?: TokenLogprob[];
       digest?: string;
       route?: Route;
-      /** Counts so far; absent if no answer was replaced. */
+      /** Counts so far; absent if no expert's answer was replaced. */
       degradedHops?: DegradedHops;
       /** Only with the first token. */
       began?: Began;

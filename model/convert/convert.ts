@@ -139,7 +139,7 @@ function* modelTensors(config: ModelConfig): Generator<CanonicalTensor> {
   }
 }
 
-/** Identifies the source by its config and its tensors' bytes, not by its files. The same for bundles of every precision. */
+/** Identifies the source by its config and its tensors' bytes, not by its files. All precisions have the same identity. */
 function sourceIdentity({ config, tasks }: BundlePlan, results: readonly JournalEntry[]): string {
   const lines = tasks.flatMap(({ id, tensors, dtypes }) =>
     tensors.map(

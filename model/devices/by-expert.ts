@@ -3,7 +3,7 @@
 //
 // Worked example: rows 0 and 1 of x, row 0 for experts 17 and 3, row 1 for expert 3:
 //   asks   = [0, 17,  0, 3,  1, 3]
-//   sorted = { experts: [3, 17], counts: [2, 1], places: [0, 1,  1, 2,  0, 0] }     // places: (row of x, index in asks)
+//   sorted = { experts: [3, 17], counts: [2, 1], places: [0, 1,  1, 2,  0, 0] }     // places: (row of x, index of the pair)
 import type { Rows } from './dense.ts';
 
 interface SortedAsks {

@@ -44,7 +44,7 @@ export interface DenseDevice {
   /** A string of everything that decides an answer's bits: device, runtime version, precision, group, instruction set. */
   readonly numericsClass: string;
   /**
-   * Least rows in a chunk of a prompt, unless the whole prompt is shorter. If no chunk has fewer rows, a position's bits do not
+   * Fewest rows in a chunk of a prompt, unless the whole prompt is shorter. If no chunk has fewer rows, a position's bits do not
    * depend on how the prompt was cut.
    */
   readonly minPrefillRows: number;

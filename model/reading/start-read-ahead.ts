@@ -9,7 +9,7 @@ import { InputError } from '../errors.ts';
 import type { ReadAheadMessage, ReadAheadThreadData } from './read-ahead-thread.ts';
 import { createTraffic, Serving } from './traffic.ts';
 
-/** Least time between two reports of progress. */
+/** Shortest time between two reports of progress. */
 const REPORT_MS = 100;
 const entry = moduleUrl('./read-ahead-thread', import.meta.url);
 

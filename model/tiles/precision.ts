@@ -11,7 +11,7 @@ export const GROUP = 32;
 export interface TilePrecision {
   /** Bits of one weight. */
   bits: number;
-  /** A byte of weights that are all zero. */
+  /** A byte whose weights are all zero. */
   zeros: number;
   /**
    * Rounds the group `values[from .. from + 32)` to one row of a tile: the words `out[to]`, `out[to + 16]`, … Returns the

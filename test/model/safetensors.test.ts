@@ -66,7 +66,7 @@ describe('a file', () => {
       'tensor w: has the unknown dtype "F4"',
     ],
     [
-      'has an inherited dtype',
+      'has a dtype that is a property of every object',
       framed({ w: entry('toString', [1], [0, 4]) }, 4),
       'tensor w: has the unknown dtype',
     ],
@@ -74,13 +74,13 @@ describe('a file', () => {
     ['has a fractional size', framed({ w: entry('F32', [0.5], [0, 2]) }, 2), 'tensor w: its shape'],
     ['has one offset', framed({ w: entry('F32', [1], [0]) }, 4), 'tensor w: its data_offsets'],
     [
-      'has offsets the wrong way',
+      'has an end offset below the start offset',
       framed({ w: entry('F32', [1], [8, 4]) }, 8),
       'tensor w: F32 [1] takes 4 bytes',
     ],
     ['has a shape that its bytes do not fill', framed({ w: entry('F32', [3], [0, 8]) }, 8), 'takes 12 bytes'],
     [
-      'has a shape past all bounds',
+      'has a shape with too many elements',
       framed({ w: entry('F32', [2 ** 40, 2 ** 40], [0, 8]) }, 8),
       'tensor w: F32',
     ],

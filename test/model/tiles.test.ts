@@ -139,7 +139,7 @@ describe.each(encodings)('%s tiles', (encoding) => {
 });
 
 describe('4-bit rounding', () => {
-  it('is at least as close, group by group, as plain signed-maximum rounding', () => {
+  it('is at least as close in every group as rounding by the scale that maps the farthest value to -8', () => {
     const values = randomValues(31, 64 * 320);
     const rounded = dequantize(quantize(values, 64, 320, 'q4'));
     let better = 0;

@@ -6,7 +6,7 @@
 // - experts: if the reference's margin is below `routingMargin`, the device uses the reference's experts;
 // - int8: if a position's error is above the bound, near ties (test/reference/int8.ts) of that position or earlier ones are
 //   turned, which means rounded the other way, until the error is below the bound. A turned tie is at most 1e-4 of a step
-//   away from the half.
+//   away from the middle between two int8 values.
 // The bound itself is never widened: a position that no near tie explains fails.
 import { relativeError } from '../support/error.ts';
 import { type ForwardOptions, type ForwardResult, forward } from './forward.ts';

@@ -6,14 +6,14 @@ export interface Choice {
   experts: number[];
   /** The factor on each answer. */
   weights: number[];
-  /** Difference between the scores of the last chosen expert and the best other one; Infinity if all are chosen. */
+  /** Score of the worst chosen expert minus that of the best expert that is not chosen; Infinity if all are chosen. */
   margin: number;
-  /** Difference between the scores of the last expert that would be chosen and the worst forced one; 0 if none is forced. */
+  /** Score of the worst expert that would be chosen without `forced`, minus that of the worst forced one; 0 if none is forced. */
   regret: number;
 }
 
 /**
- * `forced` experts replace the chosen ones. Their weights follow from `scores` all the same. The margin has the unit of the
+ * `forced` experts replace the chosen ones. Their weights are still computed from `scores`. The margin has the unit of the
  * compared values: raw scores for softmax, which keeps the order of scores, and sigmoid plus bias for sigmoid.
  */
 export function choose(

@@ -92,7 +92,7 @@ describe('bytes that would make a decoder allocate or recurse without bound are 
     ['a map of two billion in five bytes', 'df7fffffff', 'announces 4294967294 values'],
     ['a string longer than the frame', 'dbffffffff61', 'ends in the middle'],
     ['binary longer than the frame', 'c6ffffffff00', 'ends in the middle'],
-    ['nothing', '', 'ends in the middle'],
+    ['no bytes', '', 'ends in the middle'],
     ['an extension type', 'd40001', 'type 0xd4'],
     ['the byte that MessagePack never uses', 'c1', 'type 0xc1'],
     ['a key that is no string', '810102', 'key that is not a string'],

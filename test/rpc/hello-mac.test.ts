@@ -83,7 +83,7 @@ test('a MAC is valid only for its own secret, side, connection, protocol and rol
 });
 
 test.each([[undefined], [null], ['proof'], [new Uint8Array(31)], [new Uint8Array(0)]])(
-  '%j is no valid code',
+  '%j is no valid MAC',
   (given) => {
     expect(isMac(given, macOf(secret, 'caller', handshake))).toBe(false);
   },

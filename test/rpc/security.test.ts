@@ -163,7 +163,7 @@ describe('a refused connection gets a reason, a server that refuses also reports
       'cannot connect to',
     ],
     [
-      "a server's certificate, where only another authority is trusted",
+      "a server's certificate, if the caller trusts only another authority",
       { tls: shardTls },
       { tls: tls({ commonName: 'gateway-1' }, [], trustsStranger) },
       'cannot connect to',

@@ -65,7 +65,7 @@ function counted(tenants: readonly Billed[]): Map<string, number> {
   return counts;
 }
 
-/** The item with the least value; among equals the first. */
+/** The item with the lowest value; among equals the first. */
 function least<T>(items: readonly T[], value: (item: T) => number): T | undefined {
   return items.toSorted((a, b) => value(a) - value(b))[0];
 }

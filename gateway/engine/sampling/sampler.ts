@@ -88,7 +88,7 @@ function likeliest(logits: Float32Array): number {
 /**
  * The first id at which the cumulative weight of the kept ids passes the share `u` of their total. The filters are applied in
  * vLLM's order: min_p relative to the likeliest id, then top_k, then top_p of the remaining ids. Of ids with equal weights, the
- * lower one is kept.
+ * lower id is kept.
  */
 function draw(logits: Float32Array, { temperature, topP, topK, minP }: DrawSettings, u: number): number {
   const highest = logits[likeliest(logits)]!;

@@ -27,7 +27,7 @@ interface PartsOptions {
 
 /** Most time before one step for a tenant's work beside its rows, such as compiling a grammar. Other tenants wait meanwhile. */
 const MOST_OWN_MS = 10;
-/** The same limit for a tenant that is alone, because no other tenant waits then. */
+/** The same limit if there is only one tenant. It is higher, because no other tenant waits. */
 const MOST_ALONE_MS = 20;
 /** When the time for such work is derived from a step of the other tenants, the step counts as at least this long. */
 const LEAST_OTHERS_MS = 2;
@@ -39,7 +39,7 @@ export class FairShares {
   #demands = new Map<string, Demand>();
   /** Milliseconds that each tenant spent beside its rows since the last step was settled. */
   readonly #spent = new Map<string, number>();
-  /** Milliseconds that other threads spent on each tenant's requests since then. The step's time does not include them. */
+  /** Milliseconds that other threads spent on a tenant's requests since the last step was settled. No step's time includes them. */
   readonly #charged = new Map<string, number>();
   /** Negative lags (ms) of tenants that left while they were ahead of their share. A tenant that returns keeps its lag. */
   readonly #absent = new Map<string, number>();
@@ -67,7 +67,7 @@ export class FairShares {
 
   /**
    * Charges a tenant for time that other threads spent on its requests. A tenant that takes no part in the planned step is not
-   * charged, because the other tenants then have the whole engine.
+   * charged, because it takes none of the engine's time from other tenants.
    */
   charge(tenant: string, ms: number): void {
     if (this.#demands.has(tenant)) this.#charged.set(tenant, (this.#charged.get(tenant) ?? 0) + ms);

@@ -35,7 +35,7 @@ export interface StepLimits {
    * rows are not counted. At least `2 * minPrefillRows`.
    */
   prefillRows: number;
-  /** Least rows of a chunk, unless the whole prompt is shorter. It depends on the dense device. */
+  /** Fewest rows of a chunk, unless the whole prompt is shorter. The dense device sets this number. */
   minPrefillRows: number;
 }
 
@@ -143,7 +143,7 @@ function planChunks(
 
 /**
  * Rows to prefill before the sequence decodes: those of its prompt and, after a preemption, those of its answer. If `least` is
- * above 1, a row has other bits alone than with others. The answer's rows are then recomputed one by one, as at first.
+ * above 1, a row computed alone has other bits than in a chunk. The answer's rows are then recomputed one by one, as at first.
  */
 export function prefillRowsLeft({ promptLength, length, computed }: Progress, least: number): number {
   if (computed < promptLength) return (least > 1 ? promptLength : length) - computed;

@@ -9,7 +9,7 @@
 /** The rows that a tenant would compute in a step of its own, and its account. */
 export interface Demand {
   weight: number;
-  /** How far the tenant is behind its share, in milliseconds that its work takes alone. Below 0: it is ahead. */
+  /** Milliseconds that the work missing from the tenant's share takes without other tenants. Below 0: it is ahead. */
   lag: number;
   /** Decode rows. */
   rows: number;
@@ -75,9 +75,9 @@ export function divide(demands: readonly Demand[], { stepMs, prefillShare }: Pri
 interface OwnTimeLimits extends Pick<Prices, 'stepMs'> {
   /** A step of the other tenants counts as at least this long. */
   leastMs: number;
-  /** Most time of a tenant. */
+  /** Most time of one tenant if there are several. */
   mostMs: number;
-  /** Time of a tenant that is alone. */
+  /** Time of the only tenant. */
   aloneMs: number;
 }
 
@@ -150,7 +150,7 @@ function batchOf(
   return count;
 }
 
-/** `[tenants]`, divides `count` rows. `core` tenants get all their rows; then each row goes to the tenant furthest behind. */
+/** `[tenants]`, divides `count` rows. `core` tenants get all their rows; each further row goes to the tenant furthest behind. */
 function fill(
   demands: readonly Demand[],
   {

@@ -79,7 +79,7 @@ export class StepCosts {
     const from = below ?? above ?? { rows: 1, ms: 1 };
     const to = below === undefined ? from : (above ?? from);
     if (to.rows === from.rows) return from.ms * (rows / from.rows) ** POWER;
-    // Between two known sizes, a straight line predicts less than the real cost. So such sizes are tried and become known.
+    // Between two known sizes, a straight line predicts less than the real cost. So the sizes between are tried and become known.
     return from.ms + (Math.max(to.ms - from.ms, 0) * (rows - from.rows)) / (to.rows - from.rows);
   }
 

@@ -17,7 +17,7 @@ function rowsOf(totals: Float64Array, layer: number): number {
   return totals.subarray(6 * layer, 6 * layer + 6).reduce((sum, rows) => sum + rows, 0);
 }
 
-test.each([1, 2])('every row is counted once a layer, with %d micro-batches', async (microBatches) => {
+test.each([1, 2])('every row is counted once in each layer, with %d micro-batches', async (microBatches) => {
   const engine = await open({ microBatches });
   await Promise.all(
     Array.from({ length: 4 }, () => collect(engine.generate(countingRequest({ maxTokens: 5 }), forever()))),

@@ -96,7 +96,7 @@ it('log-probabilities of a prompt have the same bits alone, in chunks, in batche
   expect(third.ids.length).toBe(3);
 });
 
-it('the log-probabilities of a text are those of its beginning plus those of the rest given the beginning', async () => {
+it('the sum of log-probabilities of a text is that of its beginning plus that of the rest given the beginning', async () => {
   const sum = (all: readonly PromptLogprob[]) => all.reduce((total, { logprob }) => total + logprob, 0);
   const whole = (await score({})).logprobs;
   for (const cut of [2, 17, 33, 69]) {

@@ -97,7 +97,7 @@ describe('routes', () => {
     expect((await plain.engine.status()).counters.cached_prompt_tokens).toBeGreaterThan(0);
   });
 
-  it('add up to the heat if every position, also that of the prompt, samples a token', async () => {
+  it('have each expert as often as the heat counts it, if the prompts have one token', async () => {
     const engine = await startTinyEngine({ bundle, threads: 1 });
     const answers = [];
     for (let id = 0; id < 6; id++) answers.push(await generate(engine, { prompt: Int32Array.of(id) }));

@@ -111,7 +111,7 @@ describe('a damaged byte', () => {
 
 describe('opening refuses', () => {
   it.each<[string, (at: string) => Promise<unknown>, string]>([
-    ['what is no bundle', (at) => rm(join(at, 'bundle.json')), 'is not a bundle'],
+    ['a directory without bundle.json', (at) => rm(join(at, 'bundle.json')), 'is not a bundle'],
     [
       'a manifest that is not JSON',
       (at) => writeFile(join(at, 'bundle.json'), '{'),
@@ -120,7 +120,7 @@ describe('opening refuses', () => {
     ['another format', (at) => forge(at, () => ({ format: 2 })), 'bundle.json: field format'],
     ['another group', (at) => forge(at, () => ({ group: 64 })), 'bundle.json: field group'],
     [
-      'an edited hash',
+      'an edited content hash',
       (at) => forge(at, () => ({ contentHash: `sha256:${'0'.repeat(64)}` })),
       'bundle.json: field contentHash',
     ],
@@ -143,7 +143,7 @@ describe('opening refuses', () => {
       'experts-00000.safetensors: tensor model.layers.0.mlp.experts.0.gate_proj.weight: bundle.json says',
     ],
     [
-      'an expert in a file elsewhere',
+      'an expert in a file of another directory',
       (at) =>
         forge(at, ({ experts }) => ({
           experts: experts.map((units) =>
@@ -168,7 +168,7 @@ describe('opening refuses', () => {
       'tensor model.embed_tokens.weight: is U8 [',
     ],
     [
-      'files that changed places',
+      'the files of two layers if their names were exchanged',
       async (at) => {
         await rename(join(at, 'experts-00000.safetensors'), join(at, 'x'));
         await rename(join(at, 'experts-00001.safetensors'), join(at, 'experts-00000.safetensors'));

@@ -51,7 +51,7 @@ describe('across numerics classes', () => {
     [8, 'nano', 0.025],
     [16, 'nano', 0.0045],
   ] as const)(
-    '%i bits, %s experts: ONNX Runtime and unrounded activations agree',
+    '%i bits, %s experts: answers of ONNX Runtime and of unrounded activations agree with the golden ones',
     async (bits, which, worst) => {
       const shape = { layers: 2, hidden: 256, inner: 128, experts: 12, bits };
       const dir = which === 'nano' ? await nanoAt(bits) : await tinyBundle(shape);
@@ -124,7 +124,7 @@ describe('an answer', () => {
     [8, 0.03, 0.05],
     [16, 0.004, 0.006],
     [32, 0.004, 0.006],
-  ] as const)('of another class at %i bits may be off by %d, not by %d', (bits, within, beyond) => {
+  ] as const)('of another class at %i bits may be off by the share %d, not %d', (bits, within, beyond) => {
     const row = draw(7);
     const scaled = (by: number) => row.map((value) => value * (1 + by));
     expect(agrees(scaled(within), golden(row), { sameClass: false, bits })).toBeUndefined();

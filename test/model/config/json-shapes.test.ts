@@ -24,12 +24,12 @@ test('a value of the shape is returned without the keys that the shape does not 
 
 test.each([
   ['a key that is missing', { ...sound, layers: undefined }, 'field layers: is missing, not a list'],
-  ['another number', { ...sound, format: 3 }, 'field format: is not 1 or 2'],
-  ['a list for an object', { ...sound, files: [] }, 'field files: is a list, not an object'],
-  ['null for an object', { ...sound, files: { a: null } }, 'field files.a: is null, not an object'],
-  ['a key of another form', { ...sound, files: { '../a': { bytes: 0 } } }, 'field files.../a: is not a word'],
+  ['a number that is not in the list', { ...sound, format: 3 }, 'field format: is not 1 or 2'],
+  ['a list instead of an object', { ...sound, files: [] }, 'field files: is a list, not an object'],
+  ['null instead of an object', { ...sound, files: { a: null } }, 'field files.a: is null, not an object'],
+  ['a key that is no word', { ...sound, files: { '../a': { bytes: 0 } } }, 'field files.../a: is not a word'],
   [
-    'a number for text',
+    'a number instead of text',
     { ...sound, files: { a: { bytes: 0, hash: 1 } } },
     'field files.a.hash: is a number, not text',
   ],
@@ -39,12 +39,12 @@ test.each([
     'field files.a.bytes: is not a whole number of at least 0',
   ],
   [
-    'too small a number deep inside',
+    'a number that is too small, in a nested list',
     { ...sound, layers: [[], [3, 0]] },
     'field layers.1.1: is not a whole number of at least 1',
   ],
   [
-    'more than a float holds exactly',
+    'a number that is too large to be exact',
     { ...sound, layers: [[2 ** 53]] },
     'field layers.0.0: is not a whole number',
   ],

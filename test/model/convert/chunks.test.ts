@@ -8,7 +8,7 @@ import { tinyBundle } from '../../support/models/tiny-bundle.ts';
 
 const positions = 130;
 
-it.each(['ort-cpu', 'cpu'] as const)('%s: any two chunks give the same bits', async (device) => {
+it.each(['ort-cpu', 'cpu'] as const)('%s: every cut gives the same bits', async (device) => {
   const bundle = await openBundle(await tinyBundle({ kvHeads: 2, heads: 4, headDim: 16, layers: 1 }));
   const dense = await openDenseDevice({ bundle, device });
   const { hidden } = bundle.config;

@@ -168,27 +168,27 @@ const cases: Broken[] = [
     named: ['model.safetensors', `tensor ${up}`, 'holds 70000', 'float16'],
   },
   {
-    what: 'too few layers claimed',
+    what: 'a config with too few layers',
     breakIt: lie({ num_hidden_layers: 1 }),
     named: ['model.safetensors', 'tensor model.layers.1.', 'not part of the model'],
   },
   {
-    what: 'too many layers claimed',
+    what: 'a config with too many layers',
     breakIt: lie({ num_hidden_layers: 3 }),
     named: ['tensor model.layers.2.', 'is missing'],
   },
   {
-    what: 'too many experts claimed',
+    what: 'a config with too many experts',
     breakIt: lie({ num_experts: 9 }),
     named: ['tensor model.layers.0.mlp.experts.8.gate_proj.weight', 'is missing'],
   },
   {
-    what: 'another head_dim claimed',
+    what: 'a config with another head_dim',
     breakIt: lie({ head_dim: 32 }),
     named: ['tensor model.layers.0.self_attn.q_', 'shape', '64'],
   },
   {
-    what: 'another vocabulary claimed',
+    what: 'a config with another vocab_size',
     breakIt: lie({ vocab_size: 1000 }),
     named: ['tensor model.embed_tokens.weight', '[1000,64]'],
   },
@@ -223,13 +223,13 @@ const cases: Broken[] = [
     named: ['model.safetensors', 'is missing', 'only safetensors'],
   },
   {
-    what: 'a missing part of several',
+    what: 'a missing weight file that the index names',
     options: { shards: 3 },
     breakIt: ({ dir: from }) => rm(join(from, 'model-00002-of-00003.safetensors')),
     named: ['model-00002-of-00003.safetensors', 'is missing', 'index'],
   },
   {
-    what: 'several parts and no index',
+    what: 'several weight files without an index',
     options: { shards: 2 },
     breakIt: ({ dir: from }) => rm(join(from, index)),
     named: ['model.safetensors', 'is missing'],
@@ -248,7 +248,7 @@ const cases: Broken[] = [
     named: [index, 'tensor w', 'not the name of a file'],
   },
   {
-    what: 'an index that points to the wrong part',
+    what: 'an index that names the wrong weight file for a tensor',
     options: { shards: 2 },
     breakIt: edit(index, `"${norm}": "model-00001`, `"${norm}": "model-00002`),
     named: [`tensor ${norm}`, 'is not where', 'model-00001-of-00002.safetensors'],

@@ -90,21 +90,21 @@ test('requests are retried if the server fails, stops halfway or sends too few b
 });
 
 test.each<[string, Trick, RegExp]>([
-  ['is not there', (_, response) => !!response.writeHead(404).end(), /tiny\/bundle\.json: status 404$/],
+  ['has no bundle', (_, response) => !!response.writeHead(404).end(), /tiny\/bundle\.json: status 404$/],
   [
     'does not support ranges',
     ({ headers }, response, body) => headers.range !== undefined && !!response.writeHead(200).end(body),
     /does not answer range requests$/,
   ],
   [
-    'sends other bytes',
+    'sends wrong bytes',
     ({ headers }, response, body) =>
       headers.range?.startsWith('bytes=0-') === false &&
       !!response.writeHead(206).end(body.map((byte) => byte ^ 1)),
     /expert 3 of layer 0: the fetched bytes do not match their hash in bundle\.json$/,
   ],
   [
-    'never works',
+    'always fails',
     (_, response) => !!response.writeHead(500).end(),
     /5 requests failed, the last with: status 500$/,
   ],

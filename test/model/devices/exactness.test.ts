@@ -94,7 +94,7 @@ describe('a row gives the same bits in every batch', () => {
     });
   }
 
-  it('of attention: several queries in any chunks, and a single query, with any capacity of the cache', async () => {
+  it('in attention, in any chunks of several queries, and as a single query with a cache of any capacity', async () => {
     const config = { heads: 4, kvHeads: 2, headDim: 16 } as Parameters<typeof attention>[0];
     const session = await openSession(attention(config));
     const positions = 50;

@@ -16,7 +16,7 @@ const tenants = (names: string, weights: Record<string, number> = {}, priority =
     .map((name) => ({ name, tenant: name[0]!, weight: weights[name[0]!] ?? 1, priority }));
 
 describe('places', () => {
-  it('go to the tenant that has fewest for its weight, and to its first sequence in the queue', () => {
+  it('go to the tenant with the fewest places for its weight, and to its first sequence in the queue', () => {
     expect(nextIn(tenants('b4 b5 a1'), tenants('b1 b2 b3'))?.name).toBe('a1');
     expect(nextIn(tenants('b4 a2'), tenants('a1 b1 b2'))?.name).toBe('a2');
     expect(nextIn(tenants('a2 b4', { b: 3 }), tenants('a1 b1 b2', { b: 3 }))?.name).toBe('b4');
@@ -24,12 +24,12 @@ describe('places', () => {
     expect(nextIn([], tenants('a1'))).toBeUndefined();
   });
 
-  it('go to priorities below 0 first, whatever the tenants have', () => {
+  it('go to sequences with a priority below 0 first, however many places their tenant has', () => {
     const waiting = [...tenants('b9', {}, -1), ...tenants('a1')];
     expect(nextIn(waiting, tenants('b1 b2'))?.name).toBe('b9');
   });
 
-  it("are taken from the latest sequence of the tenant with most, but never from a tenant's only one", () => {
+  it("are taken from the latest sequence of the tenant with most places, but never from a tenant's only sequence", () => {
     expect(victimOf(tenants('a1 a2 a3'))?.name).toBe('a3');
     expect(victimOf(tenants('b1 b2 b3 a1'))?.name).toBe('b3');
     expect(victimOf(tenants('b1 b2 b3 a1 a2', { b: 10 }))?.name).toBe('a2');

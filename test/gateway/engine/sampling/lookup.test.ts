@@ -4,7 +4,7 @@ import { type Found, Lookup } from '../../../../gateway/engine/sampling/lookup.t
 
 const longest = 8;
 
-/** Finds the same by comparing with every earlier occurrence. */
+/** The expected result of `find`: compares the end of `ids` with every earlier occurrence. */
 function slowly(ids: readonly number[]): Found | undefined {
   let best: Found | undefined;
   for (let at = ids.length - 2; at > 0; at--) {

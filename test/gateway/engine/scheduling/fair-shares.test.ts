@@ -35,7 +35,7 @@ function rowsOf(shares: FairShares, running: readonly Progress[], steps: number,
 describe('time that other threads spend for a tenant', () => {
   const running = [...generating('few', 4), ...generating('many', 16)];
 
-  it("reduces the tenant's part of the steps like time of the engine", () => {
+  it("reduces the tenant's part of the steps as much as time of the engine's own thread", () => {
     const plain = rowsOf(new FairShares(), running, 400);
     const charged = new FairShares();
     const beside = rowsOf(charged, running, 400, () => charged.charge('many', 4));

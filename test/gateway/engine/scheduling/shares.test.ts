@@ -16,7 +16,7 @@ const demand = (rows: number, more: Partial<Demand> = {}): Demand => {
 const affine: StepMs = (rows) => (rows === 0 ? 0 : 2 + rows);
 const prefillShare = 0.7;
 
-/** Each tenant's progress as a share of its progress alone in the same time, and the most steps in sequence that skipped it. */
+/** `progress`: 1 if the tenant advances as if it were the only one. `longest`: most consecutive steps without its rows. */
 function run(
   tenants: readonly { weight: number; rows: number; prompts?: boolean }[],
   stepMs: StepMs,

@@ -58,7 +58,7 @@ describe('the learnt cost of a step', () => {
     expect(Math.abs(costs.draftPrice(2) - (2 * 2) / 8)).toBeLessThan(0.1);
   });
 
-  it('does not stop drafts after one unusual step, or forever', () => {
+  it('does not stop drafts after one slow draft, and makes drafts again some time after many slow ones', () => {
     const costs = new StepCosts();
     const plain = () => costs.learn({ decoding: 1, promptRows: 0, drafts: 0, ms: 10 });
     const draft = (ms: number) => costs.learn({ decoding: 1, promptRows: 0, drafts: 1, ms });
