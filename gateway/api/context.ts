@@ -16,8 +16,8 @@ export interface Limits {
   /** Largest number of answers in one request, which is prompts times choices. Default 128. */
   choices: number;
   /**
-   * Memory in bytes for all request bodies, and for all answers that are not streamed. One answer may use a quarter of this
-   * memory. A larger answer is a 400. Default 512 MiB.
+   * Memory in bytes that all request bodies and all answers that are not streamed may use together. An answer that needs more
+   * than a quarter of this memory is a 400. Default 512 MiB.
    */
   answerMemory: number;
   /** How long the headers of a stream wait for the engine to admit the request; see admission.ts. Default 500 ms. */
@@ -26,7 +26,7 @@ export interface Limits {
   stallMs: number;
   /** Interval of keep-alive events in a stream without other events. Default 15 s. */
   keepAliveMs: number;
-  /** How long an answer waits for the engine's status. Default 2 s. */
+  /** How long a request, such as GET /health/ready, waits for the engine's status. Default 2 s. */
   statusMs: number;
 }
 

@@ -188,7 +188,7 @@ class Connections {
   }
 }
 
-/** Longest interval between Node's checks for late requests. If a quarter of the shorter limit is less, Node checks that often. */
+/** Node checks for late requests at intervals of a quarter of the shorter time limit, but of at most this time. */
 const LONGEST_CHECK_MS = 10_000;
 
 function timeouts({ keepAliveMs, headersMs, requestMs }: ConnectionLimits) {

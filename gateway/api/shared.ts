@@ -97,7 +97,7 @@ export function createShared(options: ApiOptions): Shared {
   const { warnings = new Warnings(), shutdown = new Shutdown() } = options;
   const metrics = new Metrics({ warnings, usageLog });
   const limits = { ...defaultLimits, ...options.limits };
-  // One thread uses one of the machine's cores, so its time is charged as that share of the time of all cores.
+  // Tenants are charged for the time of all cores together. A thread uses one core, so its time is divided by the number of cores.
   const cores = availableParallelism();
   const charge = chargeNowAndThen((tenant, ms) => {
     for (const { engine } of models) engine.charge(tenant ?? '', ms / cores);

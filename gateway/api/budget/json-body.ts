@@ -2,7 +2,7 @@
 import { jsonPieces } from './json-pieces.ts';
 import type { Steps } from './slices.ts';
 
-/** Least number of characters in each piece but the last. A shorter text is sent as a whole. */
+/** Smallest number of characters in each piece but the last. A shorter text is sent as a whole. */
 const CHUNK = 64 * 1024;
 
 interface JsonBodyOptions {

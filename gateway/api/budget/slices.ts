@@ -14,7 +14,7 @@ export interface Tenant {
 /** Called with the time that a thread has worked for a tenant, in milliseconds. */
 export type Charge = (tenant: string | undefined, ms: number) => void;
 
-/** Least number of milliseconds that a tenant is charged. Charges are messages to other threads, so smaller times are added up. */
+/** Smallest charge in milliseconds. Charges are messages to other threads, so the time is added up until then. */
 const WORTH_MS = 4;
 
 /** Returns a function that adds up each tenant's time, and calls `charge` when the sum reaches WORTH_MS. */

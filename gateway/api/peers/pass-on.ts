@@ -1,5 +1,5 @@
 // Sends one request to another gateway and streams the answer, without following redirects. Uses node:http, because fetch fails
-// if the headers take more than five minutes, and a long answer would then be computed twice.
+// if the headers of the answer take more than five minutes, and a long answer would then be computed twice.
 import { type IncomingMessage, request } from 'node:http';
 
 export interface Passed {
@@ -17,7 +17,7 @@ export interface PeerAnswer {
   cancel: (error?: Error) => void;
 }
 
-/** Headers that the other gateway needs. The others belong to the connection, or the other gateway must not trust them. */
+/** Headers that the other gateway needs. Headers that are not listed belong to the connection, or must not be trusted. */
 const passedHeaders = [
   'content-type',
   'authorization',

@@ -73,7 +73,7 @@ function faultOf(
   }
 }
 
-/** The faults of the value by that branch of the union which is for the value's type. */
+/** The faults of the value, checked by the branch of the union that describes values of its type. */
 function unionFaults(
   issue: Extract<Issue, { code: 'invalid_union' }>,
   body: unknown,

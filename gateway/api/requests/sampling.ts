@@ -22,7 +22,7 @@ export function stopIdsOf(request: CommonRequest, modelStops: readonly number[],
   return [...new Set([...(request.ignore_eos === true ? [] : modelStops), ...own])];
 }
 
-/** Least number of tokens in the answer. Throws a 400 if it exceeds `maxTokens`. */
+/** Minimum number of tokens in the answer. Throws a 400 if it exceeds `maxTokens`. */
 export function minTokensOf({ min_tokens }: CommonRequest, maxTokens: number): number {
   const least = min_tokens ?? 0;
   if (least <= maxTokens) return least;

@@ -58,7 +58,7 @@ interface Honoured {
 }
 
 /**
- * Reads the specifications. Throws a 400 for one that is not supported, with its field and, within a schema, the
+ * Reads the specifications. Throws a 400 for one that is not supported. The 400 names the field and, within a schema, the
  * keyword. Throws a 429 if too many specifications wait to be read.
  */
 export async function honoured(

@@ -25,7 +25,7 @@ export async function planTruncated(chat: ChatFields, context: RequestContext): 
   }
 }
 
-/** The cuts, shortest first. Each keeps the leading system messages and all messages from a user message on, and drops others. */
+/** The shortened conversations, shortest first: the leading system messages, and all messages from one of the user messages on. */
 function cuts(messages: Messages): Messages[] {
   const first = messages.findIndex(({ role }) => role !== 'system' && role !== 'developer');
   const head = messages.slice(0, Math.max(first, 0));
@@ -60,7 +60,7 @@ async function longestThatFits<Item, Made>(
   return made;
 }
 
-/** Any ApiError counts as not fitting, because a cut may also separate the result of a call from the call. */
+/** Any ApiError counts as not fitting, because a shortened conversation may also have the result of a call without the call. */
 function unlessRefused(error: unknown): undefined {
   if (!(error instanceof ApiError)) throw error;
 }

@@ -11,7 +11,7 @@ export type LimitKind = 'requests' | 'tokens' | 'concurrency';
 export interface Exceeded {
   kind: LimitKind;
   limit: number;
-  /** Number of tokens that the request needs. For the other limits, 1. */
+  /** If `kind` is `tokens`, the number of tokens that the request needs, otherwise 1. */
   asked: number;
   /** Time until the request may be repeated. Infinity: the request has more tokens than a full bucket. */
   retryMs: number;

@@ -104,7 +104,7 @@ export function openUsageLog(
     write(line) {
       waiting.push(JSON.stringify(line));
       if (failing) {
-        if (waiting.length <= mostWaiting) return; // `settle` tries again later, so that not every request waits for a full disk
+        if (waiting.length <= mostWaiting) return; // `settle` writes them later, so that not every request tries to write
         waiting.shift();
         if (lost++ === 0)
           onError(`${path}: ${mostWaiting} lines wait, so the oldest are dropped from now on`);

@@ -32,7 +32,7 @@ async function lastEvent(response: Response): Promise<[name: string | undefined,
   return [name, JSON.parse(/^data: (.*)$/m.exec(block)?.[1] ?? '')];
 }
 
-test('requests that are still open at the end get an error in the shape of their API; it is logged', async () => {
+test('requests that are still open at the end get an error in the shape of their API, and the error is logged', async () => {
   const shutdown = new Shutdown();
   const room = await openRoom({ stepMs: 1, context: 200_000, api: { shutdown } });
   const streams = await Promise.all(paths.map((path) => ask(room, path, { stream: true })));
@@ -116,7 +116,7 @@ test('an upload gets an error before its connection ends', async () => {
   socket.destroy();
 });
 
-test('requests that arrive after a cut get its error; after two cuts, the error of the first', async () => {
+test('requests that arrive after cut() get its error; if cut() was called twice, they get the first error', async () => {
   const shutdown = new Shutdown();
   const failed = new ApiError({ status: 500, message: 'It broke.', type: 'server_error', code: 'internal' });
   shutdown.cut(failed);

@@ -97,7 +97,7 @@ function callables(tool: Tool, at: string): Callable[] {
   const { name: namespace, description: ofAll, tools } = known;
   return tools.map((inner, i) => {
     const place = { tool: inner, at: `${at}.tools[${i}]`, namespace };
-    // The description of the namespace precedes only that of its first tool, because the model reads the list from the beginning.
+    // Only the first tool gets the description of the namespace, because the model reads the list from the beginning.
     if (i > 0 || !ofAll) return place;
     return { ...place, description: [ofAll, inner.description].filter(Boolean).join('\n\n') };
   });

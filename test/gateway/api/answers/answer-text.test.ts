@@ -67,7 +67,7 @@ test('releases every token once, in order, with the offset of its text in code p
       const points = [...text];
       for (const [i, { offset }] of tokens.entries()) {
         const before = bytesOf(ids.slice(0, i));
-        // Bytes that end inside a character are not a prefix of the text; a token after them starts at that character.
+        // Skips tokens that begin inside a character: their offset is that of the character.
         if (!before.endsWith('\ufffd') && text.startsWith(before))
           expect(points.slice(0, offset).join('')).toBe(before);
       }

@@ -296,13 +296,13 @@ describe('text of unlimited length', () => {
       { calls: [] },
     ],
     [
-      'very long white space before a call is content, except its end',
+      'very long white space before a call is content, except the last of it',
       `a${spaces}${call('f', '{}')}`,
       rules,
       { content: `a${' '.repeat(4_000)}`, calls: [['f', '{}']] },
     ],
     [
-      'another key in the place of the arguments is dropped',
+      'a key other than "arguments" is dropped with its value',
       `<tool_call>{"name": "f", "other": "${'a'.repeat(5_000)}"}</tool_call>b`,
       rules,
       { content: 'b', calls: [['f', '{}']] },

@@ -43,7 +43,7 @@ const ending = {
   container: z.null(),
 };
 
-/** Only if the request has the field. */
+/** Present only if the request has a field `context_management`. */
 const context_management = z
   .strictObject({
     applied_edits: z.array(
@@ -132,7 +132,7 @@ export const event = z.discriminatedUnion('type', [
 
 export const counted = z.strictObject({
   input_tokens: count,
-  /** Only if the request asks for edits. */
+  /** Present only if the request has a field `context_management`. */
   context_management: z.strictObject({ original_input_tokens: count }).optional(),
 });
 

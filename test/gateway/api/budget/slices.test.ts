@@ -87,7 +87,7 @@ test('no turn exceeds a slice by more than one step, and tenants get time by wei
       for (let each = turn(); each !== undefined; each = turn()) expect(each).toBeLessThanOrEqual(4 + 2);
       await Promise.all(all);
       expect(now()).toBe(given.length * jobs.flat().reduce((sum, each) => sum + each, 0));
-      // `used` counts a job when it ends, so two tenants may differ by one job of each and the time of two slices.
+      // `used` counts a job when it ends. So the times of two tenants may differ by one job of each tenant and two slices.
       const longest = Math.max(...jobs.map((ms) => ms.reduce((sum, each) => sum + each, 0)));
       for (const each of endedWhileAllWaited) {
         expect(Math.max(...each) - Math.min(...each)).toBeLessThanOrEqual(2 * longest + 8);
@@ -111,7 +111,7 @@ test('a tenant that arrives later waits for one slice, not for all waiting work'
   expect(done).toBe(true);
 });
 
-test('work that other work starts runs after that other work', async () => {
+test('work that is started by a running job runs after that job', async () => {
   const { slices, turn } = bench();
   const order: string[] = [];
   const outer = slices.turn(tenant('a'), () => {

@@ -17,7 +17,7 @@ function open(options: Partial<TextThreadsOptions> = {}): TextThreads {
 
 const asker = (tenant: string, signal = new AbortController().signal) => ({ tenant, signal });
 
-test('a thread gives the same results as the main thread: ids, prompts, and refusals of templates', async () => {
+test('a thread gives the same results as the main thread: ids, prompts, and errors of templates', async () => {
   const threads = open();
   const tools = await loadTextSide(dir);
   const messages = [{ role: 'user' as const, content: 'Hi <|end|> there' }];

@@ -1,5 +1,5 @@
-// First requests of chat pages, editors and agents, in the shapes that their source code sends. Each is accepted, and a header
-// names its fields without effect, or it is a 400 that names the fields that would change the answer.
+// First requests of chat pages, editors and agents, in the shapes that their source code sends. Each request is either accepted,
+// with a header that names the fields without effect, or is a 400 that names the fields that would change the answer.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TOOL_TEMPLATE } from '../../../support/models/chat-templates.ts';
 import { idOf, MODEL, type Room, say, startRoom, tokenizer } from '../harness.ts';
@@ -7,7 +7,7 @@ import { idOf, MODEL, type Room, say, startRoom, tokenizer } from '../harness.ts
 type Body = Record<string, unknown>;
 
 interface Shape {
-  /** The client that sends the request, and the occasion. */
+  /** The client that sends the request, and when or how it does so. */
   client: string;
   /** Default: `/v1/chat/completions`. */
   path?: string;
@@ -378,7 +378,7 @@ const shapes: Shape[] = [
     noEffect: ['length_penalty', 'spaces_between_special_tokens'],
   },
   {
-    client: 'the AI SDK and Copilot, asking a model that cannot think not to think',
+    client: 'the AI SDK and Copilot, turning thinking off for a model that cannot think',
     body: {
       messages: [user],
       reasoning_effort: 'none',
@@ -404,7 +404,7 @@ const shapes: Shape[] = [
     prompt: 'Look around.',
   },
   {
-    client: 'scripts for Qwen’s models, asking a model that cannot think not to think',
+    client: 'scripts for Qwen’s models, turning thinking off for a model that cannot think',
     body: { messages: [user], enable_thinking: false },
     noEffect: ['enable_thinking'],
   },
@@ -427,7 +427,7 @@ const shapes: Shape[] = [
     ending: '```py',
   },
   {
-    client: 'Qwen Code over responses, asking a model that cannot think not to think',
+    client: 'Qwen Code over responses, turning thinking off for a model that cannot think',
     path: '/v1/responses',
     body: {
       input: [{ type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Look around.' }] }],

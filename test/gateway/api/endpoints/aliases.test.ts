@@ -7,7 +7,7 @@ const weightsOf = (weights: Record<string, number>): Weights => new Map(Object.e
 const draw = (weights: Record<string, number>) =>
   keys.map((key) => drawVersion('chat', weightsOf(weights), key));
 
-describe('the version of a key', () => {
+describe('the version of an alias that is drawn for a key', () => {
   test('is chosen in proportion to the weights', () => {
     const drawn = draw({ a: 70, b: 25, c: 5 });
     const share = (version: string) => drawn.filter((each) => each === version).length / keys.length;

@@ -16,7 +16,7 @@ const heat = {
   successors: [[[[2, 1.25] as const, [0, 0.25] as const], [], [[1, 4] as const]]],
 };
 
-test('returns heat by layer and expert, and transitions only with ?transitions=1', async () => {
+test('returns heat by layer and expert, and transitions from expert to expert only with ?transitions=1', async () => {
   const { url } = await openRoom({ heat });
   const response = await fetch(`${url}/v1/experts/heat`);
   const body = await response.json();
@@ -70,7 +70,7 @@ test('unknown transitions are null, invalid queries are a 400, and a late engine
   expect((await fetch(`${url}/v1/experts/heat`, { method: 'POST' })).status).toBe(405);
 });
 
-test('/metrics has the rows of each used expert and the hottest ratio of each layer', async () => {
+test('/metrics has the rows of each used expert, and for each layer the ratio of its hottest expert to the mean', async () => {
   const { url } = await openRoom({ heat });
   const page = await (await fetch(`${url}/metrics`)).text();
   expect(page).toContain('expertgrid_expert_rows_total{layer="0",expert="2"} 9\n');
@@ -79,7 +79,7 @@ test('/metrics has the rows of each used expert and the hottest ratio of each la
   expect(page).toContain('expertgrid_layer_hottest_expert_ratio{layer="1"} 1\n');
 });
 
-test('/metrics has only the hottest ratio of each layer if the model has too many experts', async () => {
+test('/metrics has only the ratio of each layer if the model has too many experts', async () => {
   const [layers, experts] = [65, 128];
   const many = new Float64Array(layers * experts).fill(1);
   const { url } = await openRoom({ heat: { ...heat, layers, experts, counts: many, totals: many } });

@@ -50,9 +50,9 @@ const cases: Case[] = [
     '[assistant:b]',
     ['messages.annotations'],
   ],
-  ['OpenAI that refused', { role: 'assistant', content: null, refusal: 'No.' }, '[assistant:No.]'],
+  ['OpenAI with a refusal', { role: 'assistant', content: null, refusal: 'No.' }, '[assistant:No.]'],
   [
-    'OpenAI that refused in parts',
+    'OpenAI with a part that is a refusal',
     {
       role: 'assistant',
       content: [
@@ -63,7 +63,7 @@ const cases: Case[] = [
     '[assistant:b\nNo.]',
   ],
   [
-    "OpenAI's client that parsed",
+    "OpenAI's client with parsed values",
     {
       ...{ role: 'assistant', content: null, refusal: null, parsed: { a: [null] } },
       tool_calls: [{ ...call, function: { ...call.function, parsed_arguments: { x: 1 } } }],
@@ -82,9 +82,9 @@ const cases: Case[] = [
     { role: 'assistant', content: 'b', ...nulls, reasoning: null, reasoning_content: null },
     '[assistant:b]',
   ],
-  ['vLLM that thought', { role: 'assistant', content: 'b', reasoning: 'Hm.' }, '[assistant:b thought Hm.]'],
+  ['vLLM with thinking', { role: 'assistant', content: 'b', reasoning: 'Hm.' }, '[assistant:b thought Hm.]'],
   [
-    'vLLM that only thought',
+    'vLLM with thinking alone',
     { role: 'assistant', content: null, reasoning: 'Hm.', reasoning_content: 'Hm.' },
     '[assistant: thought Hm.]',
   ],
@@ -112,7 +112,7 @@ const cases: Case[] = [
     ],
   ],
   [
-    'a client that marks its cache',
+    'a client that adds cache hints',
     {
       ...{ role: 'assistant', cache_control: { type: 'ephemeral' } },
       content: [{ type: 'text', text: 'b', cache_control: { type: 'ephemeral', ttl: '1h' } }],
@@ -127,13 +127,13 @@ const cases: Case[] = [
     ['messages.type'],
   ],
   [
-    'a client that numbers messages',
+    'a client that adds an id and a status',
     { role: 'assistant', content: 'b', id: 'msg_1', status: 'completed', type: 'message' },
     '[assistant:b]',
     ['messages.type', 'messages.id', 'messages.status'],
   ],
   [
-    'Anthropic, as LiteLLM gives it',
+    'Anthropic in the shape of LiteLLM',
     {
       role: 'assistant',
       content: [
@@ -155,22 +155,22 @@ const cases: Case[] = [
     },
     '[assistant:b thought Hm.]',
   ],
-  ['parts without text', { role: 'assistant', content: [{ type: 'text', text: '' }] }, '[assistant:]'],
+  ['a part with empty text', { role: 'assistant', content: [{ type: 'text', text: '' }] }, '[assistant:]'],
   [
-    'no parts',
+    'an assistant without parts',
     { role: 'assistant', content: [], tool_calls: [call] },
     '[assistant: calls call_1 f {"x": 1}]',
   ],
-  ['no calls', { role: 'assistant', content: 'b', tool_calls: [] }, '[assistant:b]'],
-  ['parts of the system', { role: 'system', content: [{ type: 'text', text: 'b' }] }, '[system:b]'],
+  ['an assistant with no tool calls', { role: 'assistant', content: 'b', tool_calls: [] }, '[assistant:b]'],
+  ['the system with parts', { role: 'system', content: [{ type: 'text', text: 'b' }] }, '[system:b]'],
 ];
 
-describe('an answer is accepted as history', () => {
-  test.each(cases)('of %s', async (_, message, text, noEffect = []) => {
+describe('a message is accepted as history', () => {
+  test.each(cases)('from %s', async (_, message, text, noEffect = []) => {
     expect(await shown([message])).toEqual({ text, noEffect });
   });
 
-  test.each([false, true])('of this server, as the openai client returns it (stream: %s)', async (stream) => {
+  test.each([false, true])('from this server through OpenAI’s client (stream: %s)', async (stream) => {
     const asked = { model: MODEL, messages: [{ role: 'user' as const, content: 'a' }], max_tokens: 4 };
     const { chat } = room.client;
     const answer = stream

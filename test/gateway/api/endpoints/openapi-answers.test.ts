@@ -34,7 +34,7 @@ function validatorOf(schema: object): ValidateFunction {
   return known;
 }
 
-/** By media type: takes the text of an answer apart into the values that the schema describes. Default: the text itself. */
+/** For each media type, a function from the text of an answer to the values that the schema describes. Default: the text itself. */
 const readers: Record<string, (text: string) => unknown[]> = {
   'application/json': (text) => [JSON.parse(text)],
   'text/event-stream': (text) => {
@@ -124,9 +124,9 @@ describe.each(named(posts))('POST %s', (path, operation) => {
     [415, 'plain', 'an unknown encoding', text, { 'content-encoding': 'compress' }],
     [400, 'plain', 'a broken encoding', text, { 'content-encoding': 'gzip' }],
     [400, 'plain', 'no body', ''],
-    [400, 'plain', 'no JSON', '{'],
-    [400, 'plain', 'no object', '[null]'],
-    [400, 'plain', 'no text', JSON.stringify({ ...example, '\ud800': 1 })],
+    [400, 'plain', 'invalid JSON', '{'],
+    [400, 'plain', 'a list', '[null]'],
+    [400, 'plain', 'a lone surrogate', JSON.stringify({ ...example, '\ud800': 1 })],
     [400, 'plain', 'an unknown field', JSON.stringify({ ...example, nonsense: 1 })],
     [400, 'plain', 'several wrong fields', JSON.stringify({ ...example, nonsense: 1, other: [] })],
     [400, 'plain', 'a field of another type', JSON.stringify({ ...example, model: 5 })],

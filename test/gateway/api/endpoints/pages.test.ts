@@ -70,7 +70,7 @@ test.each([
   ['/console/', '../console'],
   ['/docs/', '../docs'],
   ['/v1/docs', '../docs'],
-])('%s redirects to the page, also below a prefix', async (path, place) => {
+])('%s redirects to the page by a relative path, which works below a prefix too', async (path, place) => {
   const response = await fetch(room.url + path, { redirect: 'manual' });
   expect([response.status, response.headers.get('location')]).toEqual([308, place]);
 });

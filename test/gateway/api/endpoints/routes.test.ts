@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { JSON_TYPE, MODEL, openRoom, readEvents, say } from '../harness.ts';
 
 const ask = { model: MODEL, prompt: 'hello', max_tokens: 3, expertgrid: { routes: true } };
-/** The experts that the fake engine reports for a token: in layer 0 the token's place, in layer 1 its id and its id + 1. */
+/** The experts that the fake engine reports for a token: in layer 0 its index in the answer, in layer 1 its id and its id + 1. */
 const routeOf = (place: number, id: number) => [[place], [id, id + 1]];
 const [hello = 0, world = 0] = say('hello world');
 

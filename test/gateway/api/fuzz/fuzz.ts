@@ -14,7 +14,7 @@ export interface BrokenRequest {
   fields: ReadonlySet<string> | undefined;
 }
 
-/** JSON that may contain keys that occur twice, too large numbers and half characters. A string or number is its JSON text. */
+/** JSON that may have keys that occur twice, too large numbers and half characters. Strings and numbers are JSON texts. */
 type Json = string | Group;
 interface Group {
   kind: 'array' | 'object';

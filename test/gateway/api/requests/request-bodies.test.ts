@@ -118,7 +118,7 @@ describe.each(firsts)('$path', ({ path, body }) => {
     ['{"x\\ud800": 1}', 'metadata.x\ufffd', 'U+D800 at position 1'],
     ['[[0, {"a": ["b", "\\udfff"]}]]', 'metadata[0][1].a[1]', 'U+DFFF at position 0'],
     [`${'['.repeat(50_000)}"\\udfff"${']'.repeat(50_000)}`, `metadata${'[0]'.repeat(29)}`, 'U+DFFF'],
-  ])('refuses a lone surrogate by the name of its field: %#', async (value, name, why) => {
+  ])('refuses a lone surrogate and names its field: case %#', async (value, name, why) => {
     const { status, message } = await send(path, `${text.slice(0, -1)}, "metadata": ${value}}`);
     expect([status, message]).toEqual([400, expect.stringContaining(`Invalid '${name}'`)]);
     expect(message).toContain(why);
@@ -264,7 +264,7 @@ describe('sizes', () => {
   });
 });
 
-test.each(['/v1/messages', '/v1/messages/count_tokens'])("%s refuses in Anthropic's shape", async (path) => {
+test.each(['/v1/messages', '/v1/messages/count_tokens'])("%s has Anthropic's error shape", async (path) => {
   const error = async (init: RequestInit) => {
     const answer = await fetch(room.url + path, { method: 'POST', ...init });
     return [answer.status, await answer.json()];

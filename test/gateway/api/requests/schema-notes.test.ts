@@ -157,16 +157,16 @@ describe.each(endpoints)('tools at $path', ({ path, tools, at, notes, streamed }
 });
 
 const shapes: Record<string, object> = {
-  'nothing that a property may be, beside what it may': {
+  'a branch of anyOf that no value matches': {
     properties: { head: { anyOf: [{ not: {} }, { type: 'number' }] }, path: { type: 'string' } },
     required: ['path'],
   },
-  'names of properties that any string is': {
+  'propertyNames that allow any string': {
     properties: {
       labels: { type: 'object', propertyNames: { type: 'string' }, additionalProperties: {} },
     },
   },
-  'formats of numbers and of files': {
+  'the formats int64, double and binary': {
     properties: {
       id: { type: 'integer', format: 'int64' },
       ratio: { type: 'number', format: 'double' },
@@ -178,17 +178,17 @@ const shapes: Record<string, object> = {
       day: { type: 'string', format: 'date', pattern: '^(\\d\\d[02468][048]-02-29|\\d{4}-\\d\\d-\\d\\d)$' },
     },
   },
-  'a condition, names that depend on others, how many there are': {
+  'if and then, dependentRequired, minProperties': {
     properties: { a: { type: 'string' }, b: {}, tags: { type: 'object', minProperties: 1 } },
     if: { properties: { a: { const: 'x' } } },
     // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
     then: { required: ['b'] },
     dependentRequired: { a: ['b'] },
   },
-  'what a list contains': {
+  'a list with contains': {
     properties: { list: { type: 'array', items: { type: 'string' }, contains: { const: 'a' } } },
   },
-  "OpenAPI's own words": {
+  "OpenAPI's own keywords": {
     properties: {
       a: { type: 'string', example: 'x', nullable: true, 'x-order': 1, deprecated: true, readOnly: true },
       pet: {
@@ -200,23 +200,23 @@ const shapes: Record<string, object> = {
       },
     },
   },
-  'branches that overlap': {
+  'branches of oneOf that match the same value': {
     properties: { a: { oneOf: [{ type: 'string' }, { type: 'string', enum: ['x'] }] } },
   },
-  'identifiers, anchors, definitions that nobody uses': {
+  '$id, $anchor, and definitions without a reference to them': {
     properties: { a: { $id: '#a', type: 'string' }, b: { $anchor: 'x', type: 'string' } },
     $defs: { Unused: { type: 'string', format: 'path' } },
   },
-  'a list of items': {
+  'items that are a list of schemas': {
     properties: { pair: { type: 'array', items: [{ type: 'string' }, { type: 'number' }] } },
   },
-  'cents, and names in any script': {
+  'multipleOf 0.01, and a pattern with a class of letters': {
     properties: {
       price: { type: 'number', multipleOf: 0.01 },
       name: { type: 'string', pattern: '^\\p{L}+$', minLength: 1 },
     },
   },
-  'an address of mail that looks ahead': {
+  'a pattern of e-mail addresses with a lookahead': {
     properties: {
       mail: {
         type: 'string',
@@ -225,21 +225,21 @@ const shapes: Record<string, object> = {
       },
     },
   },
-  'what an encoded text holds': {
+  'a base64 text with contentEncoding': {
     properties: { data: { type: 'string', contentEncoding: 'base64', maxLength: 8 } },
   },
-  'nothing but a description': { properties: { anything: { description: 'Whatever it is.' } } },
-  'a type or null, a default beside': { properties: { a: { type: ['string', 'null'], default: null } } },
-  'the same value twice': { properties: { e: { enum: ['a', 'b', 'a'] } } },
+  'a property with only a description': { properties: { anything: { description: 'Whatever it is.' } } },
+  'a type or null, with a default': { properties: { a: { type: ['string', 'null'], default: null } } },
+  'an enum with the same value twice': { properties: { e: { enum: ['a', 'b', 'a'] } } },
   'a reference from the root': {
     $ref: '#/definitions/Args',
     definitions: { Args: { type: 'object', properties: { z: { type: 'integer' } }, required: ['z'] } },
   },
-  'a reference to a part of the schema that is no definition': {
+  'a reference to a part of the schema outside the definitions': {
     allOf: [{ type: 'object', properties: { p: { type: 'integer' } } }],
     properties: { q: { $ref: '#/allOf/0' } },
   },
-  'a choice at the root': {
+  'anyOf at the root': {
     anyOf: [
       { type: 'object', properties: { z: { type: 'integer' } }, required: ['z'] },
       { type: 'object', properties: { y: { type: 'integer' } }, required: ['y'] },

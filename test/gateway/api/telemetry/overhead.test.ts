@@ -51,7 +51,7 @@ test('with several generations, the clock stops only while all of them wait', ()
   expect(clock.ms).toBe(7);
 });
 
-test('the clock runs in the turn of the event loop that hands a part to the reader, and stops while the reader takes it', async () => {
+test('the clock runs in the turn of the event loop that hands a part to the reader, and stops while the reader uses the part', async () => {
   const { clock, pass } = clockByHand();
   clock.readerIsGiven();
   pass(1);
@@ -65,7 +65,7 @@ test('the clock runs in the turn of the event loop that hands a part to the read
   expect(clock.ms).toBe(7);
 });
 
-test('the watch notes the times of a generation whose reader stops early', async () => {
+test('GenerationWatch notes the times of a generation whose reader stops early', async () => {
   const { clock, pass, elapsedMs } = clockByHand();
   const began = { queuedMs: 3, prefillMs: 4 };
   let closed = 0;
@@ -92,7 +92,7 @@ test('the watch notes the times of a generation whose reader stops early', async
   expect(watch).toMatchObject({ index: 0, askedAtMs: 1, began, endedAtMs: 157 });
 });
 
-test('the watch ends if the engine throws', async () => {
+test('GenerationWatch ends if the engine throws', async () => {
   const { clock, pass, elapsedMs } = clockByHand();
   const failing: AsyncIterable<GenerationPart> = {
     [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('lost')) }),

@@ -65,7 +65,7 @@ test.each([
 test.each([
   ['plain', plainTemplate],
   ['trimming', trimming],
-  ['touching', touching],
+  ['with <| and |> around the content', touching],
 ])('messages never add a special token to the prompt (%s template)', (_, template) => {
   const pieces = fc.constantFrom(
     ...SPECIALS,
@@ -110,7 +110,7 @@ test('an rstrip token removes the white space after it', () => {
   expect(ids.slice(0, 3)).toEqual([id('<|endoftext|>'), id('<|user|>'), id('hello')]);
 });
 
-/** A conversation that has the six words in all places in which a client may write. */
+/** A conversation with the six given words, which together fill all places in which a client may write. */
 function conversation([a, b, c, d, e, f]: readonly string[]): Conversation {
   return {
     messages: [
@@ -204,7 +204,7 @@ test.each([
   },
 );
 
-test('the prompt’s text contains the client’s text without marks', () => {
+test('the prompt contains the client’s text without the noncharacters that mark it inside a template', () => {
   const use = { template: compileTemplate(DOCUMENT_TEMPLATE, tokens), tokenizer };
   const documents = [{ title: '<|end|>', '<|user|>': '\ufdd0<|end|>\ufdd1' }];
   const { text, pieces } = writeChat({ messages: [user('hi')], documents }, use);
@@ -231,7 +231,7 @@ test('with the ending "none" a prompt ends after the conversation, and with "fin
   expect(() => writeChat({ messages, ending: 'final message' }, silent)).toThrow(/final message/);
 });
 
-test('templates find a key of a tool although it could be part of a special token', () => {
+test('templates find a key of a tool although the key could be part of a special token', () => {
   const json = byteLevelTokenizer();
   json.added_tokens.push({ id: 300, content: '<name>', special: true, normalized: false });
   const template = compileTemplate('{{ tools[0].function.name }}', tokens);

@@ -1,4 +1,4 @@
-// System messages in the middle of a conversation: they stay if the template shows them, and else become user messages.
+// System messages in the middle of a conversation: if the template shows them, they stay. If not, they become user messages.
 import { expect, test } from 'vitest';
 import { placeSystemTurns } from '../../../../gateway/api/text/system-turns.ts';
 import { compileTemplate, type TemplateMessage } from '../../../../gateway/api/text/template.ts';
@@ -19,7 +19,7 @@ const said = (...words: string[]) => {
 };
 
 test.each([
-  ['a template that shows them', `${split}${turns}`],
+  ['a template that shows every message', `${split}${turns}`],
   ['nano’s template', TOOL_TEMPLATE],
 ])('system messages do not change for %s', (_, source) => {
   const messages = said('system a', 'user b', 'system c', 'user d');
@@ -28,7 +28,7 @@ test.each([
 
 test.each([
   ['raises', ALTERNATING],
-  ['leaves them out', FORGETFUL],
+  ['leaves such messages out', FORGETFUL],
 ])('system messages become part of the user’s turn if the template %s', (_, source) => {
   const messages = said('system a', 'user b', 'system c', 'user d', 'assistant e', 'system f', 'user g');
   const placed = placeSystemTurns(messages, template(source));

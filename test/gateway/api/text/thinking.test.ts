@@ -107,7 +107,7 @@ describe('the budget for thinking', () => {
     expect(body.choices[0].message).not.toHaveProperty('reasoning_content');
   });
 
-  test('is 0 if thinking is off but the template leaves it open', async () => {
+  test('is 0 if thinking is off but the template leaves a thinking tag open', async () => {
     const { post, engine } = await room('</think>Yes.', { chat: OPEN_THINKING_TEMPLATE });
     await post('/v1/chat/completions', { ...base, reasoning_effort: 'none' });
     await post('/v1/chat/completions', { ...base, enable_thinking: false, max_thinking_tokens: 7 });

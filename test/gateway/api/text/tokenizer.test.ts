@@ -33,7 +33,7 @@ describe.each([
     );
   });
 
-  test('text that is not first is decoded without a leading space', () => {
+  test('text that is not the first of a prompt is decoded without a leading space', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         const ids = tokenizer.encodePlain(text, { first: false });
