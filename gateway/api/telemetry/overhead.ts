@@ -13,7 +13,7 @@ export class OverheadClock {
   /** Number of generations that have not ended, and number of those that wait for the engine. */
   #open = 0;
   #waiting = 0;
-  /** Whether the reader has been given everything and has not asked for more. */
+  /** Whether the reader has got all data that is ready and has not asked for more. */
   #withReader = false;
   #untaken: NodeJS.Immediate | undefined;
 
@@ -50,7 +50,7 @@ export class OverheadClock {
   }
 
   /**
-   * Call this when everything has been handed to the reader. The clock stops if the reader has not asked for more by the next turn
+   * Call this when the reader has got all data that is ready. The clock stops if the reader has not asked for more by the next turn
    * of the event loop. It runs until then, because the data is written to the socket in this turn.
    */
   readerIsGiven(): void {

@@ -44,7 +44,7 @@ describe('two gateways that know each other', () => {
       expect(other.expertgrid.digests).toEqual(one.expertgrid.digests);
       expect(other.usage.prompt_tokens_details.cached_tokens).toBe(64);
     }
-    expect(passed.size).toBeGreaterThan(1); // some prompts were sent to their own gateway, others to the other gateway
+    expect(passed.size).toBeGreaterThan(1); // some prompts were forwarded, and others were not
   });
 
   it('stream an answer that the other gateway computes', async () => {

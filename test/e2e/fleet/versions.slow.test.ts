@@ -124,7 +124,7 @@ describe('two models over the same two shards', () => {
 });
 
 describe('two models over shards of their own', () => {
-  it('the loss of a shard of one model leaves the other in service, and each shard logs no warning about the other model', async () => {
+  it('the loss of a shard of one model leaves the other model in service, and each shard logs no warning about the other model', async () => {
     const shards = [startShard('0-95', ['v1']), startShard('0-95', ['v2'])];
     const gateway = await startBoth(shards);
     await eventually(async () => (await readiness(gateway)).status === 200);
@@ -149,7 +149,7 @@ describe('two models over shards of their own', () => {
 });
 
 describe('up', () => {
-  it.each([['--shards', '2'], ['--in-process']])('serves both with %s', async (...flags) => {
+  it.each([['--shards', '2'], ['--in-process']])('serves both models with %s', async (...flags) => {
     const [model, ...other] = both().filter((flag) => flag !== '--model');
     const up = await startUp(model!, ['--model', ...other, '--alias', 'chat=v2', ...flags]);
     expect(await texts(up, 'v1')).toEqual(alone.v1);

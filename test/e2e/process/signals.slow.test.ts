@@ -7,7 +7,7 @@ import { seedOf, uniform } from '../../support/random.ts';
 import { engineCounter, type Gateway, post, startUp } from '../gateway.ts';
 
 /**
- * With ONNX Runtime, a load and a prefill take long enough for a signal to arrive in them. The signal must not interrupt
+ * With ONNX Runtime, loading and a prefill take long enough for a signal to arrive meanwhile. The signal must not interrupt
  * ONNX Runtime.
  */
 const ort = ['--device', 'ort-cpu'];
