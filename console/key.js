@@ -18,7 +18,7 @@ export function storedKey() {
 }
 
 /**
- * Asks the user for a key. All waiting requests share one dialog. If the user declines, asks again only when the button is pressed.
+ * Asks the user for a key. All waiting requests share one dialog. After the user declines, only the key button opens it again.
  * @returns {Promise<boolean>} whether there is a new key
  */
 export function askKey() {

@@ -16,7 +16,7 @@ import { showShards } from './watch/shards.js';
 import { showAge, showReadiness, showState } from './watch/state.js';
 
 const EVERY_MS = 2000;
-/** Whether a metric is read. The metrics of single experts are not read: the heat map shows them, and they are most of the page. */
+/** Whether a metric is read. Those of single experts are not: they are most of the text, and the heat map shows them. */
 const wanted = (/** @type {string} */ name) => name.startsWith('expertgrid_engine_');
 
 const rate = (/** @type {number} */ value) => ({

@@ -64,7 +64,7 @@ export interface Kernels {
 
   threads(): number;
   /**
-   * Sets the threads of the whole process, including the caller's (1–64). Between jobs, the others spin for
+   * Sets the threads of the whole process, including the caller's (1–64). Between jobs, the other threads spin for
    * `spinMicroseconds` (default 500, about as long as a shard takes to answer) and then sleep. While they spin, they yield to
    * any other runnable thread.
    */

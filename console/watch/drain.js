@@ -3,7 +3,7 @@ import { ApiError, post } from '../api.js';
 import { element, say } from '../elements.js';
 import { onDrain } from './shards.js';
 
-/** Draining a shard fails after this time. The shard usually needs up to ten seconds, in which it completes its calls. */
+/** A drain that takes longer fails. It usually takes up to ten seconds, in which the shard completes its calls. */
 const PATIENCE_MS = 60_000;
 
 const dialog = element('drain-dialog', HTMLDialogElement);

@@ -24,7 +24,7 @@ export function palette(stops) {
 
 /**
  * Logarithmic, so that half the mean, the mean and twice the mean still differ clearly.
- * @param {number} ratio rows of the expert over the mean of its layer
+ * @param {number} ratio rows of the expert divided by the mean of its layer
  * @returns {number} index of a shade in the palette
  */
 export function shadeOf(ratio) {

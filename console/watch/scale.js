@@ -1,7 +1,7 @@
 // The axis and the path of a plot.
 
 /**
- * The top of the axis: the smallest number from `most` on that is 1, 2, 3, 4, 5, 6, 8 or 10 times a power of ten. 1 if `most` is 0.
+ * The top of the axis: 1, 2, 3, 4, 5, 6, 8 or 10 times a power of ten, the smallest such number from `most` up. 1 if `most` is 0.
  * @param {number} most
  */
 export function roundTop(most) {

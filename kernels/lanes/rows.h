@@ -44,9 +44,9 @@ static inline lanes lanes_exp(lanes x) {
   return lanes_power(e, t);
 }
 
-// Rounds activations as MLAS does for MatMulNBits at accuracy level 4: all in float32, scale = max / 127, q = a * (127 /
-// max) to the nearest, ties to even. Two kinds of blocks cannot be scaled. If a block is so small that 127 / max is
-// infinite, its values become 0. If a block has an infinity or NaN, its scale becomes NaN, and so does every output.
+// Rounds activations as MLAS does for MatMulNBits at accuracy level 4: all in float32, max = the block's largest magnitude,
+// scale = max / 127, q = a * (127 / max) to the nearest, ties to even. Two kinds of blocks cannot be scaled. If a block is so
+// small that 127 / max is infinite, its values become 0. If it has an infinity or NaN, its scale and every output become NaN.
 static void quantise(const float *const *x, size_t rows, size_t cols, uint8_t *panel) {
   const size_t blocks = blocks_of(cols);
   for (size_t block = 0; block < blocks; block++, panel += rows * PANEL_BYTES) {

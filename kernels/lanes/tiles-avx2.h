@@ -6,9 +6,9 @@
 
 enum { ROWS_AT_ONCE = 4 };
 
-// vpmaddubsw adds two products into 16 bits. 4-bit weights give at most 8 * 2 * 15 * 127 = 30,480 over a block, so a block
-// is summed in 16 bits and widened once. An 8-bit weight is computed as two 4-bit weights; the sum of the high ones is
-// multiplied by 16.
+// vpmaddubsw adds two products into 16 bits. A block adds 8 such pairs: at most 8 * 2 * 15 * 127 = 30,480 with 4-bit
+// weights, so a block is summed in 16 bits and widened once. An 8-bit weight is computed as two 4-bit weights; the sum of
+// the high ones is multiplied by 16.
 static inline __attribute__((always_inline)) void half_tile_row(int bits, int rows, int half, const uint8_t *tile,
                                                                 size_t blocks, const uint8_t *panel,
                                                                 size_t panel_rows, size_t first, float *y,

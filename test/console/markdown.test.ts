@@ -174,7 +174,7 @@ describe('any text', () => {
     expect(process.threadCpuUsage().user - startedAt).toBeLessThan(1_000_000);
   });
 
-  it('is nested at most to the limit of the depth', () => {
+  it('is nested no deeper than the limit', () => {
     for (const source of [
       `${'> '.repeat(5_000)}a`,
       `${'- '.repeat(5_000)}a`,

@@ -40,7 +40,7 @@ export interface Grammar {
 
 export interface ReadGrammar {
   grammar: Grammar;
-  /** Paths of keywords left out of relaxed schemas, such as `.properties.a.not`. Empty if all but types and names was left out. */
+  /** Paths of keywords left out of relaxed schemas, such as `.properties.a.not`. Also empty if only types and names are kept. */
   notes: readonly string[];
 }
 
@@ -104,7 +104,7 @@ export const quantifiers: readonly (readonly [sign: string, counts: Counts])[] =
  */
 export function multiplied(inner: Counts, outer: Counts): Counts | undefined {
   const fewest = Math.max(outer.least, 1);
-  // There is no gap between the counts of n and of n + 1 outer repetitions, nor between those of zero and one outer repetition.
+  // Whether the possible counts continue without a gap from n to n + 1 outer repetitions, and from zero to one.
   const joins =
     fewest * inner.most + 1 >= (fewest + 1) * inner.least && (outer.least > 0 || inner.least <= 1);
   if (outer.most !== outer.least && !joins) return undefined;
@@ -173,7 +173,7 @@ function shared(texts: readonly (readonly string[])[], at: number, depth: number
   return choice(...branches);
 }
 
-/** The entries that can match. A grammar that came from another thread has copies of `impossible`, so the form is compared. */
+/** The entries that can match. Compares contents, because a grammar from another thread has copies of `impossible`. */
 export function entriesOf({ of, from, to }: Expression & { kind: 'entries' }): readonly Entry[] {
   return of.slice(from, to).filter(({ next }) => !(next.kind === 'choice' && next.items.length === 0));
 }

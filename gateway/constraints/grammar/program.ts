@@ -67,7 +67,7 @@ export class Program {
   readonly #continuations = new Map<string, Node>();
   /** Arrays `accepts [256]` of nodes, by the ranges of bytes that they accept. */
   readonly #accepts = new Map<string, Uint8Array>();
-  /** Encodings by set. They are kept, because a grammar uses the same few classes of characters many times. */
+  /** The encodings of each set of characters. They are kept, because a grammar uses the same few sets many times. */
   readonly #encodings = new Map<Ranges, Ranges[]>();
   #count = 0;
   readonly #return: Node = { id: this.#id(), kind: 'return' };

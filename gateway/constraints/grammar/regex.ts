@@ -20,7 +20,7 @@ export function regexExpression(
   return language(dfaOf(whole ? read : anywhere(read)), spelling);
 }
 
-/** An equivalent pattern without ^ and $. Undefined if they are not only at the ends, or if the rest needs an automaton. */
+/** An equivalent pattern without ^ and $. Undefined if one of them is not at an end, or if the rest needs an automaton. */
 function withoutEnds(pattern: Pattern, whole: boolean): Pattern | undefined {
   const branches = pattern.kind === 'choice' ? pattern.items : [pattern];
   const items: Pattern[] = [];

@@ -142,7 +142,7 @@ class Determinizer {
     return { accepting, edges };
   }
 
-  /** Edges for the characters of `among`. Their class is `behind` for the place before them and `before` for the place after. */
+  /** Edges for the characters of `among`: `behind` describes them for the place before them, `before` for the place after them. */
   #edges(
     subset: Subset,
     behind: Behind,

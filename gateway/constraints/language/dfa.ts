@@ -16,7 +16,7 @@ interface DfaState {
   readonly edges: readonly Edge[];
 }
 
-/** State 0 is the first. Every state can be reached from it, and every other state can reach an accepting one. */
+/** Every state can be reached from state 0, the first one. Every state except perhaps state 0 can reach an accepting state. */
 export type Dfa = readonly DfaState[];
 
 /** Most states of one automaton. An automaton that needs more gets a ConstraintFault. */

@@ -23,7 +23,7 @@ const CELLS_PER_STATE = 500;
 
 export const lengthsOf = weaklyKept((dfa: Dfa): Lengths => {
   const targets = dfa.map(({ edges }) => Int32Array.from(new Set(edges.map(([, , target]) => target))));
-  /** `[lengths][states]` 1 if exactly that many more characters can lead to an accepting state. Rows are made on demand. */
+  /** `[length][state]` 1 if exactly `length` more characters can lead to an accepting state. Rows are made on demand. */
   const exact: Uint8Array[] = [Uint8Array.from(dfa, ({ accepting }) => Number(accepting))];
   const row = (length: number): Uint8Array => {
     while (exact.length <= length) {

@@ -246,7 +246,7 @@ function countedText(frame: Frame | undefined): Frame & { counted: Node & { kind
   return { ...frame, counted: frame.node };
 }
 
-/** Whether a plain token (vocabulary.ts) may begin with a byte that `accepts [256]` marks. Kept, because arrays are few. */
+/** Whether a plain token (vocabulary.ts) may begin with a byte that `accepts [256]` marks. Kept, because there are few arrays. */
 const beginsPlain = weaklyKept((accepts: Uint8Array): boolean => {
   return accepts.some((may, byte) => {
     return may === 1 && byte >= 0x20 && byte !== 0x22 && byte !== 0x5c && (byte < 0x80 || byte >= 0xc0);

@@ -1,6 +1,6 @@
-// The grammars of an engine: those in use and those used last, with one bound on their memory. Above the bound, unused grammars are
-// removed first, then all states and masks, which can be found again. If that is not enough, the largest grammars of the tenant
-// whose grammars take most memory are ended: requests that use them get a fault.
+// The grammars of an engine: those in use and the most recently used, under one bound on memory. Above the bound, unused grammars
+// are removed first, then all states and masks, which can be found again. If that is not enough, the largest grammars of the
+// tenant whose grammars take most memory are ended: requests that use them get a fault.
 
 import { ConstraintFault } from '../fault.ts';
 import type { CompiledGrammar } from './compiled.ts';

@@ -197,7 +197,7 @@ export class GrammarReader {
     return thread;
   }
 
-  /** The answer for a specification that is too much for the thread. Its tenant is charged the most time that one may take. */
+  /** The answer for a specification that is too much for the thread. Its tenant is charged the longest time allowed. */
   #tooCostly(than: string): Answered {
     const message = `reading it takes more than ${than}`;
     return { answer: { fault: { message, path: '', invalid: false, costly: true } }, ms: this.#deadlineMs };

@@ -1,4 +1,4 @@
-// Writes an array shape as a grammar: the items of `prefix`, then any number of others. Items of certain kinds may be counted.
+// Writes an array shape as a grammar: the items of `prefix`, then any number of others. Counts items for `contains`.
 
 import { ConstraintFault } from '../fault.ts';
 import {
@@ -21,7 +21,7 @@ import { sortedJson } from './shapes/values.ts';
 const MOST_PLACES = 4000;
 /** Most items that are written out one by one. */
 const MOST_LISTED = 1000;
-/** Most kinds of items that are counted at once. An item may be of several kinds. */
+/** Most kinds of items that are counted at once: one kind for each `contains`. An item may be of several kinds. */
 const MOST_COUNTED = 8;
 /** Up to this many different values may come in any order. More values come in the order of the schema. */
 const ANY_ORDER = 6;

@@ -121,7 +121,7 @@ function signedTexts(tests: readonly NumberTest[]): Dfa {
     }));
   };
   const [start, ...rest] = shifted(positive, 0);
-  // One first state is enough for both automata: no text returns to it, and only negative texts begin with a sign.
+  // The automata of both signs can share their first state: no text returns to it, and only negative texts begin with a sign.
   const first = {
     accepting: false,
     edges: [[MINUS, MINUS, positive.length] as const, ...(start?.edges ?? [])],
@@ -196,9 +196,9 @@ function negatedIf(negated: boolean, texts: Dfa): Dfa {
   return negated ? difference(everyText, texts) : texts;
 }
 
-/** The texts of the numbers for which `accepts` is true. `order`: -1 for numbers below the given one, 0 for it, 1 for those above. */
+/** The texts of the numbers for which `accepts` is true. `order`: -1 if a number is below the given, 0 if equal, 1 if above. */
 function compared({ whole, fraction }: Decimal, accepts: (order: number) => boolean): Dfa {
-  /** Digits read before the point; order of the digits read so far; digits read after the point (-1 if no point was read). */
+  /** Number of digits before the point; order of the digits so far; number of digits after the point (-1 without a point). */
   type Place = readonly [before: number, order: number, behind: number];
   const orderOf = ([before, order, behind]: Place): number => {
     const final = behind >= 0 ? order : lengthOrder(before, order);

@@ -38,7 +38,7 @@ interface Tally {
   written: number;
 }
 
-/** Writes an answer of `tokens` tokens for the specification of each seed. All specifications share one bound on memory. */
+/** Writes up to `tokens` tokens for each specification, made from a seed. All specifications share one bound on memory. */
 function followShapes(from: number, to: number, tokens: number): Tally {
   const constraints = new Constraints(nano, { bytes: BYTES });
   const tally = { refused: 0, ended: 0, written: 0 };

@@ -55,7 +55,7 @@ describe('nested counts', () => {
     ['([a-z ]{1,40}x?){1,60}', 12],
     ['(([a-z]{1,9} ?){1,9}[.,]?){1,217}', 60],
     ['((([a-z][a-z ]?b?){11,20}){1,1808}[a-c]{0,40}){4,98}[a-z]{3}', 500],
-  ])('of %s keep at most %i places, however long the text is', (pattern, most) => {
+  ])('in the pattern %s need at most %i places in a state, however long the text is', (pattern, most) => {
     const automaton = new Automaton(grammarOf({ type: 'regex', pattern }), { longestToken: 16 });
     let state: State | undefined = automaton.start();
     let places = 0;

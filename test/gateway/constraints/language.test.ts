@@ -240,7 +240,7 @@ describe('lengths', () => {
     ['^(é😀|"")*$', 5, 6],
     ['^x?(yz|😀{4})+$', 30, 31],
   ])(
-    'of texts of %s never lead to a state from which the text cannot end (%i to %i characters)',
+    'never lead to a state from which a text of the pattern %s cannot end (%i to %i characters)',
     (pattern, minLength, maxLength) => {
       const schema = JSON.stringify({ type: 'string', pattern, minLength, maxLength });
       for (let seed = 0; seed < 8; seed++) {

@@ -153,9 +153,9 @@ const cases: [name: string, schema: unknown, begun: (string | number[])[]][] = [
     { type: 'string', pattern: '^(ab|cde)*$', minLength: 4, maxLength: 7 },
     ['"', '"ab', '"abab', '"ababc', '"cdecd', '"cdecde'],
   ],
-  ['a pattern anywhere', { type: 'string', pattern: 'ab' }, ['"', '"a', '"ab', '"xab', '"\\', '"é']],
+  ['an unanchored pattern', { type: 'string', pattern: 'ab' }, ['"', '"a', '"ab', '"xab', '"\\', '"é']],
   [
-    'a pattern anywhere with a length',
+    'an unanchored pattern with a length',
     { type: 'string', pattern: 'ab', maxLength: 4 },
     ['"', '"a', '"xa', '"xx', '"xxa', '"ab', '"abxx'],
   ],
@@ -266,7 +266,7 @@ describe('plain tokens', () => {
     expect(pieces(32)).toContain('€'.repeat(32));
   });
 
-  it('and the rest together are all tokens of text, each once', () => {
+  it('and the other tokens together are all tokens of text, each once', () => {
     const bits = made.plain(32);
     const rest = new Set(made.data.rest.ids);
     for (let id = 0; id < made.size; id++) {

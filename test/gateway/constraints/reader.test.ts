@@ -32,7 +32,7 @@ describe('reading', () => {
       /more than 300 schemas/,
     ],
     [
-      'groups within one another',
+      'deeply nested groups',
       { type: 'grammar', grammar: `root ::= ${'('.repeat(9000)}"a"${')'.repeat(9000)}` },
       /100 deep/,
     ],

@@ -44,7 +44,7 @@ function oppositeNumber(test: NumberTest): NumberTest {
 }
 
 /**
- * The test that a string passes exactly if it fails `test`. Undefined if no string fails `test`, or if it is unknown which do.
+ * The test that a string passes exactly if it fails `test`. Undefined if no string fails `test`, or if these strings are unknown.
  */
 function oppositeText(test: TextTest): TextTest | undefined {
   switch (test.test) {

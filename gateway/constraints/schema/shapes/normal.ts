@@ -257,7 +257,7 @@ export class Normalizer {
     return [...found.values()];
   }
 
-  /** Whether some value may have a shape of `a` and a shape of `b`. Also true if the search for one leaves values out. */
+  /** Whether some value may have a shape of `a` and a shape of `b`. Also true if the search for such a value leaves values out. */
   #overlap(a: readonly Shape[], b: readonly Shape[], term: Term): boolean {
     const before = this.#narrowings;
     return this.#meetings(a, b, term).next().done !== true || this.#narrowings > before;

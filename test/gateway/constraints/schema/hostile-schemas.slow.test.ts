@@ -50,7 +50,7 @@ it.each<[string, unknown, RegExp, boolean]>([
     true,
   ],
   [
-    'joined objects of many properties',
+    'an intersection of objects with many properties',
     {
       allOf: list(100, (j) => ({ properties: Object.fromEntries(list(300, (i) => [`${j} ${i}`, string])) })),
     },
@@ -58,7 +58,7 @@ it.each<[string, unknown, RegExp, boolean]>([
     true,
   ],
   [
-    'a property that may be any of many',
+    'a required property that may have many names',
     {
       type: 'object',
       properties: named(3000, () => string),
@@ -68,7 +68,7 @@ it.each<[string, unknown, RegExp, boolean]>([
     true,
   ],
   [
-    'references from one to the next',
+    'a chain of references',
     { $defs: { ...named(1000, (i) => ({ $ref: `#/$defs/p${i + 1}` })), p1000: {} }, $ref: '#/$defs/p0' },
     /more than 300 schemas at once/,
     true,
@@ -86,8 +86,8 @@ it.each<[string, unknown, RegExp, boolean]>([
     false,
   ],
   ['items that are counted one by one', { contains: { const: 1 }, maxItems: 1998 }, /counts so large/, false],
-  ['many lists to choose from', { enum: list(200_000, () => []) }, /more than 5000 objects and lists/, false],
-  ['prefixes of one another', { enum: list(1300, (i) => 'a'.repeat(i)) }, /begins with another/, false],
+  ['an enum of many lists', { enum: list(200_000, () => []) }, /more than 5000 objects and lists/, false],
+  ['a chain of prefixes', { enum: list(1300, (i) => 'a'.repeat(i)) }, /begins with another/, false],
   [
     'a pattern of many optional parts',
     { type: 'string', pattern: '^(?:(?:a?b?){1990}|(?!b)c)$', maxLength: 3000 },
@@ -95,7 +95,7 @@ it.each<[string, unknown, RegExp, boolean]>([
     false,
   ],
   [
-    'a long text of a large pattern',
+    'a long text with a large pattern',
     { type: 'string', pattern: '^[ab]*a[ab]{11}$', minLength: 6000 },
     /pattern and its length together/,
     false,

@@ -798,13 +798,13 @@ const older: Record<string, OldCase> = {
     valid: ['["a","b","a"]'],
     nearMiss: ['[1]'],
   },
-  'dependencies of names': {
+  'dependencies that list names': {
     schema: { type: 'object', properties: { a: letter, b: letter }, dependencies: { a: ['b'] } },
     newest: { type: 'object', properties: { a: letter, b: letter }, dependentRequired: { a: ['b'] } },
     valid: ['{}', '{"b":"a"}', '{"a":"a","b":"a"}'],
     nearMiss: ['{"a":"a"}'],
   },
-  'dependencies of schemas': {
+  'dependencies that are schemas': {
     schema: {
       type: 'object',
       properties: { a: letter, b: letter },
@@ -830,7 +830,7 @@ const older: Record<string, OldCase> = {
     valid: ['0', '0.999'],
     nearMiss: ['1', '1.0', '-0.1'],
   },
-  'a flag for required, and the type any': {
+  'required as a flag, and the type any': {
     schema: {
       type: 'object',
       properties: { a: { ...letter, required: true }, b: { type: 'any', required: false } },
@@ -951,7 +951,7 @@ describe('references', () => {
     },
   };
 
-  it.each(Object.entries(cases))('lead %s', (_, { schema, valid, nearMiss }) => {
+  it.each(Object.entries(cases))('are resolved %s', (_, { schema, valid, nearMiss }) => {
     const validate = new Ajv.default({ strict: false }).compile(schema);
     requireAgreement(JSON.stringify(schema), validate, { valid, nearMiss });
   });

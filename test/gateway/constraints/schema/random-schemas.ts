@@ -180,7 +180,7 @@ function judge(validate: ValidateFunction | undefined, of: unknown): boolean | u
   }
 }
 
-/** `held`: all checks passed. `empty`: no value is possible. `endless`: no end of an answer was found within MOST_SEEN. */
+/** `held`: all checks passed. `refused`: unsupported. `empty`: no value exists. `endless`: no end was found within MOST_SEEN. */
 export type Outcome = 'held' | 'refused' | 'empty' | 'endless';
 
 /** Throws if the grammar of a schema allows an invalid answer, or leads to a state from which no answer can end. */
@@ -258,7 +258,7 @@ function walked(
     const ids: number[] = [];
     for (let id = 0; id < vocabulary.size; id++) if (allows(mask, id)) ids.push(id);
     if (ids.length === 0) return result(state.accepting);
-    // Schemas differ mostly in the characters of JSON's own syntax.
+    // Most differences between schemas concern the characters of JSON's own syntax.
     const signs = ids.filter((id) => /^[[\]{}":,0-9ab]+$/.test(Buffer.from(vocabulary.bytes(id)).toString()));
     const from = signs.length > 0 && random() < 0.7 ? signs : ids;
     const id = from[Math.floor(random() * from.length)] ?? 0;

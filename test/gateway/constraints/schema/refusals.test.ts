@@ -92,7 +92,7 @@ describe('a schema that cannot be honoured', () => {
     [{ enum: [{ o: { a: 'x' } }], not: { properties: { o: inA(noEmail) } } }, notEmail],
     [false, ''],
     [7, ''],
-  ])('gets a fault: %j has the path %j', (schema, path) => {
+  ])('gets a fault: for %j, the fault has the path %j', (schema, path) => {
     const told = schemaFault(schema);
     expect(told.message).not.toBe('it was taken');
     expect(told.path).toBe(path);
