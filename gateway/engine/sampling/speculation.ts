@@ -1,23 +1,23 @@
 // Drafts the next ids from the text so far: those that followed an earlier occurrence of the last few ids (prompt lookup).
 // The step that verifies a draft samples as if there were no draft, so no draft changes an answer. Pure.
 //
-// Every step compares its tokens with the drafts that were possible, even if none was made. So the hit rate is known before the
-// first draft costs time.
+// Every step compares its tokens with the drafts that were possible, even if none was made. So the chance of drafts to be right
+// is known before the first draft costs time.
 import { type Found, Lookup } from './lookup.ts';
 
-/** Longer matches are scored like matches of this length. */
+/** Longer matches share one chance with matches of this length. */
 const LONGEST_MATCH = 8;
 /** Most drafts of a sequence in one step. */
 const MOST = 7;
-/** Weight of the latest observation in a score. */
+/** Weight of the latest draft in the chance of its length. */
 const MEMORY = 0.1;
 /** A draft is made only if its chance of being right is at least this many times its price (see `draft`). */
 const MARGIN = 1.25;
 
-/** Makes the drafts of one sequence, and keeps their scores. */
+/** Makes the drafts of one sequence, and learns their chances of being right. */
 export class Speculation {
   readonly #lookup = new Lookup(LONGEST_MATCH);
-  /** How often a draft is right, by length of the match. */
+  /** Chance (0–1) that a draft is right, by length of the match. */
   readonly #chances = Array.from({ length: LONGEST_MATCH + 1 }, (_, match) => match / (LONGEST_MATCH + 4));
   #found: Found | undefined;
   /** Number of ids when `#found` was found. */

@@ -3,18 +3,18 @@
 
 /** Most micro-batches of a step. */
 const MOST = 8;
-/** If the thread is idle for less than this share of a step with one micro-batch, no other number is tried. */
+/** If the thread is idle for less than this share of a step with one micro-batch, no larger number is tried. */
 const LEAST_IDLE = 0.15;
-/** Another number becomes the best if its steps take less than this share of the time that steps with the best number take. */
+/** A tried number of micro-batches becomes the best if its steps take less than this share of the time of the best so far. */
 const WORTH = 0.97;
 /** Number of steps whose times are kept for each number of micro-batches. The medians of these times are compared. */
 const RECENT = 12;
-/** Steps between two trials of another number. The pause doubles after each failed trial. */
+/** Steps between two trials of other numbers of micro-batches. The pause doubles after each failed trial. */
 const FIRST_PAUSE = 6;
 const LONGEST_PAUSE = 512;
 /** Steps of a trial. The time of the first is not kept. */
 const TRIAL = 6;
-/** A trial that is slower by this factor ends after `GLANCE` steps. */
+/** A trial that is slower than the best by this factor ends after `GLANCE` steps. */
 const HOPELESS = 1.25;
 const GLANCE = 3;
 

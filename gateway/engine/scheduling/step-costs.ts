@@ -16,9 +16,9 @@ const DRAFT_COST = 0.5;
 const FORGETS = 0.002;
 /** The prefill rows of a step, and its drafts, cost at least this share of the decode rows' time. */
 const LEAST = 0.01;
-/** If steps of only one size are known, the cost of a step grows with its rows to this power. */
+/** If steps with only one number of decode rows are known, the cost of a step grows with its rows to this power. */
 const POWER = 0.7;
-/** If the cost at one size changes, this share of the change applies to all other sizes: the machine may have slowed down. */
+/** If the cost at one number of rows changes, this share of the change applies to the costs at all other numbers. */
 const ALONG = 0.5;
 
 interface StepCost {
