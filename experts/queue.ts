@@ -7,7 +7,7 @@ export interface Job {
   asks: Uint16Array;
   /** 0: decode rows; 1: prefill rows. */
   priority: 0 | 1;
-  /** `deadlineAt` is on the clock of `takeDead`. */
+  /** `deadlineAt` is on the same clock as the time that `takeDead` gets. */
   call: { readonly aborted: boolean; readonly deadlineAt: number };
 }
 

@@ -16,7 +16,7 @@ import type { ModelShape } from './wire/model.ts';
 import { parseRunRequest, type RunAnswer, type RunRequest, runAnswerToValue } from './wire/run.ts';
 
 export interface ShardServiceOptions {
-  /** Their identities must differ, because a call names its model by identity. */
+  /** All models must have different identities, because a call names its model by identity. */
   models: readonly HeldModelOptions[];
   version: string;
   /** Name of this shard in placements. */
@@ -37,7 +37,7 @@ interface RunJob extends Job {
   reject: (error: RpcError) => void;
 }
 
-/** Most (row, expert) pairs of one run. The thread cannot read its sockets during a run, so this bounds the delay. */
+/** Most (row, expert) pairs of one run. The thread cannot read its sockets during a run, so this limits how long messages wait. */
 const MOST_BATCH_ASKS = 512;
 /** Most (row, expert) pairs in the queue. Further calls are answered `busy`. */
 const MOST_QUEUED_ASKS = 16_384;

@@ -1,7 +1,7 @@
 // Limits the log lines about failed rows, so that a lost shard does not flood the log. Pure; the caller gives the time.
 import type { RpcError } from '../rpc/errors.ts';
 
-/** Least time between two lines. */
+/** Shortest time between two log lines. */
 const EVERY_MS = 5_000;
 
 export class FailureLog {

@@ -46,7 +46,7 @@ export const MOST_SUCCESSORS = 24;
 
 /** The weight is reset to 1 after this many half-lives, so that sums of float32 do not overflow. */
 const MOST_HALF_LIVES = 32;
-/** The last size also counts steps of more than 2^15 rows. */
+/** Number of step sizes that are counted separately. The largest size, 2^15 rows, also counts all larger steps. */
 const STEP_SIZES = 16;
 
 export class Heat {

@@ -8,7 +8,7 @@ export class Redundancy {
 
   /**
    * `holders [units]`: number of shards that can be called for each unit. A unit that never had a second holder is not reported.
-   * Both results ascend.
+   * `lost` and `back` are in ascending order.
    */
   look(holders: readonly number[]): { lost: number[]; back: number[] } {
     const lost: number[] = [];

@@ -29,7 +29,7 @@ export interface ReplicaTableOptions<S extends Holder> {
 /** Units of one layer that lack an exact replica, or a second one. */
 export interface MissingUnits {
   layer: number;
-  /** `0-23,40` */
+  /** Such as `0-23,40`. */
   experts: string;
 }
 

@@ -1,5 +1,5 @@
-// The units of one model that a shard holds, with the placement that the shard follows. Both are saved, so that a restart continues
-// from there.
+// Saves the units of one model that a shard holds and the placement that the shard follows, so that the shard has the same units and
+// placement after a restart.
 import type { Unit } from '../../model/devices/expert.ts';
 import { formatHoldings, type HoldingShape, Holdings } from '../holdings.ts';
 import type { HoldingRange } from '../runs.ts';

@@ -1,4 +1,5 @@
-// The rule by which a shard accepts or refuses a placement. Pure; docs/placement.md explains why this rule is sufficient.
+// The rule by which a shard accepts or refuses a placement. Pure; docs/placement.md explains the rule
+// under "Two operators at once".
 import type { RpcErrorCode } from '../../rpc/errors.ts';
 import type { Applied, SignedPlacement } from './placement-file.ts';
 import { compareIds, epochFault, formatId, idOf, type PlacementId } from './placement-id.ts';

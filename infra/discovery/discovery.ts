@@ -29,7 +29,7 @@ export interface DiscoverOptions {
 }
 
 export interface Discovery {
-  /** The addresses of the last usable answer. */
+  /** The addresses from the last successful lookup or read. */
   readonly addresses: readonly string[];
   /** Calls `onChange` after every change from now on. */
   follow(onChange: (addresses: readonly string[]) => void): void;
@@ -44,8 +44,8 @@ const systemNames: NameService = {
 };
 
 /**
- * Rejects if a file is malformed or missing at the start. After any other failure, the last answer stays in use; if DNS fails at
- * the start, there are no addresses yet. Each new error is logged once.
+ * Rejects if a file is malformed or missing at the start. After any other failure, the known addresses stay in use; if DNS fails
+ * at the start, there are no addresses yet. Each new error is logged once.
  */
 export async function discover(
   source: ShardSource,
@@ -74,7 +74,7 @@ function fixed(addresses: readonly string[]): Discovery {
   return { addresses, follow() {}, stop() {} };
 }
 
-/** Returns a function that looks up the addresses once. It logs unusable addresses when they change. */
+/** Each call of the returned function looks up the addresses, and logs the unusable ones if they have changed. */
 function lookUps(dns: string, names: NameService, warn: (message: string) => void): () => Promise<string[]> {
   let told = '';
   return async () => {
@@ -112,7 +112,7 @@ interface PollOptions extends Required<Pick<DiscoverOptions, 'log' | 'what' | 'o
   first: readonly string[];
   /** The error of the first look, which is already logged; empty if there was none. */
   failed?: string;
-  /** Resolves to undefined if there is no answer yet. */
+  /** Resolves to undefined if the file may still be being written. */
   look: () => Promise<readonly string[] | undefined>;
   everyMs: number;
 }

@@ -1,4 +1,4 @@
-// Parses the addresses of a gateway's shards from flags, the lines of a file, and answers of DNS, and compares two answers. Pure.
+// Parses the addresses of a gateway's shards from flags, the lines of a file, and answers of DNS, and compares two lists. Pure.
 import { errorText } from '../../base/error-text.ts';
 import { quoted } from '../../base/text.ts';
 import { formatAddress, parseAddress } from '../../rpc/address.ts';
@@ -102,7 +102,7 @@ function notTooMany(addresses: string[], name: string): string[] {
   throw new Error(`${name}: names ${addresses.length} addresses; ${MOST_ADDRESSES} are allowed`);
 }
 
-/** Distinct addresses, sorted so that answers with the same addresses are equal. */
+/** Distinct addresses, sorted so that lists of the same addresses are equal. */
 export function distinct(addresses: readonly string[]): string[] {
   return [...new Set(addresses)].sort();
 }

@@ -74,14 +74,14 @@ export function level(
       if (shard === hottest) continue;
       const half = (loads[hottest]! - loads[shard]!) / 2;
       if (loads[hottest]! - half >= (best?.peak ?? loads[hottest]! - leastGain)) continue;
-      // Candidates for the exchange, by size (load of one replica): experts that only the other shard has, and, if it has a free
-      // seat, no expert.
+      // Candidates for the exchange, by size (load of one replica): experts that only the other shard has, and no expert at all if
+      // the other shard has a free seat.
       const back: { expert: number | undefined; size: number }[] = only(settled, shard, hottest)
         .map((expert) => ({ expert, size: sizeOf(expert) }))
         .sort((a, b) => a.size - b.size);
       if (free[shard]! > 0) back.unshift({ expert: undefined, size: 0 });
       for (const off of only(settled, hottest, shard)) {
-        // Moving half of the difference makes both shards equally hot, so the two candidates that come nearest to it are tried.
+        // Moving half of the difference of the loads would make them equal, so the two candidates nearest to it are tried.
         const after = firstOfSize(back, sizeOf(off) - half);
         for (const { expert: on, size } of back.slice(Math.max(0, after - 1), after + 1)) {
           const moved = sizeOf(off) - size;

@@ -12,7 +12,7 @@ export interface PlaceOptions {
   heat: Heat;
   /** `[shards]`, units that fit into each shard. */
   room: readonly number[];
-  /** Least number of replicas of each unit. Default: 1. */
+  /** Minimum number of replicas of each unit. Default: 1. */
   replicas?: number;
   /** To keep experts together (together.ts), the hottest load of a layer may be this multiple of the mean. Default: 1.02. */
   slack?: number;

@@ -15,7 +15,7 @@ export interface PlanOptions {
   shards: readonly PlannedShard[];
   /** Bytes of one expert of one layer. */
   unitBytes: number;
-  /** Least number of replicas of each unit. Default: 1. */
+  /** Minimum number of replicas of each unit. Default: 1. */
   replicas?: number;
   /** Rows of each predicted step. Default: 8. */
   rows?: number;
@@ -34,7 +34,7 @@ export interface Plan {
   contiguous: Prediction;
   /** Whether contiguous placement would fit into the memory of each shard. */
   contiguousFits: boolean;
-  /** Some of the shards, if they are predicted to be faster. `ratio`: step time of all shards, divided by step time of these. */
+  /** Some of the shards, if a step is predicted to be faster with only these. `ratio`: step time of all, divided by that of these. */
   fewer: { shards: string[]; ratio: number } | undefined;
 }
 

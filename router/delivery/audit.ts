@@ -37,7 +37,7 @@ export function doubtedOf(
 
 /**
  * If every call is audited, returns all slots whose expert has another exact replica. Otherwise draws one shard with such a
- * replica, and returns the slots whose experts this shard holds. While some shard is away, these are seldom all slots.
+ * replica, and returns the slots whose experts this shard holds, which may be only some of the slots.
  */
 export function doubtedSlots<S extends Candidate>(
   slots: readonly number[],

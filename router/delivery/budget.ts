@@ -1,6 +1,6 @@
 // Limits extra calls to a share of all calls: a budget for hedges, and a random sample for audits. Pure.
 
-/** Largest number of saved extra calls; further calls earn nothing. */
+/** Largest number of saved extra calls. While so many are saved, calls earn nothing. */
 const MOST_SAVED = 20;
 
 /** Every call earns a share of one extra call. */
@@ -8,7 +8,7 @@ export class Budget {
   readonly #share: number;
   #saved: number;
 
-  /** `share`: extra calls that each call earns, 0 to 1; 0 allows none. Above 0, the budget starts with one extra call. */
+  /** `share`: extra calls that each call earns, 0 to 1; 0 allows none. If it is above 0, the budget starts with one extra call. */
   constructor(share: number) {
     this.#share = share;
     this.#saved = share > 0 ? 1 : 0;

@@ -72,7 +72,7 @@ export interface Wait {
   readonly type: 'wait';
   readonly slots: readonly number[];
   readonly attempt: Attempt;
-  /** Least time in milliseconds before the slots are sent again. */
+  /** Shortest time in milliseconds before the slots are sent again. */
   readonly ms: number;
   /** If every replica is away: the time at which the slots stop waiting for a replica. Undefined if a replica is busy. */
   readonly until: number | undefined;
@@ -217,7 +217,7 @@ export function fail(
   for (const slot of slots) ledger.failed.set(slot, errorOf(slot));
 }
 
-/** Level 0 removes the slot's mark. */
+/** Records the level of the ladder that stands in for the slot's expert. Level 0 removes the record. */
 export function markDegraded(ledger: Ledger, slot: number, level: number): void {
   if (level === 0) ledger.degraded?.delete(slot);
   else {

@@ -8,11 +8,11 @@ import { type Attempt, allowedLevel, fail, type Ledger, markDegraded, type Wait 
 
 /** After these errors, another replica may answer, or the same replica a little later. */
 const passing: ReadonlySet<RpcErrorCode> = new Set(['unavailable', 'draining', 'not_held', 'busy']);
-/** Wait for a busy shard if its answer has no `retryAfterMs`. */
+/** How long slots wait for a busy shard whose answer has no `retryAfterMs`. */
 const BUSY_MS = 100;
-/** Least wait for a busy shard, so that a `retryAfterMs` of 0 makes no endless loop. */
+/** Shortest wait for a busy shard, so that a `retryAfterMs` of 0 makes no endless loop. */
 const LEAST_BUSY_MS = 5;
-/** Pause before the first look for a replica that is back. */
+/** Shortest wait for a shard that is away. */
 const LOOK_MS = 10;
 const nextBest = rungLevel('next_best');
 const passThrough = rungLevel('pass_through');

@@ -10,7 +10,7 @@ const SIBLING_MS = 3_000;
 
 /** Only losses of the last minute count. */
 const STEADY_MS = 60_000;
-/** Number of losses within `STEADY_MS` that lead to no ban. */
+/** Largest number of losses within `STEADY_MS` that leads to no ban. */
 const FORGIVEN_LOSSES = 5;
 const FIRST_BAN_MS = 1_000;
 const LONGEST_BAN_MS = 30_000;

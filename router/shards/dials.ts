@@ -1,10 +1,10 @@
 // Limits how many shards are dialled (connected to) at a time, so that a shard that is up never waits behind many that are down.
 
-/** An attempt to connect waits while this many attempts are under way. For a shard whose last attempt did not fail. */
+/** While this many attempts to connect are under way, an attempt waits if the last attempt at its shard did not fail. */
 const FIRST_AT_ONCE = 256;
-/** The same limit for a shard whose last attempt has failed. */
+/** While this many attempts to connect are under way, an attempt waits if the last attempt at its shard has failed. */
 const AGAIN_AT_ONCE = 32;
-/** Least average time between two attempts, over all shards that are down. */
+/** While shards are down, the average time between two attempts, over all these shards, is at least this. */
 const APART_MS = 20;
 
 interface Waiting {
@@ -41,7 +41,7 @@ export class Dials {
     else this.#failing.add(shard);
   }
 
-  /** Longest wait before a shard that is down is tried again: 20 ms for each shard that is down. */
+  /** Longest wait before a shard that is down is tried again: 20 ms times the number of shards that are down. */
   get longestMs(): number {
     return APART_MS * this.#failing.size;
   }

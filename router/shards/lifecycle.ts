@@ -1,5 +1,5 @@
-// The lifecycle of a shard as a gateway sees it: connected, validated, used, left alone after failures, and validated again. Pure:
-// takes a state and an event, and returns the next state and actions. driver.ts carries out the actions.
+// The lifecycle of a shard as a gateway sees it: connected, validated, used, taken out of service after failures, and validated
+// again. Pure: takes a state and an event, and returns the next state and actions. driver.ts carries out the actions.
 import {
   banMs,
   cordonMs,
@@ -55,7 +55,7 @@ export function transition(state: ShardState, move: Move): ShardState | undefine
 const FIRST_SAMPLE = 8;
 /** Number of units that are checked after a cordon. */
 const CORDON_SAMPLE = 64;
-/** Length of a cordon on suspicion. If there are no golden rows to decide, it doubles each time, up to 5 s. */
+/** Length of a cordon on suspicion. If there are no golden rows to check the shard with, it doubles each time, up to 5 s. */
 const SUSPICION_MS = 250;
 const LONGEST_SUSPICION_MS = 5_000;
 /** Longest rest of a shard that is needed. */

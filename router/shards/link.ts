@@ -142,7 +142,7 @@ function heard(link: Link, options: LinkOptions, method: string, params: Params)
     else if (method === 'stays') onStays();
     else if (method === 'may_leave') {
       const view = { ask: parseMayLeave(params), model: model.identity, ...onMayLeave(link.holdings) };
-      // There is no retry. If this answer does not reach the shard, it stays in service, or it is no longer connected.
+      // There is no retry. A shard that does not get this answer stays in service, or is no longer connected.
       link.transport.call('shard.leave', leaveViewToParams(view), { deadlineMs: LEAVE_MS }).catch(() => {});
     }
     return false;

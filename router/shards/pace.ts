@@ -6,7 +6,7 @@ import { SILENT_MS } from './responses.ts';
 export const defaultPace = {
   /** Time within which every unit of a shard is checked once. */
   roundMs: 3_600_000,
-  /** Least pause between two golden rows. */
+  /** Shortest pause between two golden rows. */
   leastPauseMs: 250,
   /** Length of the cordon after the first wrong answer. */
   firstCordonMs: FIRST_CORDON_MS,

@@ -14,7 +14,7 @@ export interface Unanswered {
 export const SILENT_MS = 8_000;
 /** A shard that refuses all calls for this multiple of the silent time is unresponsive. An overloaded shard would answer some. */
 const REFUSING_FACTOR = 4;
-/** Least refused calls in a row before a shard is unresponsive. */
+/** A shard counts as unresponsive only after at least this many refused calls in a row. */
 const LEAST_REFUSALS = 5;
 /** Share of the calls that may time out while other calls are answered. */
 const TIMEOUT_SHARE = 0.05;

@@ -42,7 +42,7 @@ const post = (signal?: AbortSignal) =>
   fetch(`${edge.url}/v1/completions`, { method: 'POST', body: '{}', signal: signal ?? null });
 
 describe('an answer', () => {
-  it('is relayed with its status and headers, the request with its path, headers and body', async () => {
+  it('is relayed with its status and headers, and its request is relayed with path, headers and body', async () => {
     const body = JSON.stringify({ prompt: 'é'.repeat(100_000) });
     let seen: Record<string, unknown> = {};
     handle = async (request, response) => {

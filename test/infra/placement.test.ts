@@ -90,7 +90,7 @@ describe('a layout', () => {
     );
   });
 
-  it('has no hotter shard in any layer than contiguous placement, if that fits', () => {
+  it('has no hotter shard in any layer than contiguous placement, if contiguous placement fits', () => {
     fc.assert(
       fc.property(
         heats,
@@ -215,7 +215,7 @@ describe('a prediction', () => {
     expect([frames, hottest]).toEqual([2, expect.closeTo(1, 9)]);
   });
 
-  it('draws as many different experts for each row as the layer uses', () => {
+  it('draws k different experts for each row, with the k of the layer', () => {
     const apart: Layout = [Array.from({ length: 6 }, (_, expert) => [expert])];
     const one = { ...heat, layers: 1, counts: heat.counts.slice(0, 1) };
     expect(predict(apart, { heat: one, shards: 6, rows: 1, k: [4], cost: defaultCost(1e6) }).frames).toBe(4);
@@ -234,7 +234,7 @@ describe('a plan', () => {
   const shards = Array.from({ length: 4 }, (_, index) => ({ name: `s${index}`, memoryBytes: 48e6 }));
   const options = { heat, shards, unitBytes: 1e6, rows: 16 };
 
-  it('reports a faster part of the shards if frames are expensive, and none if experts are expensive', () => {
+  it('reports fewer shards that are faster if frames are expensive, and none if experts are expensive', () => {
     const large = [
       { name: 's0', memoryBytes: 48e6 },
       ...shards.slice(1).map(({ name }) => ({ name, memoryBytes: 16e6 })),

@@ -40,7 +40,7 @@ describe('of two drawn candidates', () => {
     );
   });
 
-  test('the most expensive of all candidates is never chosen, and each other one sometimes is', () => {
+  test('the most expensive candidate is never chosen, and every other candidate is chosen sometimes', () => {
     const candidates = [1, 2, 3, 9].map(priced);
     const random = uniform(5);
     const taken = new Map<number, number>();
@@ -49,7 +49,7 @@ describe('of two drawn candidates', () => {
       taken.set(ms, (taken.get(ms) ?? 0) + 1);
     }
     expect(taken.has(9)).toBe(false);
-    // Three of the six pairs have the cheapest candidate; two others have the next cheapest; one has the third.
+    // Of the six pairs, three contain the cheapest candidate, two others the second cheapest, and the last pair the third.
     expect((taken.get(1) ?? 0) / 600).toBeCloseTo(3 / 6, 1);
     expect((taken.get(2) ?? 0) / 600).toBeCloseTo(2 / 6, 1);
     expect((taken.get(3) ?? 0) / 600).toBeCloseTo(1 / 6, 1);
@@ -65,7 +65,7 @@ describe('of two drawn candidates', () => {
 });
 
 describe('a shard that gets a frame anyway', () => {
-  test('is chosen if it costs at most twice as much as the drawn one, and the cheapest of several such shards', () => {
+  test('is chosen if it costs at most twice as much as the drawn one; of several such shards, the cheapest is chosen', () => {
     fc.assert(
       fc.property(
         costs,

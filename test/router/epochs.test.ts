@@ -48,7 +48,7 @@ test('a placement is adopted only when every unit is served by a shard that shou
   expect(epochs.learn([shard('a', [0, 1, 2], split), shard('b', [3, 4, 5], split)])).toBe(false);
 });
 
-test('a placement is not adopted while a second replica is loading, but is if the shard of that replica is away', () => {
+test('a placement is not adopted while a second replica is loading, but is adopted if the shard of that replica is away', () => {
   const twice = placementOf(3, Array(6).fill(['a', 'b']));
   const epochs = new Epochs(shape);
   const all = [0, 1, 2, 3, 4, 5];

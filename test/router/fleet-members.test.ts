@@ -213,7 +213,7 @@ describe('down the ladder', () => {
     ['nothing', undefined, 0],
     ['another class', 'class', 0],
     ['a standby', 'standby', 1],
-  ] as const)('a standby is used only if the row allows it: %s', async (_name, rung, calls) => {
+  ] as const)('a standby is used only if the row allows it: it allows %s', async (_name, rung, calls) => {
     const fleet = await lame();
     const asked = { ...rowFor(4), ladder: Uint8Array.of(rungLevel(rung)) };
     const { failed, degraded } = await dispatch({ fleet, ...asked });

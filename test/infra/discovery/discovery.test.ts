@@ -71,7 +71,7 @@ describe('a DNS name', () => {
     expect(logged).toEqual(['shards have changed: +10.0.0.2:7', 'shards have changed: -10.0.0.1:7']);
   });
 
-  it('keeps its last answer, and logs the error once, if the lookup fails or gives no address', async () => {
+  it('keeps its last addresses, and logs the error once, if the lookup fails or gives no address', async () => {
     const zone: { addresses?: string[] } = { addresses: ['10.0.0.1'] };
     const { names, asked } = nameService(zone);
     const { discovery, answers, logged } = await open({ dns: 'n:7' }, { names });
@@ -162,7 +162,7 @@ describe('a file', () => {
     expect(answers).toEqual([['a:1', 'b:1'], ['b:1']]);
   });
 
-  it('keeps its last answer, and logs the error once, if it is malformed, emptied or removed', async () => {
+  it('keeps its last addresses, and logs the error once, if it is malformed, emptied or removed', async () => {
     const path = await file('a:1\n');
     const { discovery, answers, logged } = await open({ file: path });
     await writeFile(path, 'a:1\nnonsense\n');

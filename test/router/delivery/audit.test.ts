@@ -30,7 +30,7 @@ interface Setting {
   random?: () => number;
 }
 
-/** A fleet of shards a, b, … whose handlers `changes` wrap. Every call is audited unless the policy says otherwise. */
+/** A fleet of shards a, b, …. `changes` wrap the handlers of the shards. Every call is audited unless the policy says otherwise. */
 async function audited(
   changes: (Change | undefined)[],
   { log = [], ...setting }: Setting = {},
@@ -89,8 +89,8 @@ test('the share of audited calls is that of the policy', async () => {
 
 describe('a shard that flips one bit is cordoned, and the other answer is used', () => {
   test.each([
-    ['which was asked first', [always, undefined, undefined], 0],
-    ['which was asked second', [undefined, always, undefined], 1],
+    ['the shard that was called first', [always, undefined, undefined], 0],
+    ['the shard that was called second', [undefined, always, undefined], 1],
   ] as const)('found by a third replica: %s', async (_name, changes, wrongShard) => {
     const log: string[] = [];
     const fleet = await audited([...changes], { log });
@@ -111,8 +111,8 @@ describe('a shard that flips one bit is cordoned, and the other answer is used',
   });
 
   test.each([
-    ['which was asked first', [at([0]), undefined], 'a'],
-    ['which was asked second', [undefined, at([0])], 'b'],
+    ['the shard that was called first', [at([0]), undefined], 'a'],
+    ['the shard that was called second', [undefined, at([0])], 'b'],
   ] as const)(
     'found because it does not repeat its answer, if there is no third replica: %s',
     async (_name, changes, wrongShard) => {
@@ -124,8 +124,8 @@ describe('a shard that flips one bit is cordoned, and the other answer is used',
   );
 
   test.each([
-    ['which was asked first', 'a'],
-    ['which was asked second', 'b'],
+    ['the shard that was called first', 'a'],
+    ['the shard that was called second', 'b'],
   ])('found by golden rows, if it repeats its answer: %s', async (_name, wrongShard) => {
     const goldens = await testGoldens();
     // The shard gives wrong answers after it has passed its golden checks.
@@ -228,7 +228,7 @@ test('a caller that gives up does not wait for the judgement', async () => {
 describe('a third replica that does not answer', () => {
   const sample = { policy: { auditShare: 0.5 } };
 
-  test('delays the caller by no more than the time of a lost call, and the wrong shard is still found', async () => {
+  test('delays the caller by at most the time after which a call counts as lost, and the wrong shard is still found', async () => {
     const fleet = await audited([at([0]), undefined, hanging()], sample);
     const startedAt = performance.now();
     const { failed } = await dispatch({ fleet, ...rowFor(2) });
@@ -272,7 +272,7 @@ describe('a frame that no single other shard could answer', () => {
     expect(states(fleet)).toEqual(['available', 'available', 'cordoned']);
   });
 
-  test('is also sent to one random shard that holds some of its experts, if a share of the calls is audited', async () => {
+  test('is also sent to one random shard that holds some of its experts, if not every call is audited', async () => {
     const members = [
       memberOf('whole', await createTestShard()),
       memberOf('left', await left()),
@@ -288,7 +288,7 @@ describe('a frame that no single other shard could answer', () => {
   });
 
   test.each([1, 0.5])(
-    'is audited even if some of its rows have no second replica, with a share of %f',
+    'is audited even if some of its rows have no second replica; share of audited calls: %f',
     async (auditShare) => {
       const members = [memberOf('whole', await createTestShard()), memberOf('left', await left())];
       const fleet = await fleetOf(members, { policy: { auditShare } });
@@ -300,7 +300,7 @@ describe('a frame that no single other shard could answer', () => {
     },
   );
 
-  test('is answered by other shards only, if one different answer shows that the first shard is wrong', async () => {
+  test('is answered only by other shards if one different answer shows that the first shard is wrong', async () => {
     const members = [
       memberOf('whole', await createTestShard(), always),
       memberOf('left', await left()),

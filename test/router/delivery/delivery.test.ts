@@ -165,7 +165,7 @@ describe('busy shards', () => {
     await expectRight(rowFor(0), await dispatch({ fleet, ...rowFor(0), deadlineMs: 60_000 }));
   });
 
-  test('a row that no shard can answer fails alone, and only one shard is cordoned, for a short time', async () => {
+  test('only the row that no shard can answer fails, and only one shard is cordoned, for a short time', async () => {
     const [a, b] = await twoShards();
     const poisoned: Change = (real) => async (params, context) => {
       const { rows } = params;

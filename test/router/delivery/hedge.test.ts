@@ -31,7 +31,7 @@ test.each([
   [1, 'none'],
   [2, 'lower_rung'],
   [3, 'lower_rung'],
-])('a standby is an alternative if every row allows level 2 of the ladder: %d', (level, expected) => {
+])('a standby is an alternative if all rows allow level 2 (row 1 allows %d)', (level, expected) => {
   const held = { 0: { exact: [a], standby: [b] }, 1: { exact: [a], standby: [c] } };
   expect(alternative(held, Uint8Array.of(4, level))).toBe(expected);
 });
@@ -45,7 +45,7 @@ test('the ladder is no alternative while another call for the row is under way',
   expect(alternativeTo(ledger, frame, a, { ...firstAttempt, beside: [{ ...call, ...watch }] })).toBe('none');
 });
 
-test('a call is looked at when it is late, or after three times the time of a lost call if it could only step down the ladder', () => {
+test('a call is checked after lateMs if another replica could answer, and after 3 * lostMs if its rows could only step down the ladder', () => {
   const times = { lateMs: 10, lostMs: 80 };
   expect(watchOf('replica', times, 5)).toEqual({ wake: 'late', wakeAt: 15, lostAt: 85 });
   expect(watchOf('lower_rung', times, 5)).toEqual({ wake: 'silent', wakeAt: 245, lostAt: 245 });

@@ -67,7 +67,7 @@ test('all answers of a wrong shard are dropped, and the slots that no other shar
   expect(without(b, [mine, retried], [opinion])).toEqual({ believed: [mine, retried], rest: [] });
 });
 
-test('doubtedSlots returns all slots with another replica, or only those of one drawn shard if not every call is audited', () => {
+test('doubtedSlots returns all slots that have another replica; if not every call is audited, only those whose experts one drawn shard holds', () => {
   const others = [[], [b], [b, c], [c]];
   const doubted = (auditShare: number, draw: number) =>
     doubtedSlots([0, 1, 2, 3], (slot) => others[slot]!, { auditShare, random: () => draw });

@@ -45,7 +45,7 @@ describe('a shard’s mean', () => {
     expect(mean.at(60_000, 1)).toBeCloseTo(1, 3);
   });
 
-  test('continues from the faded value, so that a fast call does not bring an old delay back', () => {
+  test('continues from the faded value, so that a fast call does not bring the earlier slow mean back', () => {
     const mean = new MeanLatency();
     mean.learn(1_000, 0, 1);
     mean.learn(1, 60_000, 1);

@@ -140,7 +140,7 @@ describe('a call that is late', () => {
     expect(ledger).toMatchObject({ failed: undefined, open: [{ shard: a }] });
   });
 
-  test('steps down the ladder after three times the time of a lost call, if there is no other exact replica', () => {
+  test('steps down the ladder after 3 * lostMs (hedge.ts), if there is no other exact replica', () => {
     const ledger = ledgerOf({
       held: { 0: { exact: [a], standby: [c] } },
       rows: [[0]],
@@ -203,7 +203,7 @@ describe('an audited call', () => {
     expect(ledger.step.fleet.calls).toMatchObject({ audited: 1, mismatches: 1, retried: 0 });
   });
 
-  test('waits for a judgement for the time of a lost call at most, if only a share of the calls is audited', () => {
+  test('waits for a judgement for at most lostMs (hedge.ts), if only a share of the calls is audited', () => {
     const { ledger, audit } = differing(0.9);
     expect(audit.wakeAt).toBe(400);
     expect(told(at(ledger, 400, { type: 'unjudged', audit }))).toEqual(['close a']);

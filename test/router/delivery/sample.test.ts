@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { Sample } from '../../../router/delivery/budget.ts';
 import { uniform } from '../../support/random.ts';
 
-test.each([1, 0.3])('the wanted share is drawn even if only %f of calls can be audited', (able) => {
+test.each([1, 0.3])('the share is drawn even if only a share of %f of the calls can be audited', (able) => {
   const random = uniform(3);
   const sample = new Sample(0.01, random);
   let taken = 0;

@@ -38,7 +38,7 @@ interface Step {
   to: ShardState;
 }
 
-/** The steps that the table allows; other moves have no effect. */
+/** The moves in `happened` that the table allows. Other moves have no effect. */
 function walk(start: ShardState, happened: readonly Move[]): Step[] {
   const steps: Step[] = [];
   let from = start;
@@ -240,7 +240,7 @@ describe.each(states)('in the state %s', (state) => {
   });
 });
 
-describe('a shard that is left alone', () => {
+describe('a shard that is taken out of service', () => {
   const needed: ShardEvent = { ...time, needed: true };
 
   test('is banned after six losses within a minute, for twice as long each time, unless it is needed', () => {
@@ -262,7 +262,7 @@ describe('a shard that is left alone', () => {
     expect(told(lifecycle(later, time, 60_001))).toEqual(['away', 'dial after 50']);
   });
 
-  test('is checked with 64 units and its suspects after a cordon, and a new connection to the same process does not end the cordon', () => {
+  test('is checked with 64 units and the suspected units after a cordon, and a new connection to the same process does not end the cordon', () => {
     const cordoned = lifeAfter(newLife(pace), ways.cordoned);
     expect(told(lifecycle(cordoned, time, 5_000))).toEqual([
       'validating',
@@ -301,7 +301,7 @@ describe('a shard that is left alone', () => {
     });
   });
 
-  test('is cordoned on suspicion for twice as long each time, up to 5 s, if no golden rows can decide', () => {
+  test('is cordoned on suspicion for twice as long each time, up to 5 s, if there are no golden rows to check it with', () => {
     let life = lifeAfter(newLife(pace), [{ ...connected, peer: { ...peer, check: 'any' } }]);
     const cordons = [0, 10_000, 20_000, 30_000, 40_000, 50_000].map((nowMs) => {
       life = lifeAfter(life, [suspected], nowMs);

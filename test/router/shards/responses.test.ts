@@ -109,7 +109,7 @@ test('the second call in a row that another shard answers first runs on as a pro
   expect([1, 2].map(() => responses.startProbe('decode'))).toEqual([false, true]);
 });
 
-test('the loss and the return of a second holder are reported once; a unit that never had one is not reported', () => {
+test('the loss and the return of a second holder are reported once; a unit that never had a second holder is not reported', () => {
   const redundancy = new Redundancy();
   expect(redundancy.look([1, 2, 3, 0])).toEqual({ lost: [], back: [] });
   expect(redundancy.look([1, 1, 2, 0])).toEqual({ lost: [1], back: [] });
