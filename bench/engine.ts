@@ -11,7 +11,7 @@ export interface Task {
 }
 
 export interface Stream {
-  /** Arrivals in order. An arrival has several tokens if some of them have no text of their own. */
+  /** Arrival of each event. An event has several tokens if some of them have no text of their own. */
   times: number[];
   /** Number of tokens, as the engine counts them. */
   tokens: number;

@@ -32,7 +32,7 @@ export function post(
 
 export interface Answer {
   status: number;
-  /** Whether it is a stream of events. */
+  /** Whether the answer is a stream of events. */
   streamed: boolean;
   /** `error`: an error status or an error event. `cut`: neither complete nor ended by an error. */
   ending: 'finish' | 'error' | 'cut';
@@ -41,7 +41,7 @@ export interface Answer {
   tail: string;
 }
 
-/** Length of `Answer.tail`. */
+/** Largest length of `Answer.tail` in characters. */
 const TAIL = 8192;
 
 /** Sends a request and reads its answer. `onEvent` is called for each event with the time of its arrival (`now()`). */

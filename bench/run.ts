@@ -78,9 +78,9 @@ const leave = (code: number) => {
 process.once('SIGINT', () => leave(130));
 process.once('SIGTERM', () => leave(143));
 
-/** The files that are in the page cache now: those of one engine. */
+/** The engine files that are in the page cache now. All belong to one engine. */
 let cached: readonly string[] = [];
-/** Files of the engines that have had their cold start. An engine has only one cold start, because disks are slow. */
+/** Files of the engines that have had their cold start. An engine has only one cold start, because disks may be slow. */
 const startedCold = new Set<readonly string[]>();
 for (let round = 0; round < rounds; round++) {
   log(`round ${round + 1} of ${rounds}`);

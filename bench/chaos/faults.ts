@@ -25,7 +25,7 @@ interface Scene {
   flipBits: number;
 }
 
-/** A shard that is still cordoned this long after its fault is replaced. A shard's first cordon ends sooner. */
+/** If a shard is still cordoned this long after its fault, a new process replaces it. A shard's first cordon ends sooner. */
 const UNAIDED_MS = 7_000;
 /** A replaced shard that is not in service after this time stays away. */
 const RECOVERY_MS = 60_000;

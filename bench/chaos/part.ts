@@ -47,11 +47,11 @@ export interface Seen {
   stopped?: string;
 }
 
-/** Shortest run without faults. Stalls in windows of this run are compared with stalls during faults. */
+/** Shortest length of the run without faults. Stalls in windows of this run are compared with stalls during faults. */
 const UNDISTURBED_MS = 15_000;
 /** Pause between the start of the streams and the first fault. */
 const SETTLE_MS = 1_000;
-/** Number of failed requests in a round whose errors are printed. */
+/** At most this many errors of failed requests are printed for each round so far. */
 const PRINTED_FAILURES = 3;
 
 export async function runPart(options: PartOptions): Promise<Seen> {
@@ -146,7 +146,7 @@ async function disturb(
     );
     rounds.push(endured);
     if (gateway.hasEnded) return 'the gateway has ended';
-    // Without this shard, its experts have one replica left, and a further fault would break the rule of the schedule.
+    // The experts of this shard now have one replica left, and a further fault could hit that replica.
     if (endured.some(({ servedAt }) => servedAt === undefined))
       return `a shard did not come back from ${what}`;
     await delay(round.pauseMs);

@@ -8,9 +8,9 @@ export type CompletionBody = {
   seed: number;
 };
 
-/** Least and most words of a prompt. */
+/** Smallest and largest number of words in a prompt. */
 const WORDS = [16, 90] as const;
-/** Least and most tokens of an answer. */
+/** Smallest and largest number of tokens in an answer. */
 const TOKENS = [80, 200] as const;
 
 /** `count` different requests. Half of them are greedy. */

@@ -32,9 +32,9 @@ const flags = readFlags({
 const SHARDS = 4;
 /** Number of different requests of each stream. */
 const REQUESTS = 3;
-/** The part `liars` gets this share of the faults, all of which are wrong but finite answers. */
+/** The part `liars` gets this share of the faults. Its faults are wrong but finite answers. */
 const LIARS_SHARE = 0.1;
-/** The part `standby` gets this share of the faults, without wrong answers, because only a replica could detect them. */
+/** The part `standby` gets this share of the faults. None is a wrong answer, because only a replica could detect that. */
 const STANDBY_SHARE = 0.25;
 
 endAtSignals();
@@ -129,7 +129,7 @@ async function measured(
   }
 }
 
-/** Memory for the running answers and little more, so that repeated prompts are not in the prefix cache. Bytes. */
+/** KV memory for the running answers and little more, so that repeated prompts are not in the prefix cache. Bytes. */
 function kvBytes(): number {
   const { layers, kvHeads, headDim } = config;
   const longest = 800; // tokens: twice the longest prompt with its answer

@@ -91,7 +91,7 @@ export function leavesCopies(holdings: readonly (readonly number[])[], down: rea
   return holdings.flat().every((part) => healthy.has(part));
 }
 
-/** Returns all of `items` one after another in a random order, then all of them again in another order. */
+/** Successive calls return all of `items` in a random order, then all of them again in another order. */
 function bag<T>(items: readonly T[], random: () => number): () => T {
   let left: T[] = [];
   return () => {

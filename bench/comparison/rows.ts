@@ -62,7 +62,7 @@ export type Target =
   /** Ratio to the size of the bundle. */
   | { of: 'bundle'; atMost: number };
 
-/** Size of a decode step: its number of rows, and the number of tokens before each row. */
+/** A decode step whose least possible time (floor) is computed: its number of rows, and of tokens before each row. */
 export interface Floor {
   streams: number;
   positions: number;
@@ -73,13 +73,13 @@ export interface Row {
   name: string;
   title: string;
   unit: Unit;
-  /** Our side of the row. llama.cpp is compared by the same figure. */
+  /** Our engine in this row. Its figure is compared with the same figure of llama.cpp. */
   subject: Subject;
   figure: Figure;
   /** Another figure of ours. The row also prints our figure divided by that figure; `aim` is the wanted quotient. */
   against?: { of: readonly [Subject, Figure]; words: string; aim?: number };
   target?: Target;
-  /** Present if the row prints the share of the floor. */
+  /** Present if the row also prints the least possible time of a step divided by its measured time. */
   floor?: Floor;
 }
 
@@ -149,7 +149,7 @@ export const rows: readonly Row[] = [
   { name: 'floor-8', title: 'share of the floor, 8 streams', ...local('floor-8'), ...floorShare },
 ];
 
-/** Figures that are computed: the floor of a step divided by the time of a step in the measured `figure`. */
+/** Figures that are computed: the least possible time of a step divided by its time, which comes from `figure`. */
 export const floorOf: Partial<Record<Figure, Floor & { figure: Figure }>> = {
   'floor-1': { figure: 'decode-16', streams: 1, positions: 48 },
   'floor-8': { figure: 'decode-8-streams', streams: 8, positions: 32 },

@@ -57,7 +57,7 @@ const { identity } = manifest;
 const { folder, log } = openLog('move');
 
 const quarters = split(manifest.experts[0]?.length ?? 0, NAMES.length);
-/** Experts of each shard: two of the four quarters. Each turn shifts them by one quarter. */
+/** Experts of each shard: two of the four quarters of all experts. The next `turn` shifts them by one quarter. */
 const holdingsAt = (turn: number) =>
   NAMES.map((_, i) => [0, 1].map((next) => quarters[(i + turn + next) % NAMES.length]).join(','));
 const stateOf = (shard: number) => join(folder, NAMES[shard] ?? '');
@@ -110,7 +110,7 @@ async function during(name: string, act: () => Promise<void>): Promise<void> {
   await delay(1_000);
 }
 
-/** Applies the holdings of a turn as the placement of this epoch. */
+/** Applies `holdingsAt(turn)` as the placement of this epoch. */
 async function apply(epoch: number, turn: number): Promise<void> {
   const file = join(folder, `placement-${epoch}.json`);
   const placed = Object.fromEntries(NAMES.map((name, i) => [name, holdingsAt(turn)[i]]));

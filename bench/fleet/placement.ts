@@ -78,7 +78,7 @@ console.log(
 for (const [name, layout] of placements) {
   const predicted = predict(layout, { heat, shards, rows: streams, cost: defaultCost(unitBytes) });
   const counted = await run(layout, unseen);
-  // The same number of rows a step, but all of one text: a prompt in small chunks.
+  // A run with as many rows in a step, all of one text: its prompt is computed in small chunks.
   const one = await run(layout, unseen, { concurrent: 1, maxTokens: 1, passes: 1, prefillRows: streams });
   const compared = compare(layout, predicted, counted);
   lines.push({ name, ...compared, framesOfOneText: one.frames, units: layout.flat(2).length });

@@ -1,6 +1,6 @@
 // How long `up` is not ready while a shard that was killed restarts and other work keeps the machine busy: `node
-// bench/fleet/restart.ts [--model DIR] [--busy 4] [--kills 6]`. `--patience` of a gateway must be longer. The
-// last line is JSON.
+// bench/fleet/restart.ts [--model DIR] [--busy 4] [--kills 6]`. The `--patience` of gateways must be
+// longer than this time. The last line is JSON.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readFlags } from '../flags.ts';

@@ -1,7 +1,7 @@
-// One API key sends requests that are made to be expensive, while another key runs 16 streams: `npm run hostile --
-// [--shapes 2000] [--seed 1] [--at-once 4] [--model nano] [--shards N]`. Checks that `/health` stays fast, that the other
-// key keeps its share, that memory stays bounded and that every answer ends. Prints a table of the requests; the last
-// line is JSON; exit code 1 if a target is missed.
+// One API key sends requests that are made to be expensive, while another key (the honest key) runs 16 streams: `npm run
+// hostile -- [--shapes 2000] [--seed 1] [--at-once 4] [--model nano] [--shards N]`. Checks that `/health` stays fast,
+// that the honest key keeps its share of the speed, that memory stays bounded and that every answer ends. Prints a table
+// of the requests; the last line is JSON; exit code 1 if a target is missed.
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -30,7 +30,7 @@ const flags = readFlags({
   shards: undefined,
   /** Seconds that a hostile request may take. */
   patience: '300',
-  /** Seconds that the honest streams are measured alone. */
+  /** Seconds that the honest streams are measured without hostile requests. */
   alone: '8',
   /** Longest time of the attack in seconds. After it, no further requests are sent. */
   most: '2400',

@@ -1,4 +1,4 @@
-// A client of the load and the soak: sends requests one after another over its own connection, some of which it leaves early.
+// A client of the load and the soak: sends requests one after another over its own connection and leaves some of them early.
 import { Agent } from 'node:http';
 import { errorText } from '../../base/error-text.ts';
 import { now } from '../engine.ts';
@@ -7,7 +7,7 @@ import type { ClientRequest } from './requests.ts';
 
 export interface RequestResult {
   outcome: 'whole' | 'left' | 'error';
-  /** Kind of error: a status with its code, or how the connection failed. */
+  /** Kind of error: the HTTP status and the error's `code`, or how the connection failed. */
   error?: string;
   /** Tokens as the server counts them. For an answer that the client left, the number of events that came. */
   tokens: number;

@@ -8,7 +8,7 @@ export interface LoadFindings {
   /** Requests with a complete answer, and requests that their client left. */
   whole: number;
   left: number;
-  /** Number of errors by kind: a status with its code, or how the connection failed. */
+  /** Number of errors by kind: the HTTP status and the error's `code`, or how the connection failed. */
   errors: Readonly<Record<string, number>>;
   health: ProbeReport;
   /** The page /metrics after the run. */

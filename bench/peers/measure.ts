@@ -24,8 +24,8 @@ async function run(
     return context.getSequence().evaluate(ids, { temperature, topP, topK: 0, yieldEogToken: true });
   });
   const tokenTimes: number[][] = prompts.map(() => []);
-  // All sequences advance in step. Otherwise all sequences but one share a batch and the last one waits for the next
-  // batch, which halves the speed.
+  // The next tokens of all sequences are requested together. Otherwise one sequence is always left for the next batch,
+  // which halves the speed.
   for (let step = 0; step < tokens; step++) {
     await Promise.all(iterators.map((iterator) => iterator.next()));
     const at = now();

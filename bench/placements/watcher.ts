@@ -20,7 +20,7 @@ export class Watcher {
   readonly #onChange: () => void;
   #transport: Transport | undefined;
   #closed = false;
-  /** `[layers * experts]`: 1 for each unit that the shard holds. While the shard is away, what it announced last. */
+  /** `[layers * experts]`: 1 for each unit that the shard holds. While the shard is away, the values that it announced last. */
   held: Uint8Array;
   /** Undefined if the shard follows no placement. */
   placement: Placement | undefined;

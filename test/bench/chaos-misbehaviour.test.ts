@@ -53,7 +53,7 @@ function shard(behaviour: Behaviour) {
 }
 
 describe('a shard that misbehaves', () => {
-  it('does nothing wrong while healthy, and counts its calls', async () => {
+  it('answers correctly while healthy, and counts its calls', async () => {
     const { call, misbehaviour } = shard({ mode: 'healthy' });
     expect(Array.from(await call())).toEqual(Array(8).fill(1));
     expect(misbehaviour.counts).toEqual({ calls: 1, wrong: 0 });
@@ -70,13 +70,13 @@ describe('a shard that misbehaves', () => {
     expect(await shard({ mode: 'flip', seed: 3, bits: 23 }).call()).toEqual(answers[0]);
   });
 
-  it('answers NaN that is set after its own checks, but notices NaN from its device', async () => {
+  it('sends NaN that is set after its own checks, but notices NaN from its device', async () => {
     const onWire = await shard({ mode: 'nan', where: 'wire' }).call();
     expect(Array.from(onWire).filter(Number.isNaN)).toHaveLength(1);
     await expect(shard({ mode: 'nan', where: 'device' }).call()).rejects.toMatchObject({ code: 'internal' });
   });
 
-  it('answers busy with a hint', async () => {
+  it('answers `busy` and says when to retry', async () => {
     await expect(shard({ mode: 'busy' }).call()).rejects.toMatchObject({ code: 'busy', retryAfterMs: 100 });
   });
 
@@ -92,7 +92,7 @@ describe('a shard that misbehaves', () => {
     expect(times.filter((ms) => ms >= 19)).toHaveLength(misbehaviour.counts.wrong);
   });
 
-  it('is healthy again when told to be', async () => {
+  it('is healthy again after its behaviour is set to healthy', async () => {
     const { call, misbehaviour } = shard({ mode: 'busy' });
     misbehaviour.set({ mode: 'healthy' });
     expect(Array.from(await call())).toEqual(Array(8).fill(1));

@@ -45,7 +45,7 @@ describe('a schedule of faults', () => {
     );
   });
 
-  it('draws the requested number of faults, the same for the same seed, others for another seed', () => {
+  it('draws the requested number of faults: the same faults for the same seed, others for another seed', () => {
     const draw = (seed: number) => drawRounds({ seed, faults: 200, kinds: KINDS, holdings: ring });
     expect(draw(1)).toEqual(draw(1));
     expect(draw(1)).not.toEqual(draw(2));
@@ -80,7 +80,7 @@ describe('a schedule of faults', () => {
     expect([...shards].sort()).toEqual([0, 1, 2, 3]);
   });
 
-  it('refuses to hit a shard without a replica', () => {
+  it('refuses to hit a shard whose experts have no other replica', () => {
     expect(leavesCopies(ring, [0, 2])).toBe(true);
     expect(leavesCopies(ring, [0, 1])).toBe(false);
     expect(() => drawRounds({ seed: 1, faults: 1, kinds: KINDS, holdings: [[0], [1]] })).toThrow(

@@ -27,7 +27,7 @@ describe('gaps between tokens', () => {
     expect(windowsOf({ from: 0, to: 10 }, 300)).toEqual([]);
   });
 
-  it('have percentiles by rank', () => {
+  it('have percentiles that are one of their values', () => {
     expect(spreadOf([5, 1, 3])).toEqual({ count: 3, p50: 3, p99: 5, max: 5 });
   });
 });
@@ -141,7 +141,7 @@ describe('the verdicts on a run', () => {
     });
   });
 
-  it('allow texts changed by a liar only if answers are used unverified', () => {
+  it('fail a text that a liar changed if answers are audited before use, and allow it otherwise', () => {
     const disturbed = [answer({ sentAt: 5_000, text: 'twice' })];
     const run = seen({ disturbed, rounds: [[endured('flip', 5_200, { callsToCordon: 10 })]] });
     expect(missed(run)).toEqual([]);
@@ -149,7 +149,7 @@ describe('the verdicts on a run', () => {
     expect(verified.flatMap(({ name, ok }) => (ok ? [] : [name]))).toEqual(['changed texts']);
   });
 
-  it('let degraded answers differ if a standby may serve and all of their hops are reported and counted', () => {
+  it('let degraded answers differ if a standby may serve and if all degraded hops are reported and counted', () => {
     const disturbed = [answer({ text: 'twice', degradedHops: 4 }), answer({ degradedHops: 1 })];
     const counters = new Map([['expertgrid_engine_degraded_hops_standby_total', 5]]);
     expect(missed(seen({ disturbed, counters }), true)).toEqual([]);
@@ -161,7 +161,7 @@ describe('the verdicts on a run', () => {
     ]);
   });
 
-  it('are printed with a row for each kind', () => {
+  it('are printed with a row for each kind of fault', () => {
     const run = seen({ rounds: [[endured('kill', 5_200)]], stopped: 'the gateway has ended' });
     const text = partText('two copies', run, judge(run, { standby: false, verified: false }));
     expect(text).toMatch(/^kill +\| +1 \| +0\.0 \| 0\.0 \| 0\.0 \| +< 100$/m);

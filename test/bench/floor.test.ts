@@ -13,7 +13,7 @@ const shape = {
   vocab: 200_064,
 };
 
-it('one row of Sigma-MoE-Tiny without tokens before it reads 503 MB', () => {
+it('a step of one row of Sigma-MoE-Tiny reads 503 MB if no token comes before the row', () => {
   const dense = 56 * (2 * 1536 * 1536 + 2 * 1536 * 384) + 200_064 * 1536;
   const experts = 56 * 3 * 1536 * 768;
   const expected = ((dense + experts) * 4.5) / 8 + 56 * 96 * 1536 * 4;

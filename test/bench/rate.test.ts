@@ -42,7 +42,7 @@ it('firstTokenSeconds waits for the last of the streams', () => {
   expect(firstTokenSeconds({ startedAt: 1000, streams })).toBe(0.75);
 });
 
-it('median takes the middle, or the mean of the two middles', () => {
+it('median returns the middle value, or the mean of the two middle values', () => {
   expect(median([9, 1, 5])).toBe(5);
   expect(median([4, 1, 2, 100])).toBe(3);
   expect(median([])).toBeUndefined();

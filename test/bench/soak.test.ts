@@ -50,7 +50,7 @@ it('fails a run that measured nothing', () => {
   expect(failed([]).length).toBeGreaterThan(0);
 });
 
-it('takes percentiles by rank', () => {
+it('takes a percentile that is one of the values', () => {
   const values = Array.from({ length: 200 }, (_, i) => 200 - i);
   expect(percentile(values, 0.99)).toBe(198);
   expect(percentile(values, 0.5)).toBe(100);

@@ -88,7 +88,7 @@ function install(): void {
   writeFileSync(stamp, lockfile);
 }
 
-/** Checks the types of these files. `npm run types` leaves them out, because it must pass if no client is installed. */
+/** Checks the types of this folder's files. `npm run types` leaves them out, because it must pass if no client is installed. */
 function typesHold(): boolean {
   const tsc = join(here, '..', '..', 'node_modules', '.bin', 'tsc');
   return spawnSync(tsc, ['--noEmit', '-p', here], { stdio: 'inherit' }).status === 0;

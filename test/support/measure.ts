@@ -31,7 +31,7 @@ export interface Measurement {
   forced: number;
   /** Largest amount by which a choice of the device missed the best score of the reference. */
   regret: number;
-  /** For each activation that was rounded the other way to reach agreement: its distance from a half, in steps of int8. */
+  /** For each activation that was rounded the other way to reach agreement: its distance from half-way, in steps of int8. */
   turned: number[];
   /** Largest error against the float reference with the same dequantised weights. */
   floatDistance: number;
@@ -94,7 +94,7 @@ export async function measure(
   }
 }
 
-/** Text with the results of several measurements and the number of exceptions. */
+/** Text with the results of several measurements, the forced choices and the activations that were rounded the other way. */
 export function summary(title: string, all: readonly Measurement[]): string {
   const sum = (of: (one: Measurement) => number) => all.reduce((total, one) => total + of(one), 0);
   const sorted = (of: (one: Measurement) => number[]) => all.flatMap(of).sort((a, b) => a - b);

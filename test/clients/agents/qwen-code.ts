@@ -23,7 +23,7 @@ export async function run(setting: Setting): Promise<string> {
     join(settings, 'settings.json'),
     JSON.stringify({
       privacy: { usageStatisticsEnabled: false },
-      // Otherwise it requests 32,000 tokens of thinking and 32,000 tokens in all, which Anthropic's API refuses, too.
+      // Otherwise Qwen Code requests 32,000 tokens of thinking and 32,000 tokens in all, which Anthropic's API refuses, too.
       model: { generationConfig: { reasoning: false } },
     }),
   );

@@ -144,7 +144,7 @@ function* plan(config: ModelConfig): Generator<{ name: string; shape: number[]; 
       const expert = `${layer}.${block}.experts.${e}`;
       yield matrix(`${expert}.${gate}.weight`, inner, hidden);
       yield matrix(`${expert}.${up}.weight`, inner, hidden);
-      // silu(gate) * up has deviation near 0.4, and a raw top-1 weight shrinks it again.
+      // silu(gate) * up has deviation near 0.4, and a routing weight below 1 shrinks the answer further.
       yield matrix(`${expert}.${down}.weight`, hidden, inner, 3);
     }
   }
