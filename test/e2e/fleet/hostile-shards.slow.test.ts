@@ -215,7 +215,11 @@ describe('a file of shards', () => {
 
   it.each([
     ['port 0', 'a:7001\nb:0\n', /shards: line 2: "b:0" names port 0/],
-    ['a line of 30 MB', `a:7001\n${'x'.repeat(30_000_000)}\n`, /shards: the file has more than 1048576 bytes/],
+    [
+      'a line of 30 MB',
+      `a:7001\n${'x'.repeat(30_000_000)}\n`,
+      /shards: the file has more than 1048576 bytes/,
+    ],
     ['a line of 1 MB', `a:7001\n${'x'.repeat(1_000_000)}\n`, /shards: line 2: "x{59}…" is not an address/],
     [
       '4,741 addresses',
