@@ -70,7 +70,7 @@ describe('a shard that misbehaves', () => {
     expect(await shard({ mode: 'flip', seed: 3, bits: 23 }).call()).toEqual(answers[0]);
   });
 
-  it('sends NaN that is set after its own checks, but notices NaN from its device', async () => {
+  it('sends NaN that it writes into an answer after its own checks, but notices NaN from its device', async () => {
     const onWire = await shard({ mode: 'nan', where: 'wire' }).call();
     expect(Array.from(onWire).filter(Number.isNaN)).toHaveLength(1);
     await expect(shard({ mode: 'nan', where: 'device' }).call()).rejects.toMatchObject({ code: 'internal' });

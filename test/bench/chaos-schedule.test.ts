@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { drawRounds, KINDS, leavesCopies } from '../../bench/chaos/schedule.ts';
 
-/** Shard i holds the quarters i and i + 1. */
+/** Four shards. Shard i holds quarters i and i + 1 (modulo 4) of the experts. */
 const ring = [
   [0, 1],
   [1, 2],

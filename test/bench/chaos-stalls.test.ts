@@ -18,7 +18,7 @@ describe('gaps between tokens', () => {
     expect(longestWithin(gaps, { from: 500, to: 600 })).toBeUndefined();
   });
 
-  it('are cut into whole windows', () => {
+  it('are sought in windows of equal length, and the rest of the time is left out', () => {
     expect(windowsOf({ from: 100, to: 1_050 }, 300)).toEqual([
       { from: 100, to: 400 },
       { from: 400, to: 700 },
@@ -106,7 +106,7 @@ describe('the verdicts on a run', () => {
     );
   });
 
-  it('compare the longest stall of each kind, minus the undisturbed median, with its target', () => {
+  it('compare the longest stall of each kind of fault, minus the median gap without faults, with the target of the kind', () => {
     const disturbed = [answer({ sentAt: 5_000, stallAt: 5_250, stallMs: 160 })];
     const stall = (kind: Kind) => missed(seen({ disturbed, rounds: [[endured(kind, 5_200)]] }));
     expect(stall('kill')).toEqual(['stall p99 of kill']);
@@ -124,7 +124,7 @@ describe('the verdicts on a run', () => {
     expect(missed(seen({ rounds: [[endured('kill', 9_000)]] }))).toEqual(['stall p99 of kill']);
   });
 
-  it('require every liar to be cordoned within 10,000 calls', () => {
+  it('require every liar (a shard that answers wrongly) to be cordoned within 10,000 calls', () => {
     const lie = (callsToCordon: number | undefined) =>
       missed(seen({ rounds: [[endured('flip', 5_200, { callsToCordon })]] }));
     expect(lie(900)).toEqual([]);

@@ -72,7 +72,7 @@ describe('a line', () => {
     });
   });
 
-  it('computes the share of the floor from a rate', () => {
+  it('computes the share of the floor (the speed limit by memory bandwidth) from a rate', () => {
     const samples = new Samples();
     samples.add('local', 'decode-16', 1000);
     samples.add('local', 'decode-8-streams', 4000);

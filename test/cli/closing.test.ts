@@ -1,4 +1,4 @@
-// Checks that steps are closed in reverse order, once, even if some fail.
+// Checks that a process closes everything that it has opened, in reverse order and once, even if a step fails.
 import { expect, it } from 'vitest';
 import { Closing } from '../../cli/closing.ts';
 

@@ -13,8 +13,8 @@ export interface Line {
 
 const HEAD = ['client', 'version', 'model', 'tried', 'result', 'seconds'];
 /**
- * Largest number of characters of a cell on a terminal, and of a failure in Markdown. The last line of JSON has the whole
- * text.
+ * Largest number of characters of a cell on a terminal, and of a failure in Markdown. The last line, which is JSON, has
+ * the whole text.
  */
 const WIDEST = 70;
 const LONGEST_FAILURE = 200;

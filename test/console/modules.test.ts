@@ -110,7 +110,7 @@ describe('the history', () => {
   });
 });
 
-describe('the warning', () => {
+describe('the warning about missing experts', () => {
   it('counts the layers of each model separately', () => {
     const layers = [0, 1, 2].map((layer) => ({ layer, experts: '0-3' }));
     expect(missing.missingText(layers).headline).toBe('3 layers have experts that no shard serves');
@@ -223,7 +223,7 @@ describe('the heat map', () => {
     expect(grid.moved({ layer: 0, expert: 0 }, 'a', size)).toBeUndefined();
   });
 
-  it('has a higher shade for every doubling, up to the end of its scale', () => {
+  it('has another shade for every doubling of the heat, up to the end of the scale', () => {
     const shades = [0, 0.5, 1, 2, 4, 8, 100].map((ratio) => colours.shadeOf(ratio));
     expect(shades).toEqual([...shades].sort((a, b) => a - b));
     expect(new Set(shades).size).toBe(shades.length - 1);

@@ -144,7 +144,7 @@ describe('a layout', () => {
     expect(frames(true)).toBeLessThan(0.8 * frames(false));
   });
 
-  it('is refused if the model does not fit, with an error that names the room', () => {
+  it('is refused if the model does not fit, with an error that says how many experts fit', () => {
     const heat: Heat = {
       layers: 2,
       experts: 4,
@@ -165,7 +165,7 @@ function loads(layout: Layout, heat: Heat, shards: number): Float64Array[] {
   return sharesOf(heat).map((shares, layer) => loadsOf(layout[layer]!, shares, shards));
 }
 
-it('seats add up in every layer and on every shard, for any rooms', () => {
+it('seats (places for experts, by layer and shard) add up in every layer and on every shard, for any memory', () => {
   fc.assert(
     fc.property(cases, ({ heat: { layers, experts }, room, replicas }) => {
       const seats = seatsOf({ layers, experts, room, replicas });

@@ -181,7 +181,7 @@ describe('attention', () => {
           const m = model(seed, kvHeads * group, kvHeads, 2 * half, norm);
           const s = sequence(seed, positions, m, shuffled(seed, pagesFor(positions)));
           const y = onEveryPath(() => run(m, [s], [positions])[0]!);
-          // A difference in the last bit can round a key to another float16, which changes its score by 2^-11 of a product.
+          // If an element of a key rounds to another float16, its product in the score changes by 2^-11 of itself.
           expect(relativeError(y, attend(m, s, (2 * half) ** -0.5))).toBeLessThan(1e-3);
         },
       ),

@@ -42,7 +42,7 @@ function everywhere(logits: Float32Array, chosen: Settings, u: number): number {
 
 /**
  * The kernel's weights are float32 and the sampler's float64, so the two may draw different ids if `u` is at the edge of an id's
- * range, or if a weight is at a cut.
+ * range, or if the sum of the weights is at the limit top_p.
  */
 function agrees(logits: Float32Array, chosen: Settings, u: number, id: number): boolean {
   const around = [u, Math.max(0, u - 1e-5), Math.min(u + 1e-5, 1 - 2 ** -53)];
@@ -71,7 +71,7 @@ describe('draw', () => {
     );
   });
 
-  it('keeps the lower ids if weights at the cut are equal', () => {
+  it('keeps the lower ids if equal weights are at the limit of top_k or top_p', () => {
     const logits = new Float32Array(5000).fill(1);
     const kept = { temperature: 1, topP: 1, topK: 40, minP: 0 };
     for (const u of [0, 0.5, 0.999]) expect(everywhere(logits, kept, u)).toBe(Math.floor(u * 40));

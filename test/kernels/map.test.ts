@@ -52,7 +52,7 @@ describe('a mapped file', () => {
     expect(() => Reflect.apply(kernels.advise, kernels, [map, 0, 1, 'gladly'])).toThrow('advice is "gladly"');
   });
 
-  it('is swept completely with any number of threads', () => {
+  it('is read completely by sweep(), with any number of threads', () => {
     const map = kernels.map(file);
     const bytes = new Uint8Array(Math.floor(map.bytes / 8) * 8).fill(0xee);
     bytes.set(m.bytes.subarray(0, bytes.length - offset), offset);

@@ -43,7 +43,7 @@ describe('product', () => {
     expect(relativeError(y, multiply(m, x, 1))).toBeLessThan(3e-6);
   });
 
-  it('adds blocks in order with one rounding each', () => {
+  it('adds the products of the blocks in order, with one rounding for each block', () => {
     // Only the first input of each block is not 0. The blocks' products differ so much in size that every addition rounds.
     const m = matrix(4, 16, 96, 8);
     const x = new Float32Array(96);

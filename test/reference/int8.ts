@@ -3,18 +3,18 @@
 // Source: MLAS, QuantizeARow_CompInt8 (onnxruntime/core/mlas/lib/sqnbitgemm_kernel_avx512.cpp and _avx2.cpp), all in
 // float32: scale = max|a| / 127, inverse = 127 / max|a|, q = round half to even (a * inverse).
 //
-// A device's value of a differs from the float64 value in the last bits. If a * inverse is next to a half, the device may round
-// it the other way, which differs by one whole step. Such near ties are reported, and a caller may have them rounded that way.
+// A device's `a` differs from the float64 value in the last bits. If a * inverse is close to a tie, such as 2.5, the device may
+// round it the other way, to the next int8. Such near ties are reported, and a caller may have them rounded that way.
 
 const blockLength = 32;
 
-/** How far from a half, in steps, a float32 device can still round the other way. */
+/** Largest distance from a tie, in steps, at which a float32 device may round the other way. */
 export const tieDistance = 1e-4;
 
 export interface RoundedRow {
   /** The rounded values: q * scale. */
   values: Float64Array;
-  /** Values within `tieDistance` of a half, with their distance from it in steps. */
+  /** Values within `tieDistance` of a tie, with their distance from the tie in steps. */
   nearTies: { index: number; distance: number }[];
 }
 

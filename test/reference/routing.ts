@@ -4,7 +4,7 @@ import type { RoutingConfig } from '../../model/config/config.ts';
 export interface Choice {
   /** Best first. */
   experts: number[];
-  /** The factor on each answer. */
+  /** Factor of the answer of each expert in `experts`. */
   weights: number[];
   /** Score of the worst chosen expert minus that of the best expert that is not chosen; Infinity if all are chosen. */
   margin: number;

@@ -39,7 +39,7 @@ export interface ReferenceWeights {
   embedding: ReferenceMatrix;
   layers: ReferenceLayer[];
   finalNorm: Float64Array;
-  /** The embedding itself if the two are tied. */
+  /** The embedding matrix itself if the checkpoint uses one matrix for both. */
   head: ReferenceMatrix;
 }
 

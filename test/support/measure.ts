@@ -19,7 +19,7 @@ export const bound = 1e-4;
 /** Whether a device rounds activations to int8. */
 const rounds = (bits: number, device: DeviceName) => bits !== 32 && device !== 'webgpu';
 
-/** Two scores that differ by less are a tie, in which float32 and int8 activations may choose different experts. */
+/** If two scores differ by less than this, rounding to float32 or int8 may decide which expert is chosen. */
 export const routingMargin = (bits: number) => (bits === 32 ? 1e-5 : 1e-2);
 
 export interface Measurement {

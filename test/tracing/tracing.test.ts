@@ -123,7 +123,7 @@ const story: RequestStory = {
   generations: [],
 };
 
-test('the attributes of a request have the names of the conventions, or our own names if those have none', () => {
+test('the attributes of a request have the names of OpenTelemetry’s conventions, or our own names if there are none', () => {
   expect(spanName(story)).toBe('POST /v1/chat/completions');
   expect(requestAttributes(story)).toEqual({
     'http.request.method': 'POST',

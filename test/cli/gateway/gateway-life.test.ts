@@ -34,7 +34,7 @@ test.each<[events: LifeEvent[], life: string]>([
   expect(lived(...events)).toBe(life);
 });
 
-test('signals end a process from every phase, and no event changes the phase halting', () => {
+test('signals end a process from every phase, and no event changes the phase "halting"', () => {
   const events: LifeEvent[] = ['loaded', 'interrupted', 'terminated', 'urged', 'failed', 'idle', 'late'];
   const known = new Map<string, Life>([['loading 0', initialLife]]);
   for (const life of known.values()) {

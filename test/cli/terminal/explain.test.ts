@@ -81,7 +81,7 @@ describe('a system error', () => {
     expect(explain(new Error('x is not a bundle', { cause }))).toBe('x is not a bundle');
   });
 
-  it('about a lock names the given file beside the lock', async () => {
+  it('about the lock of a file names the file and not the lock', async () => {
     const path = join(folder, 'no', 'keys');
     const error = thrownBy(() => writeFileSync(`${path}.lock`, ''));
     expect(explain(error, await parsed(['--out', path]))).toMatch(/^--out \S+keys: there is no directory/);

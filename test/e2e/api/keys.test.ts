@@ -203,7 +203,7 @@ describe('two gateways with one file of keys', () => {
     };
     for (const at of [0, 1]) {
       let start = 100;
-      // Once a gateway passes a prompt on, it knows the shard and the other gateway.
+      // A gateway that passes a prompt on has found both the shard and the other gateway.
       await eventually(async () => (await ask(at, 'root', start++)).by !== null);
     }
     const passed = new Set<string | null>();

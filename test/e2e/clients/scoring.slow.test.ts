@@ -1,4 +1,4 @@
-// Scoring with the 16-bit source of nano, which runs on ONNX Runtime.
+// Scoring with the 16-bit bundle from which nano was converted. This bundle runs on ONNX Runtime.
 import { beforeAll } from 'vitest';
 import { nanoSource } from '../../support/models/nano.ts';
 import { type Nano, startNano } from './nano.ts';

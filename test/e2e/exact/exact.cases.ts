@@ -11,7 +11,7 @@ import { tinyBundle } from '../../support/models/tiny-bundle.ts';
 
 type Settings = Omit<TinyEngineOptions, 'bundle'>;
 
-/** Bytes of a page of KV memory of the tiny model: 3 layers, keys and values of 2 heads of 16, float16, 32 positions. */
+/** Bytes of a page of KV memory of the tiny model: 3 layers, keys and values of 2 heads of width 16, float16, 32 positions. */
 const PAGE_BYTES = 3 * 2 * 2 * 16 * 2 * 32;
 
 const cases: { name: string; settings: Settings; counter?: string }[] = [
@@ -32,7 +32,7 @@ const cases: { name: string; settings: Settings; counter?: string }[] = [
   },
 ];
 
-/** Prompts of 1 to 90 ids, many with a common prefix. Half of them are greedy, half sampled. */
+/** Prompts of 1 to 90 ids, many with a common prefix. Half of the requests are greedy, half sampled. */
 function requests(count: number, maxTokens: number) {
   const draw = (n: number, i: number) => Math.floor(uniform(n, 0, i) * 250);
   return Array.from({ length: count }, (_, n) => {

@@ -62,7 +62,7 @@ export function identityCases({ bits, k, among = layouts }: IdentityOptions): vo
     let reference: Awaited<ReturnType<typeof alone>> | undefined;
 
     for (const layout of among) {
-      it(`up ${layout.join(' ')} answers as the first layout did, alone and among seven other requests`, async () => {
+      it(`up ${layout.join(' ')} gives the bits of the first layout, alone and among seven other requests`, async () => {
         const up = await startUp(await tinyBundle({ bits, k, seed: bits }), layout);
         const answers = await alone(up);
         reference ??= answers;

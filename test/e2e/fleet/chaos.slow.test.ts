@@ -1,5 +1,5 @@
-// Runs `npm run chaos` with a few faults. A caller must notice none of them. Stalls are not judged, because that needs a
-// quiet machine.
+// Runs `npm run chaos` with a few faults. A client must notice none of these faults. Stalls are not judged, because that
+// needs a quiet machine.
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { isAlive, processes, startProcess } from '../../support/process.ts';

@@ -178,7 +178,7 @@ describe('expertgrid drain', () => {
 });
 
 describe('expertgrid golden', () => {
-  it('adds golden rows to a bundle, with which a shard then checks itself', async () => {
+  it('adds golden rows to a bundle, and a shard then checks its experts against these rows', async () => {
     const at = await copy(plain);
     const golden = startCli(['golden', '--model', at]);
     expect(await golden.exit).toEqual({ code: 0, signal: null });

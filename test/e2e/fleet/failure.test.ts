@@ -154,7 +154,7 @@ describe('a gateway over shards that run elsewhere', () => {
     expect(await rows('second')).toBeGreaterThan(0);
   });
 
-  it('cancels the calls of a client that leaves, within a step and also those that wait at a shard', async () => {
+  it('cancels all calls of a client within one step after it leaves, also calls that wait at a shard', async () => {
     const rowsOf = async () => (await restingRows('first')) + (await restingRows('second'));
     const length = 3_000;
     let tries = 0;

@@ -1,5 +1,5 @@
-// Moves experts under the load of three gateways, kills a shard in mid-move and restarts a shard with an earlier state. No
-// request may fail and no text may change. bench/fleet/move.ts also judges the longest gap, which depends on the machine.
+// Moves experts under the load of three gateways, kills a shard in mid-move and restarts a shard with an outdated saved state.
+// No request may fail and no text may change. bench/fleet/move.ts also judges the longest gap, which depends on the machine.
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { startProcess } from '../../support/process.ts';

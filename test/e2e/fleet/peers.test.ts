@@ -19,7 +19,7 @@ beforeAll(async () => {
     }),
   );
   for (const gateway of gateways) await eventually(async () => (await post(gateway, asked(0))).ok);
-  // Each gateway knows the other after its second query.
+  // Each gateway knows the other after its second GET /peer.
   await new Promise((resolve) => setTimeout(resolve, 2_500));
 }, 60_000);
 

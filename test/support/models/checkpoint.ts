@@ -12,7 +12,7 @@ export type ScoreRule = 'softmax' | 'softmax-renormalised' | 'sigmoid';
 
 export interface CheckpointOptions {
   seed?: number;
-  /** Mixtral always renormalises. Only the Qwen3-MoE layout has `sigmoid`. */
+  /** Mixtral always renormalises the routing weights. Only the Qwen3-MoE layout has the score rule `sigmoid`. */
   layout?: ModelConfig['layout'];
   dtype?: FloatDtype;
   hidden?: number;
@@ -111,7 +111,7 @@ export function describe({
 /** Name, shape, mean and standard deviation of each tensor, in the order of the file. */
 function* plan(config: ModelConfig): Generator<{ name: string; shape: number[]; mean: number; std: number }> {
   const { layout, hidden, layers, heads, kvHeads, headDim, experts, inner, vocab, qkNorm } = config;
-  // For inputs with deviation 1, a matrix gives outputs with deviation `gain`.
+  // For inputs with standard deviation 1, a matrix gives outputs with standard deviation `gain`.
   const matrix = (name: string, rows: number, cols: number, gain = 1) => {
     return { name, shape: [rows, cols], mean: 0, std: gain / Math.sqrt(cols) };
   };

@@ -1,4 +1,4 @@
-// Reads logits of an independent implementation, which bench/peers wrote.
+// Reads files of logits that an independent implementation has computed. bench/peers writes these files.
 import { readFile } from 'node:fs/promises';
 import type { CheckpointOptions } from './checkpoint.ts';
 

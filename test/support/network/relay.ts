@@ -38,7 +38,7 @@ interface Travelling {
   dueAt: number;
 }
 
-/** Length of the last part of a wait, which uses no timer, because timers of Node are up to a millisecond late. */
+/** Length of the last part of a wait. This part uses no timer, because timers of Node are up to a millisecond late. */
 const TIMER_MS = 1.2;
 /** In this last part, the thread blocks for at most this long at a time. */
 const NAP_MS = 0.1;

@@ -1,4 +1,4 @@
-// The request field `echo`: the prompt is returned before the answer, or alone in order to score it.
+// The request field `echo`: the prompt is returned before the answer, or alone, to score the prompt.
 import { expect, test } from 'vitest';
 import { idOf, JSON_TYPE, MODEL, openRoom, readEvents, say } from '../harness.ts';
 
@@ -95,7 +95,7 @@ test('without logprobs the engine computes no log-probabilities', async () => {
   expect(engine.requests[0].promptLogprobs).toBeUndefined();
 });
 
-test('an echoed prompt of ids contains special tokens by name', async () => {
+test('a prompt that was sent as ids is echoed as text, with the names of its special tokens', async () => {
   const { post } = await openRoom({ once: true });
   const prompt = [idOf('<|user|>'), ...say('hello')];
   const { body } = await post('/v1/completions', { ...base, prompt, echo: true, max_tokens: 0, logprobs: 0 });

@@ -296,7 +296,7 @@ describe('text of unlimited length', () => {
       { calls: [] },
     ],
     [
-      'very long white space before a call is content, except the last of it',
+      'very long white space before a call is content, except its end',
       `a${spaces}${call('f', '{}')}`,
       rules,
       { content: `a${' '.repeat(4_000)}`, calls: [['f', '{}']] },

@@ -284,7 +284,7 @@ test.each([
   ['deadline_exceeded', 504, 'timeout_error'],
   ['internal', 500, 'api_error'],
   ['context_length_exceeded', 400, 'invalid_request_error'],
-] as const)('%s before the first token is a %i', async (code, status, type) => {
+] as const)('engine error %s before the first token gives status %i', async (code, status, type) => {
   const failure = { code, message: 'no', retryable: true };
   const room = await openRoom({ fail: { after: 0, error: failure } });
   for (const stream of [false, true]) {

@@ -148,7 +148,7 @@ test('applied_edits is empty if no edit changed the conversation, streamed or no
   expect(events.find(({ type }) => type === 'message_delta')).toMatchObject(none);
 });
 
-test('a thread is refused with the error code after which clients continue without it', async () => {
+test('the field "thread" is refused with thread_unsupported_request, so clients repeat the request without it', async () => {
   for (const thread of [{ type: 'create' }, { type: 'continue', previous_message_id: 'msg_1' }]) {
     const { status, body } = await send({ thread });
     expect([status, error.parse(body).error.details]).toEqual([

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { chargeNowAndThen } from '../../../../gateway/api/budget/slices.ts';
 
-test('small times of a tenant are charged together, and none of them is lost', () => {
+test('short times are added up for each tenant and charged together, and none is lost', () => {
   const charged: [string | undefined, number][] = [];
   const charge = chargeNowAndThen((tenant, ms) => charged.push([tenant, ms]));
   for (let i = 0; i < 7; i++) charge('a', 1);

@@ -4,7 +4,7 @@ import { MemoryLedger } from '../../../../gateway/api/budget/ledger.ts';
 
 const MB = 2 ** 20;
 
-test('one tenant gets half of the memory, which leaves room for another', () => {
+test('one tenant gets at most half of the memory, which leaves room for other tenants', () => {
   const ledger = new MemoryLedger(100 * MB);
   const first = ledger.open('a');
   expect(first.grow(50 * MB)).toBe(true);
@@ -16,7 +16,7 @@ test('one tenant gets half of the memory, which leaves room for another', () => 
   expect(ledger.open('a').grow(31 * MB)).toBe(true);
 });
 
-test('the limit holds for any sequence of holdings, and all memory is released', () => {
+test('any sequence of reservations stays within the limit, and all memory can be released', () => {
   const step = fc.record({
     at: fc.nat(5),
     what: fc.constantFrom('grow', 'release'),

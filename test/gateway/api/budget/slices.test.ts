@@ -56,7 +56,7 @@ test('each tenant is charged for all the time of its work', async () => {
   );
 });
 
-test('an error of the steps rejects, and the next work runs', async () => {
+test('an error within the work rejects its promise, and the next work runs', async () => {
   const { slices, work } = bench();
   const failing = slices.turn(tenant('a'), () => {
     throw new Error('no');
@@ -87,7 +87,7 @@ test('no turn exceeds a slice by more than one step, and tenants get time by wei
       for (let each = turn(); each !== undefined; each = turn()) expect(each).toBeLessThanOrEqual(4 + 2);
       await Promise.all(all);
       expect(now()).toBe(given.length * jobs.flat().reduce((sum, each) => sum + each, 0));
-      // `used` counts a job when it ends. So the times of two tenants may differ by one job of each tenant and two slices.
+      // Two tenants may differ by two slices, and by one job each, because `used` counts a job only when it ends.
       const longest = Math.max(...jobs.map((ms) => ms.reduce((sum, each) => sum + each, 0)));
       for (const each of endedWhileAllWaited) {
         expect(Math.max(...each) - Math.min(...each)).toBeLessThanOrEqual(2 * longest + 8);

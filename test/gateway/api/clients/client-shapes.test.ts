@@ -14,7 +14,7 @@ interface Shape {
   body: Body;
   /** Names in the header of fields without effect, in alphabetical order. Default: none. */
   noEffect?: string[];
-  /** Fields that the 400 names, in its order. Absent: the request is accepted. */
+  /** Fields that the 400 names, in the order of the error. Absent: the request is accepted. */
   refused?: string[];
   /** Text of the client that the prompt must contain. */
   prompt?: string;

@@ -59,7 +59,7 @@ type BranchOf<Union, Type> = Union extends { type?: infer Own }
     ? Union
     : never
   : never;
-/** Fields that a client may send and the schema does not know, as `type.field`. Loose branches know every field. */
+/** Fields that a client may send and that the schema lacks, as `type.field`. Loose schemas (`z.looseObject`) lack none. */
 type Unknown<Sent, Ours> = Sent extends { type?: infer Type extends string | null | undefined }
   ? `${NonNullable<Type>}.${Exclude<FieldsOf<Sent>, FieldsOf<BranchOf<Ours, Type>>> & string}`
   : Exclude<FieldsOf<Sent>, FieldsOf<Ours>>;

@@ -78,7 +78,7 @@ const post = async ({ url }: Pick<Room, 'url'>, body: object, init: RequestInit 
   return { status: answer.status, by: answer.headers.get('x-expertgrid-gateway'), text: await answer.text() };
 };
 
-test('the card of a gateway has its models with their identities', async () => {
+test('the card (the answer to GET /peer) has the models of the gateway with their identities', async () => {
   const { card } = await openBeside(await openPeer(complete));
   expect(card.models).toEqual({ [MODEL]: 'fake' });
 });

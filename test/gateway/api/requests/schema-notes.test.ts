@@ -1,5 +1,5 @@
-// Schemas that are not strict, at every endpoint that accepts schemas: the answer names the parts that are not enforced, by paths of
-// the request.
+// Schemas that are not strict, at every endpoint that accepts schemas. Notes in the answer name the parts that are not
+// enforced, by their paths in the request.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TOOL_TEMPLATE } from '../../../support/models/chat-templates.ts';
 import { namedEvents } from '../anthropic/named-events.ts';
@@ -292,7 +292,7 @@ describe('formats of answers', () => {
     },
   );
 
-  test('have notes at /v1/responses by the path of text.format', async () => {
+  test('have notes at /v1/responses whose paths begin with text.format', async () => {
     const text = (fields: object) => ({
       input: 'hello',
       text: { format: { type: 'json_schema', name: 'x', schema: odd, ...fields } },

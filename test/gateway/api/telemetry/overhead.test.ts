@@ -16,7 +16,7 @@ function clockByHand() {
   return { clock, pass, elapsedMs: () => now };
 }
 
-test('the clock runs before the engine is asked, while a part is processed, and after the end', () => {
+test('the clock runs before the engine is asked, while the API processes a part of the answer, and after the end', () => {
   const { clock, pass } = clockByHand();
   pass(1);
   clock.generationBegins();

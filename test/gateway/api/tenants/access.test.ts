@@ -163,7 +163,7 @@ describe('limits', () => {
     expect((await post('/v1/completions', ask, bearer('bob'))).status).toBe(200);
   });
 
-  test('a request with the header of requests that a peer passes on counts like any other', async () => {
+  test('a client’s request counts even with the header that gateways add when they pass a request on', async () => {
     const { post } = await openKeyed({ keys: [named('alice', { rpm: 1 })] });
     const forged = { headers: { ...bearer('alice').headers, 'x-expertgrid-forwarded': 'a peer' } };
     expect((await post('/v1/completions', ask, forged)).status).toBe(200);
