@@ -9,7 +9,7 @@ export interface HostRules {
   /** Whether only this machine can reach the listener. */
   loopback: boolean;
   /**
-   * Names that `Host` may have in addition to those of this machine. `*.example.com` allows all its subdomains, `*` all names.
+   * Names that `Host` may have in addition to those of this machine. `*.example.com` allows subdomains of example.com, `*` all names.
    * Default: none for a listener on loopback, all for other listeners.
    */
   allowed?: readonly string[];

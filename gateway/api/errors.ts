@@ -15,7 +15,7 @@ export interface FieldFault {
 export interface ErrorDetails {
   /** All faults, if there are several. */
   fields?: readonly FieldFault[];
-  /** Anthropic's name for an error after which its clients can continue. */
+  /** Anthropic's code for a refused field. Anthropic's clients read the code and repeat the request without the field. */
   error_code?: string;
 }
 

@@ -7,8 +7,8 @@ import { ApiError, retryHeaders } from './errors.ts';
 const RETRY_MS = 2_000;
 
 /**
- * `/health` is 200, so that a liveness probe does not restart the server. `/health/ready` is 503, so that the server gets no
- * clients. All other paths are 503 with `retry-after`, because another server may answer sooner.
+ * `/health` is 200, so that a liveness probe does not restart the server. `/health/ready` is 503, so that a load
+ * balancer sends no requests here. All other paths are 503 with `retry-after`, so that clients try again later.
  */
 export function createLoadingApi(models: readonly string[]): { fetch: (request: Request) => Response } {
   const reason = `The server is loading ${models.join(', ')}.`;

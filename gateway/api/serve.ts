@@ -1,4 +1,4 @@
-// Serves an application on a port. A server that closes first waits for the requests in progress.
+// Serves an application on a port. Before a server closes, it waits for the requests in progress.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';

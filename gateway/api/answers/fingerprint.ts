@@ -1,4 +1,4 @@
-// Caches `system_fingerprint`, the name that the engine gives to its numerics, so that requests do not wait for a busy engine.
+// Caches `system_fingerprint`, which identifies the arithmetic of engine and shards, so that requests do not wait for a busy engine.
 
 /** A fingerprint older than this is asked for again, because it changes when shards of another numerics class take over. */
 const FRESH_MS = 5_000;

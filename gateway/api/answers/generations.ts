@@ -32,9 +32,9 @@ export interface Generated {
   prompts: readonly PromptPlan[];
   /** Number of answers that are generated for each prompt. */
   made: number;
-  /** Number of alternatives for each token. Undefined: no log-probabilities. */
+  /** Number of likely alternatives returned with each token. Undefined: no log-probabilities. */
   logprobs: number | undefined;
-  /** Number of alternatives for each prompt token. Undefined: no log-probabilities. */
+  /** Number of likely alternatives returned with each prompt token. Undefined: no log-probabilities. */
   promptLogprobs?: number | undefined;
   /** Called once for each prompt, with its index and its log-probabilities, before the prompt's first answer ends. */
   onScored?: (prompt: number, logprobs: readonly PromptLogprob[]) => void;

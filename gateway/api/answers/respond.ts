@@ -18,7 +18,7 @@ import type { Frame, Wire } from './wire.ts';
 
 /** Which answers are generated for a request, and which of them are returned. */
 export interface AnswerPlan extends Generated {
-  /** Fields that change nothing for this model, by their names in the planned request. */
+  /** Names of fields that change nothing for this model. The completion handler translates them to the client's names. */
   noEffect?: readonly string[];
   /** Specifications of the constraint. They must be read before anything is generated. */
   asked?: readonly Asked[];
@@ -41,8 +41,8 @@ export interface Started {
 }
 
 /**
- * Starts the generations of a plan and sets the header `x-expertgrid-seed`. The record must have admitted the request. For a
- * stream, waits until the engine has admitted the request too; see admission.ts. `frame.id` is the prefix followed by the
+ * Starts the generations of a plan and sets the header `x-expertgrid-seed`. Call `record.admit` first, which checks the key's
+ * limits. For a stream, waits until the engine has admitted the request; see admission.ts. `frame.id` is the prefix followed by the
  * request's own id, or by 32 random hexadecimal digits if the request has no id.
  */
 export async function startGenerations(

@@ -42,7 +42,7 @@ interface EventStreamOptions<Value> {
   onEnd: (error: ApiError | undefined) => void;
   /** Registers a function that the server calls to end the stream. Returns a function that unregisters it. */
   onCut: (end: (error: ApiError) => void) => () => void;
-  /** The stream stops this clock while it waits for its reader. */
+  /** Measures how long gateway/api works. The stream stops this clock while it waits for its reader. */
   clock: Pick<OverheadClock, 'readerAsks' | 'readerIsGiven'>;
 }
 

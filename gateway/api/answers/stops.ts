@@ -83,7 +83,7 @@ export class StopBuffer {
       let length = extended(text, borders, this.#matched[i] ?? 0, unit);
       if (length === text.length) {
         const start = this.#read - length;
-        // If two matches start at the same place, the first one, which is shorter, stays.
+        // If two matches start at the same place, the one that was found first stays. It is shorter.
         if (start < (this.#match?.start ?? Number.POSITIVE_INFINITY)) this.#match = { start, stop: text };
         length = borders[length - 1] ?? 0;
       }

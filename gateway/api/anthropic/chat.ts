@@ -38,7 +38,7 @@ export function chatOfPrompt(request: CountRequest): TranslatedChat {
       },
     }),
   };
-  // The request may have no list of tools, because a system message may define tools too.
+  // A request without a list of tools may still have tools, because system messages may define some.
   const all = request.tools ? 'tools' : (tools[0]?.outer ?? 'tools');
   const ofTools = tools.flatMap(({ outer }, i) => [
     ['tools', all] as const,

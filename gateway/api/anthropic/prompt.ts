@@ -25,7 +25,7 @@ interface CompleteChat {
   noEffect: readonly ModelField[];
 }
 
-/** `chat` is the translated `request`. Edits move no message, so errors name the right one. Throws a 400 if a compaction is due. */
+/** `chat` is the translated `request`. Edits keep each message's index, which errors name. Throws a 400 if an edit requires a summary. */
 export async function completeChat(
   request: PromptRequest,
   chat: ChatFields,

@@ -11,7 +11,7 @@ export interface Holding {
 /** A holding takes bytes from the ledger in chunks of this size, so that most answers do so only a few times. */
 const CHUNK = 64 * 1024;
 
-/** A tenant may hold at most as many bytes as stay free: half of `limit`, if it is alone. So no tenant can lock out another. */
+/** A tenant may hold at most as many bytes as remain free: if it is alone, half of `limit`. So no tenant can lock out another. */
 export class MemoryLedger {
   /** Bytes for all tenants together. */
   readonly limit: number;

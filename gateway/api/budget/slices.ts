@@ -38,11 +38,12 @@ interface Job {
   run(untilMs: number): boolean;
 }
 
+/** The waiting work of one tenant. */
 interface Line {
   jobs: Job[];
-  /** Functions that resolve the promises of `pause`. One of the jobs calls them. */
+  /** Functions that resolve the promises of `pause`. If there are any, one of `jobs` calls them all. */
   paused: (() => void)[];
-  /** Milliseconds used, divided by the weight. The line with the smallest value runs next. */
+  /** Milliseconds used, divided by the weight. The tenant with the smallest value runs next. */
   used: number;
   weight: number;
 }
@@ -193,7 +194,7 @@ export class Slices {
       this.#turnedAt = undefined;
       this.#runSlice();
     });
-    // Runs in the same turn, after the work that the first callback has resumed.
+    // This callback runs in the same turn as the one above, after the work that `#resume` has resumed there.
     this.#nextTurn(() => this.#measureResumed());
   }
 

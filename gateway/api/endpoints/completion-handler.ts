@@ -91,7 +91,7 @@ export function completionHandler(endpoint: Endpoint, shared: Shared): Handler<R
       const passed = peers && info.sharesPrefixes ? await passOn(c.req.raw, peers, work) : undefined;
       record.passedOn = passed !== undefined;
       const answer = passed ?? (await respond(c, record));
-      // A relayed answer needs the header too: the other gateway does not get the fields without effect, so it does not name them.
+      // A relayed answer needs the header too, because the other gateway does not get all of these fields and cannot name them.
       for (const [name, value] of Object.entries(idle)) answer.headers.set(name, value);
       return answer;
     });

@@ -1,5 +1,5 @@
 // POST /v1/shards/drain: takes a shard of this gateway out of service. This file checks the request and writes the outcome as HTTP;
-// a `DrainShard` asks the shard.
+// a function of the type `DrainShard` asks the shard.
 import type { Context } from 'hono';
 import { z } from 'zod';
 import type { ApiContext } from '../context.ts';

@@ -15,7 +15,7 @@ import { WholeEvents } from './whole-events.ts';
 /** Header of a request that was passed on. The gateway that gets it answers the request itself. */
 const FORWARDED = 'x-expertgrid-forwarded';
 
-/** Largest size in bytes of a peer's card, and of a peer's answer with the status 429, which is read as a whole. */
+/** Largest size in bytes of a peer's answer to GET /peer, and of its answers with the status 429, which are read whole. */
 const LARGEST_CARD = 256 * 1024;
 const LARGEST_REFUSAL = 1024 * 1024;
 
@@ -150,7 +150,7 @@ export class Peers {
     }
   }
 
-  /** Aborts the requests at a silent peer, which may never answer. A peer that refuses connections may still finish its answers. */
+  /** Aborts the requests at a silent peer. A peer that refuses connections is not silent: it may still finish its answers. */
   #countSilence(address: string, silent: boolean): void {
     const checks = silent ? (this.#silent.get(address) ?? 0) + 1 : 0;
     this.#silent.set(address, checks);
@@ -222,7 +222,7 @@ interface StreamOptions {
   /** Called with the reason if the answer breaks off. */
   lost: (cause: unknown) => void;
   over: () => void;
-  /** The text that ends a broken stream after this number of events. */
+  /** The text that ends a stream which broke after `events` events. */
   ending: (error: ApiError, events: number) => string;
   shutdown: Shutdown;
 }

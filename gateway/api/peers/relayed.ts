@@ -3,7 +3,7 @@ import { dataEvents } from '../answers/sse.ts';
 import { ApiError } from '../errors.ts';
 
 export interface Relayed {
-  /** Fields that are not passed on: they change nothing once the version of an alias is drawn, and may be deep or private. */
+  /** Fields that are not passed on: they change nothing once the version of an alias is chosen, and may be deeply nested or private. */
   idleFields: readonly string[];
   /** The text of the events that end a stream if its gateway is lost after `events` events. Each event ends with an empty line. */
   broken(error: ApiError, lost: { requestId: string; events: number }): string;

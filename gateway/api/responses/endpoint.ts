@@ -15,7 +15,7 @@ import { responsesSchema } from './schema.ts';
 import { planTruncated } from './truncation.ts';
 
 export const responsesEndpoint: Endpoint = {
-  // If the request is passed on to another gateway, other fields without effect are sent along, because the answer repeats them.
+  // All other fields without effect are passed on to another gateway, because its answer repeats them.
   idleFields: ['store', 'client_metadata'],
   broken: ({ code = null, message, param = null }, { events }) => {
     return namedEvent({ type: 'error', code, message, param, sequence_number: events });

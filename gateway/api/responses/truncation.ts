@@ -60,7 +60,7 @@ async function longestThatFits<Item, Made>(
   return made;
 }
 
-/** Any ApiError counts as not fitting, because a shortened conversation may also have the result of a call without the call. */
+/** Any ApiError counts as not fitting: a shortened conversation may also be refused because it lacks the call of a result. */
 function unlessRefused(error: unknown): undefined {
   if (!(error instanceof ApiError)) throw error;
 }

@@ -64,7 +64,7 @@ const histograms = {
 
 type Gauges<From> = Readonly<Record<string, { help: string; of: (from: From) => number }>>;
 
-/** Made from the statuses of all engines. Not updated while an engine does not answer: a sum without it would look like a drop. */
+/** Made from the statuses of all engines. Unchanged while an engine does not answer: a sum without that engine would look like a drop. */
 const engineGauges: Gauges<readonly EngineStatus[]> = {
   expertgrid_ready: {
     help: '1 if every expert of every model is held by a connected shard, else 0',
@@ -169,7 +169,6 @@ export class Metrics {
     this.#count.expertgrid_key_refusals_total.inc({ key, limit });
   }
 
-  /** Writes the page. */
   async render(engines: readonly EngineState[]): Promise<string> {
     const all = this.#setEngines(engines);
     const page = await this.#registry.metrics();

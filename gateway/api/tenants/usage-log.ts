@@ -31,7 +31,6 @@ export interface UsageLog {
   close(): void;
 }
 
-/** Default of `mostWaiting`. */
 export const MOST_WAITING = 20_000;
 
 export interface UsageLogOptions {

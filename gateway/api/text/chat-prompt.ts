@@ -64,7 +64,7 @@ export function chatPrompt(
   return { type: 'prompt', ids: Int32Array.from(chatIds(chat, tokenizer)), text: chat.text };
 }
 
-/** Guards all text except roles and types, which are not free text and which templates compare. */
+/** Puts marks into all text except roles and types, which are not free text and which templates compare. */
 function guarded(conversation: Conversation, guard: Guard): Conversation {
   const { messages, tools = [], documents = [], variables = {}, ending = 'turn' } = conversation;
   const final = ending === 'final message' ? messages.at(-1) : undefined;

@@ -29,8 +29,8 @@ export class SpecialNames {
   readonly #tails = new Set<string>();
   readonly #heads = new Set<string>();
   /**
-   * `#endsOfTails`: all suffixes of names without their first code unit. `#endsOfHeads`: all suffixes of names without their last code
-   * unit. Both are sorted. A text that occurs in such a shortened name is the beginning of one of these suffixes.
+   * Each name is shortened by its first code unit (`#endsOfTails`) or its last one (`#endsOfHeads`). The lists contain all suffixes of
+   * the shortened names, sorted. So a text occurs in a shortened name if and only if one of these suffixes begins with the text.
    */
   readonly #endsOfTails: readonly string[];
   readonly #endsOfHeads: readonly string[];

@@ -8,7 +8,7 @@ import type { AnswerToken } from '../answer-text.ts';
 
 export type MessageFinish = FinishReason | 'tool_calls';
 
-/** An event of the choice `index`. The last event of each choice is its only finish. `tokens` begin in the event's text. */
+/** An event of the choice `index`. The last event of each choice is its only finish. `tokens`: those that begin in the event's text. */
 export type MessageEvent =
   | { type: 'reasoning' | 'content'; index: number; text: string; tokens: AnswerToken[] }
   /** Begins the call with the number `call` (from 0). The events of two calls are never mixed. */

@@ -263,7 +263,7 @@ class JsonValueEnd {
       } else if (char === '"') this.#inString = true;
       else if (char === '{' || char === '[') this.#depth++;
       else if (char === '}' || char === ']') {
-        if (this.#depth === 0) return at; // The value is a number or a word, and this bracket ends its container.
+        if (this.#depth === 0) return at; // The value is a number, true, false or null, and this bracket ends its container.
         if (--this.#depth === 0) return at + 1;
       } else if (this.#depth === 0 && /[\s,]/.test(char)) return at;
     }

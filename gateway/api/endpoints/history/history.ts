@@ -21,7 +21,7 @@ export const columns = [
 type Column = (typeof columns)[number];
 type Row = Record<Column, number | undefined>;
 
-/** Three kinds of columns: counters of the tally, counters of the engines, and gauges of the engines. */
+/** Three kinds of columns: counts of requests (see tally.ts), counters of the engines, and gauges of the engines. */
 const tallied = ['requests', 'errors', 'refused'] as const;
 const tokens = ['prompt_tokens', 'generated_tokens'] as const;
 const gauges = ['running', 'waiting', 'kv_used'] as const;

@@ -86,7 +86,7 @@ interface Callable {
   tool: FunctionTool | CustomTool;
   at: string;
   namespace?: string;
-  /** Replaces the tool's own description, and contains it. */
+  /** The namespace's description, followed by the tool's own. Absent: only the tool's own is used. */
   description?: string;
 }
 
