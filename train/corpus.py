@@ -17,7 +17,7 @@ def clean(text):
 
 
 def sotu(src):
-    """One document for each address, 1790 to 2021."""
+    """One document for each State of the Union speech, 1790 to 2021."""
     return [clean(p.read_text()) for p in sorted((src / "sotu/data").glob("[12]*.txt"))]
 
 

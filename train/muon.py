@@ -1,4 +1,4 @@
-# The optimizer Muon: momentum SGD in which each update matrix is made nearly orthogonal. A stack of matrices is one batch.
+# The optimizer Muon: momentum SGD in which each update matrix is made nearly orthogonal. It computes a stack of matrices in one batch.
 import torch
 
 

@@ -51,7 +51,7 @@ export interface Seen {
 const UNDISTURBED_MS = 15_000;
 /** Pause between the start of the streams and the first fault. */
 const SETTLE_MS = 1_000;
-/** At most this many errors of failed requests are printed for each round so far. */
+/** Until the end of round n, at most n times this many errors of failed requests are printed. */
 const PRINTED_FAILURES = 3;
 
 export async function runPart(options: PartOptions): Promise<Seen> {

@@ -13,7 +13,7 @@ const WORDS = [16, 90] as const;
 /** Smallest and largest number of tokens in an answer. */
 const TOKENS = [80, 200] as const;
 
-/** `count` different requests. Half of them are greedy. */
+/** `count` different requests. Half of them ask for greedy decoding. */
 export async function readRequests(count: number): Promise<CompletionBody[]> {
   const passages = await heldOutTexts();
   return Array.from({ length: count }, (_, i) => {

@@ -19,7 +19,7 @@ export function gapsOf(times: readonly number[]): Gap[] {
   return times.slice(1).map((to, i) => ({ from: times[i] ?? to, to }));
 }
 
-/** Whole length of the longest gap that touches the window, even if the gap is longer. Undefined if no gap touches it. */
+/** Whole length of the longest gap that touches the window, also outside the window. Undefined if no gap touches it. */
 export function longestWithin(gaps: readonly Gap[], { from, to }: Gap): number | undefined {
   let longest: number | undefined;
   for (const gap of gaps) {

@@ -1,4 +1,4 @@
-// What a placement gains that is planned from heat: `node bench/fleet/placement.ts [--model DIR] [--shards 4] [--streams 8]
+// What a placement planned from heat gains: `node bench/fleet/placement.ts [--model DIR] [--shards 4] [--streams 8]
 // [--tokens 96] [--seeds 4]`. Continues half of the sentences of held-out.json, counts the rows of each expert (the heat) and
 // plans from these counts. Then continues the other half over shards in this thread, with the planned placements and with
 // contiguous placement. Prints what was predicted and what was counted; the last line is JSON.
@@ -78,7 +78,7 @@ console.log(
 for (const [name, layout] of placements) {
   const predicted = predict(layout, { heat, shards, rows: streams, cost: defaultCost(unitBytes) });
   const counted = await run(layout, unseen);
-  // A run with as many rows in a step, all of one text: its prompt is computed in small chunks.
+  // Steps with `streams` rows of a single text: its prompt is computed in chunks of this size.
   const one = await run(layout, unseen, { concurrent: 1, maxTokens: 1, passes: 1, prefillRows: streams });
   const compared = compare(layout, predicted, counted);
   lines.push({ name, ...compared, framesOfOneText: one.frames, units: layout.flat(2).length });

@@ -28,7 +28,7 @@ export interface Memory {
 /** Allowed growth of anonymous memory in MB. If every request leaks memory, the growth exceeds this within half an hour. */
 const GROWTH_MB = 32;
 const GAP_RATIO = 1.25;
-/** Higher than `GAP_RATIO`, because the 99th percentile of a few hundred first tokens varies more. */
+/** Higher than the target for gaps, because the 99th percentile of a few hundred times to first token varies more. */
 const FIRST_TOKEN_RATIO = 1.5;
 
 /**

@@ -134,7 +134,7 @@ async function runOnce(speculate: boolean, streams: number, temperature: number)
   return { rate: (1_000 * tokens) / ms, guessed, kept, ids };
 }
 
-/** Converts the 16-bit source of nano to 4 bits. Returns the directory of the bundle. */
+/** Converts nano from its weights at 16 bits to 4 bits. Returns the directory of the bundle. */
 async function nanoFor(folder: string): Promise<string> {
   const checkpoint = join(folder, 'checkpoint');
   const bundle = join(folder, 'nano');

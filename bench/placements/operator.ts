@@ -7,7 +7,7 @@ import { startRelay } from '../../test/support/network/relay.ts';
 import { hasEnded, spawnKept } from '../chaos/processes.ts';
 
 export type Outcome =
-  /** The operator saw every shard hold the units of its placement. */
+  /** The operator saw that every shard holds the units that this operator's placement gives it. */
   | 'whole'
   /** Another operator's placement won, and the error says whose placement that is. */
   | 'told'

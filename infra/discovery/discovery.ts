@@ -112,7 +112,7 @@ interface PollOptions extends Required<Pick<DiscoverOptions, 'log' | 'what' | 'o
   first: readonly string[];
   /** The error of the first look, which is already logged; empty if there was none. */
   failed?: string;
-  /** Resolves to undefined if the file may still be being written. */
+  /** Resolves to undefined if another process may still be writing the file. */
   look: () => Promise<readonly string[] | undefined>;
   everyMs: number;
 }

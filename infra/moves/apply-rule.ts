@@ -40,8 +40,8 @@ export function startOf(shards: readonly Said[]): Start {
 }
 
 /**
- * The shard whose name sorts first gets a new placement before the others, which get it only if that shard accepts it. So if
- * two operators plan from the same placement, one of them is refused before any shard has accepted the plan of that operator.
+ * The shard whose name sorts first gets a new placement first. The others get the placement only if that shard accepts it.
+ * So if two operators plan from the same placement, one of the two plans is refused before any shard has accepted it.
  */
 export function askedInTurn<T>(
   shards: readonly T[],

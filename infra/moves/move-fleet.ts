@@ -42,7 +42,7 @@ export async function moveFleet(options: MoveOptions): Promise<boolean> {
     const progress = progressOf(reports);
     if (progress === 'whole') return true;
     if (progress === 'loaded') {
-      // Without this announcement, a fleet without gateways would never unload surplus units.
+      // If no gateway runs, only this announcement allows the shards to unload surplus units.
       const announced = shards.map(({ shard }) => shard.announceServed(placement.model, idOf(placement)));
       await Promise.allSettled(announced); // the next round tries the lost shards again
     }

@@ -106,7 +106,7 @@ async function askEach(shards: readonly PlacedShard[]): Promise<FoundShard[]> {
     });
     return { shard, status };
   });
-  await Promise.allSettled(asking); // so that no shard is still connecting when `findShards` closes all of them
+  await Promise.allSettled(asking); // otherwise a shard could connect after `findShards` has closed all
   const found = await Promise.all(asking);
   const names = found.map(({ status }) => status.name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);

@@ -31,7 +31,7 @@ export function spread(
   });
 }
 
-/** `[experts]`, numbers of replicas after `more` were added, each to the hottest of the experts with the fewest replicas. */
+/** `[experts]`, numbers of replicas after `more` were added, one by one, to the hottest of the experts with fewest replicas. */
 function further(
   shares: Float64Array,
   holders: readonly (readonly number[])[],

@@ -59,7 +59,7 @@ function byLength(low: number, high: number): Ranges[] {
 
 /**
  * The encodings of the code points `low` to `high`, all with `more` continuation bytes. Cuts the code points into pieces. If the
- * encodings of a piece's first and last code points differ in a byte, each byte after it may be any continuation byte.
+ * encodings of a piece's first and last code points differ in a byte, each later byte may be any continuation byte.
  */
 function aligned(low: number, high: number, more: number): Ranges[] {
   for (let tail = more; tail > 0; tail--) {

@@ -40,7 +40,7 @@ export interface Grammar {
 
 export interface ReadGrammar {
   grammar: Grammar;
-  /** Paths of keywords left out of relaxed schemas, such as `.properties.a.not`. Also empty if only types and names are kept. */
+  /** Paths of keywords left out of relaxed schemas, such as `.properties.a.not`. `''`: only types and names were kept. */
   notes: readonly string[];
 }
 

@@ -43,7 +43,7 @@ export function readGrammar(spec: GrammarSpec): ReadGrammar {
   return withinStates(TOOLS_STATES, () => toolCallsGrammar(spec, spec.content && grammarOf(spec.content)));
 }
 
-/** Like `readGrammar`, without the notes. */
+/** Like `readGrammar`, but returns only the grammar. */
 export function grammarOf(spec: GrammarSpec): Grammar {
   return readGrammar(spec).grammar;
 }

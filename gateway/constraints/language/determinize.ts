@@ -142,7 +142,7 @@ class Determinizer {
     return { accepting, edges };
   }
 
-  /** Edges for the characters of `among`: `behind` describes them for the place before them, `before` for the place after them. */
+  /** Edges for the characters of `among`. Their kind is `behind` for the place before them, `before` for the place after them. */
   #edges(
     subset: Subset,
     behind: Behind,

@@ -42,7 +42,7 @@ export const lengthsOf = weaklyKept((dfa: Dfa): Lengths => {
   };
   return {
     reaches(state, least, most) {
-      // Longer paths need not be tried: without one of their loops, they are accepted too and are still long enough.
+      // A longer path has a loop. It need not be tried, because without this loop the path is accepted too and is long enough.
       const end = Math.min(most, Math.max(least, 2 * dfa.length) + dfa.length);
       for (let length = least; length <= end; length++) if (row(length)[state] === 1) return true;
       return false;

@@ -20,7 +20,7 @@ export class CompiledGrammar {
   /** Bytes of the grammar itself. */
   #extent: number;
   #fault: ConstraintFault | undefined;
-  /** Masks by the `likeness` (state.ts) of their states. */
+  /** Masks by `likeness`, which is equal for states in which the same tokens may come (state.ts). */
   #masks = newCache();
 
   /** Throws a ConstraintFault if the grammar is too large. */

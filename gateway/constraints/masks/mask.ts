@@ -8,7 +8,7 @@ import type { State } from './state.ts';
 /** The ids that may come, without stop ids: a list if they are few, otherwise bits `[ceil(vocab / 32)]`. `size`: bytes. */
 export type Mask = { size: number } & ({ ids: Int32Array } | { bits: Uint32Array });
 
-/** A mask is a list if fewer than one id in this many may come. */
+/** A mask is a list if fewer than 1 / SPARSE of all ids may come. */
 const SPARSE = 64;
 
 /** Most visits of places for one mask. They take up to a second. A search that needs more gets a ConstraintFault. */

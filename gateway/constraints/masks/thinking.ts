@@ -22,7 +22,7 @@ export class ThinkingConstraint implements Constraint {
   readonly #answer: Constraint;
   readonly #isBlank: (id: number) => boolean;
   #stage: Stage;
-  /** The answer's constraint allows the ids so far as the beginning of an answer. */
+  /** The answer's constraint has allowed every id so far, so the ids may be the beginning of an answer. */
   #answered = true;
   /** How many of the last ids match a prefix of `begin` or `end`. */
   #matched = 0;

@@ -9,7 +9,7 @@
 const HALF_LIFE_MS = 10_000;
 /** A tenant whose used time is below this need not rest. */
 const MUCH_MS = 2000;
-/** Most waiting jobs of all tenants together. One tenant may have as many waiting jobs as there are free places. */
+/** Most waiting jobs of all tenants together. One tenant may have as many as the others leave free. */
 const MOST_WAITING = 256;
 
 interface Account<Job> {

@@ -26,7 +26,7 @@ export interface ReadOptions {
   tenant: string;
   /** Aborted when the caller no longer waits for the result. */
   signal?: AbortSignal;
-  /** Called with the milliseconds that the thread took, if this caller was the first with the specification. */
+  /** Called with the milliseconds that the thread took, if this caller was the first to ask for the specification. */
   onTook?: (ms: number) => void;
 }
 

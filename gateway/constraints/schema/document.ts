@@ -66,8 +66,8 @@ export class Document {
     const root = this.#addresses.get(resource);
     const found = root === undefined ? undefined : resolve(fragment, root);
     if (found !== undefined) return found;
-    // Many clients write identifiers that are not meant as addresses. So a pointer that leads nowhere is resolved again, from the
-    // root of the whole document. Some clients omit the #.
+    // Many clients write identifiers that are not meant as addresses. If a pointer leads nowhere below such an identifier, it
+    // is resolved again, from the root of the whole document. Some clients omit the #.
     const pointer = /^#?(\/.*)$/.exec(reference)?.[1];
     return pointer === undefined ? undefined : resolve(pointer, this.#root);
   }

@@ -196,7 +196,7 @@ function negatedIf(negated: boolean, texts: Dfa): Dfa {
   return negated ? difference(everyText, texts) : texts;
 }
 
-/** The texts of the numbers for which `accepts` is true. `order`: -1 if a number is below the given, 0 if equal, 1 if above. */
+/** The texts of the numbers for which `accepts` is true. `order` is -1 below the given number, 0 at it, and 1 above it. */
 function compared({ whole, fraction }: Decimal, accepts: (order: number) => boolean): Dfa {
   /** Number of digits before the point; order of the digits so far; number of digits after the point (-1 without a point). */
   type Place = readonly [before: number, order: number, behind: number];

@@ -47,8 +47,8 @@ type NamedMember = (each: { names: Dfa; term: Term }) => Expression;
 
 /**
  * Properties that the schema does not mention are left out, unless the schema declares none or requires more than it declares.
- * Their names are written without needless escapes, because a declared name must not come in another spelling. A name may come
- * twice, so all undeclared properties together count as one toward `minProperties`.
+ * Their names are written without needless escapes, because a declared name must not come in another spelling. Undeclared
+ * properties may have the same name and are then one property, so all of them together count as one toward `minProperties`.
  */
 export function objects(shape: ObjectShape, options: WriteOptions): Expression {
   const { value, spend, terms, path } = options;
