@@ -1,7 +1,7 @@
 # Builds kernels.node from one library for each instruction set. The addon chooses one at run time. No C++.
 {
   'target_defaults': {
-    # The compiler must not fuse multiply-adds itself or reorder sums, because every path must give the same bits.
+    # The compiler must not fuse multiply-adds itself or reorder sums, because all instruction sets must give the same bits.
     'cflags': ['-std=c11', '-O3', '-fPIC', '-ffp-contract=off', '-fno-math-errno', '-fvisibility=hidden', '-Wextra'],
     'xcode_settings': {
       'OTHER_CFLAGS': ['-std=c11', '-O3', '-ffp-contract=off', '-fno-math-errno', '-fvisibility=hidden'],

@@ -59,7 +59,7 @@ export interface Kernels {
   /** Names of the instruction sets that this CPU can use, best first. All give the same bits. */
   paths(): PathName[];
   path(): PathName;
-  /** Sets the path of the whole process, for tests and comparisons. */
+  /** Makes the whole process use this instruction set, for tests and comparisons. */
   setPath(name: PathName): void;
 
   threads(): number;
@@ -82,7 +82,7 @@ export interface Kernels {
 
   /**
    * The exclusive or of the range's 8-byte words, read by all threads at the speed of memory. A remainder below 8 bytes is
-   * ignored. Benchmarks compare the speed of other kernels with the speed of this.
+   * ignored. Benchmarks compare the speed of other kernels with it.
    */
   sweep(map: FileMap, offset: number, bytes: number): bigint;
 
@@ -230,7 +230,7 @@ export interface Kernels {
 /** Positions in one page of the cache. */
 export const PAGE_POSITIONS = 32;
 
-/** Part of the numerics class. Must be raised when the order of any sum changes. All paths share it. */
+/** Part of the numerics class. Must be raised when the order of any sum changes. All instruction sets share it. */
 export const KERNELS_VERSION = 1;
 
 /**

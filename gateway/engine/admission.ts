@@ -120,7 +120,7 @@ export class Admission {
     return true;
   }
 
-  /** Preempts a sequence of a tenant that runs more than its share. Returns false if none may be preempted for `next`. */
+  /** Preempts a sequence of a tenant that has more places than its share. Returns false if none may make room for `next`. */
   #makeRoom(next: Sequence): boolean {
     const victim = victimFor(next, this.running, this.waiting);
     if (victim === undefined) return false;

@@ -64,7 +64,7 @@ export const engineDefaults = {
   kvMemory: 2 ** 31,
   prefillRows: 256,
   prefillShare: 0.7,
-  /** Must exceed the time for which a call waits for a late replica (router/fleet.ts); otherwise requests get status 504. */
+  /** Must exceed the time that a call waits for a late replica (router/fleet.ts); otherwise such calls give status 504. */
   callDeadlineMs: 30_000,
 };
 

@@ -47,7 +47,7 @@ export class StepRunner {
   readonly #logits: Rows[] = [];
   /** Micro-batches in flight. */
   #steps: readonly Step[] = [];
-  /** The last step; undefined when it has been settled. */
+  /** The last step; undefined after `settle`. */
   #ran: { spans: readonly Planned<Sequence>[]; decoding: readonly Sequence[]; startedAt: number } | undefined;
 
   constructor(options: StepRunnerOptions) {

@@ -1,5 +1,5 @@
-// The addon's entry point: functions for paths and threads, and the registration of all groups of functions. kernels.ts
-// documents every function.
+// The addon's entry point: functions that choose the instruction set and the threads, and the registration of all groups of
+// functions. kernels.ts documents every function.
 #include "addon.h"
 #include <stdlib.h>
 #include "../path/path.h"

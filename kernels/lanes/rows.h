@@ -44,7 +44,7 @@ static inline lanes lanes_exp(lanes x) {
   return lanes_power(e, t);
 }
 
-// Rounds activations as MLAS does for MatMulNBits at accuracy level 4: all in float32, max = the block's largest magnitude,
+// Rounds activations as ONNX Runtime's MatMulNBits does at accuracy level 4, in float32: max = the block's largest magnitude,
 // scale = max / 127, q = a * (127 / max) to the nearest, ties to even. Two kinds of blocks cannot be scaled. If a block is so
 // small that 127 / max is infinite, its values become 0. If it has an infinity or NaN, its scale and every output become NaN.
 static void quantise(const float *const *x, size_t rows, size_t cols, uint8_t *panel) {
@@ -109,7 +109,7 @@ static void add(const float *a, const float *b, size_t width, float *y) {
   }
 }
 
-// Computed in double precision, in which the product of two floats is exact, and rounded once, like router/combine.ts.
+// Computes in double precision, in which the product of two floats is exact, and rounds once, like router/combine.ts.
 static void add_weighted(const float *a, float weight, size_t width, float *y) {
   for (size_t i = 0; i < width; i++) y[i] = (float)((double)y[i] + (double)weight * (double)a[i]);
 }

@@ -55,7 +55,7 @@ export function expertTensors({ hidden, inner }: ModelConfig, unit: Unit) {
 
 /**
  * The config with the `qkNorm` that the tensors' shapes show. `shapeOf` gives a tensor's shape by its canonical name. With a
- * single head, the two kinds of norm have the same shape, so the config decides.
+ * single head, a norm over each head and one over the projection have the same shape, so the config decides.
  */
 export function withNormShapes(
   config: ModelConfig,

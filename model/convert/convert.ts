@@ -30,8 +30,8 @@ interface Converted extends WrittenBundle {
 
 /**
  * Converts the checkpoint in `from` to a bundle in `to`, which must not exist or must be empty. The bundle grows in
- * `to.partial`. If the signal or a kill stops the conversion, the same call resumes it and writes the same bytes. A fault of the
- * checkpoint throws an InputError of one line that names file and tensor or field.
+ * a directory with the suffix `.partial`. If the signal or a kill stops the conversion, the same call resumes it and writes
+ * the same bytes. A fault of the checkpoint throws an InputError of one line that names file and tensor or field.
  */
 export async function convert({ from, bits, ...options }: ConvertOptions): Promise<Converted> {
   const { config, copies, stamps, plan } = await openSource(from, bits);

@@ -82,7 +82,7 @@ export function attentionInput(
 /**
  * Attention of the last `n` positions of a sequence over a cache that the caller keeps: `q [1, n, heads * headDim]`,
  * `keys`, `values [1, kvHeads, capacity, headDim]`, `last [1]` = positions - 1, `positions []` → `out`.
- * With a key of length zero, the operator takes the cache as complete. The outputs `present_…` must be named but not fetched,
+ * If no new keys are given, the operator takes the cache as complete. The outputs `present_…` must be named but not fetched,
  * because fetching them copies the whole cache.
  */
 export function attention({ heads, kvHeads, headDim }: ModelConfig): Graph {

@@ -19,7 +19,7 @@ export interface SlotShape {
   bits: number;
 }
 
-/** `hidden` has at least two groups, because the operator mistakes rows of a single group for rows with one scale. */
+/** `hidden` has at least two groups, because the operator expects scales of another shape for a single group. */
 export function slotShape({ hidden, inner }: ModelConfig, bits: number): SlotShape {
   return { hidden: Math.max(2 * GROUP, roundUp(hidden, GROUP)), inner: roundUp(inner, GROUP), bits };
 }

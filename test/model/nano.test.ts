@@ -1,4 +1,4 @@
-// The embedded model: its size, its conversion from the 16-bit source, and its logits, compared with train/reference_logits.py.
+// The embedded model: its size, its conversion from a 16-bit bundle, and its logits, compared with train/reference_logits.py.
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -27,7 +27,7 @@ describe('nano', () => {
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(14e6);
   });
 
-  it('is converted from the 16-bit source, which can be exported as a Hugging Face checkpoint', async () => {
+  it('is converted from a 16-bit bundle, which can be exported as a Hugging Face checkpoint', async () => {
     const folder = await tinyFolder();
     await exportCheckpoint(nanoSource, join(folder, 'checkpoint'));
     const kept: Partial<Record<Bits, Bundle>> = { 8: bundle, 16: source };
@@ -45,7 +45,7 @@ describe('nano', () => {
 
   // At 8 bits weights and activations are rounded: on these prompts a logit of about 5 moves by up to 0.08.
   it.each([
-    ['the 16-bit source', source, 1e-3],
+    ['the 16-bit bundle that nano is made from', source, 1e-3],
     ['nano itself, at 8 bits,', bundle, 0.15],
   ] as const)('%s gives the logits that numpy computes from the floats', async (_, bundle, within) => {
     const golden = join(import.meta.dirname, '..', 'golden', 'nano-numpy.json');

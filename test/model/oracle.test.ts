@@ -1,4 +1,4 @@
-// llama.cpp, an independent implementation, agrees on checkpoints that are drawn from a seed (bench/peers).
+// llama.cpp, an independent implementation, agrees with the reference and the devices on random checkpoints (bench/peers).
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -9,7 +9,7 @@ import { type Found, Lookup } from './lookup.ts';
 const LONGEST_MATCH = 8;
 /** Most drafts of a sequence in one step. */
 const MOST = 7;
-/** Weight of the latest draft in the chance of its length. */
+/** Weight of the latest draft in the learnt chance for its length of match. */
 const MEMORY = 0.1;
 /** A draft is made only if its chance of being right is at least this many times its price (see `draft`). */
 const MARGIN = 1.25;

@@ -37,9 +37,9 @@ const ABSENT_SHARE = 1 / 2;
 export class FairShares {
   /** The tenants' demands for the last planned step. Empty while there is only one tenant. */
   #demands = new Map<string, Demand>();
-  /** Milliseconds that each tenant spent beside its rows since the last step was settled. */
+  /** Milliseconds that each tenant spent beside its rows since the last call of `settle`. */
   readonly #spent = new Map<string, number>();
-  /** Milliseconds that other threads spent on a tenant's requests since the last step was settled. No step's time includes them. */
+  /** Milliseconds that other threads spent on a tenant's requests since the last `settle`. No step's time includes them. */
   readonly #charged = new Map<string, number>();
   /** Negative lags (ms) of tenants that left while they were ahead of their share. A tenant that returns keeps its lag. */
   readonly #absent = new Map<string, number>();
@@ -73,7 +73,7 @@ export class FairShares {
     if (this.#demands.has(tenant)) this.#charged.set(tenant, (this.#charged.get(tenant) ?? 0) + ms);
   }
 
-  /** Milliseconds that all tenants together spent beside their rows since the last step was settled. */
+  /** Milliseconds that all tenants together spent beside their rows since the last call of `settle`. */
   get spentMs(): number {
     let ms = 0;
     for (const each of this.#spent.values()) ms += each;

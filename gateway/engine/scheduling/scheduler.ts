@@ -142,8 +142,8 @@ function planChunks(
 }
 
 /**
- * Rows to prefill before the sequence decodes: those of its prompt and, after a preemption, those of its answer. If `least` is
- * above 1, a row computed alone has other bits than in a chunk. The answer's rows are then recomputed one by one, as at first.
+ * Rows to prefill before the sequence decodes: those of its prompt and, after a preemption, those of its answer. On
+ * devices with `least` above 1, a row alone has other bits than in a chunk. There, an answer's rows are recomputed one by one.
  */
 export function prefillRowsLeft({ promptLength, length, computed }: Progress, least: number): number {
   if (computed < promptLength) return (least > 1 ? promptLength : length) - computed;

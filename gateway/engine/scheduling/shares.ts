@@ -177,7 +177,7 @@ function fill(
 
 /**
  * `[tenants]`, a budget of prefill rows divided in the proportions of `parts`. If a tenant needs fewer, the others share the
- * difference. A tenant that would get fewer than `least` gets none. Tenants that lag most are served first.
+ * difference. A tenant that would get fewer than `least` gets none; the tenants that lag least are the first to get none.
  */
 export function promptRows(
   demands: readonly Demand[],
@@ -186,7 +186,8 @@ export function promptRows(
   const rows = demands.map(() => 0);
   const order = [...demands.keys()].filter((i) => demands[i]!.prompts > 0);
   order.sort((a, b) => demands[b]!.lag - demands[a]!.lag);
-  // As many tenants are served as can have `least` rows each. Those that need few rows go first; others get what these leave.
+  // As many tenants are served as can have `least` rows each. Those that need few rows are computed first, so that the others
+  // can share what these leave.
   const served = order.slice(0, Math.floor(budget / least));
   served.sort((a, b) => demands[a]!.prompts / parts[a]! - demands[b]!.prompts / parts[b]!);
   let left = budget;

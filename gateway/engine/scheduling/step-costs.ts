@@ -14,9 +14,9 @@ const BESIDE = 1.5;
 const DRAFT_COST = 0.5;
 /** With this weight, each step without drafts moves the learnt cost of a draft back towards `DRAFT_COST`. */
 const FORGETS = 0.002;
-/** The prefill rows of a step, and its drafts, cost at least this share of the decode rows' time. */
+/** The prefill rows of a step count as at least this share of the decode rows' time, and so do its drafts. */
 const LEAST = 0.01;
-/** If steps with only one number of decode rows are known, the cost of a step grows with its rows to this power. */
+/** If steps with only one number of decode rows are known, a step's cost is assumed to grow with its rows to this power. */
 const POWER = 0.7;
 /** If the cost at one number of rows changes, this share of the change applies to the costs at all other numbers. */
 const ALONG = 0.5;
@@ -96,7 +96,7 @@ export class StepCosts {
     return Math.floor(((share / (1 - share)) * plain) / row);
   }
 
-  /** Tokens that decode rows generate in the time of one draft. A draft whose chance of being right is smaller does not pay. */
+  /** Tokens that decode rows generate in the time of one draft. A draft pays if its chance of being right exceeds this. */
   draftPrice(decoding: number): number {
     const plain = this.#plainMs(decoding);
     if (plain === undefined || this.#draftMs === undefined) return DRAFT_COST;

@@ -19,7 +19,7 @@ it('choices of one prompt compute the prompt once', async () => {
   expect(prompt_tokens).toBe(40 + 4 * 4);
 });
 
-it('a choice computes the prompt itself if the choice that computed it was aborted', async () => {
+it('a choice computes the prompt itself if the choice that was computing it is aborted', async () => {
   const { generate, engine } = await openCountingEngine({ blockSize: 4, maxSequences: 1 });
   const busy = collect(generate({ maxTokens: 30 }));
   const leave = new AbortController();

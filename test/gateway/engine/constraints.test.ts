@@ -115,7 +115,7 @@ test('a constraint fails if it cannot be opened or is too ambiguous, and the eng
   expect((await run({ constraint: { type: 'choice', choices: ['x'] } })).text).toBe('x');
 });
 
-test('a slow mask is found over several steps while other sequences get rows', async () => {
+test('a constraint may take several steps to find the allowed ids, while other sequences get rows', async () => {
   const asked = { slow: 0, spans: 0 };
   // `prepare` must be called twenty times for each token.
   class Slow extends Constraints {

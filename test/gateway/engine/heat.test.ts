@@ -49,7 +49,7 @@ test('the half-life is the configured one', async () => {
   expect((await engine.heat()).halfLifeSeconds).toBe(30);
 });
 
-test('an engine behind a message port gives the same report, and rejects when the engine is lost', async () => {
+test('an engine behind a message port gives the same report, and rejects when the engine has failed', async () => {
   const engine = await open();
   await collect(engine.generate(countingRequest(), forever()));
   const { port1, port2 } = new MessageChannel();

@@ -78,7 +78,7 @@ describe('an engine behind a message port', () => {
     expect((await client.status()).counters.aborted_sequences).toBe(2);
   });
 
-  it('lets running generations end on close, and then resolves the serving side', async () => {
+  it('lets running generations end on close, and then resolves the promise of the serving side', async () => {
     const { client, served } = await connect(slow);
     const running = collect(client.generate(countingRequest({ maxTokens: 10 }), forever()));
     await client.close(5000);
@@ -86,7 +86,7 @@ describe('an engine behind a message port', () => {
     expect((await running).last).toMatchObject({ type: 'finish', completionTokens: 10 });
   });
 
-  it('fails open and later generations and calls when its thread is lost', async () => {
+  it('fails open generations, and all later generations and calls, when its thread has ended', async () => {
     const { client, lose } = await connect(slow);
     const running = collect(client.generate(countingRequest({ maxTokens: 90 }), forever()));
     await new Promise((resolve) => setTimeout(resolve, 10));

@@ -66,7 +66,7 @@ describe('tenants of requests', () => {
     expect((await Promise.all(few)).map(({ last }) => last.type)).toEqual(['finish', 'finish', 'error']);
   });
 
-  it('report with the first part of an answer how long the request waited and how long its prompt took', async () => {
+  it('learn from the first part of an answer how long the request waited and how long its prompt took', async () => {
     const { generate } = await openCountingEngine({ maxSequences: 1, before: dear });
     const first = collect(generate({ maxTokens: 30 }));
     const parts: GenerationPart[] = [];

@@ -78,7 +78,7 @@ describe('a synthetic bundle', () => {
     expect(other.contentHash).not.toBe(a.contentHash);
   });
 
-  it('refuses a shape that does not exist, by name', async () => {
+  it('refuses a shape that does not exist, and names it', async () => {
     const path = join(dir, 'llama.json');
     await writeFile(path, '{"model_type":"llama"}');
     const options = { to: fresh(), bits: 4, seed: 1 } as const;

@@ -51,7 +51,7 @@ describe('across numerics classes', () => {
     [8, 'nano', 0.025],
     [16, 'nano', 0.0045],
   ] as const)(
-    '%i bits, %s experts: answers of ONNX Runtime and of unrounded activations agree with the golden ones',
+    '%i bits, %s experts: answers of ONNX Runtime, and answers from unrounded activations, agree with the golden ones',
     async (bits, which, worst) => {
       const shape = { layers: 2, hidden: 256, inner: 128, experts: 12, bits };
       const dir = which === 'nano' ? await nanoAt(bits) : await tinyBundle(shape);

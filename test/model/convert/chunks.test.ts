@@ -1,4 +1,4 @@
-// A position's bits do not depend on the chunk that it was computed in: every way to cut a span in two, on both devices.
+// A position's bits do not depend on the chunk that it was computed in: every way to cut a span in two, on `ort-cpu` and `cpu`.
 import { expect, it } from 'vitest';
 import { openBundle } from '../../../model/bundle/bundle.ts';
 import { openDenseDevice } from '../../../model/devices/open.ts';

@@ -1,4 +1,4 @@
-// The table of slots: nothing is released while it is used, and nothing is kept after its last user.
+// The table of GPU slots: nothing is released while it is used, and nothing is kept after its last user.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Slots } from '../../../model/devices/gpu/slots.ts';

@@ -1,5 +1,5 @@
-// The WebGPU device on a software Vulkan device: compared with the reference, with rows alone and in batches, and while units are
-// replaced. It tests neither a real GPU nor CUDA (docs/devices.md).
+// The WebGPU device on a software Vulkan device: its agreement with the reference, the bits of rows alone and in batches, and
+// the replacement of units during runs. This file tests neither a real GPU nor CUDA (docs/devices.md).
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openBundle } from '../../../model/bundle/bundle.ts';

@@ -1,4 +1,4 @@
-// The comparison itself: it finds a tie that was rounded the other way, and excuses nothing else.
+// The comparison of devices with the reference: it finds a tie that was rounded the other way, and excuses nothing else.
 import { expect, test } from 'vitest';
 import { resolve } from '../../reference/agreement.ts';
 import { forward } from '../../reference/forward.ts';

@@ -120,7 +120,7 @@ describe('a damaged expert', () => {
     expect(await up.exit).toEqual({ code: 0, signal: null });
   });
 
-  it('ends a process that serves without sockets', async () => {
+  it('ends a process that computes its experts itself, without shards', async () => {
     const dir = await tinyBundle({ seed: 34 });
     await damageExpert(dir, 2, 95);
     const up = startCli(['up', '--in-process', '--model', dir, '--port', '0']);

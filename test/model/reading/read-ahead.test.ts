@@ -37,7 +37,7 @@ it('reports every matrix of the dense part and every expert of a sound bundle as
   expect(seen).toEqual(ranges.map((_, index) => index));
 });
 
-it('gives way after every piece, and ends between two pieces when it is stopped', async () => {
+it('lets the serving thread go first after every piece, and ends between two pieces when it is stopped', async () => {
   const { expertRange } = await open(21);
   const ranges = units.map(expertRange);
   let pieces = 0;

@@ -37,7 +37,7 @@ it('reading ahead ends its pause when it is stopped', () => {
   expect(reading.stopped).toBe(true);
 });
 
-/** A reader that gives way once, reports it, and ends. */
+/** Starts a thread that calls `giveWay` once, reports when the call has returned, and ends. */
 async function reader(words: Int32Array): Promise<{ passed: Promise<void>; hasPassed: () => boolean }> {
   const traffic = new URL('../../../model/reading/traffic.ts', import.meta.url).href;
   const script = `

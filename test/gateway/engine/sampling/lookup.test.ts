@@ -22,7 +22,7 @@ describe('the lookup of earlier occurrences', () => {
     expect(new Lookup(longest).find([7, 7, 7])).toEqual({ match: 2, next: 2 });
   });
 
-  it('finds nothing if the last two ids have not been together before', () => {
+  it('finds nothing if the last two ids have not occurred together before', () => {
     for (const ids of [[], [1], [1, 1], [1, 2, 3], [3, 1, 2, 1, 3, 2]]) {
       expect(new Lookup(longest).find(ids)).toBeUndefined();
     }

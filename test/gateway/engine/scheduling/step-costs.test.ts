@@ -51,7 +51,7 @@ describe('the learnt cost of a step', () => {
     }
   });
 
-  it('prices a draft by the tokens that decode rows generate in the same time', () => {
+  it('gives as the price of a draft the number of tokens that decode rows generate in the time of one draft', () => {
     expect(new StepCosts().draftPrice(1)).toBe(0.5);
     const costs = learnt({ plain: (decoding) => 2 * decoding + 4, row: 1, draft: 2 });
     expect(Math.abs(costs.draftPrice(8) - (2 * 8) / 20)).toBeLessThan(0.15);
