@@ -18,7 +18,7 @@ export class InFlight {
     return this.#open.size;
   }
 
-  /** Returns a ticket for `end`. */
+  /** Returns a ticket, which must be passed to `end`. */
   begin(): number {
     const ticket = this.#next++;
     this.#open.add(ticket);

@@ -57,7 +57,7 @@ export class Leave {
 
   /**
    * Resolves if the shard may leave: every connected gateway knows another replica of each unit, or no gateway is connected.
-   * Rejects with the code `needed` if a gateway would lose a unit or did not answer. Calls at the same time share one question.
+   * Rejects with the code `needed` if a gateway would lose a unit or did not answer. Calls that overlap share one question.
    */
   permission(): Promise<void> {
     this.#asking ??= this.#ask().finally(() => {

@@ -76,7 +76,7 @@ export class ShardService {
     return { answered: this.#answered, inFlight: this.#calls.count };
   }
 
-  /** `expert.run` for a gateway in the same thread. It needs no message, limit or queue, because no other call can be running. */
+  /** `expert.run` for a gateway in the same thread. It needs no queue, because no other call can be running. */
   readonly run = async ({ model, layer, rows, asks }: RunRequest): Promise<RunAnswer> => {
     const experts = this.#heldOf(model);
     experts.requireHeld(layer, asks);
@@ -112,7 +112,7 @@ export class ShardService {
     };
   }
 
-  /** From now on, `hello` answers `draining` and new calls are refused. Resolves when the calls in flight have been answered. */
+  /** From now on, `hello` answers the state `draining`, and new calls are refused. Resolves when no call is in flight. */
   drain(): Promise<void> {
     this.#state = 'draining';
     return this.#calls.ended();

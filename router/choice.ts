@@ -8,7 +8,7 @@ export interface Candidate {
   cost(): number;
 }
 
-/** A shard that gets a frame anyway is preferred if it costs at most this multiple of the drawn shard's cost. */
+/** A shard that gets a frame anyway is preferred if it costs at most this multiple of the shard that `choose` drew. */
 const WORTH_JOINING = 2;
 
 /**

@@ -2,7 +2,7 @@
 // want. Pure; times are in milliseconds on the clock of the caller.
 import { compareIds, noPlacement, type PlacementId } from './placement-id.ts';
 
-/** A gateway's statement counts for this long. A connected gateway repeats it every 2 s. */
+/** A gateway's statement of the placement that it acts on counts for this long. Connected gateways repeat it every 2 s. */
 const STATEMENT_MS = 5_000;
 
 interface Statement {
@@ -26,7 +26,7 @@ export class Adoptions {
   }
 
   /**
-   * Records that `caller` acts on the placement `adopted`, because the fleet serves every unit of it. A caller of an older release
+   * Records that `caller` acts on the placement `adopted`, of which the fleet serves every unit. A caller of an older release
    * states only the epoch; `hash` is then empty. `noPlacement` means that the caller acts on no placement.
    */
   say(caller: object, adopted: PlacementId, now: number): void {
@@ -50,8 +50,8 @@ export class Adoptions {
    * 1. A gateway has found that the fleet serves every unit of the followed placement.
    * 2. No gateway acts on an earlier placement. A statement older than `STATEMENT_MS` does not count, because its gateway is lost.
    * 3. No gateway has begun to act on a later placement within the last `STATEMENT_MS`. A gateway that begins to act on a
-   *    placement also sends this placement to the shards, and the placement may want these units.
-   * A caller that has made no statement blocks nothing. It learns of the new holdings and then calls other shards.
+   *    placement also sends it to the shards. The units that this shard would unload may be wanted by that placement.
+   * A caller that has made no statement blocks nothing. It is informed of unloaded units, and then calls other shards.
    */
   reached(now: number): boolean {
     if (!this.#witnessed) return false;

@@ -7,7 +7,7 @@ const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 5_000;
 /**
  * Pause of all units after a failure. It doubles with each failure, up to `LONGEST_PAUSE_MS`, and is reset when a unit is
- * loaded. Without it, a source that is away would cause thousands of tries and log lines at once.
+ * loaded. If the source of the units is away, the pause prevents thousands of tries and log lines.
  */
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 1_000;

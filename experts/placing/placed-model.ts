@@ -13,7 +13,7 @@ import { type Applied, type SignedPlacement, unitsOf } from './placement-file.ts
 import { epochFault, formatId, idOf, type PlacementId } from './placement-id.ts';
 import { judgePlacement } from './take-rule.ts';
 
-/** The operations of the shard service that a move of one model needs. Their caller announces each change to the gateways. */
+/** The operations of the shard service that a move of one model needs. `PlacedModel` announces each change to the gateways. */
 export interface Placeable {
   /** The model's entry in the answer to `hello`. */
   readonly offer: ModelOffer;
@@ -145,7 +145,7 @@ export class PlacedModel {
     this.#endWait();
   }
 
-  /** Makes a waiting move check again: a gateway made a statement or disconnected, a placement arrived, or the model stops. */
+  /** Ends the wait of a move, because a gateway made a statement or was lost, a placement arrived, or the model stops. */
   #endWait(): void {
     this.#waiting.abort();
     this.#waiting = new AbortController();

@@ -15,9 +15,9 @@ export interface LeaveView {
   ask: number;
   /** Identity of the model. */
   model: string;
-  /** Units that no other shard will continue to serve. */
+  /** Units that would be lost: no other shard serves them, without counting shards that have permission to leave. */
   alone: readonly HoldingRange[];
-  /** True if another shard serves some of these units, but has already got permission to leave. */
+  /** True if a shard that has permission to leave still serves some of the units in `alone`. */
   contested: boolean;
 }
 

@@ -80,7 +80,7 @@ export function review(ledger: Ledger, audit: Audit): void {
 /** True while some slot of the audited call is still in a call or a wait, or in an audit that began after this audit. */
 function isUnderWay({ open, audits }: Ledger, audit: Audit): boolean {
   const slots = new Set(audit.call.slots);
-  // Either all slots of an entry belong to the audited call, or none does. So it is enough to look at the first slot.
+  // Either all slots of a call or wait belong to the audited call, or none does. So the first slot is enough.
   const isOurs = (entry: Call | Wait) => slots.has(entry.slots[0]!);
   return open.some(isOurs) || audits.slice(audits.indexOf(audit) + 1).some(({ call }) => isOurs(call));
 }

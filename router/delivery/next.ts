@@ -118,7 +118,7 @@ function failed(ledger: Ledger, { call, error }: Omit<EventOf<'failed'>, 'type'>
   const { shard, attempt } = call;
   if (isBlamed(error, attempt)) ledger.actions.push({ type: 'blame', call, error });
   if (!remove(ledger, call)) return;
-  // Calls and waits beside this call are limited to exact replicas while it is open. New calls replace them now.
+  // Other calls and waits for these slots could use only exact replicas until now. New calls, which may use more, replace them.
   cancelBeside(ledger, call);
   const slots = unanswered(ledger, call);
   const isOver = ledger.isAborted || ledger.now >= ledger.deadlineAt;

@@ -27,8 +27,8 @@ const SILENCES_FORGOTTEN_MS = 600_000;
 
 /**
  * Wait before the next attempt to connect. `failures`: attempts in a row that have failed; 0 after a working connection was lost.
- * The wait doubles from 50 ms to 2 s, or to `longestMs` if that is more. `random`, in [0, 1), spreads the gateways that lost the
- * same shard over the upper half of the wait.
+ * The wait doubles from 50 ms to 2 s, or to `longestMs` if that is more. `random`, in [0, 1), chooses a time in the upper half of
+ * the wait, so that the gateways that lost the same shard do not all connect at once.
  */
 export function reconnectDelayMs(failures: number, random: number, longestMs = LONGEST_RETRY_MS): number {
   return spread(Math.min(FIRST_RETRY_MS * 2 ** failures, Math.max(longestMs, LONGEST_RETRY_MS)), random);

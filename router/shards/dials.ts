@@ -1,8 +1,8 @@
 // Limits how many shards are dialled (connected to) at a time, so that a shard that is up never waits behind many that are down.
 
-/** While this many attempts to connect are under way, an attempt waits if the last attempt at its shard did not fail. */
+/** A shard whose last attempt to connect did not fail is dialled only while fewer attempts than this are under way. */
 const FIRST_AT_ONCE = 256;
-/** While this many attempts to connect are under way, an attempt waits if the last attempt at its shard has failed. */
+/** A shard whose last attempt to connect has failed is dialled only while fewer attempts than this are under way. */
 const AGAIN_AT_ONCE = 32;
 /** While shards are down, the average time between two attempts, over all these shards, is at least this. */
 const APART_MS = 20;

@@ -104,7 +104,7 @@ export class Responses {
 
   /**
    * To be called when another shard has answered a call first. Returns true if this happens at least twice in a row and there is
-   * no probe yet: the call should then run on as a probe. Without probes, no call of a shard that never answers would time out.
+   * no probe yet: the call should then run on as a probe. If all calls of a shard were cancelled, none would ever time out.
    */
   startProbe(kind: CallKind): boolean {
     const standing = this.#of[kind];

@@ -7,7 +7,7 @@ export function certificateNames({
   subjectaltname = '',
 }: Pick<PeerCertificate, 'subject' | 'subjectaltname'>): string[] {
   const common = [subject?.CN ?? []].flat();
-  // Node puts quotes around a name with quotes or commas. It could be read as several names, so all DNS names are then ignored.
+  // Node quotes a name with quotes or commas. A quoted name could look like several names, so no DNS name is used then.
   const entries = subjectaltname.includes('"') ? [] : subjectaltname.split(', ');
   const dns = entries.filter((entry) => entry.startsWith('DNS:')).map((entry) => entry.slice('DNS:'.length));
   return [...new Set([...common, ...dns].map((name) => name.toLowerCase()))];

@@ -26,8 +26,8 @@ export interface TlsIdentity {
   /** Called for each connection, because the files may change. */
   material: () => TlsMaterial;
   /**
-   * Allowed names. A `*` in a name stands for any text. A peer's certificate must have one of these names. Instead, a server's
-   * certificate may have the name of the host to which the caller connects.
+   * Allowed names. A `*` in a name stands for any text. A peer's certificate must have one of these names. A server's
+   * certificate is also accepted if it has the name of the host to which the caller connects.
    */
   peers: readonly string[];
 }
@@ -36,8 +36,8 @@ const minVersion = 'TLSv1.3';
 
 /**
  * Every caller must show a certificate. `refusalOf` checks it after the handshake and before any message is read, so that the
- * caller gets a reason; the handshake could only close the connection. Session tickets are off, because a resumed session would
- * be checked against the authorities that were trusted when the session began.
+ * caller gets a reason; during the handshake, the server could only close the connection. Session tickets are off, because a
+ * resumed session would be checked against the authorities that were trusted when the session began.
  */
 export function serverTlsOptions(material: TlsMaterial): TlsOptions {
   const secureOptions = crypto.SSL_OP_NO_TICKET;

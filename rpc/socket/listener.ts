@@ -9,7 +9,7 @@ export interface ListenerOptions {
   tls: TlsIdentity | undefined;
   /** Deadline of a TLS handshake. */
   handshakeMs: number;
-  /** Callers count as strangers during the handshake. */
+  /** Limits the connections whose caller is not authenticated. A connection counts as one of them during its handshake. */
   strangers: Strangers;
   /** If there is a `refusal`, the receiver must send it to the caller and close the connection. */
   onConnection: (socket: Socket, refusal?: RpcError) => void;

@@ -32,13 +32,13 @@ export interface ServerOptions {
    */
   maxStrangers?: number;
   maxFrameBytes?: number;
-  /** Largest frame before hello is answered, so that strangers cannot use up memory. Default: 64 KiB. */
+  /** Largest frame before hello is answered, so that unauthenticated callers cannot use up memory. Default: 64 KiB. */
   helloFrameBytes?: number;
   /** Most unanswered calls of one connection. Further calls are answered with `busy`. Default: 1024. */
   maxRunning?: number;
   /** Deadline for a connection's hello. Default: 5 s. */
   helloMs?: number;
-  /** A connection without a byte for this time is cut, because callers ping far more often. Default: 30 s. */
+  /** A connection on which no byte moves for this time is cut. Callers ping far more often. Default: 30 s. */
   idleMs?: number;
   onError?: (error: RpcError, method: string) => void;
   /** Called for refused callers: with `unproven` if they lack the right credentials, with `busy` beyond a limit. */

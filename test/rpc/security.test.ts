@@ -274,7 +274,7 @@ describe('new connections use new credentials', () => {
 describe('the cost of a stranger is limited', () => {
   const large = { bytes: new Uint8Array(100_000) };
 
-  test('a large frame is refused when it is announced, until hello is answered', async () => {
+  test('before hello is answered, a large frame is refused as soon as its length is read', async () => {
     const { address } = await serve({ security: { secret } });
     const peer = await openRawPeer(address);
     peer.write(

@@ -91,7 +91,7 @@ describe('a shard that flips one bit is cordoned, and the other answer is used',
   test.each([
     ['the shard that was called first', [always, undefined, undefined], 0],
     ['the shard that was called second', [undefined, always, undefined], 1],
-  ] as const)('found by a third replica: %s', async (_name, changes, wrongShard) => {
+  ] as const)('a third replica shows that %s is wrong', async (_name, changes, wrongShard) => {
     const log: string[] = [];
     const fleet = await audited([...changes], { log });
     const asked = step(12, 3);
@@ -114,7 +114,7 @@ describe('a shard that flips one bit is cordoned, and the other answer is used',
     ['the shard that was called first', [at([0]), undefined], 'a'],
     ['the shard that was called second', [undefined, at([0])], 'b'],
   ] as const)(
-    'found because it does not repeat its answer, if there is no third replica: %s',
+    '%s is wrong if it does not repeat its answer and there is no third replica',
     async (_name, changes, wrongShard) => {
       const fleet = await audited([...changes]);
       await expectRight(rowFor(2), await dispatch({ fleet, ...rowFor(2) }));
@@ -126,7 +126,7 @@ describe('a shard that flips one bit is cordoned, and the other answer is used',
   test.each([
     ['the shard that was called first', 'a'],
     ['the shard that was called second', 'b'],
-  ])('found by golden rows, if it repeats its answer: %s', async (_name, wrongShard) => {
+  ])('golden rows show that %s is wrong, if it repeats its answer', async (_name, wrongShard) => {
     const goldens = await testGoldens();
     // The shard gives wrong answers after it has passed its golden checks.
     let lies = false;
