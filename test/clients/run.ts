@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startUp, type UpProcess } from '../../bench/up-process.ts';
 import { type Client, LeftOut, type ModelName, modelNames } from './client.ts';
-import { fileNames } from './list.ts';
+import { clientFiles } from './list.ts';
 import { longContext, makeLongModel } from './long-model.ts';
 import { type Line, table } from './table.ts';
 
@@ -18,13 +18,14 @@ const DEFAULT_TIMEOUT_MS = 120_000;
 
 /** Aborted at Ctrl-C, which ends the running client and then the gateway. */
 const interrupted = new AbortController();
+const clientNames = [...clientFiles.keys()];
 
 const help = `Usage: npm run test:clients -- [options]
 
 Try third-party clients and coding agents against expertgrid. The first run installs them from npm into
 test/clients/node_modules (about 1.6 GB).
 
-  --only <name,…>    clients to try (default all): ${fileNames.join(', ')}
+  --only <name,…>    clients to try (default all): ${clientNames.join(', ')}
   --model <name>     model to try them on: nano or long (default both)
   --python <venv>    virtual environment with lm-eval[api]; without it, lm-eval is left out
   --record <folder>  folder to which the agents' requests and their answers are written
@@ -46,7 +47,7 @@ const { values: flags } = parseArgs({
 async function main(): Promise<number> {
   const only = flags.only.flatMap((names) => names.split(','));
   const unknown = [
-    ...only.filter((name) => !fileNames.includes(name)),
+    ...only.filter((name) => !clientFiles.has(name)),
     ...flags.model.filter((name) => !modelNames.some((known) => known === name)),
   ];
   if (unknown.length > 0) {
@@ -61,7 +62,7 @@ async function main(): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'expertgrid-clients-'));
   try {
     for (const model of modelNames.filter((name) => flags.model.includes(name))) {
-      lines.push(...(await tryAll(model, only.length > 0 ? only : fileNames, folder)));
+      lines.push(...(await tryAll(model, only.length > 0 ? only : clientNames, folder)));
     }
   } finally {
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
@@ -112,11 +113,11 @@ async function tryAll(model: ModelName, names: readonly string[], folder: string
 }
 
 /** Loads the file of a client. If that fails, this client fails and the others are still tried. */
-async function clientOf(file: string): Promise<Client> {
+async function clientOf(name: string): Promise<Client> {
   try {
-    return (await import(`./${file}.ts`)) as Client;
+    return (await import(`./${clientFiles.get(name)}.ts`)) as Client;
   } catch (error) {
-    return { name: file, packages: [], run: () => Promise.reject(error) };
+    return { name, packages: [], run: () => Promise.reject(error) };
   }
 }
 

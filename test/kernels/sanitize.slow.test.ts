@@ -32,7 +32,7 @@ beforeAll(() => {
   const checks = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-fno-omit-frame-pointer'];
   const objects = targets().flatMap(({ sources, flags }) =>
     sources.map((source) => {
-      const object = join(folder, `${source}.o`);
+      const object = join(folder, `${source.replaceAll('/', '-')}.o`);
       const cpu = flags.filter((flag) => flag.startsWith('-m'));
       compiler(
         ...[...common, ...checks, ...cpu, '-DNAPI_VERSION=8', '-I', headers],

@@ -33,7 +33,7 @@ function specOf(fields: Fields): GrammarSpec {
 
 interface Tally {
   refused: number;
-  /** Followed for some tokens, and then ended with a fault because it is too ambiguous or too large. */
+  /** Followed for no or some tokens, and then ended with a fault because it is too ambiguous or too large. */
   ended: number;
   written: number;
 }
@@ -49,9 +49,14 @@ function followShapes(from: number, to: number, tokens: number): Tally {
       tally.refused++;
       continue;
     }
-    const constraint = constraints.open({ type: 'read', key: String(seed), packed }, { stopIds: [END] });
-    const fault = orFault(() => write(constraint, { seed, tokens }));
-    constraint.close();
+    const fault = orFault(() => {
+      const constraint = constraints.open({ type: 'read', key: String(seed), packed }, { stopIds: [END] });
+      try {
+        write(constraint, { seed, tokens });
+      } finally {
+        constraint.close();
+      }
+    });
     if (fault instanceof ConstraintFault) tally.ended++;
     else tally.written++;
     expect(constraints.grammars.bytes, `seed ${seed}`).toBeLessThan(BYTES);
