@@ -33,7 +33,12 @@ export class Constraints {
   /** Throws a ConstraintFault if the specification cannot be honoured. */
   open(spec: ConstraintSpec, { stopIds, replay = [], tenant = '' }: OpenOptions): Constraint {
     const constraint = this.#open(spec, stopIds, tenant);
-    for (const id of replay) constraint.advance(id);
+    try {
+      for (const id of replay) constraint.advance(id);
+    } catch (cause) {
+      constraint.close();
+      throw cause;
+    }
     return constraint;
   }
 

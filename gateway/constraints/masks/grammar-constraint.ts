@@ -15,12 +15,18 @@ export class GrammarConstraint implements Constraint {
   #mask: Mask | undefined;
   #search: MaskSearch | undefined;
 
+  /** Closes `opened` if the grammar is too ambiguous at its start, and throws the fault. */
   constructor(opened: Opened, stopIds: readonly number[]) {
     const { grammar } = opened;
     this.#grammar = grammar;
     this.#opened = opened;
     this.#stopIds = new Set(stopIds);
-    this.#state = grammar.automaton.start();
+    try {
+      this.#state = grammar.automaton.start();
+    } catch (cause) {
+      opened.close();
+      throw cause;
+    }
   }
 
   get finished(): boolean {

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Constraint } from '../../../gateway/constraints/masks/constraint.ts';
+import { Constraints } from '../../../gateway/constraints/masks/constraints.ts';
 import type { ConstraintSpec, GrammarSpec } from '../../../gateway/constraints/specification.ts';
 import { HERMES_CALLS } from '../../support/call-syntax.ts';
-import { accepts, allowed, END, idsOf, open, textOf, write } from './writer.ts';
+import { accepts, allowed, END, idsOf, nano, open, textOf, write } from './writer.ts';
 
 const schema = (value: unknown): GrammarSpec => ({ type: 'json_schema', schema: JSON.stringify(value) });
 
@@ -113,6 +114,18 @@ describe('a constraint', () => {
   it('throws a fault within a short time if a grammar is too ambiguous to follow', () => {
     const grammar = 'root ::= s\ns ::= [a-z] s? s? s? "."?';
     expect(() => follow(open({ type: 'grammar', grammar }), 'a'.repeat(60))).toThrow('ambiguous');
+  });
+
+  it('does not count a grammar as used if its constraint could not be opened', () => {
+    const rules = Array.from({ length: 3000 }, (_, i) => `r${i} ::= [a-z] "${i}"`);
+    const grammar = `root ::= ${rules.map((_, i) => `r${i}`).join(' | ')}\n${rules.join('\n')}`;
+    const constraints = new Constraints(nano, { count: 0 });
+    expect(() => constraints.open({ type: 'grammar', grammar }, { stopIds: [END] })).toThrow('ambiguous');
+    const replay = idsOf('no');
+    expect(() =>
+      constraints.open({ type: 'choice', choices: ['yes'] }, { stopIds: [END], replay }),
+    ).toThrow();
+    expect(constraints.grammars.count).toBe(0);
   });
 
   it('follows nested counts, even if a text can be counted in very many ways', () => {
