@@ -92,7 +92,7 @@ const speed = (name: string, title: string, ours: Pick<Row, 'subject' | 'figure'
 };
 const overPeer = (atLeast: number): Target => ({ of: 'peer', atLeast });
 const ofInProcess = (figure: Figure, aim: number): Row['against'] => {
-  return { of: ['local', figure], words: 'of in process', aim };
+  return { of: ['local', figure], words: 'of the in-process figure', aim };
 };
 const memory = { unit: 'bytes', target: { of: 'bundle', atMost: 1.1 } } as const;
 const floorShare = { unit: 'share', target: { of: 'value', atLeast: 0.6 } } as const;

@@ -1,4 +1,4 @@
-// Entry of the thread of `startProbe`. Its first message ends the probe, and the thread answers with a `ProbeReport`.
+// Entry of the thread of `startProbe`. When the thread receives a message, it ends the probe and sends back a `ProbeReport`.
 import { Agent, get } from 'node:http';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { ProbeReport } from './probe.ts';

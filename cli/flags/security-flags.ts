@@ -33,7 +33,7 @@ export const CALLERS = ['gateway', 'gateway-*', 'gateway.*', 'admin', 'admin-*',
 const CALLED_HOST = 'the DNS name or address of the called shard';
 
 /** Default of --tls-peers for `up`, which passes its flags on to its shards. */
-export const PEERS_OF_UP = `its shards accept ${CALLERS.join(', ')}; its gateway accepts ${LOOPBACK}`;
+export const PEERS_OF_UP = `the shards accept ${CALLERS.join(', ')}; the gateway accepts ${LOOPBACK}`;
 
 /** `standardPeers` describes the default of --tls-peers. */
 export function addSecurityFlags(command: Command, standardPeers = CALLED_HOST): Command {

@@ -16,7 +16,7 @@ const CLEAR = '\x1b[H\x1b[2J';
 export function heatCommand(): Command {
   return new Command('heat')
     .description(
-      'Draw how often each expert of a running gateway is used, and list the most and the least used.',
+      'Show as a map how often each expert of a running gateway is used, and list the most and the least used.',
     )
     .argument('<url|file>', 'Address of the gateway, or a file with its answer to /v1/experts/heat')
     .addOption(

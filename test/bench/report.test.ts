@@ -40,7 +40,7 @@ describe('a line', () => {
     samples.add('local', 'decode-sampled', 95);
     expect(lineNamed('shards-1', samples)).toMatchObject({
       share: 0.8,
-      note: '0.80x of in process (aim 0.85x)',
+      note: '0.80x of the in-process figure (aim 0.85x)',
     });
     expect(lineNamed('sampled', samples)).toMatchObject({ share: 0.95, met: true });
   });

@@ -1,4 +1,4 @@
-// Builds the addon with address and undefined-behaviour sanitizers and calls it at random, on every path.
+// Builds the addon with address and undefined-behaviour sanitizers and calls it at random, on every path (instruction set).
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

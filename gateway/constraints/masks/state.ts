@@ -17,9 +17,9 @@ const noSteps: Steps = [];
 export interface Found {
   /** The text may end here. */
   accepting: boolean;
-  /** Up to this many arbitrary characters may come next, because a string is open (see "plain" in vocabulary.ts). */
+  /** A JSON string has begun, and up to this many plain characters (see vocabulary.ts) may continue it. 0: none has begun. */
   open: number;
-  /** Characters outside the open string may come too, so more than `open` characters may come in all. */
+  /** Something else than this string may come next too, so `open` is not an upper limit. */
   mixed: boolean;
   /** The place that led here, if there was only one. */
   seed: Place | undefined;
@@ -66,7 +66,7 @@ export class State {
     return this.places.some(({ node }) => node.kind === 'textless');
   }
 
-  /** Whether only arbitrary characters or the end of their string may come, and the string needs no further characters. */
+  /** Whether only plain characters or the end of a JSON string may come, and the string has its minimum length. */
   get loop(): boolean {
     return this.open > 0 && !this.mixed && isLoop(this.#seed);
   }

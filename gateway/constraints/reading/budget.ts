@@ -2,7 +2,7 @@
 // its work here. The budget is global to the thread, because reading is synchronous: a thread reads one specification at a time.
 import { ConstraintFault } from '../fault.ts';
 
-/** The limit of `withinTime` is used up. Not a ConstraintFault, because a relaxed schema is tried again after such a fault. */
+/** The limit of `withinTime` is used up. Not a ConstraintFault, because relax.ts tries a schema again after such a fault. */
 export class OutOfTime extends Error {}
 
 interface TimeOptions {

@@ -54,7 +54,7 @@ export interface ScoringOptions {
   sum: number;
 }
 
-/** `given` returns the running `up` once it has started. */
+/** `given` returns the process of `expertgrid up`, once it has started. */
 export function scoringSuite(name: string, given: () => Nano, within: ScoringOptions): void {
   describe(`scoring by ${name}`, () => {
     let referenceLogprobs: (ids: readonly number[]) => number[];
@@ -113,7 +113,7 @@ export function scoringSuite(name: string, given: () => Nano, within: ScoringOpt
       }
     });
 
-    it('a continuation after which the model stops has all its tokens and then the stop id', async () => {
+    it('the log-probabilities of a continuation after which the model stops list all its tokens and then the stop id', async () => {
       const { context, continuation } = await endedTurn(nano.url);
       const prompt = [...context, ...continuation];
       const fields = { model: 'nano', prompt, echo: true, logprobs: 1, max_tokens: 1, temperature: 0 };

@@ -131,13 +131,16 @@ describe('a signal while the model is still loading', () => {
     { signal: 'SIGTERM', code: 0, flags: ['--shards', '4', ...ort] },
     { signal: 'SIGINT', code: 130, flags: ['--in-process', ...ort] },
     { signal: 'SIGTERM', code: 0, flags: ['--in-process', ...ort] },
-  ] as const)('$signal with $flags ends up at once with exit code $code', async ({ signal, code, flags }) => {
-    const up = startCli(['up', '--model', model, '--port', '0', ...flags]);
-    await up.says(/loading \d+ %/);
-    const children = childrenOf(up.pid);
-    up.signal(signal);
-    expect(await up.exit).toEqual({ code, signal: null });
-    expect(up.stdout).toBe('');
-    expect(children.filter(({ pid }) => isAlive(pid))).toEqual([]);
-  });
+  ] as const)(
+    '$signal ends `up` with the flags $flags at once, with exit code $code',
+    async ({ signal, code, flags }) => {
+      const up = startCli(['up', '--model', model, '--port', '0', ...flags]);
+      await up.says(/loading \d+ %/);
+      const children = childrenOf(up.pid);
+      up.signal(signal);
+      expect(await up.exit).toEqual({ code, signal: null });
+      expect(up.stdout).toBe('');
+      expect(children.filter(({ pid }) => isAlive(pid))).toEqual([]);
+    },
+  );
 });

@@ -104,7 +104,7 @@ test("log-probabilities are those of the model's own distribution, without the c
   expect(parts.some(({ id, top = [] }) => top[0]?.id !== id)).toBe(true);
 });
 
-test('a constraint fails if it cannot be opened or is too ambiguous, and the engine continues', async () => {
+test('a request fails if its constraint is refused or too ambiguous, and the engine continues', async () => {
   const { run, engine } = await start({ next: () => 0 });
   const refused = await run({ constraint: { type: 'grammar', grammar: 'root ::= root' } });
   expect(refused.last).toMatchObject({ type: 'error', error: { code: 'invalid_request', retryable: false } });

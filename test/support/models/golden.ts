@@ -5,7 +5,7 @@ import type { CheckpointOptions } from './checkpoint.ts';
 export interface Golden {
   /** Program that computed the logits, with its version. */
   source: string;
-  /** Options that draw the same checkpoint again. */
+  /** Options with which the same random checkpoint is made again. */
   checkpoint: CheckpointOptions;
   ids: number[];
   /** Raw logits after the token at `position`. */

@@ -1,4 +1,4 @@
-// Describes the front page, the description itself, and the page that shows it.
+// The OpenAPI descriptions of `/`, `/openapi.json` and `/docs`.
 import { z } from 'zod';
 import { places } from '../pages/front.ts';
 import { grouped, text } from './operation.ts';

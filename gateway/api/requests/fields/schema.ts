@@ -63,7 +63,7 @@ export const completionSchema = z.strictObject({
   suffix: z
     .string()
     .nullish()
-    .describe('Refused by name unless empty, because no model here can fill a gap.'),
+    .describe('Refused with an error unless it is empty, because no model here can fill a gap.'),
   logprobs: integer(0, 20)
     .nullish()
     .describe('Return the log-probability of each token, with this many of the most likely tokens.'),

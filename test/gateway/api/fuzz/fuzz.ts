@@ -14,7 +14,7 @@ export interface BrokenRequest {
   fields: ReadonlySet<string> | undefined;
 }
 
-/** JSON that may have keys that occur twice, too large numbers and half characters. Strings and numbers are JSON texts. */
+/** JSON that may have keys that occur twice, too large numbers and half characters. Each string and number is kept as its JSON text. */
 type Json = string | Group;
 interface Group {
   kind: 'array' | 'object';
@@ -284,6 +284,6 @@ function requireStream(path: string, text: string): void {
     });
     const indices = ended.toSorted((a, b) => a - b);
     if (indices.length === 0 || indices.some((index, i) => index !== i))
-      throw new Error(`the choices ${ended} end`);
+      throw new Error(`each choice must end once, but these ended: ${ended}`);
   }
 }
