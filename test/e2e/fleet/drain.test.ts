@@ -160,7 +160,7 @@ describe('expertgrid drain', () => {
       expect(refused.stderr).toMatch(/^expertgrid: \S+ is not drained: .*secret.*\n$/);
     }
     const drain = startCli(['drain', address, '--secret-file', ours]);
-    expect(await drain.exit).toEqual({ code: 0, signal: null });
+    expect({ ...(await drain.exit), stderr: drain.stderr }).toEqual({ code: 0, signal: null, stderr: '' });
     expect(await shard.exit).toEqual({ code: 0, signal: null });
   });
 
