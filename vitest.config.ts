@@ -13,7 +13,6 @@ export default defineConfig({
     expect: { poll: { timeout: 60_000, interval: 10 } },
     // Test files share workers and the modules in them, which halves the CPU time of the suite.
     isolate: false,
-    // One more than the two cores, because tests of processes wait a lot.
-    maxWorkers: 3,
+    maxWorkers: 2,
   },
 });
