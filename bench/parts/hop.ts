@@ -1,125 +1,163 @@
-// Cost of a hop: `node bench/parts/hop.ts [--rows 1] [--hidden 1536]`. Sends the rows of one layer through dispatch and a
-// socket to a shard service in another process, whose device answers zeros. For comparison, times the same hop in process
-// and a bare TCP echo of as many bytes. Prints medians in microseconds; the last line is JSON.
+// Cost of a hop: `node bench/parts/hop.ts [--rows 1,8,64] [--shards 1,4] [--cold]`. Sends the rows of one layer through dispatch
+// and sockets to shard services in other processes, whose devices answer zeros. For comparison, times the same hop in process
+// and a bare TCP echo of as many bytes.
+//
+// With `--cold`, the gateway and the shards read as many bytes between two hops as a step at the full Sigma-MoE-Tiny shape reads
+// weights. So every hop finds its code and data outside the caches, as in a real step. The echo reads the same bytes.
+//
+// Prints medians in microseconds, and the CPU time of a hop without those reads. The last line is JSON.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { ShardMetrics } from '../../experts/metrics.ts';
-import { ShardService } from '../../experts/service.ts';
-import type { ExpertDevice } from '../../model/devices/expert.ts';
 import { dispatch } from '../../router/dispatch.ts';
 import { Fleet } from '../../router/fleet.ts';
 import { localMember, type Member, socketMember } from '../../router/shards/member.ts';
-import { listen } from '../../rpc/socket/server.ts';
 import { readFlags } from '../flags.ts';
-import { percentile } from '../statistics.ts';
+import { percentile, sum } from '../statistics.ts';
+import { openEcho } from './hop-echo.ts';
+import { EXPERTS, expertsOf, type Ports, serveHops, shardService, type Usage, Weights } from './hop-shard.ts';
 
 const flags = readFlags({
   rows: '1',
+  shards: '1',
   hidden: '1536',
-  hops: '20000',
-  /** For the child process: serve the shard and the echo. */
-  serve: false,
+  /** Measured hops of each line; a quarter more are made before. */
+  hops: undefined,
+  cold: false,
+  /** For the child processes: serve shard INDEX of COUNT and an echo. */
+  serve: undefined,
 });
-const [rows, hidden, hops] = [Number(flags.rows), Number(flags.hidden), Number(flags.hops)];
-const model = { identity: 'sha256:hop', layers: 1, experts: 96, hidden };
+const hidden = Number(flags.hidden);
+const isCold = flags.cold;
+const hops = Number(flags.hops ?? (isCold ? 1_000 : 10_000));
+/** The dense weights of one layer, at 4 bits. */
+const GATEWAY_BYTES = 6e6;
 
-/** Answers every (row, expert) with a row of zeros. */
-const device: ExpertDevice = {
-  numericsClass: 'nothing',
-  async load() {},
-  async unload() {},
-  run: async (_layer, _x, asks) => new Float32Array((asks.length / 2) * hidden),
-  async dispose() {},
-};
-
-function service() {
-  const units = Array.from({ length: model.experts }, (_, expert) => ({ layer: 0, expert }));
-  return new ShardService({
-    models: [{ device, model: { ...model, content: 'sha256:hop', bits: 4, group: 32 }, units }],
-    version: 'bench',
-    metrics: new ShardMetrics(),
-  });
+interface Timing {
+  /** Median of the time from the first byte to the last answer, µs. */
+  medianUs: number;
+  /** CPU time of a hop without reads, µs: this process, and all shards together. */
+  gatewayUs: number;
+  shardsUs: number;
 }
 
-if (flags.serve) await serve();
-else await measure();
+const weights = new Weights(isCold);
 
-async function serve(): Promise<void> {
-  const shard = await listen({ handlers: service().handlers });
-  const echo = createServer((socket) => {
-    socket.setNoDelay(true);
-    socket.pipe(socket);
-  }).listen(0, '127.0.0.1');
-  await once(echo, 'listening');
-  const address = echo.address();
-  process.send?.({ shard: shard.address, echo: typeof address === 'object' ? address?.port : undefined });
-  process.on('disconnect', () => process.exit());
+if (flags.serve === undefined) await measure();
+else {
+  const [index = 0, count = 1] = flags.serve.split('/').map(Number);
+  await serveHops({ index, count, hidden, weights });
 }
 
 async function measure(): Promise<void> {
-  const child = fork(fileURLToPath(import.meta.url), ['--serve', '--hidden', String(hidden)]);
-  const [ports] = await once(child, 'message');
-  const { handlers, run } = service();
-  const results = {
-    echo: await timeEcho(ports.echo),
-    socket: await timeHops(socketMember(ports.shard)),
-    inProcess: await timeHops(localMember('in-process', handlers, run)),
-  };
-  for (const [name, microseconds] of Object.entries(results)) {
-    console.log(`${name.padEnd(12)}${microseconds.toFixed(1).padStart(8)} µs`);
+  console.log('rows shards          echo       hop  above  in process   CPU: gateway  shards');
+  const lines: object[] = [];
+  for (const count of flags.shards.split(',').map(Number)) {
+    if (EXPERTS % count !== 0) throw new Error(`--shards ${count} does not divide the ${EXPERTS} experts`);
+    const children = Array.from({ length: count }, (_, index) => startShard(index, count));
+    const ports = await Promise.all(
+      children.map(async (child): Promise<Ports> => (await once(child, 'message'))[0]),
+    );
+    for (const rows of flags.rows.split(',').map(Number)) {
+      const line = { rows, shards: count, ...(await measureLine(rows, ports, children)) };
+      lines.push(line);
+      printLine(line);
+    }
+    for (const child of children) child.disconnect();
   }
-  console.log(JSON.stringify({ rows, hidden, ...results }));
-  child.disconnect();
+  console.log(JSON.stringify({ hidden, isCold, hops, lines }));
 }
 
-async function timeHops(member: Member): Promise<number> {
-  const fleet = new Fleet({ members: [member], model });
-  await fleet.whenReady(5_000);
-  const x = Float32Array.from({ length: rows * hidden }, (_, i) => Math.sin(i));
-  const assignment = {
-    k: 1,
-    experts: Uint16Array.from({ length: rows }, (_, row) => (7 * row) % model.experts),
-    weights: new Float32Array(rows).fill(1),
+type Child = ReturnType<typeof fork>;
+
+function startShard(index: number, count: number): Child {
+  const args = ['--serve', `${index}/${count}`, '--hidden', String(hidden), ...(isCold ? ['--cold'] : [])];
+  return fork(fileURLToPath(import.meta.url), args);
+}
+
+async function measureLine(rows: number, ports: readonly Ports[], children: readonly Child[]) {
+  const experts = expertsOf(rows, ports.length);
+  const echo = await openEcho(
+    ports.map(({ echo: port }) => port),
+    experts,
+    hidden,
+  );
+  const echoed = await time(children, echo.hop);
+  echo.close();
+  const hop = await timeHops(
+    ports.map(({ shard }) => socketMember(shard)),
+    experts,
+    children,
+  );
+  const { handlers, run } = shardService({ index: 0, count: 1, hidden, weights });
+  const local = await timeHops([localMember('in-process', handlers, run)], experts, []);
+  return {
+    echoUs: echoed.medianUs,
+    hopUs: hop.medianUs,
+    inProcessUs: local.medianUs,
+    cpu: hop,
+    echoCpu: echoed,
   };
+}
+
+function printLine({
+  rows,
+  shards,
+  echoUs,
+  hopUs,
+  inProcessUs,
+  cpu,
+}: { rows: number; shards: number } & Awaited<ReturnType<typeof measureLine>>): void {
+  const cells = [rows, shards, echoUs, hopUs, hopUs - echoUs, inProcessUs, cpu.gatewayUs, cpu.shardsUs];
+  const widths = [4, 7, 14, 10, 7, 12, 15, 8];
+  console.log(cells.map((cell, i) => cell.toFixed(0).padStart(widths[i] ?? 8)).join(''));
+}
+
+async function timeHops(
+  members: Member[],
+  experts: Uint16Array,
+  children: readonly Child[],
+): Promise<Timing> {
+  const model = { identity: 'sha256:hop', layers: 1, experts: 96, hidden };
+  const fleet = new Fleet({ members, model });
+  await fleet.whenReady(5_000);
+  const x = Float32Array.from({ length: experts.length * hidden }, (_, i) => Math.sin(i));
+  const assignment = { k: 1, experts, weights: new Float32Array(experts.length).fill(1) };
   const asked = { fleet, model: model.identity, layer: 0, x, hidden, assignment, deadlineMs: 10_000 };
-  const microseconds = await time(async () => {
+  const timing = await time(children, async () => {
     const { failed } = await dispatch(asked);
     for (const error of failed.values()) throw error;
   });
   fleet.close();
-  return microseconds;
+  return timing;
 }
 
-async function timeEcho(port: number): Promise<number> {
-  const bytes = Buffer.alloc(rows * hidden * 4);
-  const socket = connect({ port, host: '127.0.0.1' }).setNoDelay(true);
-  await once(socket, 'connect');
-  let left = 0;
-  let arrived = () => {};
-  socket.on('data', (chunk) => {
-    left -= chunk.length;
-    if (left === 0) arrived();
-  });
-  const microseconds = await time(() => {
-    left = bytes.length;
-    return new Promise<void>((resolve) => {
-      arrived = resolve;
-      socket.write(bytes);
-    });
-  });
-  socket.destroy();
-  return microseconds;
-}
-
-/** Median microseconds of `hop` without the first quarter of the runs, in which code is compiled. */
-async function time(hop: () => Promise<void>): Promise<number> {
+async function time(children: readonly Child[], hop: () => Promise<void>): Promise<Timing> {
   const times: number[] = [];
+  for (let i = 0; i < hops / 4; i++) {
+    weights.read(GATEWAY_BYTES);
+    await hop();
+  }
+  const before = await usages(children);
   for (let i = 0; i < hops; i++) {
+    weights.read(GATEWAY_BYTES);
     const from = performance.now();
     await hop();
-    if (i >= hops / 4) times.push(performance.now() - from);
+    times.push(performance.now() - from);
   }
-  return 1_000 * percentile(times, 0.5);
+  const after = await usages(children);
+  const [gatewayUs = 0, ...shardsUs] = after.map(({ cpuUs, readUs }, i) => {
+    const { cpuUs: cpuBefore, readUs: readBefore } = before[i]!;
+    return (cpuUs - cpuBefore - (readUs - readBefore)) / hops;
+  });
+  return { medianUs: 1_000 * percentile(times, 0.5), gatewayUs, shardsUs: sum(shardsUs) };
+}
+
+/** CPU time so far: this process first, then each child. */
+async function usages(children: readonly Child[]): Promise<Usage[]> {
+  const theirs = children.map(async (child): Promise<Usage> => {
+    child.send('usage');
+    return (await once(child, 'message'))[0];
+  });
+  return [weights.usage(), ...(await Promise.all(theirs))];
 }
