@@ -324,7 +324,7 @@ test('the share of audited calls is that of the policy even while a shard is awa
   ];
   const fleet = await fleetOf(members, { policy: { auditShare: 0.1 }, random });
   let calls = 0;
-  for (let seed = 0; seed < 400; seed++) {
+  for (let seed = 0; seed < 1600; seed++) {
     const asked = step(4, 1, seed);
     calls += new Set([...asked.assignment.experts].map((expert) => expert < 2)).size;
     await dispatch({ fleet, ...asked });
