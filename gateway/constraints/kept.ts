@@ -4,13 +4,15 @@
 export function weaklyKept<Argument extends object, Value>(make: (argument: Argument) => Value) {
   const made = new WeakMap<Argument, Value>();
   return (argument: Argument): Value => {
-    const value = made.get(argument) ?? make(argument);
+    const known = made.get(argument);
+    if (known !== undefined) return known;
+    const value = make(argument);
     made.set(argument, value);
     return value;
   };
 }
 
-/** Keeps the results of `make` for up to `most` keys. A further key clears all results. */
+/** Keeps the results of `make` for up to `most` keys, except undefined. A further key clears all results. */
 export function keptUpTo<Argument, Value>(
   most: number,
   make: (argument: Argument) => Value,
@@ -22,6 +24,7 @@ export function keptUpTo<Argument, Value>(
     const known = made.get(key);
     if (known !== undefined) return known;
     const value = make(argument);
+    if (value === undefined) return value;
     if (made.size >= most) made.clear();
     made.set(key, value);
     return value;

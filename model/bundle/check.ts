@@ -1,18 +1,18 @@
 // Checks that the headers of a bundle's files agree with its config and manifest. Pure.
 import type { ModelConfig } from '../config/config.ts';
 import { InputError, tensorError } from '../errors.ts';
-import type { TensorMap } from '../safetensors.ts';
+import type { TensorEntry, TensorMap } from '../safetensors.ts';
 import { expertsFile, type Manifest } from './manifest.ts';
 import { type Bits, type CanonicalTensor, denseTensors, expertTensors, storedSpec } from './tensors.ts';
 
 const floatDtypes: readonly string[] = ['F32', 'F16', 'BF16'];
 
-function checkTensor(tensor: CanonicalTensor, stored: TensorMap, bits: Bits, file: string): void {
+function checkTensor(tensor: CanonicalTensor, stored: TensorMap, bits: Bits, file: string): TensorEntry {
   const entry = stored.get(tensor.name);
   if (entry === undefined) throw tensorError(file, tensor.name, 'is missing');
   const expected = storedSpec(tensor, bits, entry.dtype);
   const known = tensor.kind === 'matrix' || floatDtypes.includes(entry.dtype);
-  if (known && entry.dtype === expected.dtype && String(entry.shape) === String(expected.shape)) return;
+  if (known && entry.dtype === expected.dtype && String(entry.shape) === String(expected.shape)) return entry;
   const wanted = `config.json and ${bits} bits ask for ${expected.dtype} [${expected.shape}]`;
   throw tensorError(file, tensor.name, `is ${entry.dtype} [${entry.shape}]; ${wanted}`);
 }
@@ -53,17 +53,14 @@ export function checkExperts(
   const names = new Set<string>();
   for (const [expert, range] of ranges.entries()) {
     const tensors = expertTensors(config, { layer, expert });
-    for (const tensor of tensors) {
-      checkTensor(tensor, stored, bits, file);
-      names.add(tensor.name);
-    }
     let end = range.offset;
-    const isContiguous = tensors.every(({ name }) => {
-      const { start, bytes } = stored.get(name)!;
-      const follows = start === end;
+    let isContiguous = true;
+    for (const tensor of tensors) {
+      const { start, bytes } = checkTensor(tensor, stored, bits, file);
+      names.add(tensor.name);
+      if (start !== end) isContiguous = false;
       end = start + bytes;
-      return follows;
-    });
+    }
     const rangeEnd = range.offset + range.length;
     if (isContiguous && end === rangeEnd && range.file === expertsFile(layer)) continue;
     const said = `bytes ${range.offset} to ${rangeEnd} of ${range.file}`;

@@ -90,9 +90,9 @@ export async function remoteSource(options: { files: RemoteFiles; cache: string 
   await replaceFile(join(dir, MANIFEST_FILE), text);
   return {
     dir,
-    bring(units, options) {
+    async bring(units, options) {
       const wanted = units.map((unit) => ({ ...expertRange(manifest, unit), unit }));
-      return bring(wanted, { dir, files, ...options });
+      await bring(wanted, { dir, files, ...options });
     },
   };
 }

@@ -22,7 +22,7 @@ export function encode(values: Float32Array, matrix: Matrix): void {
   const { encoding, rows, cols, data } = matrix;
   if (data.length !== matrixBytes(encoding, rows, cols))
     throw new RangeError('the output has the wrong length');
-  if (isTiled(encoding)) quantizeInto(values, matrix);
+  if (isTiled(encoding)) quantizeInto(values, { ...matrix, encoding });
   else if (encoding === 'f32') data.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   else encodeHalves(values, encoding, data);
 }

@@ -54,22 +54,25 @@ export function planBundle({ config, bits, dir, sourceOf }: PlanOptions): Bundle
   const tasks: PlannedTask[] = [];
   const specOf = (tensor: CanonicalTensor) => storedSpec(tensor, bits, sourceOf(tensor).dtype);
   const taskOf = (tensors: readonly CanonicalTensor[], stored: TensorMap, path: string) => {
-    const sources = tensors.map(sourceOf);
-    const entries = tensors.map(({ name }) => entryOf(stored, name));
+    const planned = tensors.map((tensor) => {
+      return { ...sourceOf(tensor), tensor, entry: entryOf(stored, tensor.name) };
+    });
     return {
       id: tasks.length,
       path,
-      offset: entries[0]?.start ?? 0,
-      bytes: entries.reduce((sum, { bytes }) => sum + bytes, 0),
-      sourceBytes: tensors.reduce((sum, { shape }, i) => sum + tensorBytes({ ...sources[i]!, shape }), 0),
-      parts: tensors.map((tensor, i): Part => {
-        const { sourceName, source } = sourceOf(tensor);
-        const encoding = encodingOf(entries[i]?.dtype ?? '', bits);
+      offset: planned[0]?.entry.start ?? 0,
+      bytes: planned.reduce((sum, { entry }) => sum + entry.bytes, 0),
+      sourceBytes: planned.reduce(
+        (sum, { dtype, tensor: { shape } }) => sum + tensorBytes({ dtype, shape }),
+        0,
+      ),
+      parts: planned.map(({ sourceName, source, tensor, entry }): Part => {
+        const encoding = encodingOf(entry.dtype, bits);
         const [rows, cols] = tensor.kind === 'matrix' ? tensor.shape : [1, elements(tensor.shape)];
         return { sourceName, source, rows, cols, encoding };
       }),
       tensors,
-      dtypes: sources.map(({ dtype }) => dtype),
+      dtypes: planned.map(({ dtype }) => dtype),
     };
   };
 

@@ -100,10 +100,11 @@ function create(
 }
 
 function tensors(feeds: Record<string, Feed | Resident>): Record<string, ort.Tensor> {
-  const entries = Object.entries(feeds);
-  return Object.fromEntries(
-    entries.map(([name, feed]) => [name, feed instanceof Resident ? feed.tensor : tensor(feed)]),
-  );
+  const made: Record<string, ort.Tensor> = {};
+  for (const [name, feed] of Object.entries(feeds)) {
+    made[name] = feed instanceof Resident ? feed.tensor : tensor(feed);
+  }
+  return made;
 }
 
 function tensor({ data, shape }: Feed): ort.Tensor {

@@ -27,7 +27,10 @@ export function precisionOf(encoding: Encoding): TilePrecision {
 
 /** The tiled encoding of a bundle with `bits`; undefined if its weights are floats. */
 export function tilesAt(bits: Bits): TileEncoding | undefined {
-  return (Object.keys(precisions) as TileEncoding[]).find((each) => precisions[each].bits === bits);
+  if (bits >= 16) return undefined;
+  const found = (Object.keys(precisions) as TileEncoding[]).find((each) => precisions[each].bits === bits);
+  if (found === undefined) throw new RangeError(`there are no tiles of ${bits} bits`);
+  return found;
 }
 
 /** The bits that have tiles, for messages: `4 and 8`. */

@@ -12,7 +12,10 @@ export function quantize(values: Float32Array, rows: number, cols: number, encod
 }
 
 /** As `quantize`, into the matrix's `data`, which has exactly the right length and starts at a multiple of 4. */
-export function quantizeInto(values: Float32Array, { encoding, rows, cols, data }: Matrix): void {
+export function quantizeInto(
+  values: Float32Array,
+  { encoding, rows, cols, data }: Matrix & { encoding: TileEncoding },
+): void {
   if (values.length !== rows * cols) throw new RangeError(`${values.length} values for [${rows}, ${cols}]`);
   const { rowBlocks, colBlocks } = tileGrid(rows, cols);
   const bytes = tileBytes(encoding);

@@ -11,6 +11,7 @@ export function readRow(matrix: Matrix, row: number, out: Float32Array, offset: 
   if (!(row >= 0 && row < rows)) throw new RangeError(`row ${row} of a matrix with ${rows}`);
   const data = checkedData(matrix);
   const target = out.subarray(offset, offset + cols);
+  if (target.length !== cols) throw new RangeError(`${target.length} places for a row of ${cols} values`);
   if (isTiled(encoding)) readTiledRow(data, encoding, row, target);
   else readFloatRow(data, encoding, row, target);
 }

@@ -140,9 +140,11 @@ async function toolUsesCleared(
       return { ...message, content };
     }
     if (message.role !== 'assistant') return message;
-    const isCleared = (block: AssistantBlock) =>
-      block.type === 'tool_use' && ids.has(block.id) && clearsInput(block.name);
-    const content = message.content.map((block) => (isCleared(block) ? { ...block, input: {} } : block));
+    const content = message.content.map((block) =>
+      block.type === 'tool_use' && ids.has(block.id) && clearsInput(block.name)
+        ? { ...block, input: {} }
+        : block,
+    );
     return { ...message, content };
   });
   return { messages: cleared, counts: { cleared_tool_uses: ids.size } };

@@ -59,7 +59,7 @@ function definedTool(family: string) {
 type DefinedTool = { type: string; name?: string | null | undefined };
 
 export const anyTool = z.union([ownTool, ...definedTools.map(definedTool)]);
-export type AnyTool = OwnTool | DefinedTool;
+type AnyTool = OwnTool | DefinedTool;
 
 export function isOwn(tool: AnyTool): tool is OwnTool {
   return 'input_schema' in tool && (tool.type ?? 'custom') === 'custom';

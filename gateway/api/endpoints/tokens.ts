@@ -5,7 +5,7 @@ import { echoedPrompt } from '../answers/echo.ts';
 import { tokenName } from '../answers/logprobs.ts';
 import { lazyMap } from '../budget/json-pieces.ts';
 import type { ApiContext, RequestContext } from '../context.ts';
-import { badRequest } from '../errors.ts';
+import { badRequest, missingParameter } from '../errors.ts';
 import { message } from '../requests/fields/message-schema.ts';
 import { integer, LARGEST_INT32 } from '../requests/fields/numbers.ts';
 import { refuseHopeless } from '../requests/prompts.ts';
@@ -89,12 +89,7 @@ async function idsOf(
     throw badRequest(why, { param: 'messages', code: 'invalid_parameter_combination' });
   }
   if (messages) return await promptOfMessages(messages, context);
-  if (typeof prompt !== 'string') {
-    throw badRequest("Missing required parameter: 'prompt'.", {
-      param: 'prompt',
-      code: 'missing_required_parameter',
-    });
-  }
+  if (typeof prompt !== 'string') throw missingParameter('prompt');
   refuseHopeless(prompt, 'prompt', { longestToken: tokenizer.longestToken, info: engine.info });
   return await text.encode(prompt, { addSpecial: add_special_tokens !== false });
 }

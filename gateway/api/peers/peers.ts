@@ -129,7 +129,9 @@ export class Peers {
   async #check(): Promise<void> {
     const { addresses, card, everyMs } = this.#options;
     const found = await Promise.all(addresses().map((address) => this.#ask(address)));
-    const others = found.filter((peer) => peer !== undefined && peer.instance !== card.instance) as Peer[];
+    const others = found
+      .filter((peer) => peer !== undefined)
+      .filter(({ instance }) => instance !== card.instance);
     const instances = others.map(({ instance }) => instance);
     this.#alive = others.filter(({ instance }, i) => instances.indexOf(instance) === i);
     this.#timer = setTimeout(() => void this.#check(), everyMs).unref();

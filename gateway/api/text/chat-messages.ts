@@ -1,5 +1,5 @@
 // Translates the messages, variables and documents of a request into the input of a chat template.
-import { type ApiError, badRequest } from '../errors.ts';
+import { badRequest, invalidValue } from '../errors.ts';
 import { refuseDeep } from '../requests/depth.ts';
 import type { ChatMessage } from '../requests/fields/message-schema.ts';
 import type { ChatRequest } from '../requests/fields/schema.ts';
@@ -49,7 +49,10 @@ function withoutFunctions(messages: readonly ChatMessage[]): ToolMessage[] {
     const name = message.name ?? '';
     const id = calls.get(name);
     if (id !== undefined) return { ...message, role: 'tool', tool_call_id: id };
-    throw neverCalled(`messages[${i}].name`, `a function with the name '${name.slice(0, 100)}'`);
+    throw invalidValue(
+      `messages[${i}].name`,
+      `no message before it calls a function with the name '${name.slice(0, 100)}'`,
+    );
   });
 }
 
@@ -63,13 +66,11 @@ function refuseStrayResults(messages: readonly ToolMessage[]): void {
   for (const [i, { tool_calls, tool_call_id: id }] of messages.entries()) {
     for (const call of tool_calls ?? []) called.add(call.id);
     if (typeof id !== 'string' || called.has(id)) continue;
-    throw neverCalled(`messages[${i}].tool_call_id`, `a tool with the id '${id.slice(0, 100)}'`);
+    throw invalidValue(
+      `messages[${i}].tool_call_id`,
+      `no message before it calls a tool with the id '${id.slice(0, 100)}'`,
+    );
   }
-}
-
-function neverCalled(param: string, callee: string): ApiError {
-  const message = `Invalid value for '${param}': no message before it calls ${callee}.`;
-  return badRequest(message, { param, code: 'invalid_value' });
 }
 
 /** The role `developer` becomes `system`, because templates do not know `developer`. */

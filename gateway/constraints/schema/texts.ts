@@ -92,8 +92,8 @@ function passes(text: string, test: TextTest): boolean {
 export function noneOf(tests: readonly TextTest[]): boolean {
   const { least, most } = boundsOf(tests);
   if (least > most) return true;
-  const values = textsAmong(tests);
-  if (values !== undefined) return values.length === 0;
+  const values = listedValues<string>(tests);
+  if (values !== undefined) return !values.some((value) => hasText(value, tests));
   const shaping = tests.filter(({ test }) => test !== 'minLength' && test !== 'maxLength');
   return shaping.length > 1 && isEmpty(textsOf(shaping));
 }

@@ -67,5 +67,7 @@ function counted(tenants: readonly Billed[]): Map<string, number> {
 
 /** The item with the lowest value; among equals the first. */
 function least<T>(items: readonly T[], value: (item: T) => number): T | undefined {
-  return items.toSorted((a, b) => value(a) - value(b))[0];
+  let found: T | undefined;
+  for (const item of items) if (found === undefined || value(item) < value(found)) found = item;
+  return found;
 }

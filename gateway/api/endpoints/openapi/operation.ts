@@ -48,7 +48,7 @@ interface Description {
   admin?: true;
 }
 
-export interface Parameter {
+interface Parameter {
   name: string;
   in: 'path' | 'query' | 'header';
   description: string;

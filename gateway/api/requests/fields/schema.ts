@@ -30,7 +30,7 @@ const prompt = z
   .transform((value, context): Prompt[] => {
     const fault = promptFault(value);
     const isOne = typeof value === 'string' || (Array.isArray(value) && typeof value[0] === 'number');
-    if (fault === undefined) return (isOne ? [value] : value) as Prompt[];
+    if (fault === undefined) return isOne ? [value as Prompt] : (value as Prompt[]);
     context.issues.push({ code: 'custom', input: value, ...fault });
     return z.NEVER;
   })

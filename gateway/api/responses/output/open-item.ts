@@ -60,7 +60,7 @@ export function openMessage(place: Place): OpenItem {
 interface TextForm {
   kind: OutputItem['type'];
   /** Type of the item's only part, and of the events about its text. */
-  partType: string;
+  partType: 'reasoning_text' | 'output_text';
   itemFields: (content: object[]) => object;
   /** `partFields` are for the part, `eventFields` for its events. Both get the log-probabilities of the text. */
   partFields: (entries: readonly ChatLogprobEntry[]) => object;
@@ -75,6 +75,7 @@ function openText(
   const pieces: string[] = [];
   const logprobs: ChatLogprobEntry[] = [];
   const at = { item_id: id, output_index: index, content_index: 0 };
+  const events = { grown: `response.${partType}.delta`, ended: `response.${partType}.done` };
   const part = () => ({ type: partType, text: pieces.join(''), ...partFields(logprobs) });
   const item = (status: ItemStatus, content = [part()]) => {
     return { type: kind, id, status, ...itemFields(content) };
@@ -89,10 +90,10 @@ function openText(
     grow: (delta, entries) => {
       pieces.push(delta);
       logprobs.push(...entries);
-      return { type: `response.${partType}.delta`, ...at, delta, ...eventFields(entries) };
+      return { type: events.grown, ...at, delta, ...eventFields(entries) };
     },
     end: (status) => [
-      { type: `response.${partType}.done`, ...at, text: pieces.join(''), ...eventFields(logprobs) },
+      { type: events.ended, ...at, text: pieces.join(''), ...eventFields(logprobs) },
       { type: 'response.content_part.done', ...at, part: part() },
       { type: 'response.output_item.done', output_index: index, item: item(status) },
     ],
@@ -118,6 +119,7 @@ export function openCall(
 ): OpenItem {
   const { kind: toolKind, ...named } = tool;
   const { kind, field, reader } = callForms[toolKind];
+  const events = { grown: `response.${kind}_${field}.delta`, ended: `response.${kind}_${field}.done` };
   const read = reader();
   const pieces: string[] = [];
   const at = { item_id: id, output_index: index };
@@ -132,10 +134,10 @@ export function openCall(
       const delta = read(json);
       if (delta === '') return undefined;
       pieces.push(delta);
-      return { type: `response.${kind}_${field}.delta`, ...at, delta };
+      return { type: events.grown, ...at, delta };
     },
     end: (status) => [
-      { type: `response.${kind}_${field}.done`, ...at, [field]: pieces.join('') },
+      { type: events.ended, ...at, [field]: pieces.join('') },
       { type: 'response.output_item.done', output_index: index, item: item(status) },
     ],
   };

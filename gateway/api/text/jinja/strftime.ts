@@ -1,6 +1,11 @@
 // Python's `datetime.now().strftime(format)` in the C locale, for local time without a time zone.
 import { TemplateError } from './values.ts';
 
+const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
+const MONTHS = [
+  ...['January', 'February', 'March', 'April', 'May', 'June', 'July'],
+  ...['August', 'September', 'October', 'November', 'December'],
+];
 const DAY_MS = 86_400_000;
 
 const pad = (value: number, width = 2, fill = '0') => String(value).padStart(width, fill);
@@ -29,13 +34,13 @@ function isoWeek(date: Date): { year: number; week: number } {
 
 /** By letter: the directives that Python documents, and those of C that Python supports on every platform. */
 const directives: Readonly<Record<string, (date: Date) => string>> = {
-  a: (date) => date.toLocaleDateString('en-US', { weekday: 'short' }),
-  A: (date) => date.toLocaleDateString('en-US', { weekday: 'long' }),
+  a: (date) => strftime(date, '%A').slice(0, 3),
+  A: (date) => DAYS[date.getDay()] ?? '',
   w: (date) => String(date.getDay()),
   d: (date) => pad(date.getDate()),
-  b: (date) => date.toLocaleDateString('en-US', { month: 'short' }),
+  b: (date) => strftime(date, '%B').slice(0, 3),
   h: (date) => strftime(date, '%b'),
-  B: (date) => date.toLocaleDateString('en-US', { month: 'long' }),
+  B: (date) => MONTHS[date.getMonth()] ?? '',
   m: (date) => pad(date.getMonth() + 1),
   y: (date) => pad(date.getFullYear() % 100),
   Y: (date) => String(date.getFullYear()),

@@ -14,7 +14,7 @@ const MOST_LEFT_OUT = 24;
 const MOST_STATES = 200_000;
 
 /** Most states for making an outline. They do not count towards other limits, which may be used up by then. */
-const OUTLINE_STATES = 20_000;
+const OUTLINE_STATES = 100_000;
 
 /** Throws a ConstraintFault if the schema is invalid or nothing satisfies it. */
 export function relaxedGrammar(schema: unknown, options: SchemaOptions = {}): ReadGrammar {

@@ -3,11 +3,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { weaklyKept } from '../../kept.ts';
 import { type Dfa, difference, isEmpty, listed, matches } from '../../language/dfa.ts';
 import { kinds } from '../keywords.ts';
-import { numbersAmong, numberTexts } from '../numbers.ts';
+import { hasNumber, numberTexts } from '../numbers.ts';
 import { noneOf } from '../texts.ts';
 import { propertyTerm } from './meet.ts';
 import { type ObjectShape, type Shape, universal } from './shapes.ts';
 import type { Term, Terms } from './terms.ts';
+import { listedValues } from './values.ts';
 
 /** Cost of joining the shapes, in states of an automaton. The more properties an object declares, the more it costs. */
 export function costOf(...shapes: readonly Shape[]): number {
@@ -87,8 +88,8 @@ export function keyOf(shape: Shape): string {
 export function isImpossible(shape: Shape, isNever: (term: Term) => boolean): boolean {
   switch (shape.kind) {
     case 'number': {
-      const values = numbersAmong(shape.tests);
-      if (values !== undefined) return values.length === 0;
+      const values = listedValues<number>(shape.tests);
+      if (values !== undefined) return !values.some((value) => hasNumber(value, shape.tests));
       return shape.tests.length > 1 && isEmpty(numberTexts(shape.tests));
     }
     case 'string':
