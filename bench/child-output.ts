@@ -8,13 +8,15 @@ import type { ChildProcess } from 'node:child_process';
 export function untilOutput(child: ChildProcess, pattern: RegExp, name: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let output = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => {
-        output = (output + text).slice(-10_000);
-        const [, match] = pattern.exec(output) ?? [];
-        if (match !== undefined) resolve(match);
-      });
-    }
+    const read = (text: string) => {
+      output = (output + text).slice(-10_000);
+      const [, match] = pattern.exec(output) ?? [];
+      if (match === undefined) return;
+      // Later output is dropped without a look, because the child must never wait for a reader.
+      for (const stream of [child.stdout, child.stderr]) stream?.off('data', read).resume();
+      resolve(match);
+    };
+    for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', read);
     child.once('error', reject);
     child.once('close', (code) => {
       reject(new Error(`${name} ended with exit code ${code} before it was ready: ${output.trim()}`));

@@ -83,7 +83,7 @@ export function completionTokens(tail: string): number {
 }
 
 /** Events after the tokens: the finish, the usage and `[DONE]`. */
-const CLOSING_EVENTS = 3;
+export const CLOSING_EVENTS = 3;
 
 /** Runs one completion. `body` must ask for a stream with usage. Throws if the answer is an error or breaks off. */
 export async function streamCompletion(url: URL, body: object): Promise<Stream> {

@@ -34,17 +34,23 @@ export function memoryOf(pid: number, files: ReadonlyMap<string, number>): numbe
   return bytes;
 }
 
-/** Proportional set size of one process: a page that n processes share counts 1/n in each. */
-export function proportionalBytes(pid: number): number {
-  return rollupBytes(pid, 'Pss');
+/**
+ * Proportional set size of one process in bytes: a page that n processes share counts 1/n in each. `anonymous` is the part
+ * without files. Throws if the process has ended.
+ */
+export function proportionalMemory(pid: number): { pss: number; anonymous: number } {
+  const path = `/proc/${pid}/smaps_rollup`;
+  const rollup = readOrGone(path) ?? '';
+  const bytesOf = (field: 'Pss' | 'Pss_Anon') => {
+    const [, kilobytes] = new RegExp(`^${field}: +(\\d+) kB`, 'm').exec(rollup) ?? [];
+    if (kilobytes === undefined) throw new Error(`process ${pid} has no ${field} in ${path}`);
+    return 1024 * Number(kilobytes);
+  };
+  return { pss: bytesOf('Pss'), anonymous: bytesOf('Pss_Anon') };
 }
 
-/** A field of the kernel's sum over all mappings of a process (smaps_rollup). Throws if the process has ended. */
-export function rollupBytes(pid: number, field: 'Pss' | 'Pss_Anon'): number {
-  const rollup = readOrGone(`/proc/${pid}/smaps_rollup`) ?? '';
-  const [, kilobytes] = new RegExp(`^${field}: +(\\d+) kB`, 'm').exec(rollup) ?? [];
-  if (kilobytes === undefined) throw new Error(`process ${pid} has no ${field} in /proc/${pid}/smaps_rollup`);
-  return 1024 * Number(kilobytes);
+export function proportionalBytes(pid: number): number {
+  return proportionalMemory(pid).pss;
 }
 
 /** Bytes that `pid` and its descendants have read from storage, page faults included. */

@@ -2,7 +2,7 @@
 import { Agent } from 'node:http';
 import { errorText } from '../../base/error-text.ts';
 import { now } from '../engine.ts';
-import { ask, completionTokens } from '../http.ts';
+import { ask, CLOSING_EVENTS, completionTokens } from '../http.ts';
 import type { ClientRequest } from './requests.ts';
 
 export interface RequestResult {
@@ -15,9 +15,6 @@ export interface RequestResult {
   /** When the tokens of a stream arrived, on the same clock as `sentAt`. Empty for an answer that was not streamed. */
   times: number[];
 }
-
-/** Events after the tokens: the finish, the usage and `[DONE]`. */
-const CLOSING_EVENTS = 3;
 
 /** Runs until `signal` is aborted, which also ends a running request. `onResult` is called when a request ends. */
 export async function runClient(
@@ -36,8 +33,8 @@ export async function runClient(
     try {
       const answer = await ask(new URL(path, url), { model, ...body }, { agent, signal: left, onEvent });
       const { tail } = answer;
-      result.times.splice(-CLOSING_EVENTS);
       result.error = errorOf(answer);
+      result.times.splice(result.error === undefined ? -CLOSING_EVENTS : -1);
       if (result.error !== undefined) result.outcome = 'error';
       else result.tokens = completionTokens(tail);
     } catch (error) {

@@ -1,6 +1,8 @@
 // `node bench/load/soak.ts --model DIR --minutes 30 --clients 8`: serves a model to clients that send requests of mixed
 // lengths, and some clients leave early. Checks that memory, errors and latencies stay stable. The last line is JSON;
 // exit code 1 if a verdict fails.
+//
+// A request's tokens and times count in the interval in which its answer ends.
 import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { modelDirectory } from '../../cli/files.ts';
@@ -8,7 +10,7 @@ import { uniform } from '../../test/support/random.ts';
 import { readFlags } from '../flags.ts';
 import { readConfig } from '../inputs.ts';
 import { checkLine } from '../print.ts';
-import { rollupBytes, treeOf } from '../process-tree.ts';
+import { proportionalMemory, treeOf } from '../process-tree.ts';
 import { startUp, stopAtSignals } from '../up-process.ts';
 import { type RequestResult, runClient } from './client.ts';
 import { soakRequest } from './requests.ts';
@@ -96,8 +98,9 @@ function fresh(): Omit<Interval, 'minutes' | 'seconds' | 'memory'> {
 async function memoryNow(): Promise<Memory> {
   const memory: Memory = { pss: 0, anonymous: 0 };
   for (const pid of treeOf(server.pid)) {
-    memory.pss += rollupBytes(pid, 'Pss');
-    memory.anonymous += rollupBytes(pid, 'Pss_Anon');
+    const { pss, anonymous } = proportionalMemory(pid);
+    memory.pss += pss;
+    memory.anonymous += anonymous;
   }
   const page = await fetch(new URL('/metrics', server.url)).then((response) => response.text());
   const heap = /^nodejs_heap_size_used_bytes (\S+)/m.exec(page)?.[1];

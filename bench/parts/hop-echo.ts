@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { EXPERTS } from './hop-shard.ts';
 
-export interface Echo {
+interface Echo {
   /** Sends every shard the bytes of its rows, and resolves when all of them are back. */
   hop: () => Promise<void>;
   close: () => void;

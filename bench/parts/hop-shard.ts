@@ -18,7 +18,7 @@ export interface Usage {
   readUs: number;
 }
 
-export interface ShardOptions {
+interface ShardOptions {
   /** This is shard `index` of `count`, which share the experts evenly. */
   index: number;
   count: number;

@@ -13,6 +13,7 @@ import { dispatch } from '../../router/dispatch.ts';
 import { Fleet } from '../../router/fleet.ts';
 import { localMember, type Member, socketMember } from '../../router/shards/member.ts';
 import { readFlags } from '../flags.ts';
+import { table } from '../print.ts';
 import { percentile, sum } from '../statistics.ts';
 import { openEcho } from './hop-echo.ts';
 import { EXPERTS, expertsOf, type Ports, serveHops, shardService, type Usage, Weights } from './hop-shard.ts';
@@ -50,8 +51,7 @@ else {
 }
 
 async function measure(): Promise<void> {
-  console.log('rows shards          echo       hop  above  in process   CPU: gateway  shards');
-  const lines: object[] = [];
+  const lines: ({ rows: number; shards: number } & Awaited<ReturnType<typeof measureLine>>)[] = [];
   for (const count of flags.shards.split(',').map(Number)) {
     if (EXPERTS % count !== 0) throw new Error(`--shards ${count} does not divide the ${EXPERTS} experts`);
     const children = Array.from({ length: count }, (_, index) => startShard(index, count));
@@ -59,12 +59,17 @@ async function measure(): Promise<void> {
       children.map(async (child): Promise<Ports> => (await once(child, 'message'))[0]),
     );
     for (const rows of flags.rows.split(',').map(Number)) {
-      const line = { rows, shards: count, ...(await measureLine(rows, ports, children)) };
-      lines.push(line);
-      printLine(line);
+      lines.push({ rows, shards: count, ...(await measureLine(rows, ports, children)) });
     }
     for (const child of children) child.disconnect();
   }
+  const cells = lines.map(({ rows, shards, echoUs, hopUs, inProcessUs, cpu }) =>
+    [rows, shards, echoUs, hopUs, hopUs - echoUs, inProcessUs, cpu.gatewayUs, cpu.shardsUs].map((cell) =>
+      cell.toFixed(0),
+    ),
+  );
+  const head = ['rows', 'shards', 'echo', 'hop', 'above', 'in process', 'CPU of gateway', 'CPU of shards'];
+  console.log(table(head, cells).join('\n'));
   console.log(JSON.stringify({ hidden, isCold, hops, lines }));
 }
 
@@ -100,25 +105,12 @@ async function measureLine(rows: number, ports: readonly Ports[], children: read
   };
 }
 
-function printLine({
-  rows,
-  shards,
-  echoUs,
-  hopUs,
-  inProcessUs,
-  cpu,
-}: { rows: number; shards: number } & Awaited<ReturnType<typeof measureLine>>): void {
-  const cells = [rows, shards, echoUs, hopUs, hopUs - echoUs, inProcessUs, cpu.gatewayUs, cpu.shardsUs];
-  const widths = [4, 7, 14, 10, 7, 12, 15, 8];
-  console.log(cells.map((cell, i) => cell.toFixed(0).padStart(widths[i] ?? 8)).join(''));
-}
-
 async function timeHops(
   members: Member[],
   experts: Uint16Array,
   children: readonly Child[],
 ): Promise<Timing> {
-  const model = { identity: 'sha256:hop', layers: 1, experts: 96, hidden };
+  const model = { identity: 'sha256:hop', layers: 1, experts: EXPERTS, hidden };
   const fleet = new Fleet({ members, model });
   await fleet.whenReady(5_000);
   const x = Float32Array.from({ length: experts.length * hidden }, (_, i) => Math.sin(i));

@@ -11,7 +11,7 @@ import { exportGguf } from './gguf.ts';
 
 const promptLength = 40;
 const positions = [0, 1, 2, 7, 20, 39];
-const golden = new URL('../../test/golden', import.meta.url);
+const golden = new URL('../../test/golden/', import.meta.url);
 
 const llama = await getLlama({ gpu: false, build: 'never' });
 for (const { name, checkpoint } of cases) {

@@ -17,7 +17,7 @@ export function apiKeyFlag(): Option {
   );
 }
 
-export interface AskHeatOptions {
+interface AskHeatOptions {
   /** Also reads, for each expert, which experts of the next layer get the same rows. */
   transitions?: boolean;
   apiKey?: string | undefined;

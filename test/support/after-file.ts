@@ -9,7 +9,9 @@ export function afterFile(job: Job): void {
   jobs.push(job);
 }
 
-/** Only for setup.ts. */
+/** Only for setup.ts. Runs every job, and then throws the first error. */
 export async function runAfterFile(): Promise<void> {
-  for (const job of jobs.splice(0).reverse()) await job();
+  const errors: unknown[] = [];
+  for (const job of jobs.splice(0).reverse()) await job().catch((error: unknown) => errors.push(error));
+  if (errors.length > 0) throw errors[0];
 }

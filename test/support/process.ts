@@ -28,12 +28,6 @@ export interface ProcessRow {
 }
 
 const main = join(import.meta.dirname, '..', '..', 'cli', 'main.ts');
-const running = new Set<Running>();
-
-async function killAll(): Promise<void> {
-  for (const each of running) each.signal('SIGKILL');
-  await Promise.all([...running].map(({ exit }) => exit));
-}
 
 /** `expertgrid …args`, under the Node that runs the tests. */
 export function startCli(args: readonly string[]): Running {
@@ -83,11 +77,12 @@ export function startProcess(
       throw new Error(`${args.join(' ')} ended before its output matched ${pattern}: ${stdout}${stderr}`);
     },
   };
-  if (running.size === 0) afterFile(killAll);
-  running.add(self);
+  afterFile(async () => {
+    if (!ended) self.signal('SIGKILL');
+    await exit.catch(() => {}); // a test that starts a missing program has seen this error
+  });
   void exit.then(() => {
     ended = true;
-    running.delete(self);
   });
   return self;
 }

@@ -15,6 +15,7 @@ export let room: Room;
 /** Each test file calls this once. A hook at the top of this module would run only for the first test file that imports it. */
 export function useRoom(): void {
   beforeAll(async () => {
+    model.says = '';
     room = await startRoom({ once: true, context: 4000, chat: TOOL_TEMPLATE, reply: () => say(model.says) });
   });
   afterAll(() => room.server.close(0));
