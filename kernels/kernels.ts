@@ -55,6 +55,18 @@ export type PathName = 'avx512-vnni' | 'avx2' | 'neon' | 'plain';
  */
 export type Advice = 'willneed' | 'populate' | 'random' | 'normal' | 'huge';
 
+/**
+ * The caches that a prefetch of weights fills: none (no prefetch), all, all but the first level, all but the first two levels, or
+ * the first level alone.
+ */
+export const PREFETCH_HINTS = ['none', 't0', 't1', 't2', 'nta'] as const;
+
+export interface Prefetch {
+  readonly hint: (typeof PREFETCH_HINTS)[number];
+  /** How far ahead of the current weights a prefetch reads, 0–65,536 bytes. */
+  readonly aheadBytes: number;
+}
+
 export interface Kernels {
   /** Names of the instruction sets that this CPU can use, best first. All give the same bits. */
   paths(): PathName[];
@@ -69,6 +81,24 @@ export interface Kernels {
    * any other runnable thread.
    */
   setThreads(count: number, spinMicroseconds?: number): void;
+
+  /** Whether products of the current instruction set prefetch weights. Those for x86 do. */
+  prefetches(): boolean;
+  /** How products prefetch weights, in the whole process. */
+  prefetch(): Prefetch;
+  /** Changes the speed of products, and no bit of a result. Initially, the hint is `none`. */
+  setPrefetch(hint: Prefetch['hint'], aheadBytes: number): void;
+  /**
+   * Removes the matrix from all caches of the processor, so that its next product reads it from memory. Returns false, and does
+   * nothing, on processors other than x86.
+   */
+  evict(matrix: QuantisedMatrix): boolean;
+  /**
+   * Multiplies and adds bytes in registers with all threads, as fast as the processor can. Returns the number of multiplications
+   * and additions, in proportion to `turns` (1–1,000,000), or 0 if the current instruction set has no such loop. Benchmarks
+   * compare the speed of products with it.
+   */
+  peak(turns: number): number;
 
   /**
    * If the file is truncated later, reading the missing part raises SIGBUS. The process then writes a line with the path to

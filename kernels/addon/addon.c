@@ -70,8 +70,8 @@ NAPI_MODULE_INIT() {
       {"setPath", set_path_entry}, {"threads", threads_entry},
       {"setThreads", set_threads_entry},
   };
-  if (add_entries(env, exports, entries, sizeof entries / sizeof *entries) && add_file_entries(env, exports) &&
-      add_weight_entries(env, exports) &&
+  if (add_entries(env, exports, entries, sizeof entries / sizeof *entries) && add_machine_entries(env, exports) &&
+      add_file_entries(env, exports) && add_weight_entries(env, exports) &&
       add_product_entries(env, exports) && add_row_entries(env, exports) && add_attention_entries(env, exports) &&
       add_logit_entries(env, exports)) {
     return exports;

@@ -2,6 +2,7 @@
 #pragma once
 #include "arguments.h"
 
+bool add_machine_entries(napi_env env, napi_value exports);
 bool add_file_entries(napi_env env, napi_value exports);
 bool add_weight_entries(napi_env env, napi_value exports);
 bool add_product_entries(napi_env env, napi_value exports);

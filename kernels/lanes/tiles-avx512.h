@@ -3,16 +3,11 @@
 #include <immintrin.h>
 #include <string.h>
 #include "layout.h"
+#include "prefetch.h"
 
-// Weights are prefetched this many bytes ahead of the current tile, because reading memory takes longer than
-// the arithmetic for up to about four rows. The hint is T1 for every number of rows, because the non-temporal
-// hint halves the speed on Intel.
-enum { AHEAD = 8192 };
-
-static inline __attribute__((always_inline)) void prefetch_ahead(const uint8_t *tile, int tile_bytes) {
-  // May point beyond the matrix, because a prefetch never faults.
-  for (int line = 0; line < tile_bytes; line += 64) _mm_prefetch((const char *)tile + AHEAD + line, _MM_HINT_T1);
-}
+// Rows whose dot products are computed side by side. An addition waits for the one before it of the same row, so the
+// additions of other rows fill the time between them.
+enum { ROWS_AT_ONCE = 8 };
 
 static inline __attribute__((always_inline)) void unpack_tile(int bits, const uint8_t *tile, __m512i w[8]) {
   const __m512i low = _mm512_set1_epi8(15);
@@ -33,32 +28,45 @@ static inline __attribute__((always_inline)) void tile_row(int bits, int rows, c
                                                            __mmask16 outputs) {
   const int weight_bytes = bits == 4 ? 256 : 512;
   const int tile_bytes = weight_bytes + TILE_SCALES;
+  const struct prefetch choice = prefetch;
   __m512 sums[PANEL_ROWS];
 #pragma GCC unroll 16
   for (int r = 0; r < rows; r++) sums[r] = _mm512_setzero_ps();
 
   for (size_t block = 0; block < blocks; block++) {
-    prefetch_ahead(tile, tile_bytes);
+    prefetch_tile(choice.hint, tile + choice.ahead, tile_bytes);
     __m512i w[8];
     unpack_tile(bits, tile, w);
     const __m512 tile_scales = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(tile + weight_bytes)));
     const uint8_t *scales = panel + rows * BLOCK;
     const uint8_t *offsets = scales + rows * sizeof(float);
 #pragma GCC unroll 16
-    for (int r = 0; r < rows; r++) {
-      int32_t offset;
-      float scale;
-      memcpy(&offset, offsets + r * sizeof offset, sizeof offset);
-      memcpy(&scale, scales + r * sizeof scale, sizeof scale);
-      // The weights in `w` are 8 too large at 4 bits and 128 at 8, so the sum starts at -8 Σq or -128 Σq.
-      __m512i dot = _mm512_set1_epi32(bits == 4 ? offset : offset * 16);
+    for (int first = 0; first < rows; first += ROWS_AT_ONCE) {
+      const int last = first + ROWS_AT_ONCE < rows ? first + ROWS_AT_ONCE : rows;
+      __m512i dots[ROWS_AT_ONCE];
+#pragma GCC unroll 16
+      for (int r = first; r < last; r++) {
+        int32_t offset;
+        memcpy(&offset, offsets + r * sizeof offset, sizeof offset);
+        // The weights in `w` are 8 too large at 4 bits and 128 at 8, so the sum starts at -8 Σq or -128 Σq.
+        dots[r - first] = _mm512_set1_epi32(bits == 4 ? offset : offset * 16);
+      }
 #pragma GCC unroll 8
       for (int v = 0; v < 8; v++) {
-        int32_t four;
-        memcpy(&four, panel + r * BLOCK + 4 * v, sizeof four);
-        dot = _mm512_dpbusd_epi32(dot, w[v], _mm512_set1_epi32(four));
+#pragma GCC unroll 16
+        for (int r = first; r < last; r++) {
+          int32_t four;
+          memcpy(&four, panel + r * BLOCK + 4 * v, sizeof four);
+          dots[r - first] = _mm512_dpbusd_epi32(dots[r - first], w[v], _mm512_set1_epi32(four));
+        }
       }
-      sums[r] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), _mm512_mul_ps(_mm512_set1_ps(scale), tile_scales), sums[r]);
+#pragma GCC unroll 16
+      for (int r = first; r < last; r++) {
+        float scale;
+        memcpy(&scale, scales + r * sizeof scale, sizeof scale);
+        const __m512 both = _mm512_mul_ps(_mm512_set1_ps(scale), tile_scales);
+        sums[r] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r - first]), both, sums[r]);
+      }
     }
     tile += tile_bytes;
     panel += rows * PANEL_BYTES;
@@ -78,4 +86,22 @@ static void tiles(int bits, const uint8_t *tile, size_t blocks, const uint8_t *p
     ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14) ROWS(15) ROWS(16)
 #undef ROWS
   }
+}
+
+// Additions of products in registers only. Twelve independent sums hide the latency of an addition.
+static double peak(size_t turns) {
+  enum { SUMS = 12 };
+  __m512i sums[SUMS];
+  const __m512i ones = _mm512_set1_epi8(1);
+  // Both loops are unrolled, so that the sums stay in registers.
+#pragma GCC unroll 12
+  for (int i = 0; i < SUMS; i++) sums[i] = _mm512_setzero_si512();
+  for (size_t turn = 0; turn < turns; turn++) {
+#pragma GCC unroll 12
+    for (int i = 0; i < SUMS; i++) {
+      sums[i] = _mm512_dpbusd_epi32(sums[i], ones, ones);
+      __asm__ volatile("" : "+v"(sums[i]));  // keeps the compiler from removing the loop
+    }
+  }
+  return (double)turns * SUMS * 128;
 }

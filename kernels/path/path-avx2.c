@@ -13,4 +13,6 @@ static bool available(void) {
 
 #define PATH path_avx2
 #define PATH_NAME "avx2"
+#define PREFETCHES true
+#define PEAK peak
 #include "path-table.h"

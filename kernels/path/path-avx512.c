@@ -15,4 +15,6 @@ static bool available(void) {
 
 #define PATH path_avx512
 #define PATH_NAME "avx512-vnni"
+#define PREFETCHES true
+#define PEAK peak
 #include "path-table.h"

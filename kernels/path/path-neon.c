@@ -21,4 +21,6 @@ static bool available(void) {
 
 #define PATH path_neon
 #define PATH_NAME "neon"
+#define PREFETCHES false
+#define PEAK NULL
 #include "path-table.h"

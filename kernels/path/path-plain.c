@@ -10,4 +10,6 @@ static bool available(void) { return true; }
 
 #define PATH path_plain
 #define PATH_NAME "plain"
+#define PREFETCHES false
+#define PEAK NULL
 #include "path-table.h"

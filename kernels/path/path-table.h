@@ -1,5 +1,5 @@
-// Makes the table of a path's routines. The including file must first include lanes and tiles, and define PATH and
-// PATH_NAME.
+// Makes the table of a path's routines. The including file must first include lanes and tiles, and define the
+// macros PATH, PATH_NAME, PREFETCHES and PEAK.
 #include "../math/attend.h"
 #include "../math/logits.h"
 #include "path.h"
@@ -10,6 +10,8 @@ const struct path PATH = {
     .available = available,
     .quantise = quantise,
     .tiles = tiles,
+    .prefetches = PREFETCHES,
+    .peak = PEAK,
     .swiglu = swiglu,
     .rmsnorm = rmsnorm,
     .add = add,

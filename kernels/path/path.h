@@ -27,6 +27,10 @@ struct path {
   // Multiplies one row of tiles (16 outputs) by one panel. Writes y[r * stride + lane] for the lanes below `outputs`.
   void (*tiles)(int bits, const uint8_t *tiles, size_t blocks, const uint8_t *panel, size_t rows, float *y,
                 size_t stride, size_t outputs);
+  bool prefetches;  // whether `tiles` prefetches weights; see prefetch.h
+  // Adds products of bytes in registers only, as fast as the CPU can, and returns the number of multiplications and
+  // additions. NULL if the path keeps sums in memory or was never measured.
+  double (*peak)(size_t turns);
   // gate = silu(gate) * up
   void (*swiglu)(float *gate, const float *up, size_t count);
   void (*rmsnorm)(const float *x, const float *weight, float eps, size_t width, float *y);

@@ -90,3 +90,17 @@ size_t map_resident(const struct map *map, size_t offset, size_t bytes) {
   }
   return resident;
 }
+
+bool map_evict(const void *data, size_t bytes) {
+#if defined(__x86_64__)
+  // Every x86-64 processor has clflush.
+  for (size_t at = 0; at < bytes; at += 64) __builtin_ia32_clflush((const char *)data + at);
+  if (bytes > 0) __builtin_ia32_clflush((const char *)data + bytes - 1);
+  __builtin_ia32_mfence();
+  return true;
+#else
+  (void)data;
+  (void)bytes;
+  return false;
+#endif
+}

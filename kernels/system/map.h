@@ -19,3 +19,5 @@ enum map_advice { ADVICE_WILLNEED, ADVICE_POPULATE, ADVICE_RANDOM, ADVICE_NORMAL
 bool map_advise(const struct map *map, size_t offset, size_t bytes, enum map_advice advice);
 // Number of bytes of the range that are in memory, in whole pages. Returns SIZE_MAX and sets errno on failure.
 size_t map_resident(const struct map *map, size_t offset, size_t bytes);
+// Removes a range of memory from all caches of the processor. Returns false if this kind of processor has no instruction for it.
+bool map_evict(const void *data, size_t bytes);

@@ -27,6 +27,10 @@ describe('a wrong argument', () => {
     ['setThreads', [1.5], 'count is 1.5'],
     ['setThreads', [Number.NaN], 'count is nan'],
     ['setThreads', [2, -1], 'spinMicroseconds is -1'],
+    ['setPrefetch', ['t3', 0], 'hint is "t3"; it must be none, t0, t1, t2 or nta'],
+    ['setPrefetch', ['t0', 65537], 'aheadBytes is 65537; it must be a whole number from 0 to 65536'],
+    ['evict', [{}], 'matrix must be a QuantisedMatrix'],
+    ['peak', [0], 'turns is 0'],
     ['map', ['/no/such/file'], 'cannot map /no/such/file: No such file'],
     ['map', ['/dev/null'], 'cannot map /dev/null'],
     ['map', [7], 'path must be a string'],
@@ -135,7 +139,7 @@ describe('a wrong argument', () => {
   });
 
   it('gets an error and no crash if a function is called without arguments', () => {
-    const quiet = new Set(['paths', 'path', 'threads']);
+    const quiet = new Set(['paths', 'path', 'threads', 'prefetches', 'prefetch']);
     for (const name of Object.keys(kernels)) {
       if (!quiet.has(name)) expect(() => call(name), name).toThrow(/must be/);
     }

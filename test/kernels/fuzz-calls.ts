@@ -1,7 +1,12 @@
 // Calls the addon at random with valid and invalid arguments. sanitize.slow.test.ts runs this with a build with sanitizers, which
 // end the process at the first byte that is read or written out of bounds. Arguments: addon file, seed, number of calls.
 import { createRequire } from 'node:module';
-import type { ExpertMatrices, Kernels, QuantisedMatrix } from '../../kernels/kernels.ts';
+import {
+  type ExpertMatrices,
+  type Kernels,
+  PREFETCH_HINTS,
+  type QuantisedMatrix,
+} from '../../kernels/kernels.ts';
 import { uniform } from '../support/random.ts';
 
 const [file = '', seed = '1', calls = '1000'] = process.argv.slice(2);
@@ -178,6 +183,9 @@ const makers: Record<string, () => unknown[]> = {
     Int32Array.from({ length: 4 * size(3) }, () => below(70)),
   ],
   copyPage: () => [cacheOf(1, 4), below(8), below(8)],
+  setPrefetch: () => [pick(PREFETCH_HINTS), below(70_000)],
+  evict: () => [matrix(size(50), size(100), pick([4, 8]))],
+  peak: () => [size(20)],
   setThreads: () => [size(4), below(50)],
   setPath: () => [pick(kernels.paths())],
 };

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
+import { PREFETCH_HINTS } from '../../kernels/kernels.ts';
 import { halfToNumber } from '../../model/floats.ts';
 import { relativeError } from '../support/error.ts';
 import { draw, firstDifference, kernels, matrix, multiply, onEveryPath, type TestMatrix } from './support.ts';
@@ -86,6 +87,36 @@ describe('product', () => {
         }
       }
     }
+  });
+
+  it('gives the same bits with every prefetch hint and distance', () => {
+    const m = matrix(13, 40, 300, 4);
+    const x = draw(14, 9 * 300);
+    const expected = product(m, x, 9);
+    try {
+      for (const hint of PREFETCH_HINTS) {
+        for (const aheadBytes of [0, 288, 65_536]) {
+          kernels.setPrefetch(hint, aheadBytes);
+          expect(kernels.prefetch()).toEqual({ hint, aheadBytes });
+          expect(
+            firstDifference(
+              onEveryPath(() => product(m, x, 9)),
+              expected,
+            ),
+          ).toBeUndefined();
+        }
+      }
+    } finally {
+      kernels.setPrefetch('none', 0);
+    }
+  });
+
+  it('gives the same bits after the matrix is evicted from the caches', () => {
+    const m = matrix(15, 40, 300, 8);
+    const x = draw(16, 300);
+    const expected = product(m, x, 1);
+    expect(kernels.evict(m.handle)).toBe(process.arch === 'x64');
+    expect(firstDifference(product(m, x, 1), expected)).toBeUndefined();
   });
 
   it('leaves the rest of a longer output unchanged', () => {
