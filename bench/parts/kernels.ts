@@ -1,6 +1,7 @@
 // Times the CPU kernels alone: `node bench/parts/kernels.ts`. Compares the bytes of weights that a kernel reads a second with
-// the read bandwidth of the machine, and the speed of products of many rows with that of a product whose weights stay in the
-// cache. The last line is JSON.
+// the read bandwidth of the machine, and the speed of products with its multiply peak: the speed of a loop that multiplies and
+// adds in registers only. Products of few rows are bound by the bandwidth, and products of many rows by the peak. The last
+// line is JSON.
 //
 // Every figure is the median of several passes. Each pass reads more weights than any cache holds, from a mapped file as
 // a server does.
@@ -9,11 +10,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   type ExpertMatrices,
+  type FileMap,
   type Kernels,
   kernels as loaded,
   missingReason,
   PAGE_POSITIONS,
-  type QuantisedMatrix,
 } from '../../kernels/kernels.ts';
 import { matrixBytes, quantize } from '../../model/tiles.ts';
 import { percentile } from '../statistics.ts';
@@ -23,10 +24,11 @@ const kernels: Kernels = loaded;
 
 const hidden = 1536;
 const inner = 768;
-const squareBytes = matrixBytes('q4', hidden, hidden);
 const halfBytes = matrixBytes('q4', inner, hidden);
-/** Number of matrices. Each has 1.3 MB, and the level 3 cache of the machines that are measured has 32 MB. */
+/** Number of 4-bit matrices in the file. Each has 1.3 MB, and the level 3 cache of the machines that are measured has 32 MB. */
 const squares = 200;
+/** Turns of `kernels.peak` in one measurement: about 3 ms. */
+const peakTurns = 1000;
 const results: Record<string, number> = {};
 
 /** Seconds of one call of `run`: the median over `passes` passes of `calls` calls each. */
@@ -60,23 +62,10 @@ function floats(count: number): Float32Array {
   return Float32Array.from({ length: count }, () => 2 * Math.random() - 1);
 }
 
-/** Speed of the arithmetic alone in GOP/s: 16 rows by weights that stay in the second-level cache. */
-function timeCached(): number {
-  const width = 512;
-  const n = 16;
-  const m = kernels.matrixOf(quantize(floats(width * width), width, width, 'q4').data, width, width, 4);
-  const x = floats(n * width);
-  const y = new Float32Array(n * width);
-  return (n * width * width * 2) / time(1000, () => kernels.product(x, n, [m], [y])) / 1e9;
-}
-
 function bench(file: string): void {
   const map = kernels.map(file);
   kernels.advise(map, 0, map.bytes, 'huge');
   kernels.advise(map, 0, map.bytes, 'populate');
-  const square = Array.from({ length: squares }, (_, i) =>
-    kernels.matrix(map, i * squareBytes, hidden, hidden, 4),
-  );
   const experts = Array.from({ length: Math.floor(map.bytes / (3 * halfBytes)) }, (_, i) => {
     const at = 3 * i * halfBytes;
     return kernels.expert(
@@ -93,14 +82,14 @@ function bench(file: string): void {
     const sweep = map.bytes / time(1, () => kernels.sweep(map, 0, map.bytes)) / 1e9;
     report(`read ${tag} GB/s`, sweep, `${sweep.toFixed(1)} GB/s`);
 
-    benchProducts(square, tag, sweep);
+    const peak = kernels.peak(peakTurns) / time(1, () => void kernels.peak(peakTurns)) / 1e9;
+    report(`multiply peak ${tag} GOP/s`, peak, `${peak.toFixed(0)} GOP/s`);
+
+    for (const bits of [4, 8]) benchProducts(map, bits, tag, { sweep, peak });
     benchExperts(experts, tag, sweep);
     benchAttention(tag, sweep);
     benchRows(tag);
   }
-  kernels.setThreads(1);
-  const peak = timeCached();
-  report('product cached 1t GOP/s', peak, `${peak.toFixed(0)} GOP/s`);
 }
 
 /** Text of a time, and of the bytes a second as a share of `sweep`, the read bandwidth in GB/s. */
@@ -110,15 +99,27 @@ function reads(seconds: number, bytes: number, sweep: number): string {
   return `${(seconds * 1e6).toFixed(1)} us, ${rate.toFixed(1)} GB/s (${share} % of reads)`;
 }
 
-function benchProducts(square: readonly QuantisedMatrix[], tag: string, sweep: number): void {
-  for (const n of [1, 2, 4, 8, 16, 32, 128, 512]) {
+/** `sweep` is the read bandwidth in GB/s, `peak` the multiply peak in GOP/s. */
+function benchProducts(
+  map: FileMap,
+  bits: number,
+  tag: string,
+  { sweep, peak }: { sweep: number; peak: number },
+): void {
+  const bytes = matrixBytes(bits === 4 ? 'q4' : 'q8', hidden, hidden);
+  // The file has 4-bit weights. The speed of a product does not depend on the values, so they also serve as 8-bit weights.
+  const matrices = Array.from({ length: Math.floor(map.bytes / bytes) }, (_, i) =>
+    kernels.matrix(map, i * bytes, hidden, hidden, bits),
+  );
+  for (const n of [1, 2, 4, 8, 16, 32, 64, 128, 512]) {
     const x = floats(n * hidden);
     const y = new Float32Array(n * hidden);
-    const calls = n <= 8 ? squares : n <= 32 ? 50 : 12;
-    const seconds = time(calls, (call) => kernels.product(x, n, [square[call % squares]!], [y]), 5);
+    const calls = n <= 8 ? matrices.length : n <= 32 ? 50 : 12;
+    const seconds = time(calls, (call) => kernels.product(x, n, [matrices[call % matrices.length]!], [y]), 5);
     const operations = (n * hidden * hidden * 2) / seconds / 1e9;
-    const text = `${reads(seconds, squareBytes, sweep)}, ${operations.toFixed(0)} GOP/s`;
-    reportTime(`product ${n} rows ${tag}`, seconds, text);
+    const share = peak > 0 ? ` (${((100 * operations) / peak).toFixed(0)} % of the peak)` : '';
+    const text = `${reads(seconds, bytes, sweep)}, ${operations.toFixed(0)} GOP/s${share}`;
+    reportTime(`product ${bits} bits ${n} rows ${tag}`, seconds, text);
   }
 }
 
