@@ -6,14 +6,17 @@
 export interface Candidate {
   /** Expected milliseconds of the next call. */
   cost(): number;
+  /** True if the candidate runs in this thread, so that a call of it costs no hop. */
+  readonly isHere: boolean;
 }
 
 /** A shard that gets a frame anyway is preferred if it costs at most this multiple of the shard that `choose` drew. */
 const WORTH_JOINING = 2;
 
 /**
- * Power of two choices (Mitzenmacher 2001): draws two candidates and returns the cheaper one. A candidate that gets a frame anyway
- * (`joined`) is returned instead if it is cheap enough. `random` returns 0 to 1. Undefined if there is no candidate.
+ * Returns a candidate in this thread if there is one. Otherwise draws two candidates and returns the cheaper one (power of two
+ * choices, Mitzenmacher 2001). A candidate that gets a frame anyway (`joined`) is returned instead if it is cheap enough. `random`
+ * returns 0 to 1. Undefined if there is no candidate.
  */
 export function choose<C extends Candidate>(
   candidates: readonly C[],
@@ -21,6 +24,8 @@ export function choose<C extends Candidate>(
   random: () => number,
 ): C | undefined {
   if (candidates.length <= 1) return candidates[0];
+  const here = candidates.find(({ isHere }) => isHere);
+  if (here !== undefined) return here;
   const first = Math.floor(random() * candidates.length);
   const other = Math.floor(random() * (candidates.length - 1));
   const [a, b] = [candidates[first]!, candidates[other < first ? other : other + 1]!];

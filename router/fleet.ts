@@ -238,7 +238,8 @@ export class Fleet {
       ...this.#options,
       member,
       log: this.log,
-      latencies: this.latencies,
+      // Calls of other shards would look late beside runs in this thread, which need no hop.
+      latencies: member.run === undefined ? this.latencies : newLatencies(this.policy),
       dials: this.#dials,
       isNeeded: (lastHeld) => this.#table.lacksAnyOf(lastHeld),
       onChange: () => this.#changed(),

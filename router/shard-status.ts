@@ -8,6 +8,8 @@ import { unitsIn } from './shards/units.ts';
 
 export interface ShardStatus {
   address: string;
+  /** True if the shard runs in the gateway's process. */
+  inProcess: boolean;
   state: ShardState;
   /** When the shard entered this state, in milliseconds since 1970. */
   since: number;
@@ -36,6 +38,7 @@ export function statusOf(shard: Shard, model: ModelShape, unitBytes: number | un
   const isWeighed = unitBytes !== undefined && !standby && connected;
   return {
     address,
+    inProcess: shard.isHere,
     state,
     since,
     connected,

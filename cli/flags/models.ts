@@ -18,6 +18,7 @@ export interface NamedModel {
 export interface OpenedModel extends NamedModel {
   /** Identity of the checkpoint. Bundles of one checkpoint have the same identity at every precision. */
   identity: string;
+  layers: number;
   /** Number of experts in each layer. */
   experts: number;
   /** Number of token ids. */
@@ -73,11 +74,11 @@ async function openModel({ id, dir }: NamedModel, device: DeviceName): Promise<O
   try {
     requireDevice({ bundle, device });
     const { config, manifest } = bundle;
-    const { experts, vocab, context } = config;
+    const { layers, experts, vocab, context } = config;
     const { all, active } = countParameters(config);
     const facts = { bits: manifest.bits, parameters: all, activeParameters: active };
     const kv = kvShapeOf({ bundle, device });
-    return { id, dir, identity: manifest.identity, experts, vocab, facts, context, kv };
+    return { id, dir, identity: manifest.identity, layers, experts, vocab, facts, context, kv };
   } finally {
     await bundle.close();
   }

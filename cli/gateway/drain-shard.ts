@@ -5,7 +5,7 @@ import { askToLeave } from '../../infra/moves/ask-to-leave.ts';
 import { parseAddress } from '../../rpc/address.ts';
 import { type RpcErrorCode, toRpcError } from '../../rpc/errors.ts';
 import { shardCredentials } from '../shard/shard-credentials.ts';
-import type { EngineThreadData } from './engine-thread.ts';
+import type { Holders } from './engine-thread.ts';
 
 /** A shard waits up to 3 s for permission from its gateways, then up to 10 s for its calls in flight. */
 const DEADLINE_MS = 30_000;
@@ -16,12 +16,12 @@ const outcomes: Partial<Record<RpcErrorCode, 'refused' | 'unproven'>> = {
   unproven: 'unproven',
 };
 
-/** Returns undefined if the shards run in this process, because such shards cannot be drained. */
-export function drainShardOf(shards: EngineThreadData['shards'], log: Logger): DrainShard | undefined {
-  if ('holdings' in shards) return undefined;
+/** Returns undefined if all shards run in this process, because such shards cannot be drained. */
+export function drainShardOf({ elsewhere }: Holders, log: Logger): DrainShard | undefined {
+  if (elsewhere === undefined) return undefined;
   return async (address, { force }) => {
     // The files are read for each drain. Drains are rare, so it is not worth watching the files.
-    const security = await shardCredentials(shards, { log: (level, message) => log[level](message) });
+    const security = await shardCredentials(elsewhere, { log: (level, message) => log[level](message) });
     try {
       const asked = { force, security, deadlineMs: DEADLINE_MS };
       const { answered, inFlight } = await askToLeave(parseAddress(address), asked);

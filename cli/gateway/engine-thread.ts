@@ -20,7 +20,13 @@ import { Fleet } from '../../router/fleet.ts';
 import type { Member } from '../../router/shards/member.ts';
 import { Closing } from '../closing.ts';
 import { type SecuredShards, shardCredentials } from '../shard/shard-credentials.ts';
-import { fleetGoldens, localMembers, type Members, socketMembers } from './members.ts';
+import {
+  fleetGoldens,
+  type LocalMembers,
+  localMembers,
+  type SocketMembers,
+  socketMembers,
+} from './members.ts';
 
 /** `workerData` of the thread. */
 export interface EngineThreadData {
@@ -33,8 +39,7 @@ export interface EngineThreadData {
   device: DeviceName;
   /** Number of threads of the CPU kernels. */
   threads: number;
-  /** The source of shard addresses, or the holdings of the shards that run in this thread. */
-  shards: SecuredShards | { holdings: readonly string[] };
+  holders: Holders;
   engine: { kvMemory: number } & Pick<
     EngineOptions,
     | 'context'
@@ -46,6 +51,14 @@ export interface EngineThreadData {
     | 'speculate'
   >;
   policy: CallPolicy;
+}
+
+/** The shards that hold the experts of a model. */
+export interface Holders {
+  /** Experts of each shard that runs in the engine's thread, as lists for `parseHoldings`. Such a shard is called without a hop. */
+  here: readonly string[];
+  /** Source of the addresses of the other shards. Absent: there are no others. */
+  elsewhere?: SecuredShards;
 }
 
 /** Messages from the thread to its parent. */
@@ -61,6 +74,9 @@ export type ThreadMessage =
 
 /** Messages from the parent. `halt` ends the thread and may come at any time. `vocabulary` comes once. */
 export type ParentMessage = { type: 'halt' } | { type: 'vocabulary'; vocabulary: VocabularyData };
+
+/** How long the start waits until the experts in this thread are validated. */
+const VALIDATION_MS = 10_000;
 
 if (parentPort === null) throw new Error('this module is the entry of a worker thread');
 const parent = parentPort;
@@ -90,23 +106,27 @@ function warnOf(what: string, source: string): (failing: boolean) => void {
   return (failing) => send({ type: 'warning', what, message: failing ? stale(source) : undefined });
 }
 
-/** Phases: read ahead, connect, open the dense device, serve, close. */
+/** Phases: read ahead, open the experts and the dense device, connect to shards, serve, close. */
 async function serve(data: EngineThreadData): Promise<void> {
   const closing = new Closing();
   try {
     const bundle = await openBundle(data.model);
     closing.add(() => bundle.close());
     const reading = readAhead(bundle, data);
-    const { members, follow, dispose } = await connect(bundle, data, reading);
+    const elsewhere = await findElsewhere(data.holders);
+    closing.add(() => elsewhere?.close());
+    const here = await openHere(bundle, data, reading);
     const loading = reading === undefined ? { onLoaded: onLoading } : { sound: reading.dense };
     const dense = await openDenseDevice({ bundle, device: data.device, threads: data.threads, ...loading });
     closing.add(() => dense.dispose());
-    closing.add(dispose);
+    closing.add(() => here?.dispose());
     closing.add(() => reading?.stop());
-    const fleet = await openFleet(bundle, data, members);
+    const own = here?.members ?? [];
+    const fleet = await openFleet(bundle, data, own);
     closing.add(() => fleet.close());
-    follow((found) => fleet.setMembers(found));
-    if ('holdings' in data.shards) await fleet.whenReady(10_000);
+    // The experts in this thread come first, so that their numerics class is the exact one.
+    await fleet.until(() => fleet.status().every(({ state }) => state === 'available'), VALIDATION_MS);
+    elsewhere?.follow((found) => fleet.setMembers([...own, ...found]));
     const engine = await createEngine(bundle, data, { dense, fleet });
     await serveEngine(data.port, engine, onFault('a generation'));
     data.port.close();
@@ -116,7 +136,7 @@ async function serve(data: EngineThreadData): Promise<void> {
 }
 
 /** Returns undefined if the device does not compute on the mapped file. */
-function readAhead(bundle: Bundle, { device, shards }: EngineThreadData): ReadAhead | undefined {
+function readAhead(bundle: Bundle, { device, holders }: EngineThreadData): ReadAhead | undefined {
   const missing = kernelsMissing({ bundle, device });
   if (missing !== undefined) log('info', `using ONNX Runtime: ${missing}`);
   if (!usesKernels({ bundle, device })) return undefined;
@@ -124,7 +144,7 @@ function readAhead(bundle: Bundle, { device, shards }: EngineThreadData): ReadAh
     bundle,
     dense: true,
     onDense: onLoading,
-    units: holdingsOf(bundle, shards).flat(),
+    units: unitsHere(bundle, holders).flat(),
     onUnits: (done, total) => send({ type: 'reading', done, total }),
     onDamaged: (error) => {
       send({ type: 'failed', message: error.message });
@@ -133,23 +153,26 @@ function readAhead(bundle: Bundle, { device, shards }: EngineThreadData): ReadAh
   });
 }
 
-/** The units of each shard that runs in this thread. Empty if the shards run elsewhere. */
-function holdingsOf({ config }: Bundle, shards: EngineThreadData['shards']): Unit[][] {
-  return 'holdings' in shards ? shards.holdings.map((text) => parseHoldings(text, config)) : [];
+/** The units of each shard that runs in this thread. */
+function unitsHere({ config }: Bundle, { here }: Holders): Unit[][] {
+  return here.map((text) => parseHoldings(text, config));
 }
 
-async function connect(
+async function openHere(
   bundle: Bundle,
-  { device, threads, shards }: EngineThreadData,
+  { device, threads, holders }: EngineThreadData,
   reading: ReadAhead | undefined,
-): Promise<Members> {
-  if ('holdings' in shards) {
-    return await localMembers({ bundle, device, threads }, reading, holdingsOf(bundle, shards), onLoading);
-  }
+): Promise<LocalMembers | undefined> {
+  if (holders.here.length === 0) return undefined;
+  return await localMembers({ bundle, device, threads }, reading, unitsHere(bundle, holders), onLoading);
+}
+
+async function findElsewhere({ elsewhere }: Holders): Promise<SocketMembers | undefined> {
+  if (elsewhere === undefined) return undefined;
   const credentials = 'the files of --tls-cert, --tls-key, --tls-ca or --secret-file';
   return socketMembers(
-    await discover(shards, { log, onFailing: warnOf('shards', '--shards-file or --shards-dns') }),
-    await shardCredentials(shards, { log, onFailing: warnOf('credentials', credentials) }),
+    await discover(elsewhere, { log, onFailing: warnOf('shards', '--shards-file or --shards-dns') }),
+    await shardCredentials(elsewhere, { log, onFailing: warnOf('credentials', credentials) }),
   );
 }
 

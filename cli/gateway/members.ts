@@ -18,15 +18,19 @@ import { parseAddress } from '../../rpc/address.ts';
 import type { Credentials } from '../../rpc/security/credentials.ts';
 import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
 
-export interface Members {
-  members: Member[];
+export interface SocketMembers {
   /** Calls `set` with all members, now and after each change. */
   follow(set: (members: readonly Member[]) => void): void;
+  close(): void;
+}
+
+export interface LocalMembers {
+  members: readonly Member[];
   dispose(): Promise<void>;
 }
 
-/** With `security`, connections use these credentials. `dispose` also closes the discovery and the credentials. */
-export function socketMembers(found: Discovery, security?: Credentials): Members {
+/** With `security`, connections use these credentials. `close` also closes the discovery and the credentials. */
+export function socketMembers(found: Discovery, security?: Credentials): SocketMembers {
   const toMember = (text: string): Member => {
     const address = parseAddress(text);
     const member = socketMember(address);
@@ -34,12 +38,11 @@ export function socketMembers(found: Discovery, security?: Credentials): Members
     return { ...member, connect: (options) => openSocketTransport(address, { ...options, security }) };
   };
   return {
-    members: found.addresses.map(toMember),
     follow(set) {
       found.follow((addresses) => set(addresses.map(toMember)));
       set(found.addresses.map(toMember));
     },
-    dispose: async () => {
+    close() {
       found.stop();
       security?.close();
     },
@@ -53,7 +56,7 @@ export async function localMembers(
   reading: ReadAhead | undefined,
   holdings: readonly Unit[][],
   onLoaded: (done: number, total: number) => void,
-): Promise<Members> {
+): Promise<LocalMembers> {
   const { bundle } = options;
   const opened = await openExpertDevice(options);
   const device = reading !== undefined && isMapped(opened) ? reading.serve(opened) : opened;
@@ -66,7 +69,7 @@ export async function localMembers(
     });
     return localMember(`in-process-${index}`, handlers, run);
   });
-  return { members, follow() {}, dispose: () => device.dispose() };
+  return { members, dispose: () => device.dispose() };
 }
 
 /** Returns undefined if the bundle has no golden rows. */

@@ -23,9 +23,11 @@ export function readyText({ host, port, models, seconds, engines, keyed }: Ready
   const connected = addresses(all.filter((shard) => shard.connected));
   const shards = `${connected} of ${addresses(all)} shards connected`;
   const ready = engines.every((engine) => engine.ready);
+  const own = addresses(all.filter((shard) => shard.inProcess));
+  const here = own === 0 || own === addresses(all) ? '' : ` (${own} in this process)`;
   const missing = ready ? '' : `; not every expert is held yet, see ${url}/health/ready`;
   const key = keyed ? `-H "authorization: Bearer $EXPERTGRID_API_KEY" ` : '';
-  return `ready in ${seconds.toFixed(1)} s: ${models.join(', ')} at ${url}, ${shards}${missing}
+  return `ready in ${seconds.toFixed(1)} s: ${models.join(', ')} at ${url}, ${shards}${here}${missing}
 
   console  ${url}/console
   API      ${url}/docs

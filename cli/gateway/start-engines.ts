@@ -7,7 +7,7 @@ import type { EngineClient } from '../../gateway/engine/messages.ts';
 import { connectEngine } from '../../gateway/engine/remote.ts';
 import type { OpenedModel } from '../flags/models.ts';
 import { addUp } from '../terminal/reading-report.ts';
-import type { EngineThreadData, ParentMessage, ThreadMessage } from './engine-thread.ts';
+import type { EngineThreadData, Holders, ParentMessage, ThreadMessage } from './engine-thread.ts';
 
 interface Reports {
   log: Logger;
@@ -20,10 +20,10 @@ interface Reports {
 }
 
 interface StartEnginesOptions
-  extends Omit<EngineThreadData, 'port' | 'model' | 'siblings' | 'shards'>,
+  extends Omit<EngineThreadData, 'port' | 'model' | 'siblings' | 'holders'>,
     Reports {
   models: readonly OpenedModel[];
-  shardsOf: (model: OpenedModel) => EngineThreadData['shards'];
+  holdersOf: (model: OpenedModel) => Holders;
   vocabularyOf: (model: OpenedModel) => Promise<VocabularyData>;
 }
 
@@ -47,7 +47,7 @@ export interface Engines extends Omit<EngineThread, 'engine'> {
 /** Splits the memory of the KV cache evenly between the models. All models share the kernel threads. */
 export function startEngines({
   models,
-  shardsOf,
+  holdersOf,
   vocabularyOf,
   log,
   onLoading,
@@ -61,7 +61,7 @@ export function startEngines({
   const started = models.map((model, i) => {
     const siblings = models.filter((other) => other !== model).map(({ identity }) => identity);
     const thread = startEngine(
-      { ...data, model: model.dir, siblings, shards: shardsOf(model), engine: { ...engine, kvMemory } },
+      { ...data, model: model.dir, siblings, holders: holdersOf(model), engine: { ...engine, kvMemory } },
       {
         log: models.length === 1 ? log : log.child({ model: model.id }),
         onLoading: loading?.[i] ?? onLoading,

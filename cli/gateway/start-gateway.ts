@@ -18,18 +18,18 @@ import type { ShardProgress } from '../shard/shard-process.ts';
 import { progressBar } from '../terminal/progress.ts';
 import { readingReport } from '../terminal/reading-report.ts';
 import { drainShardOf } from './drain-shard.ts';
-import type { EngineThreadData } from './engine-thread.ts';
+import type { Holders } from './engine-thread.ts';
 import type { OpenedGateway } from './open-gateway.ts';
 import { portError } from './ports.ts';
 import { readyText } from './ready-text.ts';
 import { type Engines, startEngines } from './start-engines.ts';
 
 /** The shards that serve a model. */
-type ShardsOf = (model: OpenedModel) => EngineThreadData['shards'];
+type HoldersOf = (model: OpenedModel) => Holders;
 
 export interface GatewayProcess extends OpenedGateway {
   /** Starts the shards, if this process runs them. */
-  startShards: (progress: Required<ShardProgress>) => Promise<ShardsOf>;
+  startShards: (progress: Required<ShardProgress>) => Promise<HoldersOf>;
   /** Called when the gateway serves. */
   onServing?: () => void;
   /** Drains the shards that this process started, and waits until they have ended. */
@@ -64,15 +64,15 @@ export async function startGateway(options: GatewayProcess, starting: Starting):
   const { server, answerWith } = await listen(options);
   started.server = server;
   const progress = loadingProgress(log);
-  const shardsOf = await options.startShards(progress);
-  const { engines, loaded } = loadModels(options, shardsOf, progress);
+  const holdersOf = await options.startShards(progress);
+  const { engines, loaded } = loadModels(options, holdersOf, progress);
   started.engines = engines;
   void engines.failed.then(starting.onFailed);
   const models = await loaded;
   progress.bar.end();
   if (options.awaitExperts) await Promise.all(models.map(({ engine }) => allHeld(engine)));
-  const [first] = options.models; // all models have the same shards
-  const drainShard = first && drainShardOf(shardsOf(first), log);
+  const [first] = options.models; // all models have the same shards elsewhere
+  const drainShard = first && drainShardOf(holdersOf(first), log);
   answerWith(
     createApi({
       models,
@@ -120,7 +120,7 @@ function loadingProgress(log: Logger) {
 /** Starts the engines. `loaded` resolves when every engine serves. */
 function loadModels(
   { models, engines: settings, log, api }: GatewayProcess,
-  shardsOf: ShardsOf,
+  holdersOf: HoldersOf,
   { onLoading, onReading }: Required<ShardProgress>,
 ): { engines: Engines; loaded: Promise<ModelOptions[]> } {
   const texts = new Map<OpenedModel, Promise<TextSide>>();
@@ -131,7 +131,7 @@ function loadModels(
   };
   const engines = startEngines({
     models,
-    shardsOf,
+    holdersOf,
     vocabularyOf: async (model) => {
       const { tokenizer } = await textOf(model);
       return vocabularyData(model.vocab, (id) => tokenizer.bytes(id));

@@ -4,25 +4,30 @@ import { discover } from '../../infra/discovery/discovery.ts';
 import {
   type PeerFlags,
   peerSource,
+  type ShardSource,
   type ShardSourceFlags,
   shardSource,
 } from '../../infra/discovery/shard-source.ts';
 import { stale } from '../../infra/discovery/watch-file.ts';
-import { addFlags, asUsage, commaSeparated, flag, inputFlag } from '../flags/flags.ts';
+import { addFlags, asUsage, commaSeparated, flag, inputFlag, several } from '../flags/flags.ts';
 import { addGatewayFlags, callPolicy, type GatewayFlags } from '../flags/gateway-flags.ts';
+import { homeExperts } from '../flags/home-experts.ts';
 import { namedModels } from '../flags/models.ts';
 import { securityPaths } from '../flags/security-flags.ts';
 import { openGateway } from '../gateway/open-gateway.ts';
 import { serveGateway } from '../gateway/serve-gateway.ts';
 import { createLogger } from '../terminal/log.ts';
 
-interface Flags extends GatewayFlags, ShardSourceFlags, PeerFlags {}
+interface Flags extends GatewayFlags, ShardSourceFlags, PeerFlags {
+  /** One list of experts for each model. */
+  experts?: string[];
+}
 
 export function gatewayCommand(): Command {
   const command = new Command('gateway').description(
-    'Serve the completion API over expert shards that run elsewhere.',
+    'Serve the completion API over expert shards that run elsewhere, over experts in this process, or over both.',
   );
-  addFlags(command, 'Shards (give exactly one of the first three):', [
+  addFlags(command, 'Shards (give at most one of the first three):', [
     flag('--shards <host:port,…>', 'Address of each shard; a host is an IP address or a DNS name').argParser(
       commaSeparated,
     ),
@@ -32,6 +37,15 @@ export function gatewayCommand(): Command {
         'is looked up as SRV records, which include the port',
     ),
     inputFlag('--shards-file <file>', 'File with one host:port per line. Read again when it changes'),
+    flag(
+      '--experts <list>',
+      'Experts to hold in this process. Their rows are computed here and are not sent to a shard, even if a shard holds ' +
+        'these experts too. Same format as for `shard`, such as 0-23 or 3:17,5:0-11. Give one list for each --model, in the ' +
+        'same order. Without --shards, --shards-dns and --shards-file, give all experts',
+    )
+      .env('EXPERTGRID_GATEWAY_EXPERTS') // EXPERTGRID_EXPERTS belongs to `shard`, which may run in the same environment
+      .argParser(several)
+      .default(undefined, 'none'),
     flag(
       '--peers <host:port,…>',
       'Address of each gateway over these shards. Prompts that begin alike then go to the same gateway, which has them cached',
@@ -43,12 +57,19 @@ export function gatewayCommand(): Command {
   ]);
   return addGatewayFlags(command).action(async (flags: Flags) => {
     const policy = await asUsage(command, () => callPolicy(flags));
-    const source = await asUsage(command, () => shardSource(flags));
+    const source = await asUsage(command, () => requiredSource(flags));
     const peers = await asUsage(command, () => peerSource(flags));
     const bundles = await asUsage(command, () => namedModels(flags.model));
     const log = createLogger(flags);
     const gateway = await openGateway(flags, bundles, policy, log);
+    const homeOf = homeExperts({
+      flag: '--experts',
+      lists: flags.experts,
+      models: gateway.models,
+      alone: source === undefined,
+    });
     const security = securityPaths(flags);
+    const elsewhere = source && { ...source, ...(security && { security }) };
     const onFailing = (failing: boolean) =>
       gateway.api.warnings.set('peers', failing ? stale('--peers-dns') : undefined);
     const logLine = (level: 'info' | 'warn', message: string) => log[level](message);
@@ -56,10 +77,19 @@ export function gatewayCommand(): Command {
     await serveGateway({
       ...gateway,
       api: { ...gateway.api, ...(found && { peerAddresses: () => found.addresses }) },
-      startShards: async () => () => ({ ...source, ...(security && { security }) }),
+      startShards: async () => (model) => ({ here: homeOf(model), ...(elsewhere && { elsewhere }) }),
       stopShards: async () => {},
       killShards: () => {},
       awaitExperts: false,
     });
   });
+}
+
+/** Throws if neither shards nor experts of this process are given. */
+function requiredSource(flags: Flags): ShardSource | undefined {
+  const source = shardSource(flags);
+  if (source !== undefined || flags.experts !== undefined) return source;
+  throw new Error(
+    '--shards, --shards-dns, --shards-file: one is required, unless --experts names all experts for this process to hold',
+  );
 }

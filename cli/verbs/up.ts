@@ -6,8 +6,9 @@ import { DRAIN_MS } from '../../experts/admin.ts';
 import { MANIFEST_FILE } from '../../model/bundle/manifest.ts';
 import type { Bits } from '../../model/bundle/tensors.ts';
 import { BITS_TEXT, parseBits } from '../flags/bits.ts';
-import { addFlags, asUsage, flag, integer, switchFlag, UsageError } from '../flags/flags.ts';
+import { addFlags, asUsage, flag, integer, several, switchFlag, UsageError } from '../flags/flags.ts';
 import { addGatewayFlags, callPolicy, type GatewayFlags } from '../flags/gateway-flags.ts';
+import { homeExperts } from '../flags/home-experts.ts';
 import { namedModels, type OpenedModel } from '../flags/models.ts';
 import { PEERS_OF_UP, securityPaths } from '../flags/security-flags.ts';
 import { split } from '../flags/split.ts';
@@ -20,6 +21,8 @@ import { addUp } from '../terminal/reading-report.ts';
 interface Flags extends GatewayFlags {
   shards: number | undefined;
   inProcess: boolean;
+  /** One list of experts for each model. */
+  gatewayExperts?: string[];
   bits?: Bits;
 }
 
@@ -42,6 +45,13 @@ export function upCommand(): Command {
       .argParser(integer({ min: 1 }))
       .default(undefined, `${DEFAULT_SHARDS}; 1 with --in-process`),
     switchFlag('--in-process', 'Run the experts inside the gateway process, without sockets'),
+    flag(
+      '--gateway-experts <list>',
+      'Experts that the gateway holds too, such as 0-23 or 3:17,5:0-11. Their rows are computed in its process and are not ' +
+        'sent to a shard. The shards still hold all experts. Give one list for each --model, in the same order',
+    )
+      .argParser(several)
+      .default(undefined, 'none'),
     flag(
       '--bits <n>',
       `Bits per weight (${BITS_TEXT}) if --model is a Hugging Face checkpoint. The command converts it and keeps the bundle in a cache`,
@@ -87,6 +97,12 @@ async function up(flags: Flags, command: Command): Promise<void> {
   const { models } = gateway;
   const count = flags.shards ?? (flags.inProcess ? 1 : DEFAULT_SHARDS);
   requireExperts(models, count);
+  if (flags.inProcess && flags.gatewayExperts !== undefined) {
+    throw new UsageError(
+      '--gateway-experts: with --in-process, the gateway holds all experts. Leave one of them out',
+    );
+  }
+  const homeOf = homeExperts({ flag: '--gateway-experts', lists: flags.gatewayExperts, models });
   // Each shard holds a share of every model.
   const ranges = ({ experts }: OpenedModel) => split(experts, count);
   const shares = Array.from({ length: count }, (_, shard) =>
@@ -102,12 +118,13 @@ async function up(flags: Flags, command: Command): Promise<void> {
     ...gateway,
     engines: { ...gateway.engines, threads },
     startShards: async ({ onLoading, onReading }) => {
-      if (flags.inProcess) return (model) => ({ holdings: ranges(model) });
+      if (flags.inProcess) return (model) => ({ here: ranges(model) });
       const [loading, reading] = [onLoading, onReading].map((report) => addUp(processes.length, report));
       const addresses = await Promise.all(
         processes.map((shard, i) => shard.start({ onLoading: loading?.[i], onReading: reading?.[i] })),
       );
-      return () => ({ addresses, ...(security && { security }) });
+      const elsewhere = { addresses, ...(security && { security }) };
+      return (model) => ({ here: homeOf(model), elsewhere });
     },
     onServing: () => {
       for (const shard of processes) shard.readAhead();

@@ -4,7 +4,7 @@ import { bytes, count, figure, span } from '../format.js';
 
 /**
  * @typedef {{
- *   address: string, state: string, since: number, standby: boolean, units: number, experts: string, numerics_class: string | null,
+ *   address: string, in_process: boolean, state: string, since: number, standby: boolean, units: number, experts: string, numerics_class: string | null,
  *   in_flight: number, expected_ms: number, calls: number, failures: number, cordons: number, bans: number,
  *   memory_bytes: number | null, weight_bytes: number | null,
  * }} Shard
@@ -116,7 +116,7 @@ function createRow(address) {
       );
       const weights = typeof shard.weight_bytes === 'number' ? `${bytes(shard.weight_bytes)} of weights` : '';
       memory?.show(typeof shard.memory_bytes === 'number' ? bytes(shard.memory_bytes) : '–', weights);
-      const hidden = !drainable.has(shard.state) || shard.address.startsWith('in-process');
+      const hidden = !drainable.has(shard.state) || shard.in_process;
       if (button.hidden !== hidden) button.hidden = hidden;
     },
   };

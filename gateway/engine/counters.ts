@@ -26,6 +26,7 @@ export function fleetCounters({ counters, calls }: Fleet): Record<string, number
   return {
     expert_calls: counters.calls,
     expert_rows: counters.rows,
+    in_process_expert_rows: counters.rowsHere,
     expert_call_failures: counters.failures,
     expert_bytes_sent: counters.bytesSent,
     expert_bytes_received: counters.bytesReceived,

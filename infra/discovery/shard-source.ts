@@ -25,16 +25,15 @@ export interface PeerFlags {
   peersDns?: string;
 }
 
-/** Throws unless exactly one flag is given and its value is well-formed. */
-export function shardSource({ shards, shardsDns, shardsFile }: ShardSourceFlags): ShardSource {
+/** Undefined if no flag is given. Throws if several are given, or if a value is malformed. */
+export function shardSource({ shards, shardsDns, shardsFile }: ShardSourceFlags): ShardSource | undefined {
   const given: ShardSource[] = [];
   if (shards !== undefined) given.push({ addresses: several(shards, '--shards') });
   if (shardsDns !== undefined) given.push({ dns: parseDnsName(shardsDns, '--shards-dns') });
   if (shardsFile !== undefined) given.push({ file: shardsFile });
   const [source, ...more] = given;
-  if (source !== undefined && more.length === 0) return source;
-  const wrong = source === undefined ? 'one is required' : 'they exclude each other';
-  throw new Error(`--shards, --shards-dns, --shards-file: ${wrong}`);
+  if (more.length === 0) return source;
+  throw new Error('--shards, --shards-dns, --shards-file: they exclude each other');
 }
 
 /** The source of the other gateways' addresses; undefined if no flag is given. */

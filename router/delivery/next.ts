@@ -37,7 +37,14 @@ export function next(ledger: Ledger, event: Event): Action[] {
   ledger.actions = [];
   (rules[event.type] as (ledger: Ledger, event: Event) => void)(ledger, event);
   for (let i = ledger.audits.length - 1; i >= 0; i--) review(ledger, ledger.audits[i]!);
-  return ledger.actions;
+  return runsLast(ledger.actions);
+}
+
+/** A call of a shard in this thread may block the thread while it computes, so the frames to other shards are sent before it. */
+function runsLast(actions: Action[]): Action[] {
+  const isRun = (action: Action) => action.type === 'send' && action.call.shard.isHere;
+  if (actions.length < 2 || !actions.some(isRun)) return actions;
+  return [...actions.filter((action) => !isRun(action)), ...actions.filter(isRun)];
 }
 
 /** True if no slot waits for an answer and no audit is under way. */

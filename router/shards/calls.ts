@@ -43,19 +43,20 @@ export class Calls {
   }
 
   async run(link: Link | undefined, request: RunRequest, options: CallOptions): Promise<RunAnswer> {
-    const { counters, address } = this.#options;
+    const { counters, address, isRemote } = this.#options;
     const isBulk = options.bulk === true;
     const kind = kindOf(isBulk);
     counters.calls++;
     counters.rows += request.asks.length / 2;
-    counters.bytesSent += request.rows.byteLength;
+    if (isRemote) counters.bytesSent += request.rows.byteLength;
+    else counters.rowsHere += request.asks.length / 2;
     this.#inFlight++;
     const startedAt = performance.now();
     const ended = this.#begin(kind, startedAt);
     try {
       if (link === undefined) throw new RpcError('unavailable', 'not connected');
       const answer = await link.run(request, options);
-      counters.bytesReceived += answer.rows.byteLength;
+      if (isRemote) counters.bytesReceived += answer.rows.byteLength;
       this.timing.learn(startedAt, isBulk);
       this.answered(kind);
       return answer;

@@ -108,8 +108,8 @@ export class Driver {
     return performance.now() < this.#mayLeaveUntil;
   }
 
-  /** True if the shard runs in this thread. Such a shard is not checked or suspected, and gets no placements. */
-  protected get isHere(): boolean {
+  /** True if the shard runs in this thread. Such a shard cannot be late or lost, and gets no placements. */
+  get isHere(): boolean {
     return this.#options.member.run !== undefined;
   }
 
@@ -210,10 +210,10 @@ export class Driver {
     this.feed({ type: 'lost', message, random: Math.random() });
   }
 
-  /** A shard in this thread was checked when its bundle was loaded. */
+  /** Without golden rows there is nothing to ask a shard in this thread, because it always answers. */
   #checkOf(offer: ModelOffer): Check {
-    if (this.isHere) return 'none';
-    return this.#options.goldens?.covers(offer) === true ? 'golden' : 'any';
+    if (this.#options.goldens?.covers(offer) === true) return 'golden';
+    return this.isHere ? 'none' : 'any';
   }
 
   async #check({ check, suspects, sample }: Extract<Action, { do: 'check' }>): Promise<void> {

@@ -6,10 +6,12 @@ export function noCounters() {
     calls: 0,
     /** Pairs of a row and an expert that were sent. */
     rows: 0,
+    /** The part of `rows` that was computed in this thread. */
+    rowsHere: 0,
     failures: 0,
     /** Connections after the first. */
     reconnects: 0,
-    /** Bytes of rows, without framing. */
+    /** Bytes of rows that left this process, without framing. */
     bytesSent: 0,
     bytesReceived: 0,
     /** Golden rows sent. */

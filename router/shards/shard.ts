@@ -78,12 +78,12 @@ export class Shard extends Driver {
 
   /** To be called if the shard has answered wrongly. It is cordoned, and called again after it has passed golden checks. */
   accuse(reason: string, suspects: readonly Unit[] = []): void {
-    if (!this.isHere) this.feed({ type: 'wrong', reason, suspects });
+    this.feed({ type: 'wrong', reason, suspects });
   }
 
   /** To be called if the shard failed a call or gave a number that is not finite. The shard or a row may be to blame. */
   suspect(reason: string, suspects: readonly Unit[]): void {
-    if (!this.isHere) this.feed({ type: 'suspected', reason, suspects });
+    this.feed({ type: 'suspected', reason, suspects });
   }
 
   /** See `PlacementMessages.send`. */

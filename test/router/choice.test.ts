@@ -8,7 +8,7 @@ interface Priced extends Candidate {
 }
 
 function priced(ms: number): Priced {
-  return { ms, cost: () => ms };
+  return { ms, cost: () => ms, isHere: false };
 }
 
 const costs = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 2, maxLength: 8 });
@@ -21,6 +21,20 @@ test('choose returns undefined without candidates, and a single candidate withou
   const only = priced(1e6);
   expect(choose([], [], never)).toBeUndefined();
   expect(choose([only], [priced(1)], never)).toBe(only);
+});
+
+test('a candidate in this thread is chosen without drawing, whatever it costs and whoever gets a frame anyway', () => {
+  const near = { ...priced(50), isHere: true };
+  const others = [priced(1), priced(2)];
+  const never = () => {
+    throw new Error('drew');
+  };
+  for (const candidates of [
+    [near, ...others],
+    [...others, near],
+  ]) {
+    expect(choose(candidates, others, never)).toBe(near);
+  }
 });
 
 describe('of two drawn candidates', () => {

@@ -42,11 +42,12 @@ export async function drainEndpoint(
   }
   const fields = parseJson(await readBody(c.req.raw, limits.bodyBytes));
   const { address, force } = parseFields(drainSchema, fields, { unsupported: {} });
-  if (!(await isMember(address, [...contexts.values()]))) {
+  const member = await memberAt(address, [...contexts.values()]);
+  if (member === undefined) {
     const message = `This gateway has no shard ${address}. GET /v1/shards lists the shards that it has.`;
     throw new ApiError({ status: 404, message, param: 'address', code: 'shard_not_found' });
   }
-  if (drainShard === undefined) {
+  if (drainShard === undefined || member.inProcess) {
     const message = `The shard ${address} runs in the gateway's own process and cannot leave it.`;
     throw new ApiError({ status: 409, message, param: 'address', code: 'shard_in_process' });
   }
@@ -56,10 +57,10 @@ export async function drainEndpoint(
   return c.json({ address, safe_to_delete: inFlight === 0, answered, in_flight: inFlight });
 }
 
-/** Whether a shard of this gateway has the address. The gateway must not connect to any other address that a client sends. */
-async function isMember(address: string, contexts: readonly ApiContext[]): Promise<boolean> {
+/** The shard of this gateway with the address. The gateway must not connect to any other address that a client sends. */
+async function memberAt(address: string, contexts: readonly ApiContext[]) {
   const statuses = await Promise.all(contexts.map(statusInTime));
-  return statuses.some((status) => status?.shards.some((shard) => shard.address === address) === true);
+  return statuses.flatMap((status) => status?.shards ?? []).find((shard) => shard.address === address);
 }
 
 /** Shards name a model by its identity. Replaces each identity in the message with the id that clients use. */

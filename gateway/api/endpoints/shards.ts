@@ -14,6 +14,7 @@ export async function listShards(c: Context, context: ApiContext): Promise<Respo
     const { counters } = shard;
     return {
       address: shard.address,
+      in_process: shard.inProcess,
       state: shard.state,
       since: Math.round(shard.since / 1_000),
       standby: shard.standby,

@@ -38,9 +38,11 @@ describe('environment variables', () => {
       return kinds.length > 1 ? [[twin, kinds]] : [];
     });
     expect(Object.fromEntries(unlike)).toEqual({
-      // The meaning is the same: a shard may also fetch its bundle, and `key` writes the file that a gateway reads.
+      // The meaning is the same: a shard may also fetch its bundle, `key` writes the file that a gateway reads, and a
+      // gateway of its own is given its experts as --experts.
       EXPERTGRID_MODEL: ['--model <dir>', '--model <dir|url>'],
       EXPERTGRID_API_KEYS: ['--api-keys <file>', '--file <file>'],
+      EXPERTGRID_GATEWAY_EXPERTS: ['--experts <list>', '--gateway-experts <list>'],
     });
     const toldApart = [...twins].filter(([, sharing]) => {
       return kindsOf(sharing, ({ option }) => option.description).length > 1;
@@ -49,6 +51,7 @@ describe('environment variables', () => {
     expect(toldApart.map(([twin]) => twin).sort()).toEqual([
       'EXPERTGRID_API_KEYS',
       'EXPERTGRID_BITS',
+      'EXPERTGRID_GATEWAY_EXPERTS',
       'EXPERTGRID_HOST',
       'EXPERTGRID_MEMORY',
       'EXPERTGRID_MODEL',

@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest';
 import { type ReadyFacts, readyText } from '../../../cli/gateway/ready-text.ts';
 
-const shard = (address: string, connected = true) =>
-  ({ address, connected }) as ReadyFacts['engines'][number]['shards'][number];
+const shard = (address: string, connected = true, inProcess = false) =>
+  ({ address, connected, inProcess }) as ReadyFacts['engines'][number]['shards'][number];
 const facts: ReadyFacts = {
   host: '127.0.0.1',
   port: 8080,
@@ -32,4 +32,11 @@ test('the text has a key if one is needed, brackets around an IPv6 address, and 
     /at http:\/\/\[::1\]:8080, 1 of 2 shards connected; not every expert is held yet, see \S+\/health\/ready\n/,
   );
   expect(text).toContain('-H "authorization: Bearer $EXPERTGRID_API_KEY"');
+});
+
+test('the text says that experts are held in this process only if there are other shards too', () => {
+  const own = shard('in-process-0', true, true);
+  const text = (shards: (typeof own)[]) => readyText({ ...facts, engines: [{ ready: true, shards }] });
+  expect(text([shard('a:1'), own])).toContain(', 2 of 2 shards connected (1 in this process)\n');
+  expect(text([own])).toContain(', 1 of 1 shards connected\n');
 });

@@ -19,8 +19,11 @@ describe('the flags', () => {
     expect(shardSource(flags)).toEqual(source);
   });
 
+  it('name no source if none is given', () => {
+    expect(shardSource({})).toBeUndefined();
+  });
+
   it.each([
-    [{}, 'one is required'],
     [{ shards: ['a:1'], shardsFile: 'shards.txt' }, 'they exclude each other'],
     [{ shards: ['a:1', 'b'] }, '"b" is not an address'],
     [{ shards: many(1_025).trim().split('\n') }, '--shards: names 1025 addresses; 1024 are allowed'],

@@ -16,8 +16,8 @@ import type { Fleet } from '../../../router/fleet.ts';
 import type { Shard } from '../../../router/shards/shard.ts';
 
 /** A shard with the fields that the rules read. All shards cost the same, and the first of several is called. */
-export function shard(address: string): Shard {
-  const fields = { address, silent: false, cost: () => 1, limits: { rows: 64, asks: 512 } };
+export function shard(address: string, { isHere = false } = {}): Shard {
+  const fields = { address, isHere, silent: false, cost: () => 1, limits: { rows: 64, asks: 512 } };
   return fields as unknown as Shard;
 }
 

@@ -32,6 +32,14 @@ test('each frame is one send and one answer if every shard answers in time', () 
   expect(ledger).toMatchObject({ failed: undefined, degraded: undefined, patienceAt: undefined });
 });
 
+test('calls of a shard in this thread come last, because they block the thread', () => {
+  const here = shard('here', { isHere: true });
+  const held = { 0: { exact: [here] }, 1: { exact: [a] }, 2: { exact: [b] } };
+  expect(told(begin(ledgerOf({ held, rows: [[0, 1, 2]] })))).toEqual(['send a 1', 'send b 2', 'send here 0']);
+  const audited = ledgerOf({ held: { 0: { exact: [here, a] } }, rows: [[0]], auditShare: 1 });
+  expect(told(begin(audited))).toEqual(['ask_opinion here', 'send here 0']);
+});
+
 describe('a call that fails', () => {
   test('is retried at another replica, and fails for good if no replica is left and the patience is 0', () => {
     const ledger = ledgerOf({ held: { 0: both }, rows: [[0]], patienceMs: 0 });

@@ -6,6 +6,7 @@ import { formatUnits } from '../../../experts/runs.ts';
 import { helloParams } from '../../../experts/wire/hello.ts';
 import { dispatch } from '../../../router/dispatch.ts';
 import type { Fleet } from '../../../router/fleet.ts';
+import { localMember } from '../../../router/shards/member.ts';
 import { RpcError } from '../../../rpc/errors.ts';
 import { listen, type RpcServer } from '../../../rpc/socket/server.ts';
 import { openSocketTransport } from '../../../rpc/socket/socket-transport.ts';
@@ -77,6 +78,25 @@ describe('a shard that is asked to drain', () => {
     await expect(a.drain()).rejects.toEqual(needed('no other shard serves layers 0-1: experts 1-3'));
     expect(stateOf(gateway, nameOf(a))).toBe('available');
     expect(await b.drain()).toEqual(left);
+  });
+
+  test('may leave if the gateway holds its units itself, but not while another gateway has no other replica', async () => {
+    const a = await shardWith(all);
+    const { service } = await createTestShard();
+    const own = await fleetOf([
+      socketOf(a.server),
+      localMember('in-process-0', service.handlers, service.run),
+    ]);
+    const other = await gatewayOver(a);
+    await expect(a.drain()).rejects.toEqual(
+      needed('no other shard serves layers 0-1: experts 0-5 (according to 1 of 2 gateways)'),
+    );
+    other.close();
+    expect(await a.drain()).toEqual(left);
+    await expect.poll(() => stateOf(own, nameOf(a))).not.toBe('available');
+    expect(own.ready).toBe(true);
+    const asked = step(6, 2);
+    expect((await dispatch({ fleet: own, ...asked })).failed.size).toBe(0);
   });
 
   test('leaves anyway when it is forced', async () => {

@@ -18,6 +18,7 @@ const amount = z.number().min(0);
 
 const shard = z.object({
   address: text,
+  in_process: z.boolean().describe("Whether the shard runs in the gateway's own process."),
   state: z
     .enum(['away', 'banned', 'validating', 'available', 'draining', 'cordoned', 'unresponsive', 'retired'])
     .describe('docs/operations.md explains each state and what ends it.'),
@@ -45,7 +46,7 @@ const shard = z.object({
   unresponsive: count.describe('How often the shard answered pings but no calls.'),
   bans: count,
   golden_rows: count,
-  bytes_sent: count,
+  bytes_sent: count.describe('Bytes of rows that were sent to another process.'),
   bytes_received: count,
 });
 
@@ -126,7 +127,8 @@ const shardsExample = {
   memory_bytes: 157_286_400,
   data: [
     {
-      ...{ address: '127.0.0.1:7001', state: 'available', since: 1_790_000_002, standby: false },
+      ...{ address: '127.0.0.1:7001', in_process: false, state: 'available' },
+      ...{ since: 1_790_000_002, standby: false },
       ...{ units: 144, experts: '0-23', numerics_class: 'cpu-1', weight_bytes: 6_291_456 },
       ...{ memory_bytes: 75_497_472, in_flight: 0, expected_ms: 0.31, calls: 5_120, rows: 6_044 },
       ...{ failures: 0, timeouts: 0, reconnects: 0, unresponsive: 0 },

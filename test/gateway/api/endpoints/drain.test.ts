@@ -9,6 +9,7 @@ import { openRoom, type RoomOptions } from '../harness.ts';
 
 const ADDRESS = '127.0.0.1:7001';
 const shard: ShardStatus = {
+  inProcess: false,
   ...{ address: ADDRESS, state: 'available', since: 1_790_000_000_000, connected: true, units: 16 },
   ...{ experts: '0-7', numericsClass: 'cpu-1', standby: false, weightBytes: 1, residentBytes: 2 },
   ...{ inFlight: 0, expectedMs: 0.25, counters: noCounters() },
@@ -102,4 +103,22 @@ test('answers 409 if the shards run in the gateway’s own process', async () =>
   const room = await openRoom({ status: { shards: [shard] } });
   const { status, body } = await room.post('/v1/shards/drain', { address: ADDRESS });
   expect([status, body.error.code]).toEqual([409, 'shard_in_process']);
+});
+
+test('answers 409 for the experts that the gateway holds itself beside other shards', async () => {
+  const asked: string[] = [];
+  const own = { ...shard, address: 'in-process-0', inProcess: true };
+  const room = await openRoom({
+    status: { shards: [shard, own] },
+    api: {
+      async drainShard(address) {
+        asked.push(address);
+        return gone;
+      },
+    },
+  });
+  const refused = await room.post('/v1/shards/drain', { address: 'in-process-0' });
+  expect([refused.status, refused.body.error.code]).toEqual([409, 'shard_in_process']);
+  expect((await room.post('/v1/shards/drain', { address: ADDRESS })).status).toBe(200);
+  expect(asked).toEqual([ADDRESS]);
 });
