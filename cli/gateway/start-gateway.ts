@@ -7,7 +7,7 @@ import { version } from '../../base/package.ts';
 import { createApi } from '../../gateway/api/app.ts';
 import { TextThreads } from '../../gateway/api/budget/text-threads.ts';
 import { createLoadingApi } from '../../gateway/api/loading.ts';
-import { type ApiServer, type ServeOptions, serve } from '../../gateway/api/serve.ts';
+import { type ApiServer, type App, serve } from '../../gateway/api/serve.ts';
 import type { ApiOptions, ModelOptions } from '../../gateway/api/shared.ts';
 import { loadTextSide, type TextSide } from '../../gateway/api/text/text-side.ts';
 import { vocabularyData } from '../../gateway/constraints/vocabulary.ts';
@@ -100,12 +100,12 @@ export async function startGateway(options: GatewayProcess, starting: Starting):
 
 /** Listens before models are loaded. A port in use is reported at once, and health probes get the answer that models are loading. */
 async function listen({ models, host, port, connections }: GatewayProcess) {
-  let app: ServeOptions['app'] = createLoadingApi(models.map(({ id }) => id));
-  const current: ServeOptions['app'] = { fetch: (request) => app.fetch(request) };
+  let app: App = createLoadingApi(models.map(({ id }) => id));
+  const current: App = { fetch: (request) => app.fetch(request), onConnection: () => app.onConnection?.() };
   const server = await serve({ app: current, host, port, connections }).catch((error: unknown) => {
     throw portError(error, { host, port });
   });
-  const answerWith = (next: ServeOptions['app']) => {
+  const answerWith = (next: App) => {
     app = next;
   };
   return { server, answerWith };

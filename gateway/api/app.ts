@@ -13,13 +13,14 @@ import {
   refusedPaths,
   routes,
 } from './routes.ts';
+import type { App } from './serve.ts';
 import { type ApiOptions, createShared, type Shared } from './shared.ts';
 import { shuttingDown } from './shutdown.ts';
 import { type RecordEnv, RequestRecord } from './telemetry/request-record.ts';
 import { forAdmins, requireKey } from './tenants/access.ts';
 import { allowOrigins } from './tenants/cross-origin.ts';
 
-export function createApi(options: ApiOptions): Hono<RecordEnv> {
+export function createApi(options: ApiOptions): App {
   const { hosts, corsOrigins = [], access } = options;
   const shared = createShared(options);
   const app = new Hono<RecordEnv>({ strict: false });
@@ -51,7 +52,7 @@ export function createApi(options: ApiOptions): Hono<RecordEnv> {
     return refuse(c, new ApiError({ status: 404, message, code: 'unknown_url' }));
   });
   app.onError((thrown, c) => refuse(c, thrown));
-  return app;
+  return { fetch: (request) => app.fetch(request), onConnection: () => shared.slices.shortenTurn() };
 }
 
 type RecordOptions = Pick<ApiOptions, 'onUsage' | 'usageLog' | 'usageRequired' | 'tracing' | 'logger'>;

@@ -5,8 +5,14 @@ import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import { ApiError, badRequest, toApiError } from './errors.ts';
 
+export interface App {
+  fetch: (request: Request) => Response | Promise<Response>;
+  /** Called for each connection that the server accepts. */
+  onConnection?: () => void;
+}
+
 export interface ServeOptions {
-  app: { fetch: (request: Request) => Response | Promise<Response> };
+  app: App;
   /** 0 selects any free port. */
   port: number;
   host?: string;
@@ -65,7 +71,10 @@ export async function serve(options: ServeOptions): Promise<ApiServer> {
     connections.addAnswer(incoming.socket, outgoing);
     void listener(incoming, outgoing);
   });
-  server.on('connection', (socket: Socket) => connections.add(socket));
+  server.on('connection', (socket: Socket) => {
+    connections.add(socket);
+    app.onConnection?.();
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     if (socket.writable && !connections.hasBegunAnswer(socket)) socket.write(refusal(error));
     socket.destroySoon();

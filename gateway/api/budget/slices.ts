@@ -1,5 +1,5 @@
 // Shares the time of a thread between long work and everything else that the thread does. Long work runs in slices of a few
-// milliseconds, one in each turn of the event loop. Tenants take turns.
+// milliseconds, one in each turn of the event loop. Tenants take turns. While connections arrive, most turns have no slice.
 
 /** Work that yields at each place at which it may be interrupted. Each step should take well under a millisecond. */
 export type Steps<Result> = Generator<void, Result, void>;
@@ -33,6 +33,9 @@ export function chargeNowAndThen(charge: Charge): Charge {
 /** Milliseconds of long work in one turn of the event loop. */
 const SLICE_MS = 4;
 
+/** Largest number of short turns in a row. The next turn has a slice even if connections still wait, so long work never starves. */
+const MOST_SHORT_TURNS = 16;
+
 interface Job {
   /** Runs until `untilMs` or the end of the work. Returns whether the work has ended. */
   run(untilMs: number): boolean;
@@ -61,6 +64,10 @@ export class Slices {
   /** Milliseconds of long work in this turn of the event loop. */
   #spent = 0;
   #scheduled = false;
+  /** Whether `shortenTurn` was called since the last turn began. */
+  #shorten = false;
+  /** Number of short turns in a row, up to this one. 0: this turn has time for long work. */
+  #shortTurns = 0;
   /** Time at which `pause` was first called in this turn of the event loop. */
   #turnedAt: number | undefined;
   #resumed: { name: string | undefined; line: Line; at: number } | undefined;
@@ -87,7 +94,10 @@ export class Slices {
     return [...this.#lines.values()].reduce((sum, { jobs }) => sum + jobs.length, 0);
   }
 
-  /** Resolves to the value that the steps return, or rejects with their error. Short work ends before the event loop turns. */
+  /**
+   * Resolves to the value that the steps return, or rejects with their error. Short work ends before the event loop turns, unless
+   * this turn is short.
+   */
   run<Result>(tenant: Tenant, steps: Steps<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
       const job: Job = {
@@ -119,8 +129,8 @@ export class Slices {
   }
 
   /**
-   * For work in many small promises, between which the event loop does not turn. Returns undefined if this turn is still shorter
-   * than a slice. Otherwise returns a promise that resolves in the tenant's next slice.
+   * For work in many small promises, between which the event loop does not turn. Returns undefined if this turn has time for it and
+   * is still shorter than a slice. Otherwise returns a promise that resolves in the tenant's next slice.
    */
   pause(tenant: Tenant): Promise<void> | undefined {
     const now = this.#now();
@@ -128,13 +138,22 @@ export class Slices {
       this.#turnedAt = now;
       this.#awaitTurn();
     }
-    if (now - this.#turnedAt < SLICE_MS) return undefined;
+    if (this.#shortTurns === 0 && now - this.#turnedAt < SLICE_MS) return undefined;
     return new Promise((resolve) => {
       const line = this.#lineOf(tenant);
       line.paused.push(resolve);
       if (line.paused.length === 1) line.jobs.push({ run: () => this.#resume(tenant.name, line) });
       this.#awaitTurn();
     });
+  }
+
+  /**
+   * Makes the next turn of the event loop short: it has no long work. The server calls this for each connection that it accepts.
+   * Node accepts only one connection in a turn, so the last of many that arrive together waits for as many turns.
+   */
+  shortenTurn(): void {
+    this.#shorten = true;
+    this.#awaitTurn();
   }
 
   /** Resumes all paused work of one tenant in one slice. The work runs after this call; `#measureResumed` measures it. */
@@ -190,8 +209,11 @@ export class Slices {
     this.#scheduled = true;
     this.#nextTurn(() => {
       this.#scheduled = false;
-      this.#spent = 0;
       this.#turnedAt = undefined;
+      const isShort = this.#shorten && this.#shortTurns < MOST_SHORT_TURNS;
+      this.#shorten = false;
+      this.#shortTurns = isShort ? this.#shortTurns + 1 : 0;
+      this.#spent = isShort ? SLICE_MS : 0;
       this.#runSlice();
     });
     // This callback runs in the same turn as the one above, after the work that `#resume` has resumed there.

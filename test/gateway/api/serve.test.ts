@@ -1,13 +1,9 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterEach, expect, test } from 'vitest';
-import {
-  type ApiServer,
-  type ConnectionLimits,
-  type ServeOptions,
-  serve,
-} from '../../../gateway/api/serve.ts';
-import { JSON_TYPE, MODEL, openRoom, readEvents, until } from './harness.ts';
+import { type ApiServer, type App, type ConnectionLimits, serve } from '../../../gateway/api/serve.ts';
+import { JSON_TYPE, MODEL, openRoom, readEvents, tokenizer, until } from './harness.ts';
 
 const request = (fields: object = {}) => ({
   method: 'POST',
@@ -65,7 +61,7 @@ async function speak(port: number): Promise<Spoken> {
 }
 
 const line = 'GET /health HTTP/1.1\r\nhost: x\r\n';
-const app: ServeOptions['app'] = { fetch: () => new Response('well') };
+const app: App = { fetch: () => new Response('well') };
 const opened: ApiServer[] = [];
 afterEach(async () => {
   for (const server of opened.splice(0)) await server.close(0);
@@ -164,6 +160,34 @@ test('a second close returns the result of the first', async () => {
   const room = await openRoom();
   await Promise.all([room.server.close(1000), room.server.close(0)]);
   await room.server.close(0);
+});
+
+test('a new connection for /health is not accepted behind the long work of connections that arrived before it', async () => {
+  let encoded = 0;
+  const slow: typeof tokenizer = {
+    ...tokenizer,
+    encode(prompt, options) {
+      const endMs = performance.now() + 5; // longer than a slice, so a turn of the event loop tokenizes at most one prompt
+      while (performance.now() < endMs);
+      encoded++;
+      return tokenizer.encode(prompt, options);
+    },
+  };
+  const room = await openRoom({ tokenizer: slow });
+  const dial = (request: string) => {
+    const socket = connect(room.server.port, '127.0.0.1');
+    socket.write(request);
+    return text(socket);
+  };
+  const { body } = request({ max_tokens: 1 });
+  const length = `content-type: application/json\r\ncontent-length: ${body.length}\r\n`;
+  const post = `POST /v1/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${length}\r\n${body}`;
+  const others = Array.from({ length: 120 }, () => dial(post));
+  expect(await dial(`${line}connection: close\r\n\r\n`)).toMatch(/^HTTP\/1.1 200/);
+  // Node accepts one connection in each turn of the event loop, and one turn in 17 has a slice.
+  expect(encoded).toBeLessThan(20);
+  for (const answer of await Promise.all(others)) expect(answer).toMatch(/^HTTP\/1.1 200/);
+  expect(encoded).toBe(120);
 });
 
 test('serve rejects if the port is taken', async () => {

@@ -97,6 +97,37 @@ test('no turn exceeds a slice by more than one step, and tenants get time by wei
   );
 });
 
+test('a turn has no long work if it was shortened, but long work gets every 17th turn however often that happens', async () => {
+  const { slices, work, turn } = bench();
+  const long = slices.run(tenant('a'), work(Array(20).fill(1)));
+  const spent = [];
+  // Each turn has a second callback, which runs no work.
+  for (let each = 0; each < 2 * 35; each += 2) {
+    slices.shortenTurn();
+    spent.push((turn() ?? 0) + (turn() ?? 0));
+  }
+  expect(spent).toEqual([...Array(16).fill(0), 4, ...Array(16).fill(0), 4, 0]);
+  while (turn() !== undefined);
+  await expect(long).resolves.toBe(20);
+});
+
+test('in a short turn, work that is started waits, and work in many promises pauses', async () => {
+  const { slices, work, turn } = bench();
+  slices.shortenTurn();
+  turn();
+  turn();
+  const order: string[] = [];
+  const started = slices.run(tenant('a'), work([1])).then(() => order.push('started'));
+  const paused = slices.pause(tenant('b'))?.then(() => order.push('paused'));
+  expect(paused).toBeInstanceOf(Promise);
+  await Promise.resolve();
+  expect(order).toEqual([]);
+  while (turn() !== undefined);
+  await Promise.all([started, paused]);
+  expect(order).toEqual(['started', 'paused']);
+  expect(slices.pause(tenant('b'))).toBeUndefined();
+});
+
 test('a tenant that arrives later waits for one slice, not for all waiting work', async () => {
   const { slices, work, turn } = bench();
   for (let i = 0; i < 100; i++) void slices.run(tenant('many'), work(Array(10).fill(1)));
