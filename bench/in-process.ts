@@ -11,7 +11,7 @@ import { type ExpertDevice, mapInUnits, type Unit } from '../model/devices/exper
 import type { HostKernels } from '../model/devices/host-kernels.ts';
 import { openDenseDevice, openExpertDevice, openHostKernels } from '../model/devices/open.ts';
 import { Fleet } from '../router/fleet.ts';
-import { localMember } from '../router/shards/member.ts';
+import { localMember, type Member } from '../router/shards/member.ts';
 
 interface OpenEngineOptions {
   /** Directory of the bundle. */
@@ -20,6 +20,8 @@ interface OpenEngineOptions {
   threads?: number;
   /** Number of shards. Default: 1. */
   shards?: number;
+  /** Shards elsewhere, which are used instead of shards in this thread. */
+  members?: readonly Member[];
   /** Whether a shard holds a unit. By default each expert is on one shard. */
   holds?: (unit: Unit, shard: number) => boolean;
   /** Called before a shard answers a call. */
@@ -45,6 +47,7 @@ export async function openEngine({
   model: dir,
   threads,
   shards = 1,
+  members: elsewhere,
   holds = ({ expert }, shard) => expert % shards === shard,
   onRun,
   open = (bundle, units) => openDevices(bundle, units, threads),
@@ -57,18 +60,20 @@ export async function openEngine({
     return { layer: Math.floor(i / config.experts), expert: i % config.experts };
   });
   const devices = await open(bundle, units);
-  const members = Array.from({ length: shards }, (_, shard) => {
-    const held = units.filter((unit) => holds(unit, shard));
-    const { handlers, run } = new ShardService({
-      models: [{ device: devices.experts, model, units: held }],
-      version: 'bench',
+  const members =
+    elsewhere ??
+    Array.from({ length: shards }, (_, shard) => {
+      const held = units.filter((unit) => holds(unit, shard));
+      const { handlers, run } = new ShardService({
+        models: [{ device: devices.experts, model, units: held }],
+        version: 'bench',
+      });
+      return localMember(`in-process-${shard}`, handlers, (request) => {
+        onRun?.(shard, request);
+        return run(request);
+      });
     });
-    return localMember(`in-process-${shard}`, handlers, (request) => {
-      onRun?.(shard, request);
-      return run(request);
-    });
-  });
-  const fleet = new Fleet({ members, model });
+  const fleet = new Fleet({ members: [...members], model });
   if (!(await fleet.whenReady(10_000))) throw new Error('the shards were not ready within 10 s');
   const rules = await routingRules(bundle);
   const { dense, host } = devices;

@@ -1,12 +1,14 @@
 // `npm run bench`: compares expertgrid with llama.cpp on one machine. comparison/rows.ts lists the rows, and
 // docs/benchmarks.md explains them.
 // Prints a table; the last line is JSON.
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { commitHere } from './commit.ts';
+import { budgetOf, budgetTable } from './comparison/budget.ts';
 import { positionBytes } from './comparison/floor.ts';
 import { measure } from './comparison/measure.ts';
 import { findBundle, findGguf, findProbe } from './comparison/models.ts';
@@ -14,7 +16,14 @@ import { ours } from './comparison/ours.ts';
 import { evict, warm } from './comparison/page-cache.ts';
 import { peer, peerMissing } from './comparison/peer.ts';
 import { lineOf, tableOf } from './comparison/report.ts';
-import { rows as allRows, figuresOf, rowsNamed, type Subject } from './comparison/rows.ts';
+import {
+  rows as allRows,
+  subjects as allSubjects,
+  figuresOf,
+  rowsNamed,
+  type Subject,
+  shardedSubjects,
+} from './comparison/rows.ts';
 import { Samples } from './comparison/samples.ts';
 import type { Engine } from './engine.ts';
 import { readFlags } from './flags.ts';
@@ -27,7 +36,7 @@ const usage = `npm run bench -- [options]
   --quick              one round instead of five
   --rounds N           number of rounds; each measures every subject once, in fresh processes (default 5)
   --only ROW,…         rows of the table to measure: ${allRows.map(({ name }) => name).join(', ')} (default all)
-  --subjects NAME,…    engines to measure: local, sharded, peer (default all)
+  --subjects NAME,…    engines to measure: ${allSubjects.join(', ')} (default all)
   --model DIR          bundle to measure (default: one with the shape of --shape, written to the cache)
   --shape NAME|FILE    shape of the models: sigma-moe-tiny (default) or the path of a config.json
   --device NAME        device for expertgrid up; the targets apply to cpu only
@@ -41,7 +50,7 @@ const flags = readFlags({
   quick: false,
   rounds: undefined,
   only: undefined,
-  subjects: 'local,sharded,peer',
+  subjects: allSubjects.join(','),
   model: undefined,
   shape: 'sigma-moe-tiny',
   device: undefined,
@@ -106,9 +115,10 @@ for (let round = 0; round < rounds; round++) {
 const bandwidth = median(bandwidths.map(({ bytesPerSecond }) => bytesPerSecond));
 const judged = flags.device === undefined || flags.device === 'cpu';
 const facts = { shape: bundle.config, bandwidth, bundleBytes: bundle.bytes, judged };
+const budget = budgetOf(rows, samples, bundle.config.layers);
 const lines = rows.map((row) => lineOf(row, samples, facts));
 const run = {
-  commit: commit(),
+  commit: commitHere(),
   machine: `${threads} threads of ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
   node: process.version,
   device: flags.device ?? 'the default',
@@ -124,7 +134,8 @@ console.log(
   `bundle ${(bundle.bytes / 1e9).toFixed(2)} GB; memory reads ${((bandwidth ?? 0) / 1e9).toFixed(1)} GB/s (${run.bandwidthReader}); medians of ${rounds} rounds; ${run.seconds} s\n`,
 );
 console.log(`${tableOf(lines)}\n`);
-console.log(JSON.stringify({ ...run, rows: lines }));
+if (budget.length > 0) console.log(`${budgetTable(budget).join('\n')}\n`);
+console.log(JSON.stringify({ ...run, rows: lines, budget }));
 
 async function prepare(): Promise<[Subject, Engine][]> {
   const { model, files } = bundle;
@@ -135,7 +146,10 @@ async function prepare(): Promise<[Subject, Engine][]> {
   const own = { model, files, positionBytes: positionBytes(bundle.config) };
   const prepared: [Subject, Engine][] = [
     ['local', ours({ ...own, name: 'in process', flags: ['--in-process', ...common] })],
-    ['sharded', ours({ ...own, name: '4 shards', flags: ['--shards', '4', ...common] })],
+    ...Object.entries(shardedSubjects).map(([subject, { name, shards }]): [Subject, Engine] => [
+      subject as Subject,
+      ours({ ...own, name, flags: ['--shards', String(shards), ...common] }),
+    ]),
   ];
   const named = flags.subjects.split(',');
   const missing = peerMissing();
@@ -158,14 +172,4 @@ async function probeBandwidth(): Promise<void> {
     promisify(execFile)(process.execPath, [script, probe, String(threads)]),
   );
   bandwidths.push(JSON.parse(stdout));
-}
-
-function commit(): string {
-  try {
-    const git = (...args: string[]) =>
-      execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8' }).trim();
-    return `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain') === '' ? '' : ' and changes'}`;
-  } catch {
-    return 'unknown (no git here)';
-  }
 }

@@ -120,7 +120,7 @@ async function sizesOf(files: readonly string[]): Promise<Map<string, number>> {
 }
 
 /** A task with fresh random ids, so that no prefix is in the cache. */
-function taskOf({ streams, prompt, tokens, temperature, topP }: Load, vocab: number): Task {
+export function taskOf({ streams, prompt, tokens, temperature, topP }: Load, vocab: number): Task {
   const ids = () => Array.from({ length: prompt }, () => Math.floor(Math.random() * vocab));
   return { prompts: Array.from({ length: streams }, ids), tokens, temperature, topP };
 }

@@ -41,8 +41,7 @@ export function lineOf(row: Row, samples: Samples, facts: ReportFacts): Line {
   const reached =
     target && { peer: ratio, against: share, value, bundle: quotient(value, facts.bundleBytes) }[target.of];
   const failures = [samples.failure(subject, figure), samples.failure('peer', figure)];
-  const aim = against?.aim === undefined ? '' : ` (aim ${against.aim}x)`;
-  const words = share === undefined ? [] : [`${share.toFixed(2)}x ${against?.words}${aim}`];
+  const words = share === undefined ? [] : [`${share.toFixed(2)}x ${against?.words}`];
   const reasons = failures.flatMap((reason) =>
     reason === undefined ? [] : `failed: ${reason.split('\n')[0]?.slice(0, 120)}`,
   );
@@ -56,7 +55,7 @@ export function lineOf(row: Row, samples: Samples, facts: ReportFacts): Line {
     ratio,
     share,
     floorShare: floor && floorShare(value, floor, facts),
-    target: target && targetText(target, unit),
+    target: target && targetText(target, row),
     met: target === undefined || reached === undefined ? undefined : isMet(target, reached),
     note: [...words, ...reasons].join('; '),
     samples: { ours: samples.of(subject, measured), peer: samples.of('peer', measured) },
@@ -113,10 +112,10 @@ function isMet(target: Target, reached: number): boolean {
   return 'atLeast' in target ? reached >= target.atLeast : reached <= target.atMost;
 }
 
-function targetText(target: Target, unit: Unit): string {
+function targetText(target: Target, { unit, against }: Row): string {
   const bound = 'atLeast' in target ? `>= ${target.atLeast}` : `<= ${target.atMost}`;
   if (target.of === 'peer') return `${bound}x`;
-  if (target.of === 'against') return `${bound}x greedy`;
+  if (target.of === 'against') return `${bound}x ${against?.words}`;
   if (target.of === 'bundle') return `${bound}x the bundle`;
   return unit === 'share' && 'atLeast' in target ? `>= ${percent(target.atLeast)}` : `${bound} ${unit}`;
 }

@@ -2,12 +2,13 @@
 // N] [--shards 1] [--warm]`. The engine and its shards run in this thread, and every call of a kernel is timed; the rest
 // of a step is JavaScript. `--warm` reads all experts before the run. Prints milliseconds a step; the last line is JSON.
 import { availableParallelism } from 'node:os';
-import { type Kernels, kernels as loaded, missingReason } from '../../kernels/kernels.ts';
+import { kernels as loaded, missingReason } from '../../kernels/kernels.ts';
 import { openCpuDense, openCpuExperts } from '../../model/devices/cpu/open-cpu.ts';
 import { createHostKernels } from '../../model/devices/host-kernels.ts';
 import { readFlags } from '../flags.ts';
 import { generate, openEngine } from '../in-process.ts';
 import { sum } from '../statistics.ts';
+import { timedKernels } from './timed-kernels.ts';
 
 const flags = readFlags({
   model: undefined,
@@ -24,10 +25,7 @@ const streams = Number(flags.streams);
 const tokens = Number(flags.tokens);
 const prompt = Number(flags.prompt);
 
-/** Milliseconds and number of calls of each kernel since the last `reset`. */
-const spent = new Map<string, number>();
-const calls = new Map<string, number>();
-const kernels = timed(loaded);
+const { kernels, spent, calls, reset } = timedKernels(loaded);
 
 const { engine, close } = await openEngine({
   model: flags.model,
@@ -55,11 +53,6 @@ for (let round = 0; round < 3; round++) {
 }
 await close();
 console.log(JSON.stringify(Object.fromEntries(spent)));
-
-function reset(): void {
-  spent.clear();
-  calls.clear();
-}
 
 /** Prints the times of the kernels, and the whole time of a step if it is known. */
 function print(steps: number, title: string, wholeMs?: number): void {
@@ -99,20 +92,4 @@ async function run(
     }),
   );
   return times;
-}
-
-/** The same kernels, with the time of every call added to `spent`. */
-function timed(addon: Kernels): Kernels {
-  return new Proxy(addon, {
-    get(target, name: keyof Kernels) {
-      const entry = target[name] as (...parts: unknown[]) => unknown;
-      return (...parts: unknown[]) => {
-        const from = performance.now();
-        const result = Reflect.apply(entry, target, parts);
-        spent.set(name, (spent.get(name) ?? 0) + performance.now() - from);
-        calls.set(name, (calls.get(name) ?? 0) + 1);
-        return result;
-      };
-    },
-  });
 }

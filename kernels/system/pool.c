@@ -100,8 +100,18 @@ static uint64_t post(void) {
   return number;
 }
 
+// The name under which `top -H` and bench/parts/profile.ts list a worker.
+static void name_thread(void) {
+#if defined(__linux__)
+  pthread_setname_np(pthread_self(), "kernels");
+#elif defined(__APPLE__)
+  pthread_setname_np("kernels");
+#endif
+}
+
 static void *work(void *argument) {
   const int thread = (int)(intptr_t)argument;
+  name_thread();
   uint64_t seen = 0;
   for (;;) {
     seen = await_job(seen);

@@ -1,0 +1,67 @@
+// Measures the points of one process, and the rows of a frame with bench/parts/hop.ts.
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { ModelConfig } from '../../model/config/config.ts';
+import { positionBytes } from '../comparison/floor.ts';
+import { taskOf } from '../comparison/measure.ts';
+import { ours } from '../comparison/ours.ts';
+import { warmUp, warmUps } from '../comparison/rows.ts';
+import { decodeRate, firstTokenSeconds } from '../load/rate.ts';
+import type { Quiet } from '../quiet.ts';
+import type { Point, Setup } from './points.ts';
+
+interface SetupOptions {
+  /** Directory of the bundle. */
+  model: string;
+  config: ModelConfig;
+  quiet: Quiet;
+  /** Measures the points from the last to the first, so that no point is always the first after a start. */
+  isReversed: boolean;
+}
+
+/** Starts the process afresh, warms it up, and resolves to the milliseconds of each point: of a decode step, or of all prompts. */
+export async function measureSetup(
+  { table, flags, points }: Setup,
+  { model, config, quiet, isReversed }: SetupOptions,
+): Promise<Map<Point, number>> {
+  const engine = ours({ name: table, model, files: [], flags, positionBytes: positionBytes(config) });
+  const running = await engine.start();
+  const times = new Map<Point, number>();
+  try {
+    const last = Math.max(...points.map(({ streams }) => streams));
+    for (let i = 0; i < warmUps; i++) await running.generate(taskOf(warmUp, config.vocab));
+    await running.generate(taskOf({ ...warmUp, prompt: 16, streams: last, tokens: 65 }, config.vocab));
+    await quiet.settle();
+    for (const point of isReversed ? points.toReversed() : points) {
+      const generation = await quiet.measure(() => running.generate(taskOf(point, config.vocab)));
+      const ms =
+        point.measure === 'decode'
+          ? (1000 * point.streams) / decodeRate(generation)
+          : 1000 * firstTokenSeconds(generation);
+      times.set(point, ms);
+    }
+  } finally {
+    await running.stop();
+  }
+  return times;
+}
+
+/** A line of the JSON of bench/parts/hop.ts. Times are medians in microseconds. */
+export interface HopLine {
+  rows: number;
+  echoUs: number;
+  hopUs: number;
+  inProcessUs: number;
+  /** CPU time of a hop. */
+  cpu: { gatewayUs: number; shardsUs: number };
+}
+
+/** One frame of these numbers of rows, to one shard. */
+export async function measureRows(rows: readonly number[], hops: number): Promise<HopLine[]> {
+  const bench = fileURLToPath(new URL('../parts/hop.ts', import.meta.url));
+  const args = [bench, '--rows', rows.join(','), '--hops', String(hops)];
+  const { stdout } = await promisify(execFile)(process.execPath, args);
+  const { lines }: { lines: HopLine[] } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+  return lines;
+}
