@@ -5,36 +5,58 @@ import { fileURLToPath } from 'node:url';
 import { untilOutput } from './child-output.ts';
 import { endTree } from './process-tree.ts';
 
-export interface UpProcess {
+export interface OurProcess {
   pid: number;
-  /** Address of the gateway. */
-  url: string;
   /** Resolves when the process has ended, whatever the reason. */
   ended: Promise<unknown>;
   hasEnded(): boolean;
   stop(): Promise<void>;
 }
 
+export interface UpProcess extends OurProcess {
+  /** Address of the gateway. */
+  url: string;
+}
+
+interface StartOptions {
+  /** The cli/main.ts to run. Default: that of this checkout. */
+  main?: string;
+  printErrors?: boolean;
+}
+
 const ourMain = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 
-/**
- * Starts `up` with `--model`, `--port` and these flags, and resolves when it is ready. If it ends before it is ready,
- * rejects with its output. `main` is the cli/main.ts to run; the default is that of this checkout.
- */
+/** What a gateway, or `up`, prints when it is ready. The group is its address. */
+export const GATEWAY_READY = /^ready in .* at (http:\S+),/m;
+
+/** Starts `up` with `--model`, `--port` and these flags. See `startOurs`. */
 export async function startUp(
   model: string,
   flags: readonly string[],
-  { main = ourMain, printErrors = true }: { main?: string; printErrors?: boolean } = {},
+  options: StartOptions = {},
 ): Promise<UpProcess> {
-  const args = [main, 'up', '--model', model, '--port', '0', '--log-level', 'warn', ...flags];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const args = ['up', '--model', model, '--port', '0', '--log-level', 'warn', ...flags];
+  const { address: url, ...up } = await startOurs(args, GATEWAY_READY, options);
+  return { ...up, url };
+}
+
+/**
+ * Starts the command line, and resolves when its output matches `ready`, whose first group is its `address`. If it ends before that,
+ * rejects with its output.
+ */
+export async function startOurs(
+  args: readonly string[],
+  ready: RegExp,
+  { main = ourMain, printErrors = true }: StartOptions = {},
+): Promise<OurProcess & { address: string }> {
+  const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   if (printErrors) child.stderr.pipe(process.stderr);
   const ended = once(child, 'close');
   await once(child, 'spawn');
   const pid = child.pid ?? Number.NaN;
-  const url = await untilOutput(child, /^ready in .* at (http:\S+),/m, 'expertgrid up');
+  const address = await untilOutput(child, ready, `expertgrid ${args[0]}`);
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
-  return { pid, url, ended, hasEnded, stop: () => endTree(pid, ended) };
+  return { pid, address, ended, hasEnded, stop: () => endTree(pid, ended) };
 }
 
 /** Makes SIGINT and SIGTERM stop `up` before this process exits. */

@@ -8,7 +8,7 @@ import type { StepCost } from '../../infra/placement/step-cost.ts';
 import { openBundle } from '../../model/bundle/bundle.ts';
 import { bundleDirectory } from '../files.ts';
 import { askHeat } from './ask-heat.ts';
-import { fewerWarning, planTable } from './plan-table.ts';
+import { fewerWarning, gatewaysOf, planTable } from './plan-table.ts';
 
 /** Shards without a size get the size of --memory. */
 export type NamedShards = { name: string; memoryBytes: number | undefined }[];
@@ -22,6 +22,8 @@ export interface PlanSettings {
   model: string;
   /** Memory of each shard whose own memory is not known, in bytes. Undefined: just enough for the experts. */
   memory: number | undefined;
+  /** Memory of each gateway for experts that it holds itself, in bytes. Undefined: gateways hold none. */
+  gatewayMemory: number | undefined;
   replicas: number;
   rows: number | undefined;
   cost: Partial<StepCost>;
@@ -56,11 +58,13 @@ export async function makePlan(
   );
   const names = shards.map(({ name }) => name);
 
-  const made = plan({ heat, shards, unitBytes, replicas, rows, k: config.expertsPerToken, cost });
+  const k = config.expertsPerToken;
+  const made = plan({ heat, shards, unitBytes, replicas, rows, k, cost, gatewayBytes: flags.gatewayMemory });
   const placement = toPlacement({ layout: made.layout, names, model: heat.model, epoch: flags.epoch });
   if (flags.json) {
     const { predicted, contiguous, fewer = null } = made;
-    process.stdout.write(`${JSON.stringify({ placement, rows, predicted, contiguous, fewer })}\n`);
+    const gateways = made.home === undefined ? null : gatewaysOf(made.home, unitBytes);
+    process.stdout.write(`${JSON.stringify({ placement, rows, predicted, contiguous, fewer, gateways })}\n`);
   } else {
     const counted = heat.counts[0]?.reduce((sum, count) => sum + count, 0) ?? 0;
     process.stdout.write(planTable({ plan: made, names, unitBytes, rows, counted }));

@@ -1,6 +1,7 @@
 // Formats a plan as text: its predictions beside those of contiguous placement, and a line for each shard. Pure.
 import { formatBytes } from '../../base/format-bytes.ts';
-import type { Plan } from '../../infra/placement/plan.ts';
+import { homeList, homeUnits } from '../../infra/placement/home.ts';
+import type { HomePlan, Plan } from '../../infra/placement/plan.ts';
 import type { Prediction } from '../../infra/placement/predict.ts';
 
 export interface PlanTableOptions {
@@ -23,6 +24,9 @@ export function planTable({ plan, names, unitBytes, rows, counted }: PlanTableOp
   const shard = (name: string, cells: readonly string[]) =>
     `${name.padEnd(width)}${cells.map((cell) => cell.padStart(14)).join('')}`;
   const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
+  const gateways = plan.home && gatewaysOf(plan.home, unitBytes);
+  const beside = (title: string, show: (prediction: Prediction) => string) =>
+    line(title, show(predicted), show(gateways?.predicted ?? predicted));
   return [
     `${names.length} shards, ${rows} rows per step, heat of ${Math.round(counted)} rows per layer`,
     '',
@@ -32,7 +36,7 @@ export function planTable({ plan, names, unitBytes, rows, counted }: PlanTableOp
     ...(predicted.staying === undefined
       ? []
       : [of('rows that stay on their shard', ({ staying = 0 }) => percent(staying))]),
-    of('step', ({ stepMicroseconds }) => `${(stepMicroseconds / 1000).toFixed(2)} ms`),
+    of('step', milliseconds),
     ...(contiguousFits ? [] : ['* does not fit into the memory of every shard']),
     '',
     shard('shard', ['experts', 'memory', 'load', 'hottest layer']),
@@ -47,7 +51,30 @@ export function planTable({ plan, names, unitBytes, rows, counted }: PlanTableOp
       ]);
     }),
     '',
+    ...(gateways === undefined
+      ? []
+      : [
+          line('predicted for gateways', 'without', 'with'),
+          line('experts on each gateway', '0', String(gateways.units)),
+          beside('rows that stay in the gateway', ({ home }) => percent(home)),
+          beside('layers that call shards, per step', ({ hops }) => hops.toFixed(1)),
+          beside('step', milliseconds),
+          '',
+          `${gateways.gain.toFixed(2)} times as fast, with ${formatBytes(gateways.bytes)} on each gateway:`,
+          `expertgrid gateway --experts ${gateways.experts}`,
+          '',
+        ]),
   ].join('\n');
+}
+
+function milliseconds({ stepMicroseconds }: Prediction): string {
+  return `${(stepMicroseconds / 1000).toFixed(2)} ms`;
+}
+
+/** The experts that each gateway holds itself, with the list for `gateway --experts`. */
+export function gatewaysOf({ home, order, predicted, gain }: HomePlan, unitBytes: number) {
+  const units = homeUnits(home).length;
+  return { experts: homeList(home), units, bytes: units * unitBytes, order, predicted, gain };
 }
 
 /** Warns that a placement on fewer shards is predicted to be faster. */

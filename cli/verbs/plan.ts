@@ -69,6 +69,13 @@ function addPlanFlags(command: Command): void {
     )
       .argParser(bytes)
       .default(undefined, 'just enough for the experts'),
+    flag(
+      '--gateway-memory <size>',
+      'Spare memory of each gateway for experts that it holds itself, such as 2GiB. The plan then names the experts for ' +
+        '`gateway --experts`. The shards still hold all experts',
+    )
+      .argParser(bytes)
+      .default(undefined, 'gateways hold none'),
     flag('--replicas <n>', 'Fewest replicas of each expert, at least 1')
       .argParser(integer({ min: 1 }))
       .default(1),
@@ -106,6 +113,11 @@ function addApplyFlags(command: Command): void {
 }
 
 async function runPlan(flags: PlanFlags): Promise<void> {
+  if (flags.gatewayMemory !== undefined && flags.placement !== undefined) {
+    throw new UsageError(
+      '--gateway-memory needs a plan, and --placement applies a file without planning. Leave one of them out',
+    );
+  }
   const addresses = await addressesOf(flags);
   if (addresses !== undefined) return await applyPlan(addresses, flags);
   const { shards, epoch = 1 } = flags;

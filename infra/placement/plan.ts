@@ -1,5 +1,6 @@
 // Plans a placement from heat and shards, and predicts its step time and that of contiguous placement. Pure.
 import type { Heat } from './heat.ts';
+import { chooseHome, type Home, type HomeOrder } from './home.ts';
 import { contiguous, type Layout, unitsOf } from './layout.ts';
 import { place } from './place.ts';
 import { type Prediction, predict } from './predict.ts';
@@ -24,6 +25,18 @@ export interface PlanOptions {
   /** See `PlaceOptions.slack`. */
   slack?: number;
   cost?: Partial<StepCost>;
+  /** Memory of each gateway for experts that it holds itself. Absent: gateways hold none. */
+  gatewayBytes?: number | undefined;
+}
+
+/** The experts that each gateway holds itself, beside the shards that hold all experts. */
+export interface HomePlan {
+  /** The units of `order` fit into the memory; of both orders, this one is predicted to be faster. */
+  order: HomeOrder;
+  home: Home;
+  predicted: Prediction;
+  /** Step time without experts on gateways, divided by the step time with them. */
+  gain: number;
 }
 
 export interface Plan {
@@ -36,6 +49,8 @@ export interface Plan {
   contiguousFits: boolean;
   /** Some of the shards, if a step is predicted to be faster with only these. `ratio`: step time of all, divided by that of these. */
   fewer: { shards: string[]; ratio: number } | undefined;
+  /** Undefined if gateways hold no experts. */
+  home: HomePlan | undefined;
 }
 
 /** `Plan.fewer` is reported only if its ratio is above this. */
@@ -51,6 +66,7 @@ export function plan({
   k = [],
   slack,
   cost,
+  gatewayBytes,
 }: PlanOptions): Plan {
   if (shards.length === 0) throw new RangeError('a plan needs at least one shard');
   const costs = { ...defaultCost(unitBytes), ...cost };
@@ -84,7 +100,31 @@ export function plan({
     contiguous: predictFor(inOrder, shards.length),
     contiguousFits: unitsOf(inOrder, shards.length).every((units, shard) => units <= room[shard]!),
     fewer,
+    home:
+      gatewayBytes === undefined
+        ? undefined
+        : planHome(
+            { heat, k, room: Math.floor(gatewayBytes / unitBytes) },
+            (home) => predict(layout, { heat, shards: shards.length, rows, k, cost: costs, home }),
+            predicted,
+          ),
   };
+}
+
+/** Throws if no unit fits. */
+function planHome(
+  options: Omit<Parameters<typeof chooseHome>[0], 'order'>,
+  predictWith: (home: Home) => Prediction,
+  without: Prediction,
+): HomePlan {
+  if (options.room < 1) throw new RangeError('the memory for experts on a gateway does not hold one expert');
+  return (['hottest', 'layers'] as const)
+    .map((order): HomePlan => {
+      const home = chooseHome({ ...options, order });
+      const predicted = predictWith(home);
+      return { order, home, predicted, gain: without.stepMicroseconds / predicted.stepMicroseconds };
+    })
+    .reduce((a, b) => (b.gain > a.gain ? b : a));
 }
 
 /** `[shards]`, units that fit into each shard. */

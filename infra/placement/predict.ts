@@ -1,6 +1,7 @@
 // Predicts the loads of shards and the frames and time of a step for a layout. Pure and deterministic: draws steps from the heat with
 // a fixed seed.
 import { type Heat, sharesOf } from './heat.ts';
+import type { Home } from './home.ts';
 import { hottestOf, type Layout, loadsOf } from './layout.ts';
 import { layerMicroseconds, type StepCost } from './step-cost.ts';
 import { staying } from './together.ts';
@@ -13,6 +14,8 @@ interface PredictOptions {
   /** Experts for each row, by layer. Default: 1. */
   k?: readonly number[];
   cost: StepCost;
+  /** Units that the gateway holds itself. Default: none. */
+  home?: Home;
 }
 
 export interface Prediction {
@@ -22,6 +25,10 @@ export interface Prediction {
   hottest: number;
   /** Mean frames of a step, summed over layers. */
   frames: number;
+  /** Mean number of layers of a step that send a frame. */
+  hops: number;
+  /** Share of the (row, expert) pairs that the gateway computes itself. */
+  home: number;
   /** Share of the rows that stay on their shard from one layer to the next. Undefined if the heat has no successors. */
   staying: number | undefined;
   stepMicroseconds: number;
@@ -31,12 +38,14 @@ export interface Prediction {
 const DRAWS = 256;
 const SEED = 20_261_122;
 
-export function predict(layout: Layout, { heat, shards, rows, k = [], cost }: PredictOptions): Prediction {
+export function predict(
+  layout: Layout,
+  { heat, shards, rows, k = [], cost, home = [] }: PredictOptions,
+): Prediction {
   const shares = sharesOf(heat);
   const loads = layout.map((holders, layer) => loadsOf(holders, shares[layer]!, shards));
   const random = createRandom(SEED);
-  let frames = 0;
-  let microseconds = 0;
+  let [frames, hops, pairs, pairsHome, microseconds] = [0, 0, 0, 0, 0];
   for (const [layer, holders] of layout.entries()) {
     const draw = drawer(shares[layer]!, random);
     for (let step = 0; step < DRAWS; step++) {
@@ -46,18 +55,36 @@ export function predict(layout: Layout, { heat, shards, rows, k = [], cost }: Pr
         while (chosen.size < (k[layer] ?? 1)) chosen.add(draw());
         for (const expert of chosen) wanted.set(expert, (wanted.get(expert) ?? 0) + 1);
       }
+      for (const count of wanted.values()) pairs += count;
+      const own = takeHome(wanted, home[layer]);
+      pairsHome += own.rows;
       const sent = send(wanted, holders, shards, random);
       frames += sent.experts.reduce((sum, count) => sum + (count > 0 ? 1 : 0), 0);
-      microseconds += layerMicroseconds(cost, sent.experts, sent.rows);
+      if (wanted.size > 0) hops++;
+      microseconds += layerMicroseconds(cost, sent.experts, sent.rows, own);
     }
   }
   return {
     loads: loads.map((ofLayer) => [...ofLayer]),
     hottest: loads.reduce((sum, ofLayer) => sum + hottestOf(ofLayer), 0) / loads.length,
     frames: frames / DRAWS,
+    hops: hops / DRAWS,
+    home: pairsHome / pairs,
     staying: heat.successors === undefined ? undefined : staying(layout, heat.successors),
     stepMicroseconds: microseconds / DRAWS,
   };
+}
+
+/** Removes the experts that the gateway holds from `wanted`, and counts them and their rows. */
+function takeHome(wanted: Map<number, number>, home: ArrayLike<number> = []) {
+  const own = { experts: 0, rows: 0 };
+  for (const [expert, count] of wanted) {
+    if (home[expert] !== 1) continue;
+    wanted.delete(expert);
+    own.experts++;
+    own.rows += count;
+  }
+  return own;
 }
 
 /** Sends rows like the router: to a holder that already gets a frame, else to a random holder. Counts experts and rows by shard. */

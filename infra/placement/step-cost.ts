@@ -22,11 +22,21 @@ export function defaultCost(unitBytes: number): StepCost {
   return { layer: 150, frame: 60, hop: 100, expert: unitBytes / BYTES_PER_MICROSECOND + 5, row: 10 };
 }
 
-/** Time of one layer of one step. Shards work in parallel, so the slowest one counts. `experts` and `rows`: `[shards]`. */
+/** What the gateway computes itself in one layer of one step. */
+interface HomeWork {
+  experts: number;
+  rows: number;
+}
+
+/**
+ * Time of one layer of one step. `experts` and `rows`: `[shards]`. Shards work in parallel, so the slowest one counts. The gateway
+ * sends its frames first, and computes its own rows (`home`) while the shards compute theirs.
+ */
 export function layerMicroseconds(
   cost: StepCost,
   experts: ArrayLike<number>,
   rows: ArrayLike<number>,
+  home: HomeWork = { experts: 0, rows: 0 },
 ): number {
   let frames = 0;
   let slowest = 0;
@@ -35,5 +45,7 @@ export function layerMicroseconds(
     frames++;
     slowest = Math.max(slowest, cost.expert * experts[shard]! + cost.row * rows[shard]!);
   }
-  return cost.layer + cost.frame * frames + (frames > 0 ? cost.hop : 0) + slowest;
+  const away = frames > 0 ? cost.hop + slowest : 0;
+  const own = cost.expert * home.experts + cost.row * home.rows;
+  return cost.layer + cost.frame * frames + Math.max(away, own);
 }

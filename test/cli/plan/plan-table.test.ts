@@ -10,6 +10,8 @@ const prediction = {
   ],
   hottest: 1.25,
   frames: 3.5,
+  hops: 2,
+  home: 0,
   staying: undefined,
   stepMicroseconds: 1_500,
 };
@@ -20,6 +22,7 @@ const plan: Plan = {
   contiguous: { ...prediction, hottest: 1.5, stepMicroseconds: 2_250 },
   contiguousFits: true,
   fewer: undefined,
+  home: undefined,
 };
 const options = { plan, names: ['a', 'a-long-name'], unitBytes: 1_000_000, rows: 8, counted: 1234.4 };
 const lineOf = (text: string, title: string) => text.split('\n').find((line) => line.startsWith(title));
@@ -39,6 +42,25 @@ it('shows each prediction beside that of contiguous placement', () => {
 it('shows the share of rows that stay on their shard, if the heat has transitions', () => {
   const staying = { ...plan, predicted: { ...prediction, staying: 0.421 } };
   expect(lineOf(planTable({ ...options, plan: staying }), 'rows that stay')).toMatch(/ 0\.0 % +42\.1 %$/);
+});
+
+it('shows what experts on gateways bring, and the flag that holds them', () => {
+  expect(planTable(options)).not.toContain('gateway');
+  const home = [Uint8Array.of(1, 1, 0), Uint8Array.of(0, 1, 0)];
+  const predicted = { ...prediction, hops: 1.25, home: 0.5, stepMicroseconds: 1_200 };
+  const table = planTable({
+    ...options,
+    plan: { ...plan, home: { order: 'hottest', home, predicted, gain: 1.25 } },
+  });
+  const [, shown = ''] = table.split(/\n(?=predicted for gateways)/);
+  expect(shown.split('\n')[0]?.split(/ {2,}/)).toEqual(['predicted for gateways', 'without', 'with']);
+  expect(lineOf(shown, 'experts on each gateway')).toMatch(/ 0 +3$/);
+  expect(lineOf(shown, 'rows that stay in the gateway')).toMatch(/ 0\.0 % +50\.0 %$/);
+  expect(lineOf(shown, 'layers that call shards')).toMatch(/ 2\.0 +1\.3$/);
+  expect(lineOf(shown, 'step')).toMatch(/ 1\.50 ms +1\.20 ms$/);
+  expect(table).toContain(
+    '\n1.25 times as fast, with 3.0 MB on each gateway:\nexpertgrid gateway --experts 0:0-1,1:1\n',
+  );
 });
 
 it('marks a contiguous placement that does not fit into memory', () => {

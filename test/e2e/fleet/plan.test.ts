@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parseHoldings } from '../../../experts/holdings.ts';
 import { parsePlacement } from '../../../experts/placing/placement-file.ts';
 import { unitsOf } from '../../../infra/placement/layout.ts';
 import { toLayout } from '../../../infra/placement/placement.ts';
@@ -95,6 +96,26 @@ test('a plan from saved heat is the same each time, respects replicas and memory
   expect(placement).toMatchObject({ version: 1, epoch: 1, shards: { a: '0-95', '127.0.0.1:7002': '0-95' } });
 });
 
+test('plan --gateway-memory names experts for gateways, and predicts what they bring', async () => {
+  const file = join(folder, 'heat.json');
+  await writeFile(file, await (await fetch(`${up.url}/v1/experts/heat`)).text());
+  const args = ['plan', '--heat', file, '--shards', '2', '--gateway-memory', '5MiB'];
+  const [shown, json, free] = await Promise.all([
+    run(...args),
+    run(...args, '--json'),
+    run(...args, '--json', '--cost', 'hop=0,frame=0'),
+  ]);
+  expect(shown.code).toBe(0);
+  const [, list = ''] = /\nexpertgrid gateway --experts (\S+)\n$/.exec(shown.stdout) ?? [];
+  expect(shown.stdout).toContain('times as fast, with ');
+  const { gateways } = JSON.parse(json.stdout);
+  expect(gateways.experts).toBe(list);
+  expect(parseHoldings(list, shape)).toHaveLength(gateways.units);
+  expect(gateways.bytes).toBeLessThanOrEqual(5 * 2 ** 20);
+  expect(gateways.predicted.home).toBeGreaterThan(0.3);
+  expect(gateways.gain).toBeGreaterThan(JSON.parse(free.stdout).gateways.gain);
+});
+
 test('plan warns if fewer shards would be faster, and fails with --strict', async () => {
   const everywhere = ['plan', '--heat', up.url, '--shards', '4', '--memory', '64MiB'];
   expect(await run(...everywhere, '--cost', 'frame=0,hop=0,expert=0,row=0')).toMatchObject({
@@ -116,6 +137,7 @@ test('plan warns if fewer shards would be faster, and fails with --strict', asyn
 
 test.each([
   [['--shards', '4', '--memory', '1MiB'], 1, 'do not fit'],
+  [['--shards', '4', '--gateway-memory', '1KiB'], 1, 'does not hold one expert'],
   [['--shards', 'a,a'], 2, '"a" is named twice'],
   [['--shards', 'a=b=c'], 2, 'neither a name nor a name=size'],
   [['--shards', '2', '--replicas', '3'], 1, '3 replicas need as many shards'],
