@@ -10,21 +10,21 @@ import { fault } from './faults.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { ForwardModel } from './forward.ts';
 import type {
-  EngineClient,
   EngineInfo,
   EngineStatus,
   GenerationPart,
   GenerationRequest,
   HeatReport,
+  PushingEngine,
 } from './messages.ts';
-import { PartQueue } from './part-queue.ts';
+import { PartStream } from './part-stream.ts';
 import { refusal } from './refusal.ts';
 import { Sequence } from './sequence.ts';
 import { StepRunner } from './step-runner.ts';
 
 export type { EngineOptions } from './engine-options.ts';
 
-export class Engine implements EngineClient {
+export class Engine implements PushingEngine {
   readonly info: EngineInfo;
   readonly #model: ForwardModel;
   readonly #settings: EngineSettings;
@@ -53,28 +53,23 @@ export class Engine implements EngineClient {
     this.#loop = this.#run();
   }
 
-  async *generate(request: GenerationRequest, signal: AbortSignal): AsyncGenerator<GenerationPart> {
-    const queue = new PartQueue();
+  generate(request: GenerationRequest, signal: AbortSignal): AsyncIterable<GenerationPart> {
+    return new PartStream({
+      signal,
+      begin: (stream) => this.start(request, (part) => stream.push(part)),
+    });
+  }
+
+  start(request: GenerationRequest, onPart: (part: GenerationPart) => void): () => void {
     const refusal = this.#refusal(request);
     if (refusal !== undefined) {
-      yield { type: 'error', error: refusal };
-      return;
+      onPart({ type: 'error', error: refusal });
+      return () => {};
     }
-    const sequence = new Sequence(this.#names++, request, (part) => queue.push(part));
+    const sequence = new Sequence(this.#names++, request, onPart);
     this.#admission.queue(sequence);
     this.#wake();
-    const abort = () => {
-      this.#abort(sequence);
-      queue.end();
-    };
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    try {
-      yield* queue;
-    } finally {
-      signal.removeEventListener('abort', abort);
-      this.#abort(sequence);
-    }
+    return () => this.#abort(sequence);
   }
 
   charge(tenant: string, ms: number): void {
@@ -94,8 +89,8 @@ export class Engine implements EngineClient {
         missing: holders.filter((count) => count === 0).length,
         single: holders.filter((count) => count === 1).length,
       },
-      running: running.length,
-      waiting: waiting.length,
+      running: running.filter(isOpen).length,
+      waiting: waiting.filter(isOpen).length,
       kvBytesReserved: (pool.count - pool.available) * dense.kv.blockBytes,
       kvBytesLimit: kvMemory,
       shards: fleet.status(),
@@ -134,7 +129,7 @@ export class Engine implements EngineClient {
     const { running, waiting, pool } = this.#admission;
     if (running.length === 0) fleet.settleClasses();
     const { tenant } = request;
-    const wanted = waiting.filter(({ ended }) => !ended);
+    const wanted = waiting.filter(isOpen);
     return refusal(request, {
       closing: this.#closing,
       vocab: this.info.vocab,
@@ -156,7 +151,7 @@ export class Engine implements EngineClient {
       this.#admission.admit();
       if (running.length > 0) {
         await this.#steps.run();
-        this.#admission.leave(); // so that status() does not count ended sequences
+        this.#admission.leave(); // so that status() does not count the memory of ended sequences
         await eventsHandled();
         this.#steps.settle();
       } else if (this.#closing && waiting.length === 0) return;
@@ -171,4 +166,8 @@ export class Engine implements EngineClient {
     this.#steps.unwant(sequence);
     this.#wake();
   }
+}
+
+function isOpen({ ended }: Sequence): boolean {
+  return !ended;
 }

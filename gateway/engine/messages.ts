@@ -237,3 +237,13 @@ export interface EngineClient {
   /** Accepts no new generations from now on. Open ones that do not end within `graceMs` fail with `shutting_down`. */
   close(graceMs: number): Promise<void>;
 }
+
+/** An engine in this thread. It can also push the parts of a generation as they arise. */
+export interface PushingEngine extends EngineClient {
+  /**
+   * Starts a generation. `onPart` gets its parts, possibly before this function returns, and must not throw. The tokens of all
+   * sequences of a micro-batch come one after another, before any other code runs. Returns a function that stops the generation
+   * within one step. `onPart` is not called after that.
+   */
+  start(request: GenerationRequest, onPart: (part: GenerationPart) => void): () => void;
+}

@@ -9,8 +9,9 @@ import type {
   GenerationPart,
   GenerationRequest,
   HeatReport,
+  PushingEngine,
 } from './messages.ts';
-import { isLast, PartQueue } from './part-queue.ts';
+import { isLast, PartStream } from './part-stream.ts';
 
 type Down =
   | { type: 'generate'; request: GenerationRequest }
@@ -20,9 +21,13 @@ type Down =
   | { type: 'charge'; tenant: string; ms: number }
   | { type: 'close'; graceMs: number };
 
+/** A part, and the id of its generation. */
+type Sent = readonly [id: string, part: GenerationPart];
+
 type Up =
   | { type: 'info'; info: EngineInfo }
-  | { type: 'part'; id: string; part: GenerationPart }
+  /** In the order in which the parts arose. */
+  | { type: 'parts'; parts: readonly Sent[] }
   | { type: 'answer'; call: number; answer: EngineStatus | HeatReport }
   | { type: 'closed' };
 
@@ -39,27 +44,60 @@ const unread = fault(
 /** The error that clients receive after an unforeseen failure. The cause is only logged. */
 const broken = fault('internal', 'the engine has failed');
 
+/**
+ * Collects parts and sends them in one message as soon as the running code has ended. All tokens of a step (with micro-batches: of
+ * each micro-batch) go in one message, because each message wakes the other thread. No part waits for another event.
+ */
+class Outbox {
+  #parts: Sent[] = [];
+  readonly #send: (parts: readonly Sent[]) => void;
+
+  constructor(send: (parts: readonly Sent[]) => void) {
+    this.#send = send;
+  }
+
+  add(sent: Sent): void {
+    if (this.#parts.push(sent) === 1) queueMicrotask(() => this.#flush());
+  }
+
+  #flush(): void {
+    const parts = this.#parts;
+    this.#parts = [];
+    this.#send(parts);
+  }
+}
+
 /** Serves `engine` over `port`. Resolves when the engine has been closed. `onFault` is called if a generation throws. */
 export async function serveEngine(
   port: MessagePort,
-  engine: EngineClient,
+  engine: PushingEngine,
   onFault: (cause: unknown) => void = () => {},
 ): Promise<void> {
-  const aborts = new Map<string, AbortController>();
+  /** Functions that stop the open generations, by id. */
+  const stops = new Map<string, () => void>();
   const up = (message: Up) => port.postMessage(message);
-  const generate = async (request: GenerationRequest) => {
-    const abort = new AbortController();
-    aborts.set(request.id, abort);
+  const outbox = new Outbox((parts) => up({ type: 'parts', parts }));
+  const generate = (request: GenerationRequest) => {
+    const { id } = request;
+    let ended = false;
+    const onPart = (part: GenerationPart) => {
+      outbox.add([id, part]);
+      if (!isLast(part)) return;
+      ended = true;
+      stops.delete(id);
+    };
     try {
-      for await (const part of engine.generate(request, abort.signal))
-        up({ type: 'part', id: request.id, part });
+      const stop = engine.start(request, onPart);
+      if (!ended) stops.set(id, stop);
     } catch (cause) {
       // Only this generation fails; the others continue.
       onFault(cause);
-      up({ type: 'part', id: request.id, part: { type: 'error', error: broken } });
-    } finally {
-      aborts.delete(request.id);
+      onPart({ type: 'error', error: broken });
     }
+  };
+  const abort = (id: string) => {
+    stops.get(id)?.();
+    stops.delete(id);
   };
   const answer = async (call: number, found: Promise<EngineStatus | HeatReport>) =>
     up({ type: 'answer', call, answer: await found });
@@ -67,9 +105,9 @@ export async function serveEngine(
     port.on('message', (message: Down) => {
       switch (message.type) {
         case 'generate':
-          return void generate(message.request);
+          return generate(message.request);
         case 'abort':
-          return aborts.get(message.id)?.abort();
+          return abort(message.id);
         case 'charge':
           return engine.charge(message.tenant, message.ms);
         case 'status':
@@ -112,7 +150,7 @@ class RemoteEngine implements EngineClient {
   readonly started: Promise<void>;
   readonly #port: MessagePort;
   readonly #mostUnread: number;
-  readonly #generations = new Map<string, PartQueue>();
+  readonly #generations = new Map<string, PartStream>();
   /** Calls that wait for their answers, by number. */
   readonly #calls = new Map<number, PromiseWithResolvers<unknown>>();
   readonly #closed: Promise<void>;
@@ -139,9 +177,8 @@ class RemoteEngine implements EngineClient {
         case 'info':
           this.#info = message.info;
           return started.resolve();
-        case 'part':
-          this.#generations.get(message.id)?.push(message.part);
-          return this.#limitUnread();
+        case 'parts':
+          return this.#take(message.parts);
         case 'answer':
           this.#calls.get(message.call)?.resolve(message.answer);
           return void this.#calls.delete(message.call);
@@ -158,39 +195,39 @@ class RemoteEngine implements EngineClient {
     return this.#info;
   }
 
-  async *generate(request: GenerationRequest, signal: AbortSignal): AsyncGenerator<GenerationPart> {
-    if (this.#lost !== undefined) {
-      yield { type: 'error', error: broken };
-      return;
-    }
-    const queue = new PartQueue((change) => {
-      this.#unread += change;
+  generate(request: GenerationRequest, signal: AbortSignal): AsyncIterable<GenerationPart> {
+    return new PartStream({
+      signal,
+      begin: (stream) => this.#begin(request, stream),
+      onBytes: (change) => {
+        this.#unread += change;
+      },
     });
-    let done = false;
-    const abort = () => {
-      if (!done) this.#post({ type: 'abort', id: request.id });
-      done = true;
-      queue.end();
-    };
-    this.#generations.set(request.id, queue);
+  }
+
+  #begin(request: GenerationRequest, stream: PartStream): (whole: boolean) => void {
+    if (this.#lost !== undefined) {
+      stream.push({ type: 'error', error: broken });
+      return () => {};
+    }
+    const { id } = request;
+    this.#generations.set(id, stream);
     this.#post({ type: 'generate', request: withoutSource(request) });
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    try {
-      for await (const part of queue) {
-        done = isLast(part);
-        yield part;
-      }
-    } finally {
-      signal.removeEventListener('abort', abort);
-      abort();
-      this.#generations.delete(request.id);
+    return (whole) => {
+      if (!whole) this.#post({ type: 'abort', id });
+      this.#generations.delete(id);
+    };
+  }
+
+  #take(parts: readonly Sent[]): void {
+    for (const [id, part] of parts) {
+      this.#generations.get(id)?.push(part);
+      if (this.#unread > this.#mostUnread) this.#failLargest();
     }
   }
 
   /** Fails the generation with most unread bytes, so that a client that does not read cannot fill the memory. */
-  #limitUnread(): void {
-    if (this.#unread <= this.#mostUnread) return;
+  #failLargest(): void {
     const [first, ...others] = this.#generations;
     if (first === undefined) return;
     const [id, largest] = others.reduce((most, next) => (next[1].bytes > most[1].bytes ? next : most), first);

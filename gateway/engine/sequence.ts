@@ -126,9 +126,9 @@ export class Sequence {
     this.#emit({ type: 'prompt', logprobs });
   }
 
-  /** To be called when the prompt is computed and `maxTokens` is 0. Ends the sequence. */
+  /** To be called when the prompt is computed and `maxTokens` is 0. Ends the sequence. Does nothing if it has ended. */
   finishPrompt(): void {
-    this.#finish('length');
+    if (!this.ended) this.#finish('length');
   }
 
   /** The stop ids while the answer is shorter than `minTokens`; otherwise none. */

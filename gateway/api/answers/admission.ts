@@ -1,5 +1,6 @@
 // Delays the status line of a stream until the engine has admitted the request or some time has passed.
 import { setTimeout } from 'node:timers/promises';
+import { type Stream, withFirst } from './streams.ts';
 
 /**
  * Waits for the stream's first item, but at most `waitMs`, and returns the whole stream. Throws if the stream fails in that time.
@@ -8,27 +9,10 @@ import { setTimeout } from 'node:timers/promises';
  * 200. The engine refuses within one step, so `waitMs` should cover a slow step. If a long prefill takes longer, the headers are
  * sent, and a later failure becomes an event of the stream.
  */
-export async function admitted<Item>(
-  stream: AsyncGenerator<Item, void, undefined>,
-  waitMs: number,
-): Promise<AsyncGenerator<Item, void, undefined>> {
+export async function admitted<Item>(stream: Stream<Item>, waitMs: number): Promise<Stream<Item>> {
   const first = stream.next();
   const timer = new AbortController();
   const waited = setTimeout(waitMs, undefined, { signal: timer.signal });
   await Promise.race([first, waited]).finally(() => timer.abort());
-  return resume(first, stream);
-}
-
-async function* resume<Item>(
-  first: Promise<IteratorResult<Item, void>>,
-  stream: AsyncGenerator<Item, void, undefined>,
-): AsyncGenerator<Item, void, undefined> {
-  try {
-    const result = await first;
-    if (result.done === true) return;
-    yield result.value;
-    yield* stream;
-  } finally {
-    await stream.return();
-  }
+  return withFirst(first, stream);
 }

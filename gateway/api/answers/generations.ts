@@ -18,6 +18,7 @@ import { type AnswerEvent, answer } from './answer.ts';
 import { echoedPrompt } from './echo.ts';
 import { merge } from './merge.ts';
 import { stopString } from './stops.ts';
+import type { Stream } from './streams.ts';
 
 /** A prompt and the largest number of tokens that may follow it. */
 export interface PromptPlan {
@@ -58,7 +59,7 @@ export function generations(
   { request, prompts, made, logprobs, promptLogprobs, onScored, echo, constraint, grammar, shown }: Generated,
   seed: number,
   cancel: AbortController,
-): AsyncGenerator<AnswerEvent, void, undefined> {
+): Stream<AnswerEvent> {
   const endIds = stopIdsOf(request, stopIds, engine.info);
   const minTokens = minTokensOf(request, Math.min(...prompts.map(({ maxTokens }) => maxTokens)));
   const includeStop = request.include_stop_str_in_output === true;

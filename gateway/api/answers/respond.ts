@@ -14,6 +14,7 @@ import { admitted } from './admission.ts';
 import type { AnswerEvent } from './answer.ts';
 import { type Generated, generations } from './generations.ts';
 import { dataEvents, type EventFormat, eventStream } from './sse.ts';
+import { noted, type Stream } from './streams.ts';
 import type { Frame, Wire } from './wire.ts';
 
 /** Which answers are generated for a request, and which of them are returned. */
@@ -35,7 +36,7 @@ export interface Plan extends AnswerPlan {
 export interface Started {
   frame: Frame;
   /** Events of all choices. The record counts their usage. */
-  events: AsyncGenerator<AnswerEvent, void, undefined>;
+  events: Stream<AnswerEvent>;
   /** Stops the generations. */
   cancel: AbortController;
 }
@@ -69,11 +70,14 @@ export async function startGenerations(
   const begun = generations(context, record, plan, seed, cancel);
   c.header('x-expertgrid-seed', String(seed));
   const { ledger, limits } = context;
-  const events =
+  const events: Stream<AnswerEvent> =
     request.stream === true
       ? await admitted(begun, limits.admissionMs)
       : holdingMemory(begun, { ledger, tenant: record.tenant.name });
-  return { frame, events: noteUsage(events, record), cancel };
+  const counted = noted(events, (event) => {
+    if (event.type === 'finish') record.choiceEnded(event);
+  });
+  return { frame, events: counted, cancel };
 }
 
 /** Sends `values`, which are made from the events, as a stream. The end of the stream settles the record and ends generations. */
@@ -81,7 +85,7 @@ export function streamAnswer<Value extends object>(
   c: Context,
   context: ApiContext,
   record: RequestRecord,
-  values: AsyncGenerator<Value, void, undefined>,
+  values: Stream<Value>,
   { cancel, format = dataEvents }: Pick<Started, 'cancel'> & { format?: EventFormat<Value> },
 ): Response {
   record.streaming = true;
@@ -147,14 +151,4 @@ export async function respond(
     ...streamedUsage(request),
   });
   return streamAnswer(c, context, record, values, { cancel });
-}
-
-async function* noteUsage(
-  events: AsyncGenerator<AnswerEvent, void, undefined>,
-  record: RequestRecord,
-): AsyncGenerator<AnswerEvent, void, undefined> {
-  for await (const event of events) {
-    if (event.type === 'finish') record.choiceEnded(event);
-    yield event;
-  }
 }

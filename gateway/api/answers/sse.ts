@@ -1,6 +1,7 @@
 // Writes JSON values as a stream of server-sent events, no faster than the reader takes them.
 import { ApiError, ClientGone, toApiError } from '../errors.ts';
 import type { OverheadClock } from '../telemetry/overhead.ts';
+import type { Stream } from './streams.ts';
 
 /** How one API writes its stream. Each text here contains whole events, including the empty line after each event. */
 export interface EventFormat<Value> {
@@ -54,70 +55,72 @@ const encoder = new TextEncoder();
  * for `stallMs`, the stream ends with a 408.
  */
 export function eventStream<Value>(
-  values: AsyncGenerator<Value, void, undefined>,
+  values: Stream<Value>,
   { format, write, stallMs, keepAliveMs, onEnd, onCut, clock }: EventStreamOptions<Value>,
 ): ReadableStream<Uint8Array> {
-  let stall: NodeJS.Timeout | undefined;
+  let controller: ReadableStreamDefaultController<Uint8Array>;
+  const silence = new Alarm(keepAliveMs, () => {
+    // No second keep-alive event is queued while the reader has not taken the first.
+    if ((controller.desiredSize ?? 0) >= 0) send(format.keepAlive);
+    silence.set();
+  });
+  const stall = new Alarm(stallMs, () => fail(readerStalled(stallMs)));
   let uncut = () => {};
   let ended = false;
 
+  function send(events: string): void {
+    controller.enqueue(encoder.encode(events));
+  }
+
+  function close(lastEvents: string, error: ApiError | undefined): void {
+    if (lastEvents !== '') send(lastEvents);
+    controller.close();
+    end(error);
+  }
+
   function end(error: ApiError | undefined): void {
-    clearTimeout(stall);
+    silence.clear();
+    stall.clear();
     uncut();
     if (ended) return;
     ended = true;
     onEnd(error);
   }
 
-  async function pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
-    clearTimeout(stall);
+  async function pull(): Promise<void> {
+    stall.unset();
+    silence.set();
     clock.readerAsks();
-    // No second keep-alive event is queued while the reader has not taken the first.
-    const silence = setInterval(() => {
-      if (!ended && (controller.desiredSize ?? 0) >= 0) controller.enqueue(encoder.encode(format.keepAlive));
-    }, keepAliveMs);
     try {
-      const { done, value } = await values.next().finally(() => clearInterval(silence));
+      const { done, value } = await values.next();
+      silence.unset();
       if (ended) return;
-      if (done !== true) {
-        const written = write(value);
-        const json = typeof written === 'string' ? written : await written;
-        if (ended) return;
-        controller.enqueue(encoder.encode(format.event(value, json)));
-        clock.readerIsGiven();
-        stall = setTimeout(() => stalled(controller), stallMs);
-        return;
-      }
-      if (format.ending !== '') controller.enqueue(encoder.encode(format.ending));
-      controller.close();
-      end(undefined);
+      if (done === true) return close(format.ending, undefined);
+      const written = write(value);
+      const json = typeof written === 'string' ? written : await written;
+      if (ended) return;
+      send(format.event(value, json));
+      clock.readerIsGiven();
+      stall.set();
     } catch (thrown) {
       if (ended) return;
       const error = toApiError(thrown);
-      if (!(error instanceof ClientGone)) controller.enqueue(encoder.encode(format.failure(error)));
-      controller.close();
-      end(error);
+      close(error instanceof ClientGone ? '' : format.failure(error), error);
     }
   }
 
-  function stalled(controller: ReadableStreamDefaultController<Uint8Array>): void {
-    const message = `The stream was ended because its reader took nothing for ${stallMs} ms.`;
-    fail(controller, new ApiError({ status: 408, message, code: 'reader_stalled' }));
-  }
-
   /** Ends the stream with an error, even while it waits for a value or for the reader. */
-  function fail(controller: ReadableStreamDefaultController<Uint8Array>, error: ApiError): void {
+  function fail(error: ApiError): void {
     if (ended) return;
-    end(error);
-    controller.enqueue(encoder.encode(format.failure(error)));
-    controller.close();
+    close(format.failure(error), error);
     void values.return();
   }
 
   return new ReadableStream<Uint8Array>(
     {
-      start(controller) {
-        uncut = onCut((error) => fail(controller, error));
+      start(given) {
+        controller = given;
+        uncut = onCut(fail);
       },
       pull,
       cancel: async () => {
@@ -128,4 +131,45 @@ export function eventStream<Value>(
     // Disables read-ahead, so that a value is pulled only when the reader asks for it.
     { highWaterMark: 0 },
   );
+}
+
+function readerStalled(ms: number): ApiError {
+  const message = `The stream was ended because its reader took nothing for ${ms} ms.`;
+  return new ApiError({ status: 408, message, code: 'reader_stalled' });
+}
+
+/** A timer that is set for each value. Setting it again costs less than a new timer. */
+class Alarm {
+  readonly #ms: number;
+  readonly #action: () => void;
+  #isSet = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(ms: number, action: () => void) {
+    this.#ms = ms;
+    this.#action = action;
+  }
+
+  /** `action` is called after `ms`, unless the alarm is set again or unset before. */
+  set(): void {
+    this.#isSet = true;
+    if (this.#timer === undefined) this.#timer = setTimeout(() => this.#fire(), this.#ms);
+    else this.#timer.refresh();
+  }
+
+  unset(): void {
+    this.#isSet = false;
+  }
+
+  /** Must be called in the end. The alarm must not be set after that. */
+  clear(): void {
+    this.#isSet = false;
+    clearTimeout(this.#timer);
+  }
+
+  #fire(): void {
+    if (!this.#isSet) return;
+    this.#isSet = false;
+    this.#action();
+  }
 }

@@ -3,7 +3,7 @@ import { type DegradedHops, type Route, rungs } from '../../engine/messages.ts';
 import type { AnswerEvent, ChoiceUsage } from './answer.ts';
 import type { AnswerToken } from './answer-text.ts';
 import { bestChoices } from './best-of.ts';
-import { tellFinishes } from './finishes.ts';
+import { tellFinishes } from './streams.ts';
 
 /** A piece of a choice. The last event of every choice is a finish. */
 interface Piece {

@@ -1,9 +1,9 @@
 // POST /v1/messages, in the shape of Anthropic's API.
 
-import { tellFinishes } from '../answers/finishes.ts';
 import { messageEvents } from '../answers/messages/message-parser.ts';
 import { startGenerations, streamAnswer, wholeAnswer } from '../answers/respond.ts';
 import { type EventFormat, namedEvent } from '../answers/sse.ts';
+import { tellFinishes } from '../answers/streams.ts';
 import { type ChatPlan, planChat } from '../endpoints/chat.ts';
 import type { Endpoint } from '../endpoints/completion-handler.ts';
 import { fieldsWithoutEffect } from '../requests/fields/no-effect.ts';

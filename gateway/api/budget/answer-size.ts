@@ -40,7 +40,7 @@ export function refuseLargeAnswer(
  * of one answer, and a 429 if the memory that it needs is not free.
  */
 export async function* holdingMemory(
-  events: AsyncGenerator<AnswerEvent, void, undefined>,
+  events: AsyncIterable<AnswerEvent>,
   { ledger, tenant }: { ledger: MemoryLedger; tenant: string | undefined },
 ): AsyncGenerator<AnswerEvent, void, undefined> {
   const holding = ledger.open(tenant);

@@ -1,10 +1,10 @@
 // POST /v1/responses: OpenAI's Responses API without storage. Every request contains the whole conversation.
 
-import { tellFinishes } from '../answers/finishes.ts';
 import { chatLogprobs } from '../answers/logprobs.ts';
 import { messageEvents } from '../answers/messages/message-parser.ts';
 import { startGenerations, streamAnswer, wholeAnswer } from '../answers/respond.ts';
 import { type EventFormat, namedEvent } from '../answers/sse.ts';
+import { tellFinishes } from '../answers/streams.ts';
 import { planChat } from '../endpoints/chat.ts';
 import type { Endpoint } from '../endpoints/completion-handler.ts';
 import { parseTranslated } from '../requests/translated-chat.ts';

@@ -110,18 +110,21 @@ export class GenerationWatch implements GenerationTimes {
       this.#clock.generationEnds();
     };
     return {
-      next: async () => {
+      next: () => {
         this.#clock.engineIsAsked();
-        let whole = true;
-        try {
-          const result = await inner.next();
-          whole = result.done === true;
-          if (!whole) this.#note(result.value);
-          return result;
-        } finally {
-          this.#clock.engineAnswers();
-          if (whole) end();
-        }
+        return inner.next().then(
+          (result) => {
+            this.#clock.engineAnswers();
+            if (result.done === true) end();
+            else this.#note(result.value);
+            return result;
+          },
+          (error: unknown) => {
+            this.#clock.engineAnswers();
+            end();
+            throw error;
+          },
+        );
       },
       return: async () => {
         end();

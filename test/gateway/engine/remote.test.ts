@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { EngineClient } from '../../../gateway/engine/messages.ts';
+import type { EngineClient, GenerationPart } from '../../../gateway/engine/messages.ts';
 import { connectEngine, serveEngine } from '../../../gateway/engine/remote.ts';
 import {
   type CountingEngine,
@@ -53,6 +53,51 @@ describe('an engine behind a message port', () => {
     }
     const settled = { shards: expect.anything() }; // the expected time of a call decays between the two reports
     expect(await client.status()).toEqual({ ...(await local.engine.status()), ...settled });
+  });
+
+  it('sends the tokens of all sequences of a step in one message', async () => {
+    const { client, port } = await connect({ ...slow, microBatches: 1 });
+    const tokens: number[] = [];
+    port.on('message', (message: { type: string; parts?: [string, GenerationPart][] }) => {
+      const count = message.parts?.filter(([, { type }]) => type === 'token').length ?? 0;
+      if (count > 0) tokens.push(count);
+    });
+    const answer = () => collect(client.generate(countingRequest({ maxTokens: 12 }), forever()));
+    await Promise.all(Array.from({ length: 6 }, answer));
+    const { counters } = await client.status();
+    expect(tokens.reduce((sum, count) => sum + count)).toBe(6 * 12);
+    expect(Math.max(...tokens)).toBe(6);
+    expect(tokens.length).toBeLessThanOrEqual(counters.steps ?? 0);
+  });
+
+  it('sends an error that arises during a step before the step has ended', async () => {
+    const step = Promise.withResolvers<void>();
+    const { client } = await connect({ before: () => step.promise });
+    const running = collect(client.generate(countingRequest({ maxTokens: 3 }), forever()));
+    const refused = await collect(client.generate(countingRequest({ maxTokens: 1000 }), forever()));
+    expect(refused.last).toMatchObject({ type: 'error', error: { code: 'context_length_exceeded' } });
+    step.resolve();
+    expect((await running).last).toMatchObject({ type: 'finish', completionTokens: 3 });
+  });
+
+  it('fails only the generation whose start throws', async () => {
+    const { local } = await connect();
+    const { port1, port2 } = new MessageChannel();
+    open.push(port1);
+    const faults: unknown[] = [];
+    void serveEngine(port2, local.engine, (cause) => faults.push(cause));
+    const client = await connectEngine(port1, new Promise<Error>(() => {}));
+    const cause = new Error('no memory');
+    const start = local.engine.start.bind(local.engine);
+    local.engine.start = (request, onPart) => {
+      if (request.maxTokens === 7) throw cause;
+      return start(request, onPart);
+    };
+    const failed = await collect(client.generate(countingRequest({ maxTokens: 7 }), forever()));
+    expect(failed.last).toMatchObject({ type: 'error', error: { code: 'internal' } });
+    expect(faults).toEqual([cause]);
+    const { last } = await collect(client.generate(countingRequest({ maxTokens: 8 }), forever()));
+    expect(last).toMatchObject({ type: 'finish', completionTokens: 8 });
   });
 
   it('passes charges of other threads on to the engine', async () => {

@@ -104,7 +104,7 @@ export async function startCountingEngine({
 
 export interface OpenCountingEngine extends CountingEngine {
   /** Fields that are absent have the defaults of `countingRequest`. */
-  generate(request: Partial<GenerationRequest>, signal?: AbortSignal): AsyncGenerator<GenerationPart>;
+  generate(request: Partial<GenerationRequest>, signal?: AbortSignal): AsyncIterable<GenerationPart>;
 }
 
 /** Starts an engine that is closed at the end of the test. */

@@ -23,9 +23,10 @@ export async function* messageEvents(
     if (event.type === 'prompt') throw new Error('a chat echoes no prompt');
     const parser = parsers.get(event.index) ?? new MessageParser(event.index, rules);
     parsers.set(event.index, parser);
-    if (event.type === 'text') yield* parser.push(event.text, event.tokens);
+    // `yield*` would cost more for every event than this loop does.
+    if (event.type === 'text') for (const piece of parser.push(event.text, event.tokens)) yield piece;
     else {
-      yield* parser.end({ cut: event.reason === 'length' });
+      for (const piece of parser.end({ cut: event.reason === 'length' })) yield piece;
       const { reasoningTokens } = parser;
       const usage = { ...event.usage, ...(rules.thinking !== undefined && { reasoningTokens }) };
       yield { ...event, reason: parser.finish(event.reason), usage };
