@@ -11,6 +11,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, () => Promise<Comm
     gateway: async () => (await import('./verbs/gateway.ts')).gatewayCommand(),
     shard: async () => (await import('./verbs/shard.ts')).shardCommand(),
     chat: async () => (await import('./verbs/chat.ts')).chatCommand(),
+    tune: async () => (await import('./verbs/tune.ts')).tuneCommand(),
   },
   'Make bundles:': {
     convert: async () => (await import('./verbs/convert.ts')).convertCommand(),

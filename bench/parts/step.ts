@@ -1,9 +1,10 @@
 // Time of each part of a step: `node bench/parts/step.ts --model DIR [--streams 1] [--prompt 16] [--tokens 64] [--threads
-// N] [--shards 1] [--warm]`. The engine and its shards run in this thread, and every call of a kernel is timed; the rest
+// N] [--prefetch none] [--shards 1] [--warm]`. The engine and its shards run in this thread, and every call of a kernel is timed; the rest
 // of a step is JavaScript. `--warm` reads all experts before the run. Prints milliseconds a step; the last line is JSON.
 import { availableParallelism } from 'node:os';
 import { kernels as loaded, missingReason } from '../../kernels/kernels.ts';
 import { openCpuDense, openCpuExperts } from '../../model/devices/cpu/open-cpu.ts';
+import { parsePrefetch } from '../../model/devices/cpu/prefetch.ts';
 import { createHostKernels } from '../../model/devices/host-kernels.ts';
 import { readFlags } from '../flags.ts';
 import { generate, openEngine } from '../in-process.ts';
@@ -16,11 +17,15 @@ const flags = readFlags({
   prompt: '16',
   tokens: '64',
   threads: String(availableParallelism()),
+  prefetch: 'none',
   shards: '1',
   warm: false,
 });
 if (loaded === undefined) throw new Error(missingReason);
 if (flags.model === undefined) throw new Error('--model DIR is missing: the bundle to run');
+const prefetch = parsePrefetch(flags.prefetch);
+if (prefetch === undefined) throw new Error(`--prefetch ${flags.prefetch}: give none, or such as t0:4096`);
+loaded.setPrefetch(prefetch.hint, prefetch.aheadBytes);
 const streams = Number(flags.streams);
 const tokens = Number(flags.tokens);
 const prompt = Number(flags.prompt);

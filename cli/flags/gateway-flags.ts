@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { defaultLimits } from '../../gateway/api/context.ts';
 import { defaultConnections } from '../../gateway/api/serve.ts';
 import { engineDefaults } from '../../gateway/engine/engine-options.ts';
+import type { Prefetch } from '../../model/devices/cpu/prefetch.ts';
 import type { DeviceName } from '../../model/devices/options.ts';
 import { type CallPolicy, defaultPolicy } from '../../router/call-policy.ts';
 import { type Rung, rungs } from '../../router/delivery/ladder.ts';
@@ -26,7 +27,7 @@ import {
 } from './flags.ts';
 import { fitModels, machineMemory } from './model-fit.ts';
 import type { OpenedModel } from './models.ts';
-import { addLogFlags, deviceFlag, portFlag, threadsFlag } from './process-flags.ts';
+import { addLogFlags, deviceFlag, portFlag, prefetchFlag, threadsFlag } from './process-flags.ts';
 import { addSecurityFlags, type SecurityFlags } from './security-flags.ts';
 
 export interface GatewayFlags extends SecurityFlags, AccessFlags, LogFlags {
@@ -57,6 +58,7 @@ export interface GatewayFlags extends SecurityFlags, AccessFlags, LogFlags {
   callDeadline: number;
   device: DeviceName;
   threads: number;
+  prefetch?: Prefetch;
   speculate: boolean;
   hedgeBudget: number;
   audit: number;
@@ -135,6 +137,7 @@ function addEngineFlags(command: Command): Command {
   return addFlags(command, 'Engine:', [
     deviceFlag(),
     threadsFlag(),
+    prefetchFlag(),
     flag('--kv-memory <size>', 'Memory for the KV cache, such as 512MiB, split evenly among the models')
       .argParser(bytes)
       .default(

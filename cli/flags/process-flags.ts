@@ -1,6 +1,7 @@
 // The flags that gateways and shards share. Imports no module of the gateway, because a shard would load that module without need.
 import { availableParallelism } from 'node:os';
-import type { Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, type Option } from 'commander';
+import { type Prefetch, parsePrefetch } from '../../model/devices/cpu/prefetch.ts';
 import { DEFAULT_DEVICE, deviceNames } from '../../model/devices/options.ts';
 import { LOG_FORMATS, LOG_LEVELS } from '../terminal/log.ts';
 import { addFlags, flag, integer, port } from './flags.ts';
@@ -15,6 +16,22 @@ export function threadsFlag(): Option {
   return flag('--threads <n>', 'Threads of the CPU kernels, 1–64, shared by all models')
     .argParser(integer({ min: 1, max: 64 }))
     .default(availableParallelism(), 'one per core');
+}
+
+export function prefetchFlag(): Option {
+  return flag(
+    '--prefetch <hint>',
+    'How the CPU kernels prefetch weights: none, or t0, t1, t2 or nta with a distance of 0–65536 bytes, such as t0:4096. ' +
+      'Changes the speed only; see docs/kernels.md',
+  )
+    .argParser(prefetch)
+    .default(undefined, 'measured at the first start on each kind of processor');
+}
+
+function prefetch(text: string): Prefetch {
+  const parsed = parsePrefetch(text);
+  if (parsed !== undefined) return parsed;
+  throw new InvalidArgumentError('It must be none, or a hint and a distance such as t0:4096.');
 }
 
 export function portFlag(standard: number): Option {

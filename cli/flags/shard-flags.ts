@@ -1,10 +1,11 @@
 // The flags of `expertgrid shard`.
 import type { Command } from 'commander';
+import type { Prefetch } from '../../model/devices/cpu/prefetch.ts';
 import type { DeviceName } from '../../model/devices/options.ts';
 import { MOST_CONNECTIONS } from '../../rpc/socket/server.ts';
 import type { LogFlags } from '../terminal/log.ts';
 import { addFlags, bytes, flag, integer, LOOPBACK, port, several, switchFlag } from './flags.ts';
-import { addLogFlags, deviceFlag, portFlag, threadsFlag } from './process-flags.ts';
+import { addLogFlags, deviceFlag, portFlag, prefetchFlag, threadsFlag } from './process-flags.ts';
 import { addSecurityFlags, CALLERS, type SecurityFlags } from './security-flags.ts';
 
 const SHARD_PORT = 7001;
@@ -24,6 +25,7 @@ export interface ShardFlags extends SecurityFlags, LogFlags {
   port: number;
   device: DeviceName;
   threads: number;
+  prefetch?: Prefetch;
   metricsPort?: number;
   metricsHost: string;
   maxConnections: number;
@@ -69,6 +71,7 @@ function addExpertFlags(command: Command): Command {
       .default(undefined, 'as much as the plan needs'),
     deviceFlag(),
     threadsFlag(),
+    prefetchFlag(),
     flag(
       '--check-every <ms>',
       "Milliseconds between golden checks. Each check compares one expert's answer with the answer stored in the " +

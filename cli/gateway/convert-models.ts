@@ -1,11 +1,11 @@
 // Lets `expertgrid up` serve Hugging Face checkpoints. Each checkpoint is converted once into a bundle in a cache, if the user agrees.
-import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { formatBytes } from '../../base/format-bytes.ts';
 import { convert, planConversion } from '../../model/convert/convert.ts';
 import { checkpointName, kindOf } from '../../model/kind.ts';
 import { type Bits, bundleBits } from '../../model/tiles.ts';
+import { cacheDirectory } from '../files.ts';
 import { alternatives, USUAL_BITS } from '../flags/bits.ts';
 import { UsageError } from '../flags/flags.ts';
 import { asGiven, bundleName, describeKind, notABundle, quoted } from '../flags/model-paths.ts';
@@ -45,7 +45,7 @@ async function convertedBundle(dir: string, wanted: Bits | undefined): Promise<s
   const from = asGiven(dir);
   const { key } = await planConversion({ from, bits: USUAL_BITS });
   const pathOf = (bits: Bits) =>
-    join(cacheDirectory(process.env), `${bundleName(from, bits)}-${key.slice(0, 12)}`);
+    join(bundleCache(process.env), `${bundleName(from, bits)}-${key.slice(0, 12)}`);
   for (const bits of wanted === undefined ? bundleBits : [wanted]) {
     if ((await kindOf(pathOf(bits))).kind === 'bundle') {
       process.stderr.write(
@@ -104,9 +104,7 @@ export function parseAnswer(text: string): Bits | 'no' | undefined {
   return bundleBits.find((bits) => String(bits) === word);
 }
 
-/** The directory of converted bundles, below the user's cache directory. */
-export function cacheDirectory(env: NodeJS.ProcessEnv): string {
-  const { XDG_CACHE_HOME: given } = env;
-  const cache = given !== undefined && isAbsolute(given) ? given : join(homedir(), '.cache');
-  return join(cache, 'expertgrid', 'bundles');
+/** The directory of converted bundles. */
+export function bundleCache(env: NodeJS.ProcessEnv): string {
+  return join(cacheDirectory(env), 'bundles');
 }

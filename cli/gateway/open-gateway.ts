@@ -3,6 +3,8 @@ import type { Logger } from 'pino';
 import type { ConnectionLimits } from '../../gateway/api/serve.ts';
 import type { ApiOptions } from '../../gateway/api/shared.ts';
 import { fileWarning } from '../../infra/discovery/watch-file.ts';
+import type { Prefetch } from '../../model/devices/cpu/prefetch.ts';
+import { fitKernels } from '../fit-kernels.ts';
 import { type AccessOptions, openAccess } from '../flags/access-flags.ts';
 import { engineOptions, type GatewayFlags } from '../flags/gateway-flags.ts';
 import { type NamedModel, type OpenedModel, openModels } from '../flags/models.ts';
@@ -18,6 +20,8 @@ export interface OpenedGateway {
   /** Time for open requests to end after the first signal. */
   graceMs: number;
   engines: Pick<EngineThreadData, 'device' | 'threads' | 'engine' | 'policy'>;
+  /** Undefined if no kernels of this process prefetch. */
+  prefetch: Prefetch | undefined;
   log: Logger;
 }
 
@@ -29,6 +33,7 @@ export async function openGateway(
 ): Promise<OpenedGateway> {
   const { host, port, device, threads, degrade, answerMemory } = flags;
   const models = await openModels(bundles, { device });
+  const prefetch = fitKernels(flags, log);
   const engine = engineOptions(flags, models, log);
   const aliases = await watchAliases({ ...flags, models, log });
   const access = await openAccess(flags, log);
@@ -46,6 +51,7 @@ export async function openGateway(
     connections: { keepAliveMs: flags.keepAlive * 1000, idle: flags.maxIdleConnections },
     graceMs: flags.grace * 1000,
     engines: { device, threads, engine, policy },
+    prefetch,
     log,
   };
 }

@@ -8,6 +8,7 @@ import type { SignedPlacement } from '../../experts/placing/placement-file.ts';
 import { formatAddress, isLoopback } from '../../rpc/address.ts';
 import type { Credentials } from '../../rpc/security/credentials.ts';
 import type { Closing } from '../closing.ts';
+import { fitKernels } from '../fit-kernels.ts';
 import { asUsage } from '../flags/flags.ts';
 import { requireDistinct } from '../flags/models.ts';
 import { CALLERS, exposure, openSecurity, securityPaths } from '../flags/security-flags.ts';
@@ -62,6 +63,7 @@ export async function openShard(run: ShardRun): Promise<OpenedShard> {
   const security =
     paths && (await openSecurity(paths, { peers: CALLERS, log: (level, message) => log[level](message) }));
   closing.add(() => security?.close());
+  fitKernels(flags, log);
   const state = shardState(flags.state);
   const models = await openModels(run, security, state);
   // The ports are opened before the experts are loaded, so that a port in use is reported at once.

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { moduleUrl } from '../../base/module-url.ts';
+import { formatPrefetch, type Prefetch } from '../../model/devices/cpu/prefetch.ts';
 import { type SecurityPaths, securityArguments } from '../flags/security-flags.ts';
 import type { LogFormat } from '../terminal/log.ts';
 import type { ReadAheadMessage, ShardMessage } from './shard-parent.ts';
@@ -25,6 +26,8 @@ interface ShardProcessOptions {
   holds: readonly { model: string; experts: string }[];
   device: string;
   threads: number;
+  /** Undefined if no kernels of the shard prefetch. */
+  prefetch: Prefetch | undefined;
   logLevel: string;
   logFormat: LogFormat;
   /** Paths of the credentials that the shard and its gateway use. */
@@ -54,10 +57,11 @@ export class ShardProcess {
 
   /** Resolves with the address of the shard when it serves. Rejects if its process ends before. */
   start({ onLoading = () => {}, onReading = () => {} }: ShardProgress = {}): Promise<string> {
-    const { holds, device, threads, logLevel, logFormat, security } = this.#options;
+    const { holds, device, threads, prefetch, logLevel, logFormat, security } = this.#options;
     const settings = {
       device,
       threads,
+      ...(prefetch && { prefetch: formatPrefetch(prefetch) }),
       port: this.#port,
       'log-level': logLevel,
       'log-format': logFormat,

@@ -94,7 +94,7 @@ async function up(flags: Flags, command: Command): Promise<void> {
       : await (await import('../gateway/convert-models.ts')).convertModels(named, flags.bits);
   if (bundles === undefined) return;
   const gateway = await openGateway(flags, bundles, policy, log);
-  const { models } = gateway;
+  const { models, prefetch } = gateway;
   const count = flags.shards ?? (flags.inProcess ? 1 : DEFAULT_SHARDS);
   requireExperts(models, count);
   if (flags.inProcess && flags.gatewayExperts !== undefined) {
@@ -113,7 +113,7 @@ async function up(flags: Flags, command: Command): Promise<void> {
   const security = securityPaths(flags);
   const processes = flags.inProcess
     ? []
-    : shares.map((holds) => new ShardProcess({ ...flags, threads, holds, security, log }));
+    : shares.map((holds) => new ShardProcess({ ...flags, threads, prefetch, holds, security, log }));
   await serveGateway({
     ...gateway,
     engines: { ...gateway.engines, threads },

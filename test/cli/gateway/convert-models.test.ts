@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { bundleDirectory } from '../../../cli/files.ts';
 import { ownCommand, requireCheckpoint } from '../../../cli/flags/model-paths.ts';
-import { cacheDirectory, convertModels, parseAnswer } from '../../../cli/gateway/convert-models.ts';
+import { bundleCache, convertModels, parseAnswer } from '../../../cli/gateway/convert-models.ts';
 import { openBundle } from '../../../model/bundle/bundle.ts';
 import { checkpointName } from '../../../model/kind.ts';
 import { writeCheckpoint } from '../../support/models/checkpoint.ts';
@@ -103,7 +103,7 @@ describe('requireCheckpoint', () => {
 
 describe('convertModels', () => {
   const given = () => [{ id: 'tiny', dir: checkpoint }];
-  const inCache = async () => await readdir(cacheDirectory(process.env));
+  const inCache = async () => await readdir(bundleCache(process.env));
   let before: string | undefined;
   beforeAll(() => {
     before = process.env.XDG_CACHE_HOME;
