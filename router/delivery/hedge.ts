@@ -34,11 +34,14 @@ const NEVER = Number.POSITIVE_INFINITY;
 const unwatched: Watch = { wake: 'lost', wakeAt: NEVER, lostAt: NEVER };
 const nextBest = rungLevel('next_best');
 
-/** When to check a call that is sent now. A call of another process that has another exact replica adds to the hedge budget. */
+/**
+ * When to check a call that is sent now. If there is another exact replica, the call also adds to the hedge budget. A call of a shard
+ * in this thread is not checked, because the thread that would send the hedge computes the answer.
+ */
 export function watchFor(ledger: Ledger, frame: Frame, shard: Shard, attempt: Attempt): Watch {
-  const alternative = alternativeTo(ledger, frame, shard, attempt);
+  const alternative = shard.isHere ? 'none' : alternativeTo(ledger, frame, shard, attempt);
   if (alternative === 'none') return unwatched;
-  if (alternative === 'replica' && !shard.isHere) ledger.step.fleet.hedges.earn();
+  if (alternative === 'replica') ledger.step.fleet.hedges.earn();
   return watchOf(alternative, latenessOf(ledger, frame), ledger.now);
 }
 

@@ -1,12 +1,18 @@
 // Fleets in which some experts are held in the gateway's own thread, beside shards that hold the others or the same.
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { RunAnswer, RunRequest } from '../../experts/wire/run.ts';
 import { dispatch } from '../../router/dispatch.ts';
 import type { Fleet } from '../../router/fleet.ts';
-import { localMember, type Member, socketMember } from '../../router/shards/member.ts';
+import { localMember, type Member } from '../../router/shards/member.ts';
+import { formatAddress } from '../../rpc/address.ts';
 import { RpcError } from '../../rpc/errors.ts';
+import type { TlsMaterial } from '../../rpc/security/tls.ts';
+import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
+import { createAuthority, type IssueOptions } from '../support/network/certificates.ts';
+import type { LateShardData } from './late-shard-worker.ts';
 import { testGoldens } from './shards/goldens.ts';
 import {
   createTestShard,
@@ -62,9 +68,19 @@ test('a layer whose experts are all in this thread sends nothing', async () => {
   expect(countersOf(fleet, HOME)).toMatchObject({ calls: 1, rows: 120 });
 });
 
-test('the frame to a shard has reached it before this thread begins to compute', async () => {
+const authority = createAuthority();
+const materialOf = (options: IssueOptions): TlsMaterial => ({
+  ...authority.issue(options),
+  ca: authority.ca,
+});
+
+test.each([
+  ['a plain connection', undefined, undefined],
+  ['TLS', materialOf({ commonName: 'shard-1', ip: ['127.0.0.1'] }), materialOf({ commonName: 'gateway-1' })],
+])('over %s, a frame reaches its shard before this thread begins to compute', async (_name, ofShard, own) => {
   const reached = new Int32Array(new SharedArrayBuffer(4));
-  const worker = new Worker(new URL('late-shard-worker.ts', import.meta.url), { workerData: reached });
+  const workerData: LateShardData = { reached, material: ofShard };
+  const worker = new Worker(new URL('late-shard-worker.ts', import.meta.url), { workerData });
   onTestFinished(async () => void (await worker.terminate()));
   const [address] = await once(worker, 'message');
   const waits: string[] = [];
@@ -75,7 +91,13 @@ test('the frame to a shard has reached it before this thread begins to compute',
       return real(request);
     };
   };
-  const fleet = await fleetOf([await home([0], blocking), socketMember(address)]);
+  const security = own && { tls: { material: () => own, peers: [] } };
+  const member: Member = {
+    address: formatAddress(address),
+    connect: (options) => openSocketTransport(address, { ...options, ...(security && { security }) }),
+  };
+  const fleet = await fleetOf([await home([0], blocking), member]);
+  await delay(100); // over TLS, a frame waits for the messages before it, such as `shard.adopted` after the hello
   const experts = Uint16Array.of(0, 5);
   const asked = { ...rowFor(0), assignment: { k: 2, experts, weights: Float32Array.of(1, 1) } };
   await expectRight(asked, await dispatch({ fleet, ...asked }));

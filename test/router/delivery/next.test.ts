@@ -40,6 +40,15 @@ test('calls of a shard in this thread come last, because they block the thread',
   expect(told(begin(audited))).toEqual(['ask_opinion here', 'send here 0']);
 });
 
+test('a call of a shard in this thread is never late, and is retried at another shard if it fails', () => {
+  const here = shard('here', { isHere: true });
+  const ledger = ledgerOf({ held: { 0: { exact: [here, a] } }, rows: [[0]], hedges: 1 });
+  begin(ledger);
+  const call = callAt(ledger, 'here');
+  expect(call.wakeAt).toBe(Number.POSITIVE_INFINITY);
+  expect(told(next(ledger, { type: 'failed', call, error: wrong }))).toEqual(['blame here', 'send a 0']);
+});
+
 describe('a call that fails', () => {
   test('is retried at another replica, and fails for good if no replica is left and the patience is 0', () => {
     const ledger = ledgerOf({ held: { 0: both }, rows: [[0]], patienceMs: 0 });
