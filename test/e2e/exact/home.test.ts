@@ -1,5 +1,8 @@
 // A gateway that holds some experts itself (`gateway --experts`), beside real shards, as an operator runs it.
-import { beforeAll, expect, test } from 'vitest';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually, freePort, type Running, startCli } from '../../support/process.ts';
 import {
   complete,
@@ -26,6 +29,9 @@ interface ShownShard {
 
 let shards: Record<'a' | 'b', { address: string; process: Running }>;
 let home: Gateway;
+let folder: string;
+/** The file of `--shards-file`. */
+let file: string;
 
 async function startShard(experts: string) {
   const port = await freePort();
@@ -39,9 +45,15 @@ const homeFlags = ['--experts', '0-2:0-95,3-5:48-95', '--patience', '0', '--call
 beforeAll(async () => {
   const [a, b] = await Promise.all([startShard('0-47'), startShard('48-95')]);
   shards = { a, b };
-  home = await startGateway('nano', [a.address, b.address], homeFlags);
+  folder = await mkdtemp(join(tmpdir(), 'expertgrid-home-'));
+  file = join(folder, 'shards.txt');
+  await writeFile(file, `${a.address}\n${b.address}\n`);
+  const flags = ['--model', 'nano', '--shards-file', file, '--port', '0', '--log-level', 'warn'];
+  home = await gatewayOf(startCli(['gateway', ...flags, ...homeFlags]));
   await eventually(async () => (await readiness(home)).status === 200);
 });
+
+afterAll(() => rm(folder, { recursive: true }));
 
 async function shown({ url }: Gateway): Promise<Map<string, ShownShard>> {
   const { data } = (await (await fetch(`${url}/v1/shards`)).json()) as { data: ShownShard[] };
@@ -126,6 +138,13 @@ test('a stream goes on unchanged when the shard is killed whose experts the gate
   await eventually(async () => (await shown(home)).get(shards.b.address)?.state !== 'available');
   expect(await readiness(home)).toEqual({ status: 200, missing: [] });
   expect((await complete(home, long)).choices).toEqual(choices);
+});
+
+test('it keeps its experts when its list of shards changes', async () => {
+  await writeFile(file, `${shards.a.address}\n`);
+  await eventually(async () => !(await shown(home)).has(shards.b.address));
+  expect((await shown(home)).get(HOME)).toMatchObject({ state: 'available' });
+  await complete(home, { prompt: 'a', max_tokens: 4 });
 });
 
 test('up starts shards for all experts, and its gateway holds some of them too', async () => {
