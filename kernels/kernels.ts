@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { errorText } from '../base/error-text.ts';
+import type { WireKernels } from './wires.ts';
 
 declare const kind: unique symbol;
 
@@ -67,7 +68,7 @@ export interface Prefetch {
   readonly aheadBytes: number;
 }
 
-export interface Kernels {
+export interface Kernels extends WireKernels {
   /** Names of the instruction sets that this CPU can use, best first. All give the same bits. */
   paths(): PathName[];
   path(): PathName;

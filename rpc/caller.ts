@@ -40,16 +40,26 @@ export class Caller {
       if (!(deadlineMs > 0)) {
         return reject(new RpcError('deadline', `${method} had no time left when it was to be sent`));
       }
-      const id = this.#freeId();
-      const onAbort = () =>
-        this.#giveUp(id, new RpcError('cancelled', `${method} was cancelled by its caller`));
+      const id = this.nextId();
       this.#send({ type: 'request', id, method, params: { ...params, deadlineMs: Math.ceil(deadlineMs) } });
-      signal?.addEventListener('abort', onAbort, { once: true });
-      const release = () => signal?.removeEventListener('abort', onAbort);
-      const deadlineAt = performance.now() + deadlineMs;
-      this.#pending.set(id, { method, deadlineMs, deadlineAt, resolve, reject, release });
-      this.#judgeBy(deadlineAt);
+      this.#await(id, method, { deadlineMs, signal }, { resolve, reject });
     });
+  }
+
+  /** Resolves with the answer to a request that was sent under an id from `nextId`. */
+  answerTo(id: number, method: string, options: CallOptions): Promise<Value> {
+    return new Promise((resolve, reject) => {
+      if (this.#lost !== undefined) return reject(this.#lost);
+      this.#await(id, method, options, { resolve, reject });
+      if (options.signal?.aborted) this.#giveUp(id, cancelled(method));
+    });
+  }
+
+  /** An id that no pending call has. */
+  nextId(): number {
+    do this.#lastId = (this.#lastId + 1) >>> 0;
+    while (this.#pending.has(this.#lastId));
+    return this.#lastId;
   }
 
   /** Settles the call that the response answers. Drops the response if the call has already failed. */
@@ -68,10 +78,18 @@ export class Caller {
     for (const id of [...this.#pending.keys()]) this.#take(id)?.reject(error);
   }
 
-  #freeId(): number {
-    do this.#lastId = (this.#lastId + 1) >>> 0;
-    while (this.#pending.has(this.#lastId));
-    return this.#lastId;
+  #await(
+    id: number,
+    method: string,
+    { deadlineMs, signal }: CallOptions,
+    { resolve, reject }: Pick<Pending, 'resolve' | 'reject'>,
+  ): void {
+    const onAbort = () => this.#giveUp(id, cancelled(method));
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const release = () => signal?.removeEventListener('abort', onAbort);
+    const deadlineAt = performance.now() + deadlineMs;
+    this.#pending.set(id, { method, deadlineMs, deadlineAt, resolve, reject, release });
+    this.#judgeBy(deadlineAt);
   }
 
   #take(id: number): Pending | undefined {
@@ -104,4 +122,8 @@ export class Caller {
     }
     if (next !== Number.POSITIVE_INFINITY) this.#judgeBy(next);
   }
+}
+
+function cancelled(method: string): RpcError {
+  return new RpcError('cancelled', `${method} was cancelled by its caller`);
 }

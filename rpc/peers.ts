@@ -33,14 +33,16 @@ export class Peers {
     for (const { send } of this.#open) send({ type: 'notification', method, params });
   }
 
-  /** Answers new calls with `draining`, gives running calls up to `graceMs` to end, and then ends every connection. */
-  async drain(graceMs: number): Promise<void> {
+  /**
+   * Answers new calls with `draining`, gives running calls and `others` up to `graceMs` to end, and then ends every connection.
+   */
+  async drain(graceMs: number, others?: Promise<void>): Promise<void> {
     this.broadcast('draining', {});
     const sessions = [...this.#peers].map(({ session }) => session);
     for (const session of sessions) session.drain();
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const callOff = afterSockets(graceMs, () => resolve());
-    await Promise.race([Promise.all(sessions.map((session) => session.idle())), late]);
+    await Promise.race([Promise.all([others, ...sessions.map((session) => session.idle())]), late]);
     callOff();
     const reason = new RpcError('unavailable', 'the peer has left service');
     for (const { session, end } of [...this.#peers]) {

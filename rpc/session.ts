@@ -14,6 +14,8 @@ export interface SessionOptions {
   onAuthenticated?: () => void;
   /** Called when hello has been answered without an error. */
   onOpen?: () => void;
+  /** Drops a call that was taken out of the stream and has not run yet (serving.ts). Returns false if there is none. */
+  cancelServed?: (id: number) => boolean;
   /** Throws if the message cannot be encoded. */
   send: (message: Message) => void;
   /** Called if the caller broke the protocol or its hello was refused. Must close the connection once everything is sent. */
@@ -171,7 +173,11 @@ export class Session {
 
   #cancel({ id }: Params): void {
     if (typeof id !== 'number') this.#refuse(new RpcError('invalid', 'cancel must name the id of a request'));
-    else this.#running.get(id)?.abort(new RpcError('cancelled', 'cancelled by its caller'));
+    else {
+      const reason = new RpcError('cancelled', 'cancelled by its caller');
+      this.#running.get(id)?.abort(reason);
+      if (this.#options.cancelServed?.(id)) this.#answer(id, null, reason);
+    }
   }
 
   /** Ends a connection whose caller broke the protocol. `id`: a request that is answered with the error first. */

@@ -7,6 +7,7 @@
 //
 // Ownership: a caller must not change values that it has passed to `call`, and a handler must not change values that it has
 // returned, because both sides share their memory if they are in one process.
+import type { Wire } from '../kernels/wires.ts';
 import type { RpcError } from './errors.ts';
 
 export interface CallOptions {
@@ -23,10 +24,21 @@ export type Value = null | boolean | number | string | Uint8Array | Value[] | { 
 /** The parameters of a call. The transport adds `deadlineMs`. */
 export type Params = { [key: string]: Value };
 
+/** A connection over which the addon can exchange frames (socket/exchange.ts). */
+export interface Line {
+  readonly wire: Wire;
+  /** An id for a request that the addon sends. */
+  nextId(): number;
+  /** Resolves with the answer to a request that the addon has sent. */
+  answerTo(id: number, method: string, options: CallOptions): Promise<Value>;
+}
+
 export interface Transport {
   /** The peer's answer to hello. */
   readonly greeting: Value;
   call(method: string, params: Params, options: CallOptions): Promise<Value>;
+  /** Undefined if the addon cannot exchange frames with the peer. `bulk`: as in `CallOptions`. */
+  line?(bulk: boolean): Line | undefined;
   /** Sends a message without an answer. Does nothing if the connection is lost. */
   notify(method: string, params: Params): void;
   /** Rejects pending calls. Does not call `onClose`. */

@@ -9,6 +9,8 @@ bool add_product_entries(napi_env env, napi_value exports);
 bool add_row_entries(napi_env env, napi_value exports);
 bool add_attention_entries(napi_env env, napi_value exports);
 bool add_logit_entries(napi_env env, napi_value exports);
+bool add_wire_entries(napi_env env, napi_value exports);
+bool add_serving_entries(napi_env env, napi_value exports);
 
 // Most rows of one call. This limit and MOST_WIDTH keep every product of sizes far below the overflow of size_t.
 #define MOST_ROWS ((size_t)1 << 24)

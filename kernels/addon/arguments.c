@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 static const char *const handle_names[HANDLE_KINDS] = {"a FileMap", "a QuantisedMatrix", "an ExpertMatrices",
-                                                       "a KeyValueCache", "a StepSpans"};
+                                                       "a KeyValueCache", "a StepSpans", "a Wire", "a Serving"};
 
 // The tag is a random number, so that no other addon has the same tag.
 static napi_type_tag tag_of(enum handle_kind kind) {

@@ -42,7 +42,7 @@ bool check_apart(napi_env env, const struct array *a, const struct array *b);
 
 // Handles are JavaScript objects that wrap a native structure. Each kind has a tag, so that no other object is accepted as
 // a handle.
-enum handle_kind { HANDLE_MAP, HANDLE_MATRIX, HANDLE_EXPERT, HANDLE_CACHE, HANDLE_SPANS, HANDLE_KINDS };
+enum handle_kind { HANDLE_MAP, HANDLE_MATRIX, HANDLE_EXPERT, HANDLE_CACHE, HANDLE_SPANS, HANDLE_WIRE, HANDLE_SERVING, HANDLE_KINDS };
 // Takes ownership of `data`. `release` is called when the object is garbage-collected. If no object can be made, `release` is
 // called at once, and the result is NULL. `bytes` tells the garbage collector how much memory the object keeps alive.
 napi_value wrap_handle(napi_env env, enum handle_kind kind, void *data, size_t bytes, void (*release)(void *));

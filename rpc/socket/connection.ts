@@ -7,7 +7,7 @@ import { afterSockets } from '../deadline.ts';
 import { RpcError, toRpcError } from '../errors.ts';
 import { isMap, type Message } from '../messages.ts';
 import { channelOf, clientTlsOptions, lossCode, type TlsIdentity } from '../security/tls.ts';
-import type { CallOptions, Params, TransportEvents, Value } from '../transport.ts';
+import type { CallOptions, Line, Params, TransportEvents, Value } from '../transport.ts';
 import { MessageSocket } from './socket.ts';
 
 export interface ConnectionOptions extends TransportEvents {
@@ -53,7 +53,7 @@ export function openConnection(
       const connection = new Connection(socket, options);
       const close = () => connection.close();
       signal?.addEventListener('abort', close, { once: true });
-      socket.once('close', () => signal?.removeEventListener('abort', close));
+      connection.onceClosed(() => signal?.removeEventListener('abort', close));
       resolve(connection);
     });
   });
@@ -67,6 +67,8 @@ export class Connection {
   readonly #events: TransportEvents;
   #callOffPing: () => void = () => {};
   #closed = false;
+  #line: Line | undefined;
+  #onceClosed: () => void = () => {};
 
   constructor(
     socket: Socket,
@@ -77,7 +79,10 @@ export class Connection {
     this.#socket = new MessageSocket(socket, {
       maxFrameBytes,
       onMessage: (message) => this.#receive(message),
-      onClose: (error) => this.#lost(error),
+      onClose: (error) => {
+        this.#onceClosed();
+        this.#lost(error);
+      },
     });
     this.#caller = new Caller((message) => this.#socket.send(message));
     this.#pingWhenIdle(pingEveryMs, silenceMs, this.#socket.bytesReceived);
@@ -85,6 +90,23 @@ export class Connection {
 
   call(method: string, params: Params, options: CallOptions): Promise<Value> {
     return this.#caller.call(method, params, options);
+  }
+
+  /** Undefined if frames cannot be exchanged over this connection. */
+  get line(): Line | undefined {
+    const wire = this.#closed ? undefined : this.#socket.wire;
+    if (wire === undefined) return undefined;
+    this.#line ??= {
+      wire,
+      nextId: () => this.#caller.nextId(),
+      answerTo: (id, method, options) => this.#caller.answerTo(id, method, options),
+    };
+    return this.#line;
+  }
+
+  /** Calls `done` when the socket has closed. */
+  onceClosed(done: () => void): void {
+    this.#onceClosed = done;
   }
 
   notify(method: string, params: Params): void {

@@ -11,6 +11,7 @@ import { channelOf, peerNamesOf } from '../security/tls.ts';
 import { Session } from '../session.ts';
 import type { ConnectedCaller, Handlers, Params, TransportServer } from '../transport.ts';
 import { createListener, type Listener } from './listener.ts';
+import type { CallServing } from './serving.ts';
 import { MessageSocket } from './socket.ts';
 
 /** Default of `maxConnections`. */
@@ -18,6 +19,8 @@ export const MOST_CONNECTIONS = 256;
 
 export interface ServerOptions {
   handlers: Handlers;
+  /** Answers some calls without the handlers. */
+  serving?: CallServing | undefined;
   /** Default: 127.0.0.1. */
   host?: string;
   /** Default: 0, a free port. `RpcServer.address` has the port. */
@@ -77,7 +80,11 @@ class SocketServer implements RpcServer {
   readonly #peers = new Peers();
   readonly #strangers: Strangers;
   readonly #listener: Listener;
+  readonly #mostOpen: number;
   #admitted = 0;
+  /** Accepted connections whose socket has not closed yet. */
+  #open = 0;
+  #onAllClosed: () => void = () => {};
   #closing: Promise<void> | undefined;
 
   constructor(options: Omit<ServerOptions, 'host' | 'port'>) {
@@ -91,12 +98,12 @@ class SocketServer implements RpcServer {
       onConnection: (socket, refusal) => this.#accept(socket, refusal),
       onFailure: (error, { remoteAddress }) => onRefused(error, remoteAddress ?? 'unknown'),
     });
-    // The factor 2 leaves room for connections that are being closed. Node drops connections beyond the limit.
+    // The factor 2 leaves room for connections that are being closed.
+    this.#mostOpen = maxConnections + 2 * maxStrangers;
+    // Node drops connections beyond this limit. It counts handshakes, but no connection that the addon has taken over.
     const { server } = this.#listener;
-    server.maxConnections = maxConnections + 2 * maxStrangers;
-    server.on('drop', (dropped) =>
-      onRefused(full(server.maxConnections), dropped?.remoteAddress ?? 'unknown'),
-    );
+    server.maxConnections = this.#mostOpen;
+    server.on('drop', (dropped) => onRefused(full(this.#mostOpen), dropped?.remoteAddress ?? 'unknown'));
   }
 
   async bind(host: string, port: number): Promise<void> {
@@ -129,25 +136,42 @@ class SocketServer implements RpcServer {
 
   async #drain(graceMs: number): Promise<void> {
     const { server, cutHandshakes } = this.#listener;
+    const { serving } = this.#options;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    await this.#peers.drain(graceMs);
+    serving?.stop();
+    await this.#peers.drain(graceMs, serving?.ended());
     cutHandshakes();
     await closed;
+    await new Promise<void>((resolve) => {
+      this.#onAllClosed = resolve;
+      if (this.#open === 0) resolve();
+    });
   }
 
   #accept(socket: Socket, refusal?: RpcError): void {
     const { maxStrangers, maxConnections, helloMs, idleMs, onRefused } = this.#options;
     const { maxFrameBytes, helloFrameBytes } = this.#options;
     const from = socket.remoteAddress ?? 'unknown';
+    if (this.#open >= this.#mostOpen) {
+      socket.destroy();
+      onRefused(full(this.#mostOpen), from);
+      return;
+    }
+    this.#open++;
     let isAdmitted = false;
+    const gate = this.#gateFor(socket);
     const carrier = new MessageSocket(socket, {
       maxFrameBytes,
       untrustedFrameBytes: helloFrameBytes,
+      serving: this.#options.serving,
       onMessage: (message) => session.receive(message),
       onClose: (error) => {
         callOffHello();
+        callOffIdle();
         known();
         remove();
+        this.#open--;
+        if (this.#open === 0) this.#onAllClosed();
         if (isAdmitted) this.#admitted--;
         session.abandon(error);
         if (refusals.has(error.code)) onRefused(error, from);
@@ -163,7 +187,7 @@ class SocketServer implements RpcServer {
       isAdmitted = true;
       known();
     };
-    const session = this.#sessionOn(socket, carrier, admit);
+    const session = this.#sessionOn(gate, carrier, admit);
     const remove = this.#peers.add({
       session,
       send: (message) => carrier.send(message),
@@ -172,29 +196,51 @@ class SocketServer implements RpcServer {
     const callOffHello = afterSockets(helloMs, () => {
       if (!session.open) carrier.end(new RpcError('invalid', `no hello within ${helloMs} ms`));
     });
-    socket.setTimeout(idleMs, () => carrier.destroy(new RpcError('unavailable', `silent for ${idleMs} ms`)));
+    const callOffIdle = whenIdle(carrier, idleMs, () => {
+      carrier.destroy(new RpcError('unavailable', `silent for ${idleMs} ms`));
+    });
     if (refusal === undefined) return;
     session.abandon(refusal);
     carrier.end(refusal);
   }
 
-  #sessionOn(socket: Socket, carrier: MessageSocket, onAuthenticated: () => void): Session {
-    const { handlers, security, maxRunning, onError } = this.#options;
+  /** Must be made before the addon takes the socket over. */
+  #gateFor(socket: Socket): HelloGate {
+    return new HelloGate({
+      secret: this.#options.security?.secret?.(),
+      channel: channelOf(socket),
+      names: peerNamesOf(socket),
+    });
+  }
+
+  #sessionOn(gate: HelloGate, carrier: MessageSocket, onAuthenticated: () => void): Session {
+    const { handlers, maxRunning, onError } = this.#options;
     return new Session({
       handlers,
       onAuthenticated,
-      gate: new HelloGate({
-        secret: security?.secret?.(),
-        channel: channelOf(socket),
-        names: peerNamesOf(socket),
-      }),
+      gate,
       onOpen: () => carrier.trust(),
+      cancelServed: (id) => carrier.cancelServed(id),
       send: (message) => carrier.send(message),
       refuse: (error) => carrier.end(error),
       maxRunning,
       onError,
     });
   }
+}
+
+/** Calls `act` once no byte has moved for `idleMs`, or up to a quarter longer. Returns a function that stops watching. */
+function whenIdle(carrier: MessageSocket, idleMs: number, act: () => void): () => void {
+  let moved = carrier.bytesMoved;
+  let movedAt = performance.now();
+  let callOff = () => {};
+  const look = (now: number) => {
+    if (carrier.bytesMoved !== moved) [moved, movedAt] = [carrier.bytesMoved, now];
+    else if (now - movedAt >= idleMs) return act();
+    callOff = afterSockets(idleMs / 4, look);
+  };
+  look(movedAt);
+  return () => callOff();
 }
 
 function full(connections: number): RpcError {

@@ -71,6 +71,7 @@ export async function openSocketTransport(
   return {
     greeting: short.value.greeting,
     call: (method, params, call) => (call.bulk ? bulk : short).value.connection.call(method, params, call),
+    line: (isBulk) => (isBulk ? bulk : short).value.connection.line,
     notify: (method, params) => short.value.connection.notify(method, params),
     close() {
       open = false;

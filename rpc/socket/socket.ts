@@ -1,17 +1,24 @@
 // Sends and receives messages as frames over one socket. Knows no calls and no methods.
 import type { Socket } from 'node:net';
+import type { Wire } from '../../kernels/wires.ts';
 import { decodeMessage, encodeMessage } from '../codec.ts';
 import { afterSockets } from '../deadline.ts';
 import { RpcError, toRpcError } from '../errors.ts';
 import { defaultFrameBytes, FrameSplitter, headerBytes, writeFrameHeader } from '../frame.ts';
 import { errorToValue, type Message, parseError } from '../messages.ts';
 import { lossCode } from '../security/tls.ts';
+import type { ByteSocket } from './byte-socket.ts';
+import type { CallServing } from './serving.ts';
+import { StreamSocket } from './stream-socket.ts';
+import { openWireSocket } from './wire-socket.ts';
 
 export interface MessageSocketOptions {
   /** Default: `defaultFrameBytes`. */
   maxFrameBytes?: number | undefined;
   /** Largest frame before `trust` is called. Default: `maxFrameBytes`. */
   untrustedFrameBytes?: number;
+  /** Answers calls without `onMessage` once `trust` was called. */
+  serving?: CallServing | undefined;
   onMessage: (message: Message) => void;
   /** Called exactly once, when the socket has closed for any reason. */
   onClose: (error: RpcError) => void;
@@ -23,48 +30,60 @@ const LAST_MESSAGE_MS = 1_000;
 const MAX_UNREAD_FRAMES = 4;
 
 export class MessageSocket {
-  readonly #socket: Socket;
+  readonly #socket: ByteSocket;
   readonly #options: MessageSocketOptions;
   readonly #maxFrameBytes: number;
   readonly #splitter: FrameSplitter;
   #ending = false;
   #reason: RpcError | undefined;
+  #callOffCut: () => void = () => {};
 
   constructor(socket: Socket, options: MessageSocketOptions) {
-    this.#socket = socket;
     this.#options = options;
     this.#maxFrameBytes = options.maxFrameBytes ?? defaultFrameBytes;
     this.#splitter = new FrameSplitter(
       Math.min(options.untrustedFrameBytes ?? this.#maxFrameBytes, this.#maxFrameBytes),
     );
+    const bytes = {
+      mostUnsent: MAX_UNREAD_FRAMES * this.#maxFrameBytes,
+      onBytes: (chunk: Uint8Array) => this.#receive(() => this.#splitter.push(chunk)),
+      onFrame: (frame: Uint8Array) => this.#receive(() => [frame.subarray(headerBytes)]),
+      onClose: (cause?: Error) => this.#close(cause),
+    };
     socket.setNoDelay(true);
-    socket.on('data', (chunk: Uint8Array) => this.#receive(chunk));
-    socket.on('error', (cause) => {
-      this.#reason ??= new RpcError(lossCode(cause), `connection failed: ${cause.message}`, { cause });
-    });
-    socket.on('close', () => {
-      options.onClose(this.#reason ?? new RpcError('unavailable', 'the peer closed the connection'));
-    });
+    this.#socket = openWireSocket(socket, bytes) ?? new StreamSocket(socket, bytes);
   }
 
   get bytesReceived(): number {
-    return this.#socket.bytesRead;
+    return this.#socket.received;
   }
 
-  /** Accepts frames up to `maxFrameBytes` from now on. */
+  /** Received and sent bytes together. */
+  get bytesMoved(): number {
+    return this.#socket.received + this.#socket.sent;
+  }
+
+  /** Undefined if frames cannot be exchanged over this socket. */
+  get wire(): Wire | undefined {
+    return this.#ending ? undefined : this.#socket.wire;
+  }
+
+  /** Accepts frames up to `maxFrameBytes` from now on, and lets calls be served. */
   trust(): void {
     this.#splitter.maxBytes = this.#maxFrameBytes;
+    if (this.#options.serving !== undefined) this.#socket.serve(this.#options.serving);
+  }
+
+  /** Drops a call that is being served and has not run yet. Returns false if there is none. */
+  cancelServed(id: number): boolean {
+    return this.#socket.cancelServed(id);
   }
 
   /** Throws `invalid` if the message cannot be encoded. Does nothing on a closed socket. */
   send(message: Message): void {
     const frame = encodeMessage(message, headerBytes);
     writeFrameHeader(frame, this.#maxFrameBytes);
-    if (this.#ending || !this.#socket.writable) return;
-    this.#socket.write(frame);
-    if (this.#socket.writableLength > MAX_UNREAD_FRAMES * this.#maxFrameBytes) {
-      this.destroy(new RpcError('unavailable', 'the peer does not read what it is sent'));
-    }
+    if (!this.#ending) this.#socket.write(frame);
   }
 
   /** Closes the socket when everything has been sent. `error`: sent to the peer in a last notification. */
@@ -76,8 +95,7 @@ export class MessageSocket {
     }
     this.#ending = true;
     this.#socket.end();
-    const callOff = afterSockets(LAST_MESSAGE_MS, () => this.#socket.destroy());
-    this.#socket.once('close', callOff);
+    this.#callOffCut = afterSockets(LAST_MESSAGE_MS, () => this.#socket.destroy());
   }
 
   destroy(reason: RpcError): void {
@@ -86,9 +104,19 @@ export class MessageSocket {
     this.#socket.destroy();
   }
 
-  #receive(chunk: Uint8Array): void {
+  #close(cause: Error | undefined): void {
+    this.#callOffCut();
+    this.#ending = true;
+    if (cause instanceof RpcError) this.#reason ??= cause;
+    else if (cause !== undefined) {
+      this.#reason ??= new RpcError(lossCode(cause), `connection failed: ${cause.message}`, { cause });
+    }
+    this.#options.onClose(this.#reason ?? new RpcError('unavailable', 'the peer closed the connection'));
+  }
+
+  #receive(framesOf: () => Uint8Array[]): void {
     try {
-      for (const frame of this.#splitter.push(chunk)) {
+      for (const frame of framesOf()) {
         if (this.#ending) return;
         this.#deliver(decodeMessage(frame));
       }

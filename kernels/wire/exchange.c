@@ -1,0 +1,129 @@
+#include "exchange.h"
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+bool wire_is_idle(const struct wire *wire) {
+  return !wire->is_closed && !wire->ending && !wire->has_ended && wire->error == 0 && wire->passing == 0 &&
+         wire->held == 0 && wire_unsent(wire) == 0;
+}
+
+static bool send_frame(struct exchange_frame *frame, const float *x, size_t hidden) {
+  struct run_call call = frame->call;
+  const size_t row_bytes = hidden * sizeof *x;
+  call.rows_bytes = frame->rows * row_bytes;
+  const size_t head = call_head_bytes(call.model_bytes, call.asks), bytes = head + call.rows_bytes;
+  uint8_t *const memory = wires_scratch(frame->wire->of, bytes);
+  if (memory == NULL) return false;
+  uint8_t *pairs = write_call_head(memory, &call);
+  for (size_t i = 0; i < 2 * call.asks; i++) {
+    const uint16_t part = (uint16_t)frame->asks[i];
+    memcpy(pairs + 2 * i, &part, sizeof part);
+  }
+  for (size_t i = 0; i < frame->rows; i++) {
+    memcpy(memory + head + i * row_bytes, x + (size_t)frame->row_of[i] * hidden, row_bytes);
+  }
+  return wire_write(frame->wire, memory, bytes);
+}
+
+static struct exchange_frame *find(struct exchange_frame *frames, size_t count, const struct wire *wire, uint32_t id) {
+  for (size_t i = 0; i < count; i++) {
+    if (frames[i].wire == wire && frames[i].call.id == id && frames[i].is_sent && !frames[i].is_answered) return &frames[i];
+  }
+  return NULL;
+}
+
+// Takes the answers out of what the wire has received. Returns false if something else is there.
+static bool take_answers(struct wire *wire, struct exchange_frame *frames, size_t count, size_t hidden, size_t *answered) {
+  while (wire->held >= FRAME_HEADER) {
+    const size_t bytes = frame_bytes(wire->in);
+    if (bytes < ANSWER_HEAD) return false;
+    if (wire->held < ANSWER_PREFIX) break;
+    if (!begins_answer(wire->in)) return false;
+    if (wire->held < bytes) return wire_reserve(wire, bytes);
+    uint32_t id;
+    size_t rows_bytes;
+    const uint8_t *rows = read_answer(wire->in, bytes, &id, &rows_bytes);
+    struct exchange_frame *frame = rows == NULL ? NULL : find(frames, count, wire, id);
+    if (frame == NULL || rows_bytes != frame->call.asks * hidden * sizeof(float) || !all_finite(rows, rows_bytes)) return false;
+    memcpy(frame->answers, rows, rows_bytes);
+    frame->is_answered = true;
+    ++*answered;
+    wire_consume(wire, bytes);
+  }
+  return true;
+}
+
+static bool waits_on(const struct exchange_frame *frames, size_t count, const struct wire *wire) {
+  for (size_t i = 0; i < count; i++) {
+    if (frames[i].wire == wire && frames[i].is_sent && !frames[i].is_answered) return true;
+  }
+  return false;
+}
+
+// The wires that an answer is missing from, each once.
+static nfds_t list_waits(const struct exchange_frame *frames, size_t count, struct pollfd *polls, struct wire **wires) {
+  nfds_t listed = 0;
+  for (size_t i = 0; i < count; i++) {
+    struct wire *wire = frames[i].wire;
+    bool is_listed = !waits_on(frames, count, wire);
+    for (nfds_t j = 0; j < listed; j++) is_listed |= wires[j] == wire;
+    if (is_listed) continue;
+    wires[listed] = wire;
+    polls[listed++] = (struct pollfd){.fd = wire->file, .events = POLLIN};
+  }
+  return listed;
+}
+
+static int sleep_until_ready(struct pollfd *polls, nfds_t count, uint64_t left_ns) {
+#ifdef __linux__
+  const struct timespec left = {(time_t)(left_ns / 1000000000), (long)(left_ns % 1000000000)};
+  return ppoll(polls, count, &left, NULL);
+#else
+  return poll(polls, count, (int)((left_ns + 999999) / 1000000));
+#endif
+}
+
+// Reads one wire. Returns false if JavaScript must look at it.
+static bool read_wire(struct wire *wire, struct exchange_frame *frames, size_t count, size_t hidden, size_t *answered) {
+  while (wire_receive(wire)) {
+    if (!take_answers(wire, frames, count, hidden, answered)) return false;
+    if (!waits_on(frames, count, wire)) return true;
+  }
+  return !wire->has_ended && wire->error == 0;
+}
+
+size_t exchange(struct exchange_frame *frames, size_t count, const float *x, size_t hidden, uint32_t wait_us, double *waited_us) {
+  size_t sent = 0, answered = 0;
+  for (size_t i = 0; i < count; i++) frames[i].is_sent = wire_is_idle(frames[i].wire);
+  for (size_t i = 0; i < count; i++) {
+    frames[i].is_sent = frames[i].is_sent && send_frame(&frames[i], x, hidden);
+    sent += frames[i].is_sent;
+  }
+  struct pollfd polls[MOST_EXCHANGED];
+  struct wire *wires[MOST_EXCHANGED];
+  const uint64_t end = uv_hrtime() + (uint64_t)wait_us * 1000;
+  bool goes_on = true;
+  *waited_us = 0;
+  while (goes_on && answered < sent) {
+    const nfds_t listed = list_waits(frames, count, polls, wires);
+    for (nfds_t i = 0; i < listed; i++) {
+      if (wire_unsent(wires[i]) > 0) goes_on = false;  // libuv sends the rest
+    }
+    const uint64_t from = uv_hrtime();
+    if (!goes_on || from >= end) break;
+    const int ready = sleep_until_ready(polls, listed, end - from);
+    *waited_us += (double)(uv_hrtime() - from) / 1e3;
+    if (ready < 0 && errno != EINTR) goes_on = false;
+    for (nfds_t i = 0; i < listed && ready > 0; i++) {
+      if (polls[i].revents != 0 && !read_wire(wires[i], frames, count, hidden, &answered)) goes_on = false;
+    }
+  }
+  for (size_t i = 0; i < count; i++) {
+    struct wire *wire = frames[i].wire;
+    if (wire->held == 0 && !wire->has_ended && wire->error == 0) continue;
+    wire->has_leftover = true;
+    wires_hurry(wire->of);
+  }
+  return answered;
+}

@@ -1,0 +1,10 @@
+// What a server of calls offers the addon, so that it answers calls without JavaScript.
+import type { Serving } from '../../kernels/wires.ts';
+
+export interface CallServing {
+  readonly handle: Serving;
+  /** Leaves all new calls to the handlers. */
+  stop(): void;
+  /** Resolves when the calls that were taken until now have ended. */
+  ended(): Promise<void>;
+}
