@@ -58,10 +58,14 @@ export class HeldModel {
     for (const unit of units) this.#holdings.delete(unit);
   }
 
+  holds({ layer, expert }: Unit): boolean {
+    return this.#holdings.has(layer, expert);
+  }
+
   /** `asks [m, 2]`: pairs (row, expert). Throws `not_held` with the first expert that is not held. */
   requireHeld(layer: number, asks: Uint16Array): void {
     for (let i = 1; i < asks.length; i += 2) {
-      if (!this.#holdings.has(layer, asks[i]!)) {
+      if (!this.holds({ layer, expert: asks[i]! })) {
         throw new RpcError('not_held', `expert ${asks[i]} of layer ${layer} is not held by this shard`);
       }
     }

@@ -10,6 +10,23 @@ export interface Run {
   runMs: number;
 }
 
+/** What the metrics count of one run of a layer. */
+export interface RunSample {
+  /** Number of (row, expert) pairs by priority. */
+  pairs: [decode: number, prefill: number];
+  experts: number;
+  calls: number;
+  /** Time that each call waited. */
+  queueMs: number[];
+  runMs: number;
+}
+
+/** Counts of the calls that the addon answers (fast-calls.ts). */
+interface FastCounts {
+  readonly counts: { answered: number };
+  sampleTo(take: (sample: RunSample) => void): () => void;
+}
+
 /** Adding to counters is slow, so runs are added together: when this many have ended, or when the metrics are read. */
 const MOST_SAMPLES = 64;
 /** Buckets of histograms that count rows or calls. */
@@ -46,8 +63,10 @@ export class ShardMetrics {
   readonly #queueSeconds = this.#histogram('queue_seconds', 'Time that a call waits for its run', SECONDS);
   readonly queuedCalls = this.#gauge('expertgrid_shard_queued_calls', 'Calls that wait for a run');
   readonly unitsHeld = this.#gauge('expertgrid_shard_units', 'Units (layer, expert) held');
-  #samples: ReturnType<typeof sampleOf>[] = [];
+  #samples: RunSample[] = [];
   #answered = 0;
+  #readFast: () => void = () => {};
+  #fastAnswered = 0;
 
   constructor() {
     const memory = this.#gauge('process_resident_memory_bytes', 'Resident memory of the process', () =>
@@ -62,11 +81,27 @@ export class ShardMetrics {
 
   /** Counts one run of a layer. */
   ran(run: Run): void {
-    this.#samples.push(sampleOf(run));
+    this.#add(sampleOf(run));
     if (this.#samples.length >= MOST_SAMPLES) this.#count();
   }
 
+  /** Counts the calls that the addon answers. */
+  follow(fast: FastCounts): void {
+    const drain = fast.sampleTo((sample) => this.#add(sample));
+    this.#readFast = () => {
+      drain();
+      const { answered } = fast.counts;
+      this.#answered += answered - this.#fastAnswered;
+      this.#fastAnswered = answered;
+    };
+  }
+
+  #add(sample: RunSample): void {
+    this.#samples.push(sample);
+  }
+
   #count(): void {
+    this.#readFast();
     const counted = this.#samples;
     this.#samples = [];
     this.calls.inc({ outcome: 'ok' }, this.#answered);
@@ -91,8 +126,7 @@ export class ShardMetrics {
   }
 }
 
-function sampleOf({ jobs, asks, startedAt, runMs }: Run) {
-  /** Number of (row, expert) pairs by priority. */
+function sampleOf({ jobs, asks, startedAt, runMs }: Run): RunSample {
   const pairs: [decode: number, prefill: number] = [0, 0];
   for (const { asks: own, priority } of jobs) pairs[priority] += own.length / 2;
   return {

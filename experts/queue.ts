@@ -22,7 +22,7 @@ export interface Batch<J> {
  * How many consecutive turns (batches) may pass over the oldest call. If decode rows arrive without end, prefill rows get every 17th
  * turn. A call behind n calls waits for at most 17 (n + 1) turns.
  */
-const MOST_PASSED_OVER = 16;
+export const MOST_PASSED_OVER = 16;
 
 export class LayerQueue<J extends Job> {
   /** All waiting jobs, oldest first. */

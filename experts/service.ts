@@ -3,8 +3,10 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as socketsRead } from 'node:timers/promises';
 import { RpcError, toRpcError } from '../rpc/errors.ts';
+import type { CallServing } from '../rpc/socket/serving.ts';
 import type { HandlerContext, Handlers, Params, Value } from '../rpc/transport.ts';
 import { joinAsks, splitAnswers } from './batch.ts';
+import { type FastCalls, openFastCalls } from './fast-calls.ts';
 import { deviceFailed, HeldModel, type HeldModelOptions } from './held-model.ts';
 import { type CallCounts, InFlight } from './in-flight.ts';
 import type { ShardMetrics } from './metrics.ts';
@@ -56,6 +58,8 @@ export class ShardService {
   readonly #instance = randomUUID();
   readonly #queue = new LayerQueue<RunJob>();
   readonly #calls = new InFlight();
+  /** Undefined without the addon, and before `serve`. */
+  #fast: FastCalls | undefined;
   #state: 'available' | 'draining' = 'available';
   #answered = 0;
   #pumping = false;
@@ -72,8 +76,22 @@ export class ShardService {
     return this.#state;
   }
 
+  /** From now on, the addon answers most calls itself. Returns what the server of the connections needs for that. */
+  serve(): CallServing | undefined {
+    const { models, metrics } = this.#options;
+    this.#fast ??= openFastCalls({
+      models: models.map(({ model }) => model),
+      limits: this.#limits,
+      mostBatchAsks: MOST_BATCH_ASKS,
+      mostQueuedAsks: MOST_QUEUED_ASKS,
+    });
+    if (this.#fast !== undefined) metrics?.follow(this.#fast);
+    return this.#fast;
+  }
+
   get counts(): CallCounts {
-    return { answered: this.#answered, inFlight: this.#calls.count };
+    const { answered, inFlight } = this.#fast?.counts ?? { answered: 0, inFlight: 0 };
+    return { answered: this.#answered + answered, inFlight: this.#calls.count + inFlight };
   }
 
   /** `expert.run` for a gateway in the same thread. It needs no queue, because no other call can be running. */
@@ -107,15 +125,16 @@ export class ShardService {
       remove: async (units) => {
         model.remove(units);
         this.#countUnits();
-        await this.#calls.ended();
+        await Promise.all([this.#calls.ended(), this.#fast?.shut(model.model, units)]);
       },
     };
   }
 
   /** From now on, `hello` answers the state `draining`, and new calls are refused. Resolves when no call is in flight. */
-  drain(): Promise<void> {
+  async drain(): Promise<void> {
     this.#state = 'draining';
-    return this.#calls.ended();
+    this.#fast?.stop();
+    await Promise.all([this.#calls.ended(), this.#fast?.ended()]);
   }
 
   #hello(params: Params): Value {
@@ -156,7 +175,7 @@ export class ShardService {
   }
 
   #enqueue({ model, layer, priority, rows, asks }: RunRequest, call: HandlerContext): Promise<Value> {
-    const queued = this.#queue.asks;
+    const queued = this.#queue.asks + (this.#fast?.queuedAsks ?? 0);
     if (queued + asks.length / 2 > MOST_QUEUED_ASKS) {
       const message = `${queued} (row, expert) pairs are waiting, of at most ${MOST_QUEUED_ASKS}`;
       throw new RpcError('busy', message, { retryAfterMs: BUSY_RETRY_MS });
@@ -197,6 +216,7 @@ export class ShardService {
       const answers = await experts.device.run(layer, rows, asks);
       const runMs = performance.now() - startedAt;
       this.#options.metrics?.ran({ jobs, asks, startedAt, runMs });
+      this.#fast?.learn(experts, layer, asks);
       splitAnswers(jobs, answers, hidden).forEach((ofJob, i) => {
         const job = jobs[i]!;
         settle(job, experts, { rows: ofJob, runMs, queueMs: startedAt - job.queuedAt });

@@ -13,6 +13,7 @@ import type { Bundle } from '../../model/bundle/bundle.ts';
 import { MANIFEST_FILE } from '../../model/bundle/manifest.ts';
 import { isMapped, mapInUnits, type Unit } from '../../model/devices/expert.ts';
 import type { RpcServer } from '../../rpc/socket/server.ts';
+import type { CallServing } from '../../rpc/socket/serving.ts';
 import type { Handlers, Params } from '../../rpc/transport.ts';
 import type { HeldExperts } from './hold-models.ts';
 import type { OpenedShard, ShardRun } from './open-shard.ts';
@@ -22,6 +23,8 @@ type Gateways = () => RpcServer | undefined;
 
 export interface OfferedShard {
   handlers: Handlers;
+  /** Answers most calls without the handlers. Undefined without the addon. */
+  serving: CallServing | undefined;
   /** Models by identity. */
   placed: ReadonlyMap<string, PlacedModel>;
   /**
@@ -88,7 +91,7 @@ export function offerShard(
     ...bundleHandlers(held.map(({ bundle }) => readable(bundle))),
     ...placeHandlers({ models: placed, ...(secret && { secret }), open: security === undefined }),
   };
-  return { handlers, placed, drain };
+  return { handlers, serving: service.serve(), placed, drain };
 }
 
 /** Connects a model to its device, its state directory and the gateways, so that placements can move its units. */

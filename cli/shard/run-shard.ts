@@ -87,7 +87,7 @@ async function hold(
 /** Listens on the reserved port. */
 async function listenAt(
   { port, security }: OpenedShard,
-  { handlers }: OfferedShard,
+  { handlers, serving }: OfferedShard,
   { flags: { host, maxConnections }, log, closing }: ShardRun,
 ): Promise<RpcServer> {
   const place = { host, port: port.port };
@@ -96,6 +96,7 @@ async function listenAt(
   await port.release();
   const server = await listen({
     handlers,
+    serving,
     ...place,
     ...(security && { security }),
     maxConnections,

@@ -3,6 +3,7 @@
 // Worked example in layer 2: rows 0 and 1 of x [2, d] for expert 3, and row 0 for expert 17 as well:
 //   await device.load([{ layer: 2, expert: 3 }, { layer: 2, expert: 17 }])
 //   y = await device.run(2, x, Uint16Array.of(0, 3,  0, 17,  1, 3))       // [3, d]: y3(x0), y17(x0), y3(x1)
+import type { ExpertMatrices } from '../../kernels/kernels.ts';
 import type { Rows } from './dense.ts';
 
 /** One expert of one layer. Shards hold, load and move whole units. */
@@ -31,6 +32,8 @@ export interface ExpertDevice {
    * of `asks`, not weighted. `x [n, hidden]` is normed. Each expert runs once over all its rows.
    */
   run(layer: number, x: Rows, asks: Uint16Array): Promise<Rows>;
+  /** The unit's matrices in the CPU kernels, if the device computes on them; undefined if the unit is not loaded. */
+  matrices?(unit: Unit): ExpertMatrices | undefined;
   dispose(): Promise<void>;
 }
 

@@ -50,6 +50,10 @@ export class CpuExperts implements MappedExperts {
     return y;
   }
 
+  matrices(unit: Unit): ExpertMatrices | undefined {
+    return this.#experts.get(this.#key(unit));
+  }
+
   mapIn(unit: Unit): void {
     this.#source.mapped.mapIn(unit);
   }
