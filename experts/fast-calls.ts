@@ -2,12 +2,7 @@
 // its weights are in memory; the service answers every other call. The rules of both are the same, and tests compare them.
 import { setImmediate as socketsRead } from 'node:timers/promises';
 import { kernels } from '../kernels/kernels.ts';
-import {
-  MOST_IDENTITY_BYTES,
-  SAMPLES,
-  type Serving,
-  type WireKernels,
-} from '../kernels/wires.ts';
+import { MOST_IDENTITY_BYTES, SAMPLES, type Serving, type WireKernels } from '../kernels/wires.ts';
 import { type ExpertDevice, type Unit, unitKey } from '../model/devices/expert.ts';
 import type { CallServing } from '../rpc/socket/serving.ts';
 import type { HeldModel, HeldModelOptions } from './held-model.ts';

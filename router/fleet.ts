@@ -51,6 +51,8 @@ export class Fleet {
   readonly audits: Sample;
   readonly random: () => number;
   readonly calls: CallCounters = { retried: 0, hedged: 0, hedgeWins: 0, audited: 0, mismatches: 0 };
+  /** Milliseconds that this thread has slept in exchanges (delivery/exchange.ts). */
+  sleptMs = 0;
   readonly log: FleetLog;
   readonly goldens: Goldens | undefined;
   readonly #options: Omit<FleetOptions, 'members'> & { version: string; pace: Pace };

@@ -39,6 +39,8 @@ interface StepInput {
   signal: AbortSignal;
   /** Name of the step in calls to shards. */
   trace: string;
+  /** True if no other micro-batch could compute while this one waits for its experts. */
+  isAlone: boolean;
 }
 
 /**
@@ -59,7 +61,7 @@ interface ForwardEvents {
 /** Runs the rows through every layer. Returns the last layer's residual stream, `[rows, hidden]`. */
 export async function forward(
   { dense, fleet, identity, hidden, experts, rules, combine, heat }: ForwardModel,
-  { ids, spans, prefill, wanted, ladder, deadlineMs, signal, trace }: StepInput,
+  { ids, spans, prefill, wanted, ladder, deadlineMs, signal, trace, isAlone }: StepInput,
   { onFailed, onDegraded, onRouted }: ForwardEvents,
 ): Promise<Rows> {
   let stream = dense.embed(ids);
@@ -82,6 +84,7 @@ export async function forward(
       deadlineMs,
       signal,
       trace,
+      mayBlock: isAlone,
     });
     for (const [row, error] of failed) onFailed(row, error);
     for (const { row, rung } of degraded) onDegraded(row, rung);

@@ -135,12 +135,14 @@ export class StepRunner {
     this.#steps = parts.map((part) => new Step(part));
     const startedAt = performance.now();
     const idle = performance.eventLoopUtilization();
+    const { sleptMs } = model.fleet;
     const results = await Promise.allSettled(
       this.#steps.map(async (step, index) => {
         const due = await step.run(this.#steps.length > 1 ? this.#modelInTurns : model, {
           logits: (length) => this.#logitsOf(index, length),
           deadlineMs: settings.callDeadlineMs,
           trace: `step-${counters.steps}`,
+          isAlone: this.#steps.length === 1,
           onFailed: (sequence, error) => this.#fail(sequence, callFailed(error)),
           onDegraded: (sequence, rung) => this.#degrade(sequence, rung),
           onSpent: (tenant, ms) => this.#shares.spend(tenant, ms),
@@ -149,7 +151,7 @@ export class StepRunner {
       }),
     );
     for (const result of results) if (result.status === 'rejected') throw result.reason;
-    const idleMs = performance.eventLoopUtilization(idle).idle;
+    const idleMs = performance.eventLoopUtilization(idle).idle + model.fleet.sleptMs - sleptMs;
     const timing = { sequences, batches: results.length, ms: performance.now() - startedAt, idleMs };
     if (groups.length === 1 && spans.every(({ count: rows }) => rows === 1)) this.#microBatches.learn(timing);
     counters.steps++;

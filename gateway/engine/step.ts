@@ -24,6 +24,8 @@ interface StepOptions {
   logits: (length: number) => Rows;
   deadlineMs: number;
   trace: string;
+  /** True if this is the only micro-batch of its step. */
+  isAlone: boolean;
   onFailed: (sequence: Sequence, error: RpcError) => void;
   onDegraded: (sequence: Sequence, rung: Rung) => void;
   /** Called after log-probabilities of a prompt took `ms`. Only the tenant of the prompt is charged for that time. */
@@ -62,7 +64,7 @@ export class Step {
   /** Computes the rows and advances the sequences. Returns an empty list if the step was aborted. */
   async run(
     model: ForwardModel,
-    { logits, deadlineMs, trace, onFailed, onDegraded, onSpent }: StepOptions,
+    { logits, deadlineMs, trace, isAlone, onFailed, onDegraded, onSpent }: StepOptions,
   ): Promise<Due[]> {
     const sequences = this.#spans.flatMap(({ sequence, count }) => new Array<Sequence>(count).fill(sequence));
     const stream = await forward(
@@ -80,6 +82,7 @@ export class Step {
         deadlineMs,
         signal: this.#abort.signal,
         trace,
+        isAlone,
       },
       {
         onFailed: (row, error) => onFailed(sequences[row]!, error),

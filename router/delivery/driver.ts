@@ -1,8 +1,10 @@
 // Runs the delivery of one layer: carries out the actions that next.ts returns, and feeds it the resulting events. Has the timers,
 // signals and promises, and makes no decisions.
 import { setTimeout as delay } from 'node:timers/promises';
+import type { RunAnswer } from '../../experts/wire/run.ts';
 import { afterSockets } from '../../rpc/deadline.ts';
 import { toRpcError } from '../../rpc/errors.ts';
+import { exchangeable, exchangeCalls } from './exchange.ts';
 import { askFrame, findWrongShard, rowsOf } from './inquiry.ts';
 import {
   type Action,
@@ -58,7 +60,13 @@ export class Driver {
     try {
       this.ledger.now = performance.now();
       this.ledger.isAborted = this.#signal.aborted;
-      for (const action of next(this.ledger, event)) {
+      const actions = next(this.ledger, event);
+      const calls = event.type === 'begun' ? exchangeable(this.ledger, actions) : undefined;
+      if (calls !== undefined) {
+        this.#exchange(calls);
+        return;
+      }
+      for (const action of actions) {
         (Driver.#acts[action.type] as (driver: Driver, action: Action) => void)(this, action);
       }
       if (isDone(this.ledger)) this.#end();
@@ -87,16 +95,31 @@ export class Driver {
     close: (driver, { audit }) => driver.#opinions?.get(audit)?.abandon(),
   };
 
-  async #send(call: Call): Promise<void> {
+  #exchange(calls: readonly Call[]): void {
+    for (const [i, exchanged] of exchangeCalls(this.ledger, calls).entries()) {
+      const call = calls[i]!;
+      if ('rows' in exchanged) this.#feed({ type: 'answered', call, rows: exchanged.rows });
+      else void this.#await(call, exchanged.late);
+    }
+    if (!isDone(this.ledger)) this.#setAlarm();
+  }
+
+  #send(call: Call): Promise<void> {
     const { step, deadlineAt } = this.ledger;
+    const { frame, shard } = call;
+    return this.#await(call, (signal) => {
+      const x = rowsOf(frame, step);
+      return askFrame(step, frame, shard, { x, deadlineMs: deadlineAt - performance.now(), signal });
+    });
+  }
+
+  async #await(call: Call, ask: (signal: AbortSignal) => Promise<RunAnswer>): Promise<void> {
     const { frame, shard, attempt, wakeAt } = call;
     const canBeReplaced = wakeAt !== Number.POSITIVE_INFINITY || attempt.beside.length > 0;
     const signal = canBeReplaced ? this.#signalFor(call) : this.#signal;
     let event: Event;
     try {
-      const x = rowsOf(frame, step);
-      const deadlineMs = deadlineAt - performance.now();
-      const { rows } = await askFrame(step, frame, shard, { x, deadlineMs, signal });
+      const { rows } = await ask(signal);
       event = { type: 'answered', call, rows };
     } catch (cause) {
       event = { type: 'failed', call, error: toRpcError(cause) };

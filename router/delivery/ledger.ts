@@ -27,6 +27,8 @@ export interface DispatchOptions {
   deadlineMs: number;
   signal?: AbortSignal;
   trace?: string;
+  /** True if this thread may sleep for a few milliseconds until the answers are in. Default: false. */
+  mayBlock?: boolean;
 }
 
 /** Earlier calls for some slots. They limit which shards may be called for these slots next. */

@@ -20,6 +20,17 @@ export interface CallsOptions {
   onUnanswered: (reason: string) => void;
 }
 
+/** A call that was sent and is not answered yet. */
+interface OpenCall {
+  kind: CallKind;
+  bulk: boolean;
+  deadlineMs: number;
+  startedAt: number;
+  rows: number;
+  bytes: number;
+  ended: () => void;
+}
+
 export class Calls {
   readonly timing: Timing;
   readonly #options: CallsOptions;
@@ -43,32 +54,61 @@ export class Calls {
   }
 
   async run(link: Link | undefined, request: RunRequest, options: CallOptions): Promise<RunAnswer> {
-    const { counters, address, isRemote } = this.#options;
-    const isBulk = options.bulk === true;
-    const kind = kindOf(isBulk);
-    counters.calls++;
-    counters.rows += request.asks.length / 2;
-    if (isRemote) counters.bytesSent += request.rows.byteLength;
-    else counters.rowsHere += request.asks.length / 2;
-    this.#inFlight++;
-    const startedAt = performance.now();
-    const ended = this.#begin(kind, startedAt);
-    try {
+    const call = this.open(request.asks.length / 2, request.rows.byteLength, options);
+    return this.settle(call, () => {
       if (link === undefined) throw new RpcError('unavailable', 'not connected');
-      const answer = await link.run(request, options);
-      if (isRemote) counters.bytesReceived += answer.rows.byteLength;
-      this.timing.learn(startedAt, isBulk);
-      this.answered(kind);
-      return answer;
+      return link.run(request, options);
+    });
+  }
+
+  /** Counts a call that is sent now. `done`, `settle` or `withdraw` must follow. */
+  open(rows: number, bytes: number, { bulk = false, deadlineMs }: CallOptions): OpenCall {
+    const { counters, isRemote } = this.#options;
+    const kind = kindOf(bulk);
+    const startedAt = performance.now();
+    counters.calls++;
+    counters.rows += rows;
+    if (isRemote) counters.bytesSent += bytes;
+    else counters.rowsHere += rows;
+    this.#inFlight++;
+    return { kind, bulk, deadlineMs, startedAt, rows, bytes, ended: this.#begin(kind, startedAt) };
+  }
+
+  /** Counts the answer to an open call. */
+  done({ kind, bulk, startedAt, ended }: OpenCall, bytes: number): void {
+    const { counters, isRemote } = this.#options;
+    if (isRemote) counters.bytesReceived += bytes;
+    this.timing.learn(startedAt, bulk);
+    this.answered(kind);
+    ended();
+    this.#inFlight--;
+  }
+
+  /** Undoes `open` for a call that was not sent. */
+  withdraw({ rows, bytes, ended }: OpenCall): void {
+    const { counters } = this.#options;
+    counters.calls--;
+    counters.rows -= rows;
+    counters.bytesSent -= bytes;
+    ended();
+    this.#inFlight--;
+  }
+
+  /** Resolves as `answer` does, and counts the answer or the failure of an open call. */
+  async settle(call: OpenCall, answer: () => Promise<RunAnswer>): Promise<RunAnswer> {
+    try {
+      const answered = await answer();
+      this.done(call, answered.rows.byteLength);
+      return answered;
     } catch (cause) {
+      const { counters, address } = this.#options;
       const error = toRpcError(cause);
       if (error.code !== 'cancelled') counters.failures++;
-      this.timing.learnFailure(error, startedAt, isBulk);
-      if (options.deadlineMs > 0) this.unanswered(kind, error, startedAt);
-      throw named(address, error);
-    } finally {
-      ended();
+      this.timing.learnFailure(error, call.startedAt, call.bulk);
+      if (call.deadlineMs > 0) this.unanswered(call.kind, error, call.startedAt);
+      call.ended();
       this.#inFlight--;
+      throw named(address, error);
     }
   }
 

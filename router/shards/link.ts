@@ -20,7 +20,7 @@ import {
   runRequestToParams,
 } from '../../experts/wire/run.ts';
 import { RpcError, toRpcError } from '../../rpc/errors.ts';
-import type { CallOptions, Params, Transport, Value } from '../../rpc/transport.ts';
+import type { CallOptions, Line, Params, Transport, Value } from '../../rpc/transport.ts';
 import type { Member } from './member.ts';
 
 export interface LinkOptions {
@@ -46,6 +46,10 @@ export interface Link {
   /** Identifies the shard's process. */
   readonly instance: string;
   run(request: RunRequest, options: CallOptions): Promise<RunAnswer>;
+  /** The connection for calls that the addon sends; undefined if it cannot send them. */
+  line(bulk: boolean): Line | undefined;
+  /** Resolves with the answer to a call that the addon has sent over `line` under `id`. */
+  answerTo(line: Line, id: number, call: SentCall, options: CallOptions): Promise<RunAnswer>;
   /** Resolves (never rejects) with the reason when the connection is lost. */
   readonly lost: Promise<RpcError>;
   holdings: readonly HoldingRange[];
@@ -58,6 +62,9 @@ export interface Link {
   /** The shard takes no more calls, but answers those in flight. */
   draining: boolean;
 }
+
+/** What the answer to a call is checked against. `asks`: pairs (row, expert). */
+export type SentCall = Pick<RunRequest, 'layer'> & { asks: ArrayLike<number> };
 
 /** Deadline for answering a shard that wants to leave. */
 const LEAVE_MS = 5_000;
@@ -120,6 +127,10 @@ function linkOver(
     // A shard in this process (`member.run`) gets no frames. Its only limit is that `asks` stores row numbers in 16 bits.
     limits: member.run === undefined ? answer.limits : { rows: 0xffff, asks: 0xffff },
     run: member.run ?? ((request, options) => runByCall(transport, request, options, model.hidden)),
+    line: (bulk) => (member.run === undefined ? transport.line?.(bulk) : undefined),
+    async answerTo(line, id, call, options) {
+      return checkAnswer(await line.answerTo(id, 'expert.run', options), call, model.hidden);
+    },
     lost,
     holdings: offer.holdings,
     placement: offer.placement === undefined ? undefined : readPlacementField(offer),
@@ -165,12 +176,15 @@ async function runByCall(
   hidden: number,
 ): Promise<RunAnswer> {
   const value = await transport.call('expert.run', runRequestToParams(request), options);
-  const answer = parseAnswer(value, request.asks.length / 2, hidden);
+  return checkAnswer(value, request, hidden);
+}
+
+function checkAnswer(value: Value, { layer, asks }: SentCall, hidden: number): RunAnswer {
+  const answer = parseAnswer(value, asks.length / 2, hidden);
   const bad = firstNonFinite(answer.rows);
   if (bad === undefined) return answer;
-  const expert = request.asks[2 * Math.floor(bad / hidden) + 1];
-  const message = `expert ${expert} of layer ${request.layer} gave a number that is not finite`;
-  throw new RpcError('internal', message);
+  const expert = asks[2 * Math.floor(bad / hidden) + 1];
+  throw new RpcError('internal', `expert ${expert} of layer ${layer} gave a number that is not finite`);
 }
 
 /** A malformed answer is the shard's fault, so the error is `internal`, as for a number that is not finite. */

@@ -6,8 +6,11 @@ import type { PlacementId } from '../../experts/placing/placement-id.ts';
 import type { HoldingRange } from '../../experts/runs.ts';
 import type { ModelOffer } from '../../experts/wire/model.ts';
 import type { RunAnswer, RunRequest } from '../../experts/wire/run.ts';
-import type { CallOptions } from '../../rpc/transport.ts';
+import { RpcError } from '../../rpc/errors.ts';
+import type { CallOptions, Line } from '../../rpc/transport.ts';
+import type { Calls } from './calls.ts';
 import { Driver } from './driver.ts';
+import type { SentCall } from './link.ts';
 import type { Unit } from './units.ts';
 
 export class Shard extends Driver {
@@ -65,6 +68,26 @@ export class Shard extends Driver {
 
   run(request: RunRequest, options: CallOptions): Promise<RunAnswer> {
     return this.calls.run(this.link, request, options);
+  }
+
+  /** The connection for a call that the addon sends; undefined if the call must go another way. `bulk`: prefill rows. */
+  line(bulk: boolean): Line | undefined {
+    return this.link?.line(bulk);
+  }
+
+  /** Resolves with the late answer to a call that the addon has sent. `open` is from `calls.open`. */
+  answerTo(
+    line: Line,
+    id: number,
+    open: ReturnType<Calls['open']>,
+    call: SentCall,
+    options: CallOptions,
+  ): Promise<RunAnswer> {
+    const { link } = this;
+    return this.calls.settle(open, () => {
+      if (link === undefined) throw new RpcError('unavailable', 'not connected');
+      return link.answerTo(line, id, call, options);
+    });
   }
 
   /** To be called if a call was not answered for a long time. The shard is then `silent` for one second. */
