@@ -60,9 +60,29 @@ bool wire_receive(struct wire *wire) {
   return false;
 }
 
+// Hands over the first bytes of `in`. Takes them out of the wire before, because JavaScript that waits for them may run at once and
+// exchange frames over the same wire.
 static void deliver(struct wire *wire, size_t count) {
-  if (count > 0) wire->of->events->bytes(wire, wire->in, count);
-  if (!wire->is_closed) wire_consume(wire, count);
+  uint8_t *const bytes = wire->in;
+  const size_t capacity = wire->capacity, rest = wire->held - count;
+  wire->in = wire->other;
+  wire->capacity = wire->other_capacity;
+  wire->held = 0;
+  wire->other = NULL;
+  wire->other_capacity = 0;
+  if (rest > 0 && !reserve(&wire->in, &wire->capacity, rest)) {
+    wire_close(wire, ENOMEM);
+  } else if (rest > 0) {
+    memcpy(wire->in, bytes + count, rest);
+    wire->held = rest;
+  }
+  wire->of->events->bytes(wire, bytes, count);
+  if (wire->other == NULL) {
+    wire->other = bytes;
+    wire->other_capacity = capacity;
+  } else {
+    free(bytes);
+  }
 }
 
 // Whether the bytes at the start of `in` may be a call that the fast path takes. `waits`: more bytes must come first.
@@ -188,6 +208,7 @@ void wire_end(struct wire *wire) {
 
 static void free_wire(struct wire *wire) {
   free(wire->in);
+  free(wire->other);
   free(wire->out);
   free(wire);
 }

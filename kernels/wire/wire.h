@@ -50,6 +50,8 @@ struct wire {
   bool has_leftover;  // `in` has bytes that must be handed over soon
   uint8_t *in;        // received bytes that were not handed over
   size_t capacity, held;
+  uint8_t *other;  // memory that takes the place of `in` while its bytes are handed over
+  size_t other_capacity;
   uint64_t passing;  // bytes of the current frame that will be handed over as they come
   uint8_t *out;      // bytes that the socket has not taken yet
   size_t out_capacity, out_from, out_to;

@@ -1,0 +1,102 @@
+// A shard in a worker thread whose answer to `expert.run` depends on the layer. It posts its port, and then every call that it gets,
+// as the codec decodes it. It runs beside the test, because an exchange blocks the test's thread.
+import { createServer, type Socket } from 'node:net';
+import { parentPort } from 'node:worker_threads';
+import { decodeMessage, encodeMessage } from '../../rpc/codec.ts';
+import { RpcError } from '../../rpc/errors.ts';
+import { FrameSplitter } from '../../rpc/frame.ts';
+import type { Message } from '../../rpc/messages.ts';
+import { bytesToRows, bytesToUint16, rowsToBytes } from '../../rpc/rows.ts';
+import type { Params } from '../../rpc/transport.ts';
+import { fastAnswer } from '../support/network/fast-frames.ts';
+import { framed } from './framed.ts';
+
+export const HIDDEN = 4;
+
+/** By layer: what the peer does with a call. `rows` are the right answer: each ask's row times (1 + expert). */
+export const behaviours = [
+  'answers',
+  'answers in pieces',
+  'answers as the codec does',
+  'notifies, then answers',
+  'fails',
+  'answers a number that is not finite',
+  'answers too few rows',
+  'answers half and hangs up',
+  'answers after 50 ms',
+  'answers under another id, then under the right one',
+  'hangs up',
+] as const;
+
+type Behaviour = (typeof behaviours)[number];
+
+/** What the peer answers to a call. */
+export function rightAnswer(params: Params): Float32Array {
+  const x = params.rows as Uint8Array;
+  const rows = bytesToRows(x, x.length / (4 * HIDDEN), HIDDEN);
+  const asks = bytesToUint16(params.asks as Uint8Array);
+  const answer = new Float32Array((asks.length / 2) * HIDDEN);
+  for (let i = 0; i < asks.length; i += 2) {
+    const row = rows.subarray(asks[i]! * HIDDEN, (asks[i]! + 1) * HIDDEN);
+    answer.set(
+      row.map((value) => value * (1 + asks[i + 1]!)),
+      (i / 2) * HIDDEN,
+    );
+  }
+  return answer;
+}
+
+const acts: { [B in Behaviour]: (socket: Socket, id: number, rows: Float32Array) => void } = {
+  answers: (socket, id, rows) => void socket.write(fastAnswer(id, rows)),
+  'answers in pieces': (socket, id, rows) => inPieces(socket, fastAnswer(id, rows)),
+  'answers as the codec does': (socket, id, rows) => send(socket, answerOf(id, rows)),
+  'notifies, then answers': (socket, id, rows) => {
+    send(socket, { type: 'notification', method: 'memory', params: { residentBytes: 1 } });
+    socket.write(fastAnswer(id, rows));
+  },
+  fails: (socket, id) => send(socket, { type: 'response', id, error: new RpcError('busy', 'full'), result: null }),
+  'answers a number that is not finite': (socket, id, rows) =>
+    void socket.write(fastAnswer(id, rows.map((value, i) => (i === 1 ? Number.NaN : value)))),
+  'answers too few rows': (socket, id, rows) => void socket.write(fastAnswer(id, rows.subarray(HIDDEN))),
+  'answers half and hangs up': (socket, id, rows) => void socket.end(fastAnswer(id, rows).subarray(0, 40)),
+  'answers after 50 ms': (socket, id, rows) =>
+    void setTimeout(() => socket.write(fastAnswer(id, rows)), 50),
+  'answers under another id, then under the right one': (socket, id, rows) =>
+    void socket.write(Buffer.concat([fastAnswer(id + 1_000_000, rows), fastAnswer(id, rows)])),
+  'hangs up': (socket) => void socket.end(),
+};
+
+function answerOf(id: number, rows: Float32Array): Message {
+  const result = { rows: rowsToBytes(rows), runMs: 1, queueMs: 0 };
+  return { type: 'response', id, error: undefined, result };
+}
+
+function send(socket: Socket, message: Message): void {
+  socket.write(framed(encodeMessage(message)));
+}
+
+function inPieces(socket: Socket, bytes: Buffer): void {
+  if (bytes.length === 0) return;
+  socket.write(bytes.subarray(0, 7));
+  setTimeout(() => inPieces(socket, bytes.subarray(7)), 1);
+}
+
+function serve(socket: Socket): void {
+  const splitter = new FrameSplitter();
+  socket.setNoDelay(true);
+  socket.on('error', () => {}); // the test may close the connection at any time
+  socket.on('data', (chunk) => {
+    for (const message of splitter.push(chunk).map(decodeMessage)) {
+      if (message.type !== 'request') continue;
+      const { id, method, params } = message;
+      if (method === 'expert.run') {
+        parentPort?.postMessage({ id, params });
+        acts[behaviours[params.layer as number]!](socket, id, rightAnswer(params));
+      } else send(socket, { type: 'response', id, error: undefined, result: { instance: 'peer' } });
+    }
+  });
+}
+
+const server = createServer(serve).listen(0, '127.0.0.1', () => {
+  parentPort?.postMessage(server.address());
+});
