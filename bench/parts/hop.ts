@@ -1,17 +1,19 @@
-// Cost of a hop: `node bench/parts/hop.ts [--rows 1,8,64] [--shards 1,4] [--cold]`. Sends the rows of one layer through dispatch
-// and sockets to shard services in other processes, whose devices answer zeros. For comparison, times the same hop in process
-// and a bare TCP echo of as many bytes.
+// Cost of a hop: `node bench/parts/hop.ts [--rows 1,8,64] [--shards 1,4] [--cold] [--stream]`. Sends the rows of one layer through
+// dispatch and sockets to shard services in other processes, which run small experts. For comparison, times the same hop in
+// process and a bare TCP echo of as many bytes, whose shards run the same experts.
 //
-// With `--cold`, the gateway and the shards read as many bytes between two hops as a step at the full Sigma-MoE-Tiny shape reads
-// weights. So every hop finds its code and data outside the caches, as in a real step. The echo reads the same bytes.
+// With `--cold`, the gateway reads as many bytes between two hops as the dense weights of a layer at the full Sigma-MoE-Tiny shape
+// have, and experts are as large as in that shape. So every hop finds its code and data outside the caches, as in a real step.
+// With `--stream`, hops use Node's sockets, as with TLS, instead of the addon's.
 //
-// Prints medians in microseconds, and the CPU time of a hop without those reads. The last line is JSON.
+// Prints medians in microseconds, and the CPU time of a hop without these reads and without the experts. The last line is JSON.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { dispatch } from '../../router/dispatch.ts';
 import { Fleet } from '../../router/fleet.ts';
 import { localMember, type Member, socketMember } from '../../router/shards/member.ts';
+import { wirePath } from '../../rpc/socket/wire-socket.ts';
 import { readFlags } from '../flags.ts';
 import { table } from '../print.ts';
 import { percentile, sum } from '../statistics.ts';
@@ -25,6 +27,7 @@ const flags = readFlags({
   /** Measured hops of each line; a quarter more are made before. */
   hops: undefined,
   cold: false,
+  stream: false,
   /** For the child processes: serve shard INDEX of COUNT and an echo. */
   serve: undefined,
 });
@@ -37,17 +40,18 @@ const GATEWAY_BYTES = 6e6;
 interface Timing {
   /** Median of the time from the first byte to the last answer, µs. */
   medianUs: number;
-  /** CPU time of a hop without reads, µs: this process, and all shards together. */
+  /** CPU time of a hop without reads and experts, µs: this process, and all shards together. */
   gatewayUs: number;
   shardsUs: number;
 }
 
 const weights = new Weights(isCold);
+wirePath.isOn = !flags.stream;
 
 if (flags.serve === undefined) await measure();
 else {
   const [index = 0, count = 1] = flags.serve.split('/').map(Number);
-  await serveHops({ index, count, hidden, weights });
+  await serveHops({ index, count, hidden, isCold });
 }
 
 async function measure(): Promise<void> {
@@ -76,26 +80,29 @@ async function measure(): Promise<void> {
 type Child = ReturnType<typeof fork>;
 
 function startShard(index: number, count: number): Child {
-  const args = ['--serve', `${index}/${count}`, '--hidden', String(hidden), ...(isCold ? ['--cold'] : [])];
+  const args = ['--serve', `${index}/${count}`, '--hidden', String(hidden)];
+  if (isCold) args.push('--cold');
+  if (flags.stream) args.push('--stream');
   return fork(fileURLToPath(import.meta.url), args);
 }
 
 async function measureLine(rows: number, ports: readonly Ports[], children: readonly Child[]) {
-  const experts = expertsOf(rows, ports.length);
+  const expertsAt = (hop: number) => expertsOf(rows, ports.length, hop);
   const echo = await openEcho(
     ports.map(({ echo: port }) => port),
-    experts,
+    expertsAt(0),
     hidden,
   );
   const echoed = await time(children, echo.hop);
   echo.close();
   const hop = await timeHops(
     ports.map(({ shard }) => socketMember(shard)),
-    experts,
+    expertsAt,
     children,
   );
-  const { handlers, run } = shardService({ index: 0, count: 1, hidden, weights });
-  const local = await timeHops([localMember('in-process', handlers, run)], experts, []);
+  const { service } = await shardService({ index: 0, count: 1, hidden, isCold });
+  const { handlers, run } = service;
+  const local = await timeHops([localMember('in-process', handlers, run)], expertsAt, []);
   return {
     echoUs: echoed.medianUs,
     hopUs: hop.medianUs,
@@ -107,17 +114,20 @@ async function measureLine(rows: number, ports: readonly Ports[], children: read
 
 async function timeHops(
   members: Member[],
-  experts: Uint16Array,
+  expertsAt: (hop: number) => Uint16Array,
   children: readonly Child[],
 ): Promise<Timing> {
   const model = { identity: 'sha256:hop', layers: 1, experts: EXPERTS, hidden };
   const fleet = new Fleet({ members, model });
   await fleet.whenReady(5_000);
-  const x = Float32Array.from({ length: experts.length * hidden }, (_, i) => Math.sin(i));
-  const assignment = { k: 1, experts, weights: new Float32Array(experts.length).fill(1) };
-  const asked = { fleet, model: model.identity, layer: 0, x, hidden, assignment, deadlineMs: 10_000 };
+  const { length } = expertsAt(0);
+  const x = Float32Array.from({ length: length * hidden }, (_, i) => Math.sin(i));
+  const weightsOf = new Float32Array(length).fill(1);
+  const asked = { fleet, model: model.identity, layer: 0, x, hidden, deadlineMs: 10_000, mayBlock: true };
+  let turn = 0;
   const timing = await time(children, async () => {
-    const { failed } = await dispatch(asked);
+    const assignment = { k: 1, experts: expertsAt(turn++), weights: weightsOf };
+    const { failed } = await dispatch({ ...asked, assignment });
     for (const error of failed.values()) throw error;
   });
   fleet.close();
@@ -138,9 +148,9 @@ async function time(children: readonly Child[], hop: () => Promise<void>): Promi
     times.push(performance.now() - from);
   }
   const after = await usages(children);
-  const [gatewayUs = 0, ...shardsUs] = after.map(({ cpuUs, readUs }, i) => {
-    const { cpuUs: cpuBefore, readUs: readBefore } = before[i]!;
-    return (cpuUs - cpuBefore - (readUs - readBefore)) / hops;
+  const [gatewayUs = 0, ...shardsUs] = after.map(({ cpuUs, workUs }, i) => {
+    const { cpuUs: cpuBefore, workUs: workBefore } = before[i]!;
+    return (cpuUs - cpuBefore - (workUs - workBefore)) / hops;
   });
   return { medianUs: 1_000 * percentile(times, 0.5), gatewayUs, shardsUs: sum(shardsUs) };
 }

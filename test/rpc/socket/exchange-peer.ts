@@ -2,14 +2,14 @@
 // as the codec decodes it. It runs beside the test, because an exchange blocks the test's thread.
 import { createServer, type Socket } from 'node:net';
 import { parentPort } from 'node:worker_threads';
-import { decodeMessage, encodeMessage } from '../../rpc/codec.ts';
-import { RpcError } from '../../rpc/errors.ts';
-import { FrameSplitter } from '../../rpc/frame.ts';
-import type { Message } from '../../rpc/messages.ts';
-import { bytesToRows, bytesToUint16, rowsToBytes } from '../../rpc/rows.ts';
-import type { Params } from '../../rpc/transport.ts';
-import { fastAnswer } from '../support/network/fast-frames.ts';
-import { framed } from './framed.ts';
+import { decodeMessage, encodeMessage } from '../../../rpc/codec.ts';
+import { RpcError } from '../../../rpc/errors.ts';
+import { FrameSplitter } from '../../../rpc/frame.ts';
+import type { Message } from '../../../rpc/messages.ts';
+import { bytesToRows, bytesToUint16, rowsToBytes } from '../../../rpc/rows.ts';
+import type { Params } from '../../../rpc/transport.ts';
+import { fastAnswer } from '../../support/network/fast-frames.ts';
+import { framed } from '../framed.ts';
 
 export const HIDDEN = 4;
 
@@ -54,13 +54,18 @@ const acts: { [B in Behaviour]: (socket: Socket, id: number, rows: Float32Array)
     send(socket, { type: 'notification', method: 'memory', params: { residentBytes: 1 } });
     socket.write(fastAnswer(id, rows));
   },
-  fails: (socket, id) => send(socket, { type: 'response', id, error: new RpcError('busy', 'full'), result: null }),
+  fails: (socket, id) =>
+    send(socket, { type: 'response', id, error: new RpcError('busy', 'full'), result: null }),
   'answers a number that is not finite': (socket, id, rows) =>
-    void socket.write(fastAnswer(id, rows.map((value, i) => (i === 1 ? Number.NaN : value)))),
+    void socket.write(
+      fastAnswer(
+        id,
+        rows.map((value, i) => (i === 1 ? Number.NaN : value)),
+      ),
+    ),
   'answers too few rows': (socket, id, rows) => void socket.write(fastAnswer(id, rows.subarray(HIDDEN))),
   'answers half and hangs up': (socket, id, rows) => void socket.end(fastAnswer(id, rows).subarray(0, 40)),
-  'answers after 50 ms': (socket, id, rows) =>
-    void setTimeout(() => socket.write(fastAnswer(id, rows)), 50),
+  'answers after 50 ms': (socket, id, rows) => void setTimeout(() => socket.write(fastAnswer(id, rows)), 50),
   'answers under another id, then under the right one': (socket, id, rows) =>
     void socket.write(Buffer.concat([fastAnswer(id + 1_000_000, rows), fastAnswer(id, rows)])),
   'hangs up': (socket) => void socket.end(),

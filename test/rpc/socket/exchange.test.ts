@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { exchange, type HopFrame } from '../../rpc/socket/exchange.ts';
-import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
-import type { Line, Transport } from '../../rpc/transport.ts';
-import { uniform } from '../support/random.ts';
-import { behaviours, HIDDEN, rightAnswer } from './exchange-peer.ts';
+import { exchange, type HopFrame } from '../../../rpc/socket/exchange.ts';
+import { openSocketTransport } from '../../../rpc/socket/socket-transport.ts';
+import type { Line, Transport } from '../../../rpc/transport.ts';
+import { uniform } from '../../support/random.ts';
+import { behaviours, HIDDEN, type rightAnswer } from './exchange-peer.ts';
 
 const model = 'sha256:exchanged';
 const epoch = 2 ** 40 + 3;

@@ -1,0 +1,335 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { ShardMetrics } from '../../experts/metrics.ts';
+import { ShardService } from '../../experts/service.ts';
+import { type ExpertMatrices, type Kernels, kernels as loaded } from '../../kernels/kernels.ts';
+import { CpuExperts } from '../../model/devices/cpu/cpu-expert.ts';
+import type { Unit } from '../../model/devices/expert.ts';
+import { quantize } from '../../model/tiles.ts';
+import { encodeMessage } from '../../rpc/codec.ts';
+import type { Message } from '../../rpc/messages.ts';
+import { bytesToRows, rowsToBytes, uint16ToBytes } from '../../rpc/rows.ts';
+import { listen, type RpcServer } from '../../rpc/socket/server.ts';
+import { wirePath } from '../../rpc/socket/wire-socket.ts';
+import { framed } from '../rpc/framed.ts';
+import { openRawPeer, type RawPeer } from '../rpc/raw-peer.ts';
+import { type FastCall, fastCall } from '../support/network/fast-frames.ts';
+import { uniform } from '../support/random.ts';
+import { Victim } from './process/fuzz.ts';
+import { counted } from './shard.ts';
+
+if (loaded === undefined) throw new Error('these tests need the addon');
+const kernels: Kernels = loaded;
+
+const model = {
+  identity: 'sha256:served',
+  content: 'c',
+  bits: 8,
+  group: 32,
+  layers: 2,
+  experts: 6,
+  hidden: 64,
+};
+const { hidden, layers, experts } = model;
+/** Held units: all but expert 5 of layer 1. */
+const held: Unit[] = Array.from({ length: layers * experts - 1 }, (_, i) => ({
+  layer: Math.floor(i / experts),
+  expert: i % experts,
+}));
+
+function matrix(rows: number, cols: number, seed: number) {
+  const next = uniform(seed);
+  const weights = Float32Array.from({ length: rows * cols }, () => next() - 0.5);
+  return kernels.matrixOf(quantize(weights, rows, cols, 'q8').data, rows, cols, 8);
+}
+
+function matricesOf({ layer, expert }: Unit): ExpertMatrices {
+  const seed = 10 * (layer * experts + expert);
+  const [gate, up] = [matrix(32, hidden, seed + 1), matrix(32, hidden, seed + 2)];
+  return kernels.expert(gate, up, matrix(hidden, 32, seed + 3));
+}
+
+interface Served {
+  service: ShardService;
+  metrics: ShardMetrics;
+  server: RpcServer;
+  open(): Promise<RawPeer>;
+}
+
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  wirePath.isOn = true;
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+async function serve(): Promise<Served> {
+  const device = new CpuExperts({
+    config: { hidden, experts } as ConstructorParameters<typeof CpuExperts>[0]['config'],
+    kernels,
+    numericsClass: 'test',
+    mapped: { expert: matricesOf, mapIn() {}, isResident: () => true },
+  });
+  await device.load(held);
+  const metrics = new ShardMetrics();
+  const service = new ShardService({ models: [{ device, model, units: held }], version: 'test', metrics });
+  const server = await listen({ handlers: service.handlers, serving: service.serve() });
+  closing.push(() => server.close({ graceMs: 100 }));
+  const open = async () => {
+    const peer = await openRawPeer(server.address);
+    closing.push(() => peer.end());
+    const params = { protocol: 1, role: 'gateway', version: 'test' };
+    peer.send({ type: 'request', id: 0, method: 'hello', params });
+    await peer.next();
+    return peer;
+  };
+  return { service, metrics, server, open };
+}
+
+function callOf(id: number, options: Partial<FastCall> = {}): FastCall {
+  const rows = Float32Array.from({ length: 3 * hidden }, (_, i) => Math.sin(id + i));
+  const asks = [0, 1, 2, 3, 1, 1];
+  return {
+    id,
+    model: model.identity,
+    layer: 0,
+    priority: 0,
+    epoch: 1,
+    deadlineMs: 5_000,
+    asks,
+    rows,
+    ...options,
+  };
+}
+
+/** The same call as the codec writes it, which only the handlers read. */
+function slowCall({ id, asks, rows, ...fields }: FastCall): Buffer {
+  const params = {
+    ...fields,
+    dtype: 'f32',
+    rows: rowsToBytes(rows),
+    asks: uint16ToBytes(Uint16Array.from(asks)),
+  };
+  return framed(encodeMessage({ type: 'request', id, method: 'expert.run', params }));
+}
+
+function outcomeOf(message: Message): { id: number; rows?: number[]; code?: string } {
+  if (message.type !== 'response') throw new Error(`a ${message.type} came instead of a response`);
+  const { id, error, result } = message;
+  if (error !== undefined) return { id, code: error.code };
+  const { rows } = result as { rows: Uint8Array };
+  return { id, rows: [...bytesToRows(rows, rows.length / (4 * hidden), hidden)] };
+}
+
+/** Runs every unit once through the handlers; from then on, the addon serves it. */
+async function warm(peer: RawPeer): Promise<void> {
+  for (let layer = 0; layer < layers; layer++) {
+    const asks = held.filter((unit) => unit.layer === layer).flatMap(({ expert }) => [0, expert]);
+    peer.write(slowCall(callOf(1_000 + layer, { layer, asks })));
+    await peer.next();
+  }
+}
+
+test('a unit is served by the addon once it has run, with the same answer', async () => {
+  const { metrics, open } = await serve();
+  const peer = await open();
+  peer.write(fastCall(callOf(1)));
+  const first = outcomeOf(await peer.next());
+  expect(await counted(metrics, 'expertgrid_shard_expert_runs_total')).toBe(2);
+  peer.write(fastCall(callOf(1)));
+  expect(outcomeOf(await peer.next())).toEqual(first);
+  expect(first.rows).toHaveLength(3 * hidden);
+  expect(await counted(metrics, 'expertgrid_shard_expert_runs_total')).toBe(4);
+  expect(await counted(metrics, 'expertgrid_shard_calls_total', { outcome: 'ok' })).toBe(2);
+  expect(await counted(metrics, 'expertgrid_shard_rows_total', { priority: 'decode' })).toBe(6);
+});
+
+test('any call gets the same outcome from the addon as from the handlers', async () => {
+  const { service, open } = await serve();
+  const fast = await open();
+  const slow = await open();
+  await warm(fast);
+  const next = uniform(11);
+  const below = (limit: number) => Math.floor(next() * limit);
+  const odd = <T>(usual: T, ...others: T[]) => (next() < 0.95 ? usual : others[below(others.length)]!);
+  for (let turn = 1; turn <= 600; turn++) {
+    const count = 1 + below(4);
+    const rows = Float32Array.from({ length: count * hidden }, () => next() - 0.5);
+    if (next() < 0.05) rows[below(rows.length)] = odd(Number.NaN, Number.POSITIVE_INFINITY);
+    const call = callOf(turn, {
+      layer: odd(below(layers), layers, 40_000),
+      priority: odd(below(2), 2),
+      model: odd(model.identity, 'sha256:other', ''),
+      deadlineMs: odd(5_000, 0),
+      rows: odd(rows, rows.subarray(1), rows.subarray(0, 0)),
+      asks: Array.from({ length: odd(1 + below(6), 0) }, () => [
+        odd(below(count), count),
+        odd(below(experts), experts, 65_535),
+      ]).flat(),
+    });
+    fast.write(fastCall(call));
+    slow.write(slowCall(call));
+    const [a, b] = [outcomeOf(await fast.next()), outcomeOf(await slow.next())];
+    expect(a).toEqual(b);
+  }
+  expect(service.counts.answered).toBeGreaterThan(400); // of 1,200; the others are refused
+});
+
+test('calls that arrive together are joined, and each gets its own answer', async () => {
+  const { metrics, open } = await serve();
+  const peer = await open();
+  await warm(peer);
+  const before = await counted(metrics, 'expertgrid_shard_expert_runs_total');
+  const calls = Array.from({ length: 6 }, (_, i) => callOf(i + 1, { priority: i % 2, asks: [1, 3] }));
+  const alone = new Map<number, number[] | undefined>();
+  for (const call of calls) {
+    peer.write(slowCall(call));
+    const { id, rows } = outcomeOf(await peer.next());
+    alone.set(id, rows);
+  }
+  const between = await counted(metrics, 'expertgrid_shard_expert_runs_total');
+  peer.write(Buffer.concat(calls.map(fastCall)));
+  const joined = new Map<number, number[] | undefined>();
+  for (const _ of calls) {
+    const { id, rows } = outcomeOf(await peer.next());
+    joined.set(id, rows);
+  }
+  expect(joined).toEqual(alone);
+  expect(between - before).toBe(6);
+  expect((await counted(metrics, 'expertgrid_shard_expert_runs_total')) - between).toBe(1); // one run for six calls
+  expect([...joined.keys()]).toEqual([1, 3, 5, 2, 4, 6]); // decode rows first
+});
+
+test('a frame may come in pieces of any size, between frames of other kinds', async () => {
+  const { open } = await serve();
+  const peer = await open();
+  await warm(peer);
+  const ping = framed(encodeMessage({ type: 'request', id: 77, method: 'ping', params: {} }));
+  const bytes = Buffer.concat([fastCall(callOf(1)), ping, slowCall(callOf(2)), fastCall(callOf(3)), ping]);
+  for (const size of [1, 3, 5, 22, 100, 999]) {
+    for (let at = 0; at < bytes.length; at += size) {
+      peer.write(bytes.subarray(at, at + size));
+      if (at % 97 === 0) await new Promise(setImmediate);
+    }
+    const ids = [];
+    for (let i = 0; i < 5; i++) {
+      const message = await peer.next();
+      if (message.type === 'response') ids.push(message.id);
+    }
+    expect(ids.sort((a, b) => a - b)).toEqual([1, 2, 3, 77, 77]);
+  }
+});
+
+describe('a call that waits for its turn', () => {
+  /** Calls of two layers: the second waits while the first runs. */
+  const pair = (second: Partial<FastCall>) => [
+    callOf(1, { asks: [0, 1] }),
+    callOf(2, { layer: 1, asks: [0, 1], ...second }),
+  ];
+
+  test('is dropped if its caller cancels it', async () => {
+    const { open } = await serve();
+    const peer = await open();
+    await warm(peer);
+    const cancel = framed(encodeMessage({ type: 'notification', method: 'cancel', params: { id: 2 } }));
+    peer.write(Buffer.concat([...pair({}).map(fastCall), cancel]));
+    const outcomes = [outcomeOf(await peer.next()), outcomeOf(await peer.next())];
+    expect(outcomes.find(({ id }) => id === 2)).toEqual({ id: 2, code: 'cancelled' });
+    expect(outcomes.find(({ id }) => id === 1)?.rows).toHaveLength(hidden);
+  });
+
+  test('is answered with deadline if its deadline passes meanwhile', async () => {
+    const { open } = await serve();
+    const peer = await open();
+    await warm(peer);
+    const rows = Float32Array.from({ length: 256 * hidden }, (_, i) => Math.sin(i));
+    const asks = Array.from({ length: 256 }, (_, row) => [row, row % experts]).flat();
+    const slow = callOf(1, { rows, asks });
+    const late = callOf(2, { layer: 1, deadlineMs: 1, asks: [0, 1] });
+    let codes: (string | undefined)[] = [];
+    // The first run takes at least one millisecond on most machines; on a faster one it is tried again.
+    for (let turn = 0; turn < 50 && !codes.includes('deadline'); turn++) {
+      peer.write(Buffer.concat([slow, slow, late].map((call, i) => fastCall({ ...call, id: i + 1 }))));
+      codes = [];
+      for (let i = 0; i < 3; i++) codes.push(outcomeOf(await peer.next()).code);
+    }
+    expect(codes).toContain('deadline');
+  });
+
+  test('ends with its connection', async () => {
+    const { service, open } = await serve();
+    const peer = await open();
+    await warm(peer);
+    peer.write(Buffer.concat(pair({}).map(fastCall)));
+    peer.end();
+    await expect.poll(() => service.counts.inFlight).toBe(0);
+    const other = await open();
+    other.write(fastCall(callOf(1)));
+    expect(outcomeOf(await other.next()).rows).toHaveLength(3 * hidden);
+  });
+});
+
+test('a unit that is taken away is refused, and served again when it is back', async () => {
+  const { service, open } = await serve();
+  const peer = await open();
+  await warm(peer);
+  const placeable = service.placeable(model.identity)!;
+  const call = callOf(1, { asks: [0, 1] });
+  peer.write(fastCall(call));
+  const before = outcomeOf(await peer.next());
+  await placeable.remove([{ layer: 0, expert: 1 }]);
+  peer.write(fastCall(call));
+  expect(outcomeOf(await peer.next())).toEqual({ id: 1, code: 'not_held' });
+  placeable.add([{ layer: 0, expert: 1 }]);
+  for (let turn = 0; turn < 2; turn++) {
+    peer.write(fastCall(call));
+    expect(outcomeOf(await peer.next())).toEqual(before);
+  }
+});
+
+test('a draining shard refuses fast calls too', async () => {
+  const { service, open } = await serve();
+  const peer = await open();
+  await warm(peer);
+  await service.drain();
+  peer.write(fastCall(callOf(1)));
+  expect(outcomeOf(await peer.next())).toEqual({ id: 1, code: 'draining' });
+});
+
+test('the shard survives broken fast frames, and answers valid ones correctly meanwhile', async () => {
+  const { server, open } = await serve();
+  const honest = await open();
+  await warm(honest);
+  honest.write(fastCall(callOf(1)));
+  const expected = outcomeOf(await honest.next());
+  const next = uniform(23);
+  const below = (limit: number) => Math.floor(next() * limit);
+  const victimOptions = { address: server.address, frameBytes: 100_000 };
+  let victim = await Victim.open(victimOptions);
+  let cut = 0;
+  for (let turn = 1; turn <= 2_000; turn++) {
+    const bytes = fastCall(
+      callOf(turn, { layer: below(3), asks: [below(4), below(7)], deadlineMs: 1 + below(9) }),
+    );
+    // Most changes hit the head, where they matter.
+    for (let i = below(4); i > 0; i--) bytes[4 + below(next() < 0.9 ? 150 : bytes.length - 4)] = below(256);
+    const lives = await victim.survives(bytes);
+    if (!lives) {
+      cut++;
+      victim = await Victim.open(victimOptions);
+    }
+    if (turn % 100 > 0) continue;
+    honest.write(fastCall(callOf(1)));
+    expect(outcomeOf(await honest.next())).toEqual(expected);
+  }
+  victim.end();
+  expect(cut).toBeGreaterThan(50);
+}, 60_000);
+
+test('without the addon’s sockets, the handlers answer fast calls', async () => {
+  wirePath.isOn = false;
+  const { metrics, open } = await serve();
+  const peer = await open();
+  await warm(peer);
+  peer.write(fastCall(callOf(1)));
+  expect(outcomeOf(await peer.next()).rows).toHaveLength(3 * hidden);
+  expect(await counted(metrics, 'expertgrid_shard_calls_total', { outcome: 'ok' })).toBe(3);
+});
