@@ -70,10 +70,14 @@ export class Caller {
     else pending.reject(error);
   }
 
+  /** Rejects all later calls. Pending calls may still be answered. */
+  refuse(error: RpcError): void {
+    this.#lost ??= error;
+  }
+
   /** To be called when the connection is lost. Rejects all pending and all later calls. */
   fail(error: RpcError): void {
-    if (this.#lost !== undefined) return;
-    this.#lost = error;
+    this.#lost ??= error;
     this.#callOffJudgement();
     for (const id of [...this.#pending.keys()]) this.#take(id)?.reject(error);
   }

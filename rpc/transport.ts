@@ -47,7 +47,7 @@ export interface Transport {
 
 export interface TransportEvents {
   onNotification?: ((method: string, params: Params) => void) | undefined;
-  /** Called at most once, when the connection is lost and all pending calls were rejected. */
+  /** Called at most once, when the connection is lost. Pending calls are rejected then, or answered or rejected a moment later. */
   onClose?: (error: RpcError) => void;
 }
 

@@ -59,6 +59,9 @@ export function openConnection(
   });
 }
 
+/** How long a connection whose peer is lost waits for answers that are on their way. */
+const LAST_ANSWERS_MS = 50;
+
 export class Connection {
   /** `[32]`, identifies the TLS connection; zeros without TLS. */
   readonly channel: Uint8Array;
@@ -67,6 +70,7 @@ export class Connection {
   readonly #events: TransportEvents;
   #callOffPing: () => void = () => {};
   #closed = false;
+  #isLeaving = false;
   #line: Line | undefined;
   #onceClosed: () => void = () => {};
 
@@ -121,10 +125,22 @@ export class Connection {
     this.#socket.end();
   }
 
+  /**
+   * To be called when the other connection to the peer is lost for `reason`. Takes no more calls, and closes when the pending calls
+   * have ended, because their answers may have arrived already, or else after a short time.
+   */
+  closeSoon(reason: RpcError): void {
+    this.#caller.refuse(reason);
+    this.#isLeaving = true;
+    if (this.#caller.pending === 0) this.close();
+    else afterSockets(LAST_ANSWERS_MS, () => this.#lost(reason, false));
+  }
+
   #receive(message: Message): void {
     switch (message.type) {
       case 'response':
         this.#caller.settle(message);
+        if (this.#isLeaving && this.#caller.pending === 0) this.close();
         return;
       case 'notification':
         if (!this.#closed && isMap(message.params))
@@ -135,12 +151,13 @@ export class Connection {
     }
   }
 
-  #lost(error: RpcError): void {
+  #lost(error: RpcError, byPeer = true): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#callOffPing();
     this.#caller.fail(error);
-    this.#events.onClose?.(error);
+    if (byPeer) this.#events.onClose?.(error);
+    else this.#socket.end();
   }
 
   /** `seen`: `bytesReceived` at the last look. Pings only if it is the same now, because every byte shows that the peer is alive. */

@@ -33,14 +33,20 @@ export async function openSocketTransport(
   let ended: RpcError | undefined;
 
   function end(error: RpcError): void {
+    ended ??= error;
+    for (const connection of connections) connection.close();
+  }
+
+  /** Called when one of the connections is lost. */
+  function lose(error: RpcError): void {
     if (ended !== undefined) return;
     ended = error;
-    for (const connection of connections) connection.close();
+    for (const connection of connections) connection.closeSoon(error);
     if (open) onClose?.(error);
   }
 
   async function connectOnce(hello: Params, onNotification: TransportEvents['onNotification']) {
-    const connection = await openConnection(address, { ...options, tls, onNotification, onClose: end });
+    const connection = await openConnection(address, { ...options, tls, onNotification, onClose: lose });
     connections.push(connection);
     if (ended !== undefined) connection.close();
     const greeting = await greet(connection, hello, { deadlineMs, secret: secret?.() });
