@@ -6,10 +6,14 @@ import type { ModelConfig } from '../../model/config/config.ts';
 import { positionBytes } from '../comparison/floor.ts';
 import { taskOf } from '../comparison/measure.ts';
 import { ours } from '../comparison/ours.ts';
-import { warmUp, warmUps } from '../comparison/rows.ts';
-import { decodeRate, firstTokenSeconds } from '../load/rate.ts';
+import { type Load, warmUp, warmUps } from '../comparison/rows.ts';
+import type { Generation } from '../engine.ts';
+import { decodeAtOnce, decodeRate, firstTokenSeconds } from '../load/rate.ts';
 import type { Quiet } from '../quiet.ts';
-import type { Point, Setup } from './points.ts';
+import type { Measure, Point, Setup } from './points.ts';
+
+/** Tokens of a stream beyond which a load is not repeated with more. */
+const MOST_TOKENS = 1000;
 
 interface SetupOptions {
   /** Directory of the bundle. */
@@ -27,24 +31,37 @@ export async function measureSetup(
 ): Promise<Map<Point, number>> {
   const engine = ours({ name: table, model, files: [], flags, positionBytes: positionBytes(config) });
   const running = await engine.start();
+  const generate: Generate = (load) => running.generate(taskOf(load, config.vocab));
   const times = new Map<Point, number>();
   try {
     const last = Math.max(...points.map(({ streams }) => streams));
-    for (let i = 0; i < warmUps; i++) await running.generate(taskOf(warmUp, config.vocab));
-    await running.generate(taskOf({ ...warmUp, prompt: 16, streams: last, tokens: 65 }, config.vocab));
+    for (let i = 0; i < warmUps; i++) await generate(warmUp);
+    await generate({ ...warmUp, prompt: 16, streams: last, tokens: 65 });
     await quiet.settle();
     for (const point of isReversed ? points.toReversed() : points) {
-      const generation = await quiet.measure(() => running.generate(taskOf(point, config.vocab)));
-      const ms =
-        point.measure === 'decode'
-          ? (1000 * point.streams) / decodeRate(generation)
-          : 1000 * firstTokenSeconds(generation);
-      times.set(point, ms);
+      times.set(point, await quiet.measure(() => msOf[point.measure](point, generate)));
     }
   } finally {
     await running.stop();
   }
   return times;
+}
+
+type Generate = (load: Load) => Promise<Generation>;
+
+const msOf: Record<Measure, (point: Point, generate: Generate) => Promise<number>> = {
+  decode: stepMs,
+  prefill: async (point, generate) => 1000 * firstTokenSeconds(await generate(point)),
+};
+
+/** If a machine is so busy that some streams end before others begin, the streams get more tokens. */
+async function stepMs(point: Point, generate: Generate): Promise<number> {
+  for (let { tokens } = point; ; tokens *= 2) {
+    const generation = await generate({ ...point, tokens });
+    if (decodeAtOnce(generation) || tokens > MOST_TOKENS) {
+      return (1000 * point.streams) / decodeRate(generation);
+    }
+  }
 }
 
 /** A line of the JSON of bench/parts/hop.ts. Times are medians in microseconds. */

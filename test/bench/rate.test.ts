@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decodeRate, firstTokenSeconds } from '../../bench/load/rate.ts';
+import { decodeAtOnce, decodeRate, firstTokenSeconds } from '../../bench/load/rate.ts';
 import { median } from '../../bench/statistics.ts';
 
 /** `count` arrivals, `gap` ms apart. */
@@ -28,6 +28,8 @@ describe('decodeRate', () => {
     const one = { times: arrivals(0, 5, 10), tokens: 5 };
     const other = { times: arrivals(1000, 5, 10), tokens: 5 };
     expect(() => decodeRate({ startedAt: 0, streams: [one, other] })).toThrow('all at once');
+    expect(decodeAtOnce({ startedAt: 0, streams: [one, other] })).toBe(false);
+    expect(decodeAtOnce({ startedAt: 0, streams: [one, one] })).toBe(true);
     expect(() => decodeRate({ startedAt: 0, streams: [{ times: [], tokens: 0 }] })).toThrow(
       'without a token',
     );
