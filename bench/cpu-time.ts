@@ -59,6 +59,8 @@ export interface Count {
   machine: ReturnType<typeof machineTime>;
 }
 
+export const OTHER_PROCESSES = 'other processes';
+
 export interface Part {
   name: string;
   ms: number;
@@ -85,7 +87,7 @@ export function profileOf(before: Count, after: Count, kernelCallsMs: number): P
     { name: 'shards, everything else', ms: of('othersMs') - runsMs },
     { name: 'operating system, for the gateway', ms: gateway.systemMs },
     { name: 'operating system, for the shards', ms: of('systemMs') },
-    { name: 'other processes', ms: after.machine.busyMs - before.machine.busyMs - sum(own) },
+    { name: OTHER_PROCESSES, ms: after.machine.busyMs - before.machine.busyMs - sum(own) },
     { name: 'idle', ms: after.machine.idleMs - before.machine.idleMs },
   ];
 }

@@ -45,6 +45,8 @@ const wanted = tablesNamed(flags.tables);
 const plots =
   flags.plots ?? (flags.quick ? undefined : join(import.meta.dirname, '..', '..', 'docs', 'plots'));
 const startedAt = performance.now();
+/** Read before the plots are written, because they may be tracked files. */
+const commit = commitHere();
 const log = (line: string) => process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`);
 const quiet = new Quiet({ log, patienceMs: 1000 * Number(flags.patience) });
 const folder = await mkdtemp(join(tmpdir(), 'expertgrid-growth-'));
@@ -68,7 +70,7 @@ try {
   if (plots !== undefined) await writePlots(plots, tables);
   const machine = `${availableParallelism()} threads of ${cpus()[0]?.model.trim()}`;
   const run = {
-    commit: commitHere(),
+    commit,
     machine,
     node: process.version,
     model: flags.model,

@@ -12,13 +12,16 @@ import { createHostKernels } from '../../model/devices/host-kernels.ts';
 import { socketMember } from '../../router/shards/member.ts';
 import { parseAddress } from '../../rpc/address.ts';
 import { untilOutput } from '../child-output.ts';
-import { type Count, cpuTimeOf, machineTime, profileOf } from '../cpu-time.ts';
+import { type Count, cpuTimeOf, machineTime, OTHER_PROCESSES, profileOf } from '../cpu-time.ts';
 import { readFlags } from '../flags.ts';
 import { generate, openEngine } from '../in-process.ts';
 import { readConfig } from '../inputs.ts';
 import { table } from '../print.ts';
 import { sum } from '../statistics.ts';
 import { timedKernels } from './timed-kernels.ts';
+
+/** If other processes use a larger share of all cores, the profile is disturbed. */
+const DISTURBED = 0.08;
 
 const flags = readFlags({
   model: 'nano',
@@ -133,6 +136,13 @@ function print(before: TimedCount, after: TimedCount, steps: number): void {
     table([title, 'ms', 'share'], [...cells, ['all cores', (whole / steps).toFixed(2), '']]).join('\n'),
   );
   console.log(`a step takes ${stepMs.toFixed(2)} ms; ${steps} steps on ${availableParallelism()} cores`);
+  const others = parts.find(({ name }) => name === OTHER_PROCESSES)!.ms / whole;
+  if (others > DISTURBED) {
+    const percent = Math.round(100 * others);
+    console.error(
+      `other processes used ${percent} % of the cores, so threads waited for cores inside kernels: the split between kernels and everything else is wrong`,
+    );
+  }
   const perStep = parts.map(({ name, ms }) => [name, ms / steps] as const);
   console.log(JSON.stringify({ ...flags, steps, stepMs, parts: Object.fromEntries(perStep) }));
 }
