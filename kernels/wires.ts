@@ -100,8 +100,8 @@ export interface WireKernels {
   takeSamples(serving: Serving, out: Float64Array): number;
 
   /**
-   * Sends the frames of one layer, one for each element of `wires`, and waits for their answers. Writes each frame's state to `plan`,
-   * and the answers to `answers [asks of all frames, hidden]`, frame after frame. Ends early when something else than a good answer
+   * Sends the frames of one layer, one for each element of `wires`, and waits for their answers. Frames whose state is `sent` are
+   * only waited for. Writes each frame's state to `plan`, and the answers to `answers [asks of all frames, hidden]`, frame after frame. Ends early when something else than a good answer
    * comes. Returns the microseconds that the thread slept.
    */
   exchange(

@@ -202,6 +202,8 @@ static bool plan_frame(napi_env env, const struct array *plan, size_t *at, size_
   frame->call.priority = head[PLAN_PRIORITY] != 0;
   frame->call.deadline_ms = (uint32_t)head[PLAN_DEADLINE];
   frame->call.asks = asks;
+  frame->is_sent = head[PLAN_STATE] >= 1;
+  frame->is_answered = head[PLAN_STATE] == 2;
   frame->rows = rows;
   frame->row_of = head + PLAN_HEAD;
   frame->asks = frame->row_of + rows;

@@ -95,10 +95,12 @@ static bool read_wire(struct wire *wire, struct exchange_frame *frames, size_t c
 
 size_t exchange(struct exchange_frame *frames, size_t count, const float *x, size_t hidden, uint32_t wait_us, double *waited_us) {
   size_t sent = 0, answered = 0;
-  for (size_t i = 0; i < count; i++) frames[i].is_sent = wire_is_idle(frames[i].wire);
+  bool can_send[MOST_EXCHANGED];
+  for (size_t i = 0; i < count; i++) can_send[i] = !frames[i].is_sent && wire_is_idle(frames[i].wire);
   for (size_t i = 0; i < count; i++) {
-    frames[i].is_sent = frames[i].is_sent && send_frame(&frames[i], x, hidden);
+    if (can_send[i]) frames[i].is_sent = send_frame(&frames[i], x, hidden);
     sent += frames[i].is_sent;
+    answered += frames[i].is_answered;
   }
   struct pollfd polls[MOST_EXCHANGED];
   struct wire *wires[MOST_EXCHANGED];

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RunAnswer } from '../../experts/wire/run.ts';
 import { afterSockets } from '../../rpc/deadline.ts';
 import { toRpcError } from '../../rpc/errors.ts';
-import { exchangeable, exchangeCalls } from './exchange.ts';
+import { CallExchange, type Exchangeable, exchangeable } from './exchange.ts';
 import { askFrame, findWrongShard, rowsOf } from './inquiry.ts';
 import {
   type Action,
@@ -95,9 +95,12 @@ export class Driver {
     close: (driver, { audit }) => driver.#opinions?.get(audit)?.abandon(),
   };
 
-  #exchange(calls: readonly Call[]): void {
-    for (const [i, exchanged] of exchangeCalls(this.ledger, calls).entries()) {
-      const call = calls[i]!;
+  #exchange({ remote, here }: Exchangeable): void {
+    const exchange = new CallExchange(this.ledger, remote);
+    if (here.length > 0) exchange.send();
+    for (const call of here) void this.#send(call); // computes before it returns
+    for (const [i, exchanged] of exchange.gather().entries()) {
+      const call = remote[i]!;
       if ('rows' in exchanged) this.#feed({ type: 'answered', call, rows: exchanged.rows });
       else void this.#await(call, exchanged.late);
     }

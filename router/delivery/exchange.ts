@@ -1,76 +1,101 @@
 // The common case of a layer: all frames go out in one exchange of the addon, and this thread sleeps until the answers are in. Only
 // what did not come in a short time is awaited in the event loop.
 import type { RunAnswer } from '../../experts/wire/run.ts';
-import { canExchange, exchange, type HopFrame } from '../../rpc/socket/exchange.ts';
-import type { Line } from '../../rpc/transport.ts';
+import { canExchange, Exchange, type HopFrame, type Outcome } from '../../rpc/socket/exchange.ts';
 import { askFrame, rowsOf } from './inquiry.ts';
 import type { Action, Call, Ledger } from './ledger.ts';
 
 /** Longest sleep. This thread handles no requests and aborts meanwhile. */
 const MOST_SLEEP_MS = 5;
 
-/** The answer to a call: rows `[slots, hidden]`, or a promise of them. */
+/** The answer to a call, `[slots, hidden]`, or how to wait for it. */
 export type Exchanged = { rows: Float32Array } | { late: (signal: AbortSignal) => Promise<RunAnswer> };
 
-/** The calls to exchange; undefined if the actions are anything but calls over connections of the addon. */
-export function exchangeable({ step }: Ledger, actions: readonly Action[]): Call[] | undefined {
-  if (step.mayBlock !== true || !canExchange(actions.length, step.model)) return undefined;
-  const calls: Call[] = [];
-  for (const action of actions) {
-    if (action.type !== 'send' || action.call.shard.line(action.call.frame.prefill) === undefined)
-      return undefined;
-    calls.push(action.call);
-  }
-  return calls.length === 0 ? undefined : calls;
+/** Calls of other processes, and calls of shards in this thread, which run meanwhile. */
+export interface Exchangeable {
+  remote: Call[];
+  here: Call[];
 }
 
-/** One result for each call, in order. */
-export function exchangeCalls(ledger: Ledger, calls: readonly Call[]): Exchanged[] {
-  const { step, now, deadlineAt } = ledger;
-  const { fleet, model, layer, x, hidden } = step;
-  const deadlineMs = deadlineAt - now;
-  let untilMs = Math.min(MOST_SLEEP_MS, deadlineMs);
-  const frames: (HopFrame & { line: Line })[] = [];
-  const opened = calls.map(({ frame, shard, wakeAt }) => {
-    const { prefill, rows, asks } = frame;
-    const line = shard.line(prefill);
-    if (line === undefined) throw new Error(`shard ${shard.address} has no line`);
-    untilMs = Math.min(untilMs, wakeAt - now);
-    frames.push({ line, priority: prefill ? 1 : 0, deadlineMs, rows, asks });
-    return shard.calls.open(asks.length / 2, rows.length * hidden * 4, { deadlineMs, bulk: prefill });
-  });
-  const { epoch } = fleet;
-  const { answers, outcomes, sleptMs } = exchange({
-    model,
-    layer,
-    epoch,
-    x,
-    hidden,
-    frames,
-    waitMs: untilMs,
-  });
-  fleet.sleptMs += sleptMs;
-  let at = 0;
-  return calls.map(({ frame, shard }, i) => {
-    const outcome = outcomes[i]!;
-    const open = opened[i]!;
-    const floats = frame.slots.length * hidden;
-    at += floats;
-    if (outcome.is === 'answered') {
-      shard.calls.done(open, 4 * floats);
-      return { rows: answers.subarray(at - floats, at) };
-    }
+/** The calls to exchange; undefined if the actions are anything but calls over connections of the addon. */
+export function exchangeable({ step }: Ledger, actions: readonly Action[]): Exchangeable | undefined {
+  if (step.mayBlock !== true || !canExchange(actions.length, step.model)) return undefined;
+  const remote: Call[] = [];
+  const here: Call[] = [];
+  for (const action of actions) {
+    if (action.type !== 'send') return undefined;
+    const { call } = action;
+    if (call.shard.isHere) here.push(call);
+    else if (call.shard.line(call.frame.prefill) === undefined) return undefined;
+    else remote.push(call);
+  }
+  return remote.length === 0 ? undefined : { remote, here };
+}
+
+/** The exchange of the calls of one layer. */
+export class CallExchange {
+  readonly #ledger: Ledger;
+  readonly #calls: readonly Call[];
+  readonly #frames: readonly HopFrame[];
+  readonly #opened: ReturnType<Call['shard']['calls']['open']>[];
+  readonly #exchange: Exchange;
+
+  constructor(ledger: Ledger, calls: readonly Call[]) {
+    const { step, now, deadlineAt } = ledger;
+    const { fleet, model, layer, x, hidden } = step;
+    const deadlineMs = deadlineAt - now;
+    this.#ledger = ledger;
+    this.#calls = calls;
+    this.#frames = calls.map(({ frame: { prefill, rows, asks }, shard }): HopFrame => {
+      const line = shard.line(prefill);
+      if (line === undefined) throw new Error(`shard ${shard.address} has no line`);
+      return { line, priority: prefill ? 1 : 0, deadlineMs, rows, asks };
+    });
+    this.#opened = calls.map(({ frame: { prefill, rows, asks }, shard }) => {
+      const bytes = rows.length * hidden * Float32Array.BYTES_PER_ELEMENT;
+      return shard.calls.open(asks.length / 2, bytes, { deadlineMs, bulk: prefill });
+    });
+    this.#exchange = new Exchange({ model, layer, epoch: fleet.epoch, x, hidden, frames: this.#frames });
+  }
+
+  /** Sends the frames without waiting. */
+  send(): void {
+    this.#exchange.run(0);
+  }
+
+  /** Sends the frames if they are not sent yet, and waits. Returns one result for each call, in order. */
+  gather(): Exchanged[] {
+    const { step, now, deadlineAt } = this.#ledger;
+    const until = Math.min(now + MOST_SLEEP_MS, deadlineAt, ...this.#calls.map(({ wakeAt }) => wakeAt));
+    step.fleet.sleptMs += this.#exchange.run(until - performance.now());
+    const outcomes = this.#exchange.outcomes();
+    let at = 0;
+    return outcomes.map((outcome, i) => {
+      const floats = this.#calls[i]!.frame.slots.length * step.hidden;
+      at += floats;
+      if (outcome.is !== 'answered') return { late: this.#later(i, outcome) };
+      this.#calls[i]!.shard.calls.done(this.#opened[i]!, floats * Float32Array.BYTES_PER_ELEMENT);
+      return { rows: this.#exchange.answers.subarray(at - floats, at) };
+    });
+  }
+
+  /** Waits for the answer of call `i` in the event loop, or sends the call there. */
+  #later(
+    i: number,
+    outcome: Exclude<Outcome, { is: 'answered' }>,
+  ): (signal: AbortSignal) => Promise<RunAnswer> {
+    const { step, deadlineAt } = this.#ledger;
+    const { frame, shard } = this.#calls[i]!;
+    const open = this.#opened[i]!;
+    const { line } = this.#frames[i]!;
     const optionsFor = (signal: AbortSignal) => {
       return { deadlineMs: deadlineAt - performance.now(), bulk: frame.prefill, signal };
     };
-    if (outcome.is === 'sent') {
-      const { line } = frames[i]!;
-      const sent = { layer, asks: frame.asks };
-      return { late: (signal) => shard.answerTo(line, outcome.id, open, sent, optionsFor(signal)) };
+    if (outcome.is === 'not_sent') {
+      shard.calls.withdraw(open);
+      return (signal) => askFrame(step, frame, shard, { x: rowsOf(frame, step), ...optionsFor(signal) });
     }
-    shard.calls.withdraw(open);
-    return {
-      late: (signal) => askFrame(step, frame, shard, { x: rowsOf(frame, step), ...optionsFor(signal) }),
-    };
-  });
+    const sent = { layer: step.layer, asks: frame.asks };
+    return (signal) => shard.answerTo(line, outcome.id, open, sent, optionsFor(signal));
+  }
 }

@@ -24,43 +24,52 @@ export interface Hop {
   x: Float32Array;
   hidden: number;
   frames: readonly HopFrame[];
-  /** Longest time to wait for answers. */
-  waitMs: number;
 }
 
-export interface Exchanged {
-  /** `[asks of all frames, hidden]`, frame after frame. */
-  answers: Float32Array;
-  /** For each frame: its answers stand in `answers`; it was sent under this id; or it was not sent. */
-  outcomes: ({ is: 'answered' } | { is: 'sent'; id: number } | { is: 'not_sent' })[];
-  /** How long this thread slept. */
-  sleptMs: number;
-}
+/** A frame's answers stand in `Exchange.answers`; or it was sent under this id; or it was not sent. */
+export type Outcome = { is: 'answered' } | { is: 'sent'; id: number } | { is: 'not_sent' };
 
 const HEAD = planFields.length;
 const STATE = planFields.indexOf('state');
 
-/** Whether `exchange` takes such a hop. */
+/** Whether a hop of so many frames can be exchanged. */
 export function canExchange(frames: number, model: string): boolean {
   return frames <= MOST_EXCHANGED && Buffer.byteLength(model) <= MOST_IDENTITY_BYTES;
 }
 
-export function exchange({ model, layer, epoch, x, hidden, frames, waitMs }: Hop): Exchanged {
-  if (kernels === undefined) throw new Error('there are no kernels to exchange frames');
-  const plan = planOf(frames);
-  const asks = frames.reduce((sum, frame) => sum + frame.asks.length / 2, 0);
-  const answers = new Float32Array(asks * hidden);
-  const wires = frames.map(({ line }) => line.wire);
-  const waitUs = Math.max(0, Math.round(1_000 * waitMs));
-  const sleptUs = kernels.exchange(wires, plan, x, hidden, layer, epoch, model, answers, waitUs);
-  let at = 0;
-  const outcomes = frames.map(({ rows, asks }): Exchanged['outcomes'][number] => {
-    const is = frameStates[plan[at + STATE]!]!;
-    const id = plan[at]! >>> 0;
-    at += HEAD + rows.length + asks.length;
-    return is === 'sent' ? { is, id } : { is };
-  });
-  return { answers, outcomes, sleptMs: sleptUs / 1_000 };
+/** The exchange of one hop. */
+export class Exchange {
+  /** `[asks of all frames, hidden]`, frame after frame. */
+  readonly answers: Float32Array;
+  readonly #hop: Hop;
+  readonly #plan: Int32Array;
+
+  constructor(hop: Hop) {
+    this.#hop = hop;
+    this.#plan = planOf(hop.frames);
+    const asks = hop.frames.reduce((sum, frame) => sum + frame.asks.length / 2, 0);
+    this.answers = new Float32Array(asks * hop.hidden);
+  }
+
+  /** Sends the frames, unless an earlier call has sent them, and waits for answers. Returns the milliseconds that the thread slept. */
+  run(waitMs: number): number {
+    if (kernels === undefined) throw new Error('there are no kernels to exchange frames');
+    const { model, layer, epoch, x, hidden, frames } = this.#hop;
+    const wires = frames.map(({ line }) => line.wire);
+    const waitUs = Math.max(0, Math.round(1_000 * waitMs));
+    return kernels.exchange(wires, this.#plan, x, hidden, layer, epoch, model, this.answers, waitUs) / 1_000;
+  }
+
+  /** By frame. */
+  outcomes(): Outcome[] {
+    let at = 0;
+    return this.#hop.frames.map(({ rows, asks }): Outcome => {
+      const is = frameStates[this.#plan[at + STATE]!]!;
+      const id = this.#plan[at]! >>> 0;
+      at += HEAD + rows.length + asks.length;
+      return is === 'sent' ? { is, id } : { is };
+    });
+  }
 }
 
 function planOf(frames: readonly HopFrame[]): Int32Array {

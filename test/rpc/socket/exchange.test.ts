@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { exchange, type HopFrame } from '../../../rpc/socket/exchange.ts';
+import { Exchange, type HopFrame } from '../../../rpc/socket/exchange.ts';
 import { openSocketTransport } from '../../../rpc/socket/socket-transport.ts';
 import type { Line, Transport } from '../../../rpc/transport.ts';
 import { uniform } from '../../support/random.ts';
@@ -40,7 +40,9 @@ function frameOn(line: Line, rows: number[], asks: number[], priority: 0 | 1 = 0
 }
 
 function run(layer: number, frames: HopFrame[], waitMs = 2_000) {
-  return exchange({ model, layer, epoch, x, hidden: HIDDEN, frames, waitMs });
+  const exchange = new Exchange({ model, layer, epoch, x, hidden: HIDDEN, frames });
+  const sleptMs = exchange.run(waitMs);
+  return { answers: exchange.answers, outcomes: exchange.outcomes(), sleptMs };
 }
 
 /** The answer that the peer must give: each asked row times (1 + expert). */
@@ -86,6 +88,21 @@ test('any frames arrive as they were sent', async () => {
     expect(outcomes.every(({ is }) => is === 'answered')).toBe(true);
     expect([...answers]).toEqual(frames.flatMap(({ rows, asks }) => expected(rows, asks)));
   }
+  transport.close();
+});
+
+test('may send first and wait later, and sends no frame twice', async () => {
+  const { transport, line } = await open();
+  await expect.poll(() => seen.length).toBeGreaterThan(0);
+  seen.length = 0;
+  const frames = [frameOn(line(false), [2], [0, 7])];
+  const exchange = new Exchange({ model, layer: 0, epoch, x, hidden: HIDDEN, frames });
+  expect(exchange.run(0)).toBeLessThan(1);
+  expect(exchange.outcomes()[0]?.is).toBe('sent');
+  exchange.run(2_000);
+  expect(exchange.outcomes()).toEqual([{ is: 'answered' }]);
+  expect([...exchange.answers]).toEqual(expected([2], [0, 7]));
+  await expect.poll(() => seen.length).toBe(1);
   transport.close();
 });
 
