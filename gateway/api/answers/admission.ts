@@ -1,5 +1,4 @@
 // Delays the status line of a stream until the engine has admitted the request or some time has passed.
-import { setTimeout } from 'node:timers/promises';
 import { type Stream, withFirst } from './streams.ts';
 
 /**
@@ -11,8 +10,10 @@ import { type Stream, withFirst } from './streams.ts';
  */
 export async function admitted<Item>(stream: Stream<Item>, waitMs: number): Promise<Stream<Item>> {
   const first = stream.next();
-  const timer = new AbortController();
-  const waited = setTimeout(waitMs, undefined, { signal: timer.signal });
-  await Promise.race([first, waited]).finally(() => timer.abort());
+  let timer: NodeJS.Timeout | undefined;
+  const waited = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, waitMs);
+  });
+  await Promise.race([first, waited]).finally(() => clearTimeout(timer));
   return withFirst(first, stream);
 }

@@ -7,6 +7,7 @@ import type {
   PromptLogprob,
 } from '../../engine/messages.ts';
 import { ApiError, ClientGone, fromGeneration } from '../errors.ts';
+import { abortedWith } from '../linked-abort.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { AnswerText, type AnswerToken, type Released, type TextRules } from './answer-text.ts';
 import type { EchoedPrompt } from './echo.ts';
@@ -77,11 +78,11 @@ export async function* answer({
   onToken,
 }: AnswerOptions): AsyncGenerator<AnswerEvent, void, undefined> {
   let text: AnswerText | undefined;
-  const stop = new AbortController();
+  const stop = rules.stops.length > 0 ? abortedWith(signal) : undefined;
   const logprobs: PromptLogprob[] = [];
   let completionTokens = 0;
   try {
-    for await (const part of engine.generate(request, AbortSignal.any([signal, stop.signal]))) {
+    for await (const part of engine.generate(request, stop?.signal ?? signal)) {
       if (part.type === 'error') throw fromGeneration(part.error);
       if (part.type === 'prompt') {
         for (const logprob of part.logprobs) logprobs.push(logprob);
@@ -101,7 +102,7 @@ export async function* answer({
         onToken(index);
         const { type: _type, began: _began, degradedHops: _hops, ...token } = part;
         released = text.push(token);
-        if (released.stopped) stop.abort();
+        if (released.stopped) stop?.abort();
       } else {
         completionTokens = part.completionTokens;
         released = text.end();

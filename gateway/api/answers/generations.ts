@@ -51,7 +51,7 @@ export interface Generated {
 
 /**
  * The events of all choices in the order of their arrival. Choice `c` of prompt `p` has the index `p * made + c`. All generations
- * stop if one fails, if the client leaves, or if `cancel` is aborted.
+ * stop if one fails, or if `cancel` is aborted.
  */
 export function generations(
   { engine, tokenizer, stopIds, degrade, slices }: ApiContext,
@@ -64,7 +64,7 @@ export function generations(
   const minTokens = minTokensOf(request, Math.min(...prompts.map(({ maxTokens }) => maxTokens)));
   const includeStop = request.include_stop_str_in_output === true;
   const rules = { stops: stopStringsOf(request).map(stopString), includeStop, minTokens, shown };
-  const signal = AbortSignal.any([record.signal, cancel.signal]);
+  const { signal } = cancel;
   const expertsPerToken = expertsPerTokenOf(request, engine.info);
   record.promptTokens = prompts.reduce((total, { prompt }) => total + prompt.length, 0);
   const sources = prompts.flatMap(({ prompt, maxTokens, text }, p) => {

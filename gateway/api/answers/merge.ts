@@ -7,8 +7,8 @@ interface Arrival<Item> {
 }
 
 /**
- * Pulls at most one item ahead from each source. The first failure of a source ends the merged stream. However the stream ends,
- * `cancel` is called before the sources are closed, because closing a source waits for its pending item, and `cancel` ends that
+ * Pulls at most one item ahead from each source. The first failure of a source ends the merged stream. While sources are open at
+ * the end, `cancel` is called before they are closed, because closing a source waits for its pending item, and `cancel` ends that
  * wait. Before each item the stream waits for `pause`. Otherwise sources whose items are always ready would block the event loop.
  */
 export function merge<Item>(
@@ -28,19 +28,10 @@ function alone<Item>(
   cancel: () => void,
   pause: () => Promise<void> | undefined,
 ): Stream<Item> {
-  const onResult = (result: IteratorResult<Item, void>) => {
-    if (result.done === true) cancel();
-    return result;
-  };
-  const onFailure = (error: unknown) => {
-    cancel();
-    throw error;
-  };
   return withNext(source, {
     next: () => {
       const wait = pause();
-      const next = wait === undefined ? source.next() : wait.then(() => source.next());
-      return next.then(onResult, onFailure);
+      return wait === undefined ? source.next() : wait.then(() => source.next());
     },
     ending: cancel,
   });

@@ -6,6 +6,7 @@ import { jsonBody } from '../budget/json-body.ts';
 import { isFew, jsonText } from '../budget/json-pieces.ts';
 import type { ApiContext } from '../context.ts';
 import { ClientGone } from '../errors.ts';
+import { abortedWith } from '../linked-abort.ts';
 import { streamedUsage } from '../requests/fields/stream-options.ts';
 import { drawSeed } from '../requests/sampling.ts';
 import type { Asked } from '../requests/structured.ts';
@@ -37,7 +38,7 @@ export interface Started {
   frame: Frame;
   /** Events of all choices. The record counts their usage. */
   events: Stream<AnswerEvent>;
-  /** Stops the generations. */
+  /** Stops the generations. Aborted if the client leaves. */
   cancel: AbortController;
 }
 
@@ -66,7 +67,7 @@ export async function startGenerations(
     schemaNotes: record.schemaNotes,
     ...(promptIds !== undefined && { promptIds }),
   };
-  const cancel = new AbortController();
+  const cancel = abortedWith(record.signal);
   const begun = generations(context, record, plan, seed, cancel);
   c.header('x-expertgrid-seed', String(seed));
   const { ledger, limits } = context;
@@ -98,7 +99,7 @@ export function streamAnswer<Value extends object>(
     keepAliveMs: context.limits.keepAliveMs,
     onCut: (end) => record.shutdown.onCut(end),
     onEnd: (error) => {
-      cancel.abort();
+      if (error !== undefined) cancel.abort();
       record.error = error;
       record.settle(error === undefined ? 200 : error.status);
     },

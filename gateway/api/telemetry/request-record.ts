@@ -7,6 +7,7 @@ import type { AnswerEvent } from '../answers/answer.ts';
 import type { Holding } from '../budget/ledger.ts';
 import type { Tenant } from '../budget/slices.ts';
 import { ApiError } from '../errors.ts';
+import { abortedWith } from '../linked-abort.ts';
 import type { Shutdown } from '../shutdown.ts';
 import type { StoredKey } from '../tenants/keys.ts';
 import type { Exceeded, Turn } from '../tenants/rate-limits.ts';
@@ -43,8 +44,6 @@ type EndedChoice = Extract<AnswerEvent, { type: 'finish' }>;
 
 export class RequestRecord {
   readonly id: string;
-  /** Aborted when the client closes the connection, or when `abandon` is called. */
-  readonly signal: AbortSignal;
   /** The server's shutdown, which ends the request if it is still open. */
   readonly shutdown: Shutdown;
   /** Path of the route. `unmatched` until the route is known. */
@@ -77,7 +76,7 @@ export class RequestRecord {
   /** Measures how long gateway/api itself works on the request. */
   readonly clock = new OverheadClock();
   readonly #startedAt = performance.now();
-  readonly #abandoned = new AbortController();
+  readonly #left: AbortController;
   readonly #generations: GenerationWatch[] = [];
   readonly #degradedHops: DegradedHops = {};
   /** When the last token of each choice arrived. */
@@ -94,9 +93,14 @@ export class RequestRecord {
     const { givenId, signal, shutdown } = options;
     this.id =
       givenId !== undefined && SAFE_ID.test(givenId) ? givenId : `req_${randomUUID().replaceAll('-', '')}`;
-    this.signal = AbortSignal.any([signal, this.#abandoned.signal]);
+    this.#left = abortedWith(signal);
     this.shutdown = shutdown;
     this.#options = options;
+  }
+
+  /** Aborted when the client closes the connection, or when `abandon` is called. */
+  get signal(): AbortSignal {
+    return this.#left.signal;
   }
 
   get elapsedMs(): number {
@@ -184,7 +188,7 @@ export class RequestRecord {
 
   /** Stops the generations. Called when the request has its answer. */
   abandon(): void {
-    this.#abandoned.abort();
+    this.#left.abort();
   }
 
   /** Ends the request: writes its log line, metrics, usage line and trace. */
