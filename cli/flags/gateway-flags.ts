@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Logger } from 'pino';
 import { defaultLimits } from '../../gateway/api/context.ts';
 import { defaultConnections } from '../../gateway/api/serve.ts';
-import { engineDefaults } from '../../gateway/engine/engine-options.ts';
+import { engineDefaults, type PrefillShare } from '../../gateway/engine/engine-options.ts';
 import type { Prefetch } from '../../model/devices/cpu/prefetch.ts';
 import type { DeviceName } from '../../model/devices/options.ts';
 import { type CallPolicy, defaultPolicy } from '../../router/call-policy.ts';
@@ -53,7 +53,7 @@ export interface GatewayFlags extends SecurityFlags, AccessFlags, LogFlags {
   /** Bytes. */
   kvMemory?: number;
   prefillRows: number;
-  prefillShare: number;
+  prefillShare: PrefillShare;
   /** Milliseconds. */
   callDeadline: number;
   device: DeviceName;
@@ -162,9 +162,10 @@ function addEngineFlags(command: Command): Command {
     flag(
       '--prefill-share <share>',
       "Share of each step's time spent on prompts while other requests are generating, above 0 and up to 1. " +
-        'Higher values start new requests sooner; lower values keep running streams smoother',
+        'Higher values start new requests sooner; lower values keep running streams smoother. ' +
+        '`even` slows both by the same factor',
     )
-      .argParser(share)
+      .argParser((text): PrefillShare => (text === 'even' ? text : share(text)))
       .default(engineDefaults.prefillShare),
     switchFlag(
       '--speculate',

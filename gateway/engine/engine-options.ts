@@ -8,6 +8,8 @@ import type { RoutingRule } from '../../router/selection.ts';
 import { Constraints } from '../constraints/masks/constraints.ts';
 import { plainPicker } from './sampling/sampler.ts';
 
+export type PrefillShare = number | 'even';
+
 export interface EngineOptions {
   config: ModelConfig;
   /** Identity of the checkpoint (bundle.json). */
@@ -35,9 +37,10 @@ export interface EngineOptions {
   /**
    * Largest share of a tenant's time that its prefill may take while its other sequences decode (above 0, at most 1). At that
    * share, gaps between tokens are 1 / (1 - share) times as long as without prefill, and the time to the first token is
-   * 1 / share times as long as without decoding sequences. With 1, prefill is not limited.
+   * 1 / share times as long as without decoding sequences. With 1, prefill is not limited. `even`: the share that slows both by the
+   * same factor, which depends on the measured costs of rows (scheduling/step-costs.ts).
    */
-  prefillShare?: number;
+  prefillShare?: PrefillShare;
   /** Deadline of each call to a shard, in milliseconds. */
   callDeadlineMs?: number;
   /** Whether to draft tokens from the text so far and verify several in one step. Answers stay the same. Default: false. */
@@ -63,7 +66,7 @@ export const engineDefaults = {
   maxWaiting: 256,
   kvMemory: 2 ** 31,
   prefillRows: 256,
-  prefillShare: 0.7,
+  prefillShare: 'even' as PrefillShare,
   /** Must exceed the time that a call waits for a late replica (router/fleet.ts); otherwise such calls give status 504. */
   callDeadlineMs: 30_000,
 };

@@ -91,7 +91,7 @@ export class StepRunner {
     const { model, settings, admission } = this.#options;
     const { running, pool } = admission;
     const { minPrefillRows } = model.dense;
-    const { prefillShare } = settings;
+    const prefillShare = settings.prefillShare === 'even' ? this.#costs.evenShare : settings.prefillShare;
     const startedAt = performance.now();
     prepare(running, {
       constraints: settings.constraints,

@@ -10,6 +10,10 @@ const MEMORY = 0.2;
 const ODD = 2;
 /** Until it is measured, a prefill row beside decode rows is assumed to cost this many times as much as without decode rows. */
 const BESIDE = 1.5;
+/** `evenShare` assumes that a prefill row beside decode rows costs at most this many times as much as without them. */
+const MOST_BESIDE = 3;
+/** A step of fewer prefill rows says less about the cost of a row, because it also has costs that do not depend on its rows. */
+const FULL_CHUNK = 64;
 /** Cost of a draft, as a share of a decode row's time, before a draft was measured. */
 const DRAFT_COST = 0.5;
 /** With this weight, each step without drafts moves the learnt cost of a draft back towards `DRAFT_COST`. */
@@ -53,7 +57,7 @@ export class StepCosts {
       if (this.#draftMs !== undefined)
         this.#draftMs = follow(this.#draftMs, (DRAFT_COST * ms) / decoding, FORGETS);
     } else if (decoding === 0) {
-      this.#alone = follow(this.#alone, ms / promptRows);
+      this.#alone = follow(this.#alone, ms / promptRows, MEMORY * Math.min(1, promptRows / FULL_CHUNK));
     } else {
       const plain = this.#plainMs(decoding);
       if (plain === undefined) return;
@@ -86,6 +90,18 @@ export class StepCosts {
   /** Milliseconds of a prefill row beside decode rows; 0 before that is known. */
   get promptRowMs(): number {
     return this.#besideMs() ?? 0;
+  }
+
+  /**
+   * Share of a step (0–1) for prefill that slows decoding sequences and prompts by the same factor. If a prefill row costs e times as
+   * much beside decode rows as without them, a share s makes gaps 1 / (1 - s) times as long and the time to the first token e / s
+   * times. Both are 1 + e at s = e / (1 + e).
+   */
+  get evenShare(): number {
+    const [alone, beside] = [this.#alone, this.#besideMs()];
+    const ratio = alone === undefined || beside === undefined ? BESIDE : beside / alone;
+    const e = Math.min(Math.max(ratio, 1), MOST_BESIDE);
+    return e / (1 + e);
   }
 
   /** Prefill rows that take `share` (0–1) of a step beside `decoding` decode rows; undefined before their cost is known. */

@@ -81,7 +81,7 @@ describe('help', () => {
 
   it('shows a default in the form in which the flag takes it', () => {
     expect(shown('up --answer-memory')).toMatch(/\(default: 512MiB\)$/);
-    expect(shown('up --prefill-share')).toMatch(/\(default: 0\.7\)$/);
+    expect(shown('up --prefill-share')).toMatch(/\(default: even\)$/);
     expect(shown('up --keep-alive')).toMatch(/\(default: 75\)$/);
     expect(shown('chat --url')).toMatch(/\(default: http:\/\/127\.0\.0\.1:8080\)$/);
   });

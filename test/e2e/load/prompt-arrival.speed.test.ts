@@ -9,7 +9,7 @@ const nano = join(import.meta.dirname, '..', '..', '..', 'models', 'nano');
 const ROUNDS = 5;
 
 describe('a prompt of 2,000 tokens that arrives while 8 sequences generate', () => {
-  it('at most triples the p99 time between their tokens, and waits for its first token at most 2.5 times as long as when idle', async () => {
+  it('makes the p99 time between their tokens at most 2.5 times as long, and waits for its first token at most 2.5 times as long as when idle', async () => {
     const found: Arrival[] = [];
     for (let seed = 0; seed < ROUNDS; seed++) {
       const { engine, close } = await openEngine({ model: nano, threads: availableParallelism() });
@@ -26,7 +26,7 @@ describe('a prompt of 2,000 tokens that arrives while 8 sequences generate', () 
         `${median(({ gaps, quietGaps }) => gaps.median / quietGaps.median).toFixed(2)}x), ` +
         `first token ${first.toFixed(2)}x of that alone (${median(({ firstMs }) => firstMs).toFixed(0)} ms)`,
     );
-    expect(gap).toBeLessThanOrEqual(3);
+    expect(gap).toBeLessThanOrEqual(2.5);
     expect(first).toBeLessThanOrEqual(2.5);
   });
 });

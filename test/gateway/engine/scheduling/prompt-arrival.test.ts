@@ -1,0 +1,84 @@
+// The rows that a long prompt gets beside decoding sequences, in simulated time: no machine's noise decides this test.
+import { describe, expect, it } from 'vitest';
+import { StepCosts } from '../../../../gateway/engine/scheduling/step-costs.ts';
+import { uniform } from '../../../support/random.ts';
+
+const [STREAMS, PROMPT, CHUNK] = [8, 2_000, 256];
+/** Milliseconds of a step of the streams alone, and of a prefill row in a step without decode rows. */
+const [PLAIN_MS, ROW_MS] = [1, 0.08];
+/** A step takes up to this share more or less. */
+const NOISE = 0.05;
+/** A row at the end of the prompt costs this many times as much as one at its start, because it attends to more positions. */
+const GROWTH = 1.3;
+
+/**
+ * A prompt arrives on an engine that has computed the same prompt alone and decoded for a while. `beside`: what a prefill row beside
+ * decode rows costs, as a multiple of a row alone. Returns the longest step as a multiple of the longest one without the prompt, and the time to
+ * first token as a multiple of the time alone.
+ */
+function arrive(beside: number, seed: number): { gap: number; first: number } {
+  const random = uniform(seed);
+  const noisy = (ms: number) => ms * (1 - NOISE + 2 * NOISE * random());
+  const rowMs = (at: number) => ROW_MS * (1 + ((GROWTH - 1) * at) / PROMPT);
+  const costs = new StepCosts();
+  let aloneMs = 0;
+  for (let at = 0; at < PROMPT; at += CHUNK) {
+    const promptRows = Math.min(CHUNK, PROMPT - at);
+    const ms = noisy(promptRows * rowMs(at));
+    aloneMs += ms;
+    costs.learn({ decoding: 0, promptRows, drafts: 0, ms });
+  }
+  for (let step = 0; step < 200; step++) {
+    costs.learn({ decoding: STREAMS, promptRows: 0, drafts: 0, ms: noisy(PLAIN_MS) });
+  }
+  const steps: number[] = [];
+  for (let at = 0; at < PROMPT; ) {
+    const promptRows = Math.min(PROMPT - at, costs.promptRows(STREAMS, costs.evenShare) ?? 0);
+    if (promptRows === 0) throw new Error('the prompt gets no rows');
+    const ms = noisy(PLAIN_MS + promptRows * rowMs(at) * beside);
+    costs.learn({ decoding: STREAMS, promptRows, drafts: 0, ms });
+    steps.push(ms);
+    at += promptRows;
+  }
+  const sum = steps.reduce((total, ms) => total + ms, 0);
+  return { gap: Math.max(...steps) / ((1 + NOISE) * PLAIN_MS), first: sum / aloneMs };
+}
+
+describe('a long prompt that arrives among decoding sequences, with an even share', () => {
+  it.each([1, 1.15, 1.3])(
+    'makes every gap at most 2.5 times as long, and waits for its first token at most 2.5 times as long, if a row costs %d times as much beside decode rows',
+    (beside) => {
+      for (let seed = 1; seed <= 50; seed++) {
+        const { gap, first } = arrive(beside, seed);
+        expect(gap).toBeLessThanOrEqual(2.5);
+        expect(first).toBeLessThanOrEqual(2.5);
+      }
+    },
+  );
+
+  it('slows the streams and the prompt by nearly the same factor, however much a row costs', () => {
+    for (const beside of [1, 1.5, 2, 3]) {
+      const { gap, first } = arrive(beside, 1);
+      expect(Math.abs(Math.log(gap / first))).toBeLessThan(0.2);
+    }
+  });
+
+  it('is limited to three quarters of a step, and to at least half of it', () => {
+    for (const [beside, share] of [
+      [0.2, 0.5],
+      [9, 0.75],
+    ] as const) {
+      const costs = new StepCosts();
+      for (let step = 0; step < 100; step++) {
+        costs.learn({ decoding: 0, promptRows: 256, drafts: 0, ms: 256 });
+        costs.learn({ decoding: STREAMS, promptRows: 0, drafts: 0, ms: 50 });
+        costs.learn({ decoding: STREAMS, promptRows: 50, drafts: 0, ms: 50 + 50 * beside });
+      }
+      expect(costs.evenShare).toBe(share);
+    }
+  });
+
+  it('assumes a row to cost 1.5 times as much beside decode rows before that is measured', () => {
+    expect(new StepCosts().evenShare).toBeCloseTo(0.6);
+  });
+});
