@@ -93,9 +93,9 @@ export class StepCosts {
   }
 
   /**
-   * Share of a step (0–1) for prefill that slows decoding sequences and prompts by the same factor. If a prefill row costs e times as
-   * much beside decode rows as without them, a share s makes gaps 1 / (1 - s) times as long and the time to the first token e / s
-   * times. Both are 1 + e at s = e / (1 + e).
+   * Share of a step (0–1) for prefill that slows decoding sequences and prompts by the same factor: the step gets as many prefill rows
+   * as take, alone, as long as its decode rows take alone. If a prefill row costs e times as much beside decode rows as without them, a
+   * share s makes gaps 1 / (1 - s) times as long and the time to the first token e / s times. Both are 1 + e at s = e / (1 + e).
    */
   get evenShare(): number {
     const [alone, beside] = [this.#alone, this.#besideMs()];
