@@ -1,7 +1,8 @@
 // How much a long prompt and decoding sequences slow each other, for several values of `--prefill-share`: `node
-// bench/parts/scheduler.ts --model DIR [--shares 0.25,0.5,0.65] [--streams 8] [--prompt 2000] [--rounds 3]`. The engine
+// bench/parts/scheduler.ts --model DIR [--shares 0.25,0.5,even] [--streams 8] [--prompt 2000] [--rounds 3]`. The engine
 // and its shard run in this thread. Prints a table of medians; the last line is JSON.
 import { availableParallelism } from 'node:os';
+import type { PrefillShare } from '../../gateway/engine/engine-options.ts';
 import { readFlags } from '../flags.ts';
 import { openEngine } from '../in-process.ts';
 import { type Arrival, arrival } from '../load/arrival.ts';
@@ -10,7 +11,7 @@ import { median } from '../statistics.ts';
 
 const flags = readFlags({
   model: undefined,
-  shares: '0.25,0.5,0.65,0.75,1',
+  shares: '0.25,0.5,0.65,0.75,1,even',
   streams: '8',
   prompt: '2000',
   rounds: '3',
@@ -18,8 +19,8 @@ const flags = readFlags({
 });
 if (flags.model === undefined) throw new Error('--model DIR is missing: the bundle to run');
 const { model, streams, prompt, rounds, threads } = flags;
-const shares = flags.shares.split(',').map(Number);
-const seen = new Map<number, Arrival[]>(shares.map((share) => [share, []]));
+const shares = flags.shares.split(',').map((text): PrefillShare => (text === 'even' ? text : Number(text)));
+const seen = new Map<PrefillShare, Arrival[]>(shares.map((share) => [share, []]));
 for (let round = 0; round < Number(rounds); round++) {
   for (const share of round % 2 === 0 ? shares : shares.toReversed()) {
     const options = { prefillShare: share };
@@ -48,7 +49,7 @@ console.log(
   table(
     ['share', 'p99 gap', 'ms', 'median gap', 'first token', 'ms'],
     lines.map(({ share, gapP99, gapMs, gapMedian, firstToken, firstMs }) => [
-      share.toFixed(2),
+      share === 'even' ? share : share.toFixed(2),
       `${gapP99.toFixed(2)}x`,
       gapMs.toFixed(1),
       `${gapMedian.toFixed(2)}x`,
