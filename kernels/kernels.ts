@@ -56,10 +56,7 @@ export type PathName = 'avx512-vnni' | 'avx2' | 'neon' | 'plain';
  */
 export type Advice = 'willneed' | 'populate' | 'random' | 'normal' | 'huge';
 
-/**
- * The caches that a prefetch of weights fills: none (no prefetch), all, all but the first level, all but the first two levels, or
- * the first level alone.
- */
+/** The caches that a prefetch of weights fills: none, all, all but the first level, all but the first two, or the first alone. */
 export const PREFETCH_HINTS = ['none', 't0', 't1', 't2', 'nta'] as const;
 
 export interface Prefetch {
@@ -130,6 +127,12 @@ export interface Kernels extends WireKernels {
    * of 32 are added in order: `acc = fma(float(Σ q·w), scaleX * scaleW, acc)`.
    */
   product(x: Float32Array, n: number, matrices: readonly QuantisedMatrix[], y: readonly Float32Array[]): void;
+
+  /**
+   * Lets idle threads bring these matrices (1–7) and then `floats` from memory into the caches, at most 4 MiB, until the next call
+   * replaces them. Returns at once, and changes the speed only. A process with one thread has no idle threads.
+   */
+  warm(matrices: readonly QuantisedMatrix[], floats?: Float32Array): void;
 
   /** gate and up `[inner, hidden]`, down `[hidden, inner]`. */
   expert(gate: QuantisedMatrix, up: QuantisedMatrix, down: QuantisedMatrix): ExpertMatrices;

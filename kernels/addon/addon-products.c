@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include "addon.h"
 #include "../system/pool.h"
+#include "../system/warm.h"
 #include "../math/product.h"
 
 enum { MOST_MATRICES = 64, MOST_GROUPS = 4096 };
@@ -127,7 +128,32 @@ static napi_value experts_entry(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+static napi_value warm_entry(napi_env env, napi_callback_info info) {
+  napi_value arguments[2], values[MOST_RANGES];
+  struct memory_range ranges[MOST_RANGES];
+  struct array floats;
+  size_t count;
+  if (!read_arguments(env, info, 2, arguments) ||
+      !read_list(env, arguments[0], "matrices", MOST_RANGES - 1, &count) ||
+      !read_elements(env, arguments[0], "matrices", count, values)) {
+    return NULL;
+  }
+  for (size_t i = 0; i < count; i++) {
+    void *handle;
+    if (!read_handle(env, values[i], HANDLE_MATRIX, "every element of matrices", &handle)) return NULL;
+    const struct matrix *matrix = handle;
+    ranges[i] = (struct memory_range){matrix->data, row_blocks(matrix) * row_block_bytes(matrix)};
+  }
+  if (!read_optional_floats(env, arguments[1], "floats", &floats)) return NULL;
+  if (floats.data != NULL) ranges[count++] = (struct memory_range){floats.data, floats.bytes};
+  pool_lock();
+  warm_ranges(ranges, count);
+  pool_unlock();
+  return NULL;
+}
+
 bool add_product_entries(napi_env env, napi_value exports) {
-  static const struct entry entries[] = {{"product", product_entry}, {"experts", experts_entry}};
+  static const struct entry entries[] = {
+      {"product", product_entry}, {"experts", experts_entry}, {"warm", warm_entry}};
   return add_entries(env, exports, entries, sizeof entries / sizeof *entries);
 }

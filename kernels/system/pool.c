@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
+#include "warm.h"
 
 static pthread_mutex_t jobs = PTHREAD_MUTEX_INITIALIZER;
 
@@ -70,13 +71,15 @@ static uint64_t await_job(uint64_t seen) {
   uint64_t number;
   const int64_t start = now_ns(), limit = atomic_load_explicit(&spin_ns, memory_order_relaxed);
   for (int64_t waited = 0; waited < limit; waited = now_ns() - start) {
+    bool warmed = false;
     for (int i = 0; i < 32; i++) {
       if ((number = atomic_load(&posted)) != seen) return number;
-      pause_briefly();
+      warmed = warm_piece();
+      if (!warmed) pause_briefly();
     }
     // Other processes, such as a gateway and its shards, may use the same cores, so this thread yields to any runnable
     // thread.
-    if (waited > limit / 4) sched_yield();
+    if (warmed || waited > limit / 4) sched_yield();
   }
   pthread_mutex_lock(&door);
   // This thread counts itself as a sleeper before it looks a last time. So either the thread sees a new job, or the thread

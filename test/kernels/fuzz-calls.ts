@@ -186,6 +186,10 @@ const makers: Record<string, () => unknown[]> = {
   setPrefetch: () => [pick(PREFETCH_HINTS), below(70_000)],
   evict: () => [matrix(size(50), size(100), pick([4, 8]))],
   peak: () => [size(20)],
+  warm: () => [
+    Array.from({ length: size(7) }, () => matrix(size(50), size(100), pick([4, 8]))),
+    pick([undefined, floats(size(5000))]),
+  ],
   setThreads: () => [size(4), below(50)],
   setPath: () => [pick(kernels.paths())],
 };

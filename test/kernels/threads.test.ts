@@ -39,6 +39,20 @@ describe('the pool', () => {
     }
   });
 
+  it('computes the same bits while idle threads warm the caches, for matrices of any size and after they are replaced', () => {
+    kernels.setThreads(3);
+    const sizes = [16, 1000, 4000].map((rows) => matrix(rows, rows, 500, 4).handle);
+    const x = draw(5, 300);
+    const expected = new Float32Array(200);
+    kernels.product(x, 1, [m.handle], [expected]);
+    for (let round = 0; round < 300; round++) {
+      if (round % 3 === 0) kernels.warm(sizes.slice(round % sizes.length), round % 2 === 0 ? x : undefined);
+      const y = new Float32Array(200);
+      kernels.product(x, 1, [m.handle], [y]);
+      expect(firstDifference(y, expected)).toBeUndefined();
+    }
+  });
+
   it('computes on a SharedArrayBuffer', () => {
     const x = new Float32Array(new SharedArrayBuffer(4 * 300));
     x.set(draw(4, 300));

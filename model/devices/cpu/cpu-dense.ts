@@ -6,6 +6,12 @@ import type { DenseDevice, KvShape, LayerOutput, Rows, Span } from '../dense.ts'
 import type { LayerWeights } from '../dense-weights.ts';
 import { cpuKvShape } from '../kv-shape.ts';
 
+/**
+ * If a step has at most this many rows, idle threads read the next layer's weights while this layer's experts are awaited. With more
+ * rows, the weights of many experts pass through the caches before the next layer.
+ */
+const FEW_ROWS = 4;
+
 interface CpuDenseParts {
   config: ModelConfig;
   kernels: Kernels;
@@ -66,7 +72,7 @@ export class CpuDense implements DenseDevice {
   }
 
   async layer(layer: number, hidden: Rows, spans: readonly Span[]): Promise<LayerOutput> {
-    const { kernels, config, layers } = this.#parts;
+    const { kernels, config, layers, head } = this.#parts;
     const { heads, headDim, normEps, experts } = config;
     const rows = hidden.length / config.hidden;
     const weights = layers[layer]!;
@@ -75,6 +81,8 @@ export class CpuDense implements DenseDevice {
 
     kernels.rmsnorm(hidden, weights.inputNorm, normEps, x, rows);
     kernels.product(x, rows, [weights.q, weights.k, weights.v], [q, k, v]);
+    // The next kernels read little, so idle threads read the weights that are multiplied after them.
+    kernels.warm([weights.o], weights.router);
     kernels.rotate(
       step.spans,
       layer,
@@ -92,6 +100,8 @@ export class CpuDense implements DenseDevice {
     kernels.product(attended, rows, [weights.o], [output]);
     kernels.addRmsnorm(hidden, output, weights.outputNorm, normEps, hidden, x, rows);
     kernels.scores(x, weights.router, experts, config.hidden, scores, rows);
+    const next = layers[layer + 1];
+    if (rows <= FEW_ROWS) kernels.warm(next === undefined ? [head] : [next.q, next.k, next.v, next.o]);
     return { residual: hidden, x, scores };
   }
 
