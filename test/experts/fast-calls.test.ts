@@ -1,10 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { ShardMetrics } from '../../experts/metrics.ts';
-import { ShardService } from '../../experts/service.ts';
-import { type ExpertMatrices, type Kernels, kernels as loaded } from '../../kernels/kernels.ts';
-import { CpuExperts } from '../../model/devices/cpu/cpu-expert.ts';
-import type { Unit } from '../../model/devices/expert.ts';
-import { quantize } from '../../model/tiles.ts';
+import type { ShardMetrics } from '../../experts/metrics.ts';
+import type { ShardService } from '../../experts/service.ts';
 import { encodeMessage } from '../../rpc/codec.ts';
 import type { Message } from '../../rpc/messages.ts';
 import { bytesToRows, rowsToBytes, uint16ToBytes } from '../../rpc/rows.ts';
@@ -15,38 +11,12 @@ import { openRawPeer, type RawPeer } from '../rpc/raw-peer.ts';
 import { type FastCall, fastCall } from '../support/network/fast-frames.ts';
 import { uniform } from '../support/random.ts';
 import { Victim } from './process/fuzz.ts';
+import { createServedShard, servedModel as model, servedUnits } from './served.ts';
 import { counted } from './shard.ts';
 
-if (loaded === undefined) throw new Error('these tests need the addon');
-const kernels: Kernels = loaded;
-
-const model = {
-  identity: 'sha256:served',
-  content: 'c',
-  bits: 8,
-  group: 32,
-  layers: 2,
-  experts: 6,
-  hidden: 64,
-};
 const { hidden, layers, experts } = model;
-/** Held units: all but expert 5 of layer 1. */
-const held: Unit[] = Array.from({ length: layers * experts - 1 }, (_, i) => ({
-  layer: Math.floor(i / experts),
-  expert: i % experts,
-}));
-
-function matrix(rows: number, cols: number, seed: number) {
-  const next = uniform(seed);
-  const weights = Float32Array.from({ length: rows * cols }, () => next() - 0.5);
-  return kernels.matrixOf(quantize(weights, rows, cols, 'q8').data, rows, cols, 8);
-}
-
-function matricesOf({ layer, expert }: Unit): ExpertMatrices {
-  const seed = 10 * (layer * experts + expert);
-  const [gate, up] = [matrix(32, hidden, seed + 1), matrix(32, hidden, seed + 2)];
-  return kernels.expert(gate, up, matrix(hidden, 32, seed + 3));
-}
+/** All units but expert 5 of layer 1. */
+const held = servedUnits.slice(0, -1);
 
 interface Served {
   service: ShardService;
@@ -62,15 +32,7 @@ afterEach(async () => {
 });
 
 async function serve(): Promise<Served> {
-  const device = new CpuExperts({
-    config: { hidden, experts } as ConstructorParameters<typeof CpuExperts>[0]['config'],
-    kernels,
-    numericsClass: 'test',
-    mapped: { expert: matricesOf, mapIn() {}, isResident: () => true },
-  });
-  await device.load(held);
-  const metrics = new ShardMetrics();
-  const service = new ShardService({ models: [{ device, model, units: held }], version: 'test', metrics });
+  const { service, metrics } = await createServedShard(held);
   const server = await listen({ handlers: service.handlers, serving: service.serve() });
   closing.push(() => server.close({ graceMs: 100 }));
   const open = async () => {
