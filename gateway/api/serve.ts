@@ -63,7 +63,10 @@ export async function serve(options: ServeOptions): Promise<ApiServer> {
   const { app, port, host = '127.0.0.1' } = options;
   const limits = { ...defaultConnections, ...options.connections };
   const connections = new Connections(limits.idle);
-  const listener = getRequestListener((request) => app.fetch(request), {
+  const answer = async (request: Request, { incoming }: { incoming: { httpVersion: string } }) => {
+    return sentAtOnce(await app.fetch(request), incoming.httpVersion);
+  };
+  const listener = getRequestListener(answer, {
     overrideGlobalObjects: false,
     errorHandler: refuse,
   });
@@ -195,6 +198,16 @@ class Connections {
     const [longest] = this.#idle;
     if (this.#idle.size > this.#mostIdle) longest?.destroy();
   }
+}
+
+/**
+ * Without this header, @hono/node-server waits up to 1 ms for the end of a stream before it sends the stream's first bytes, so that it
+ * can send a length. HTTP/1.0 has no such header.
+ */
+function sentAtOnce(response: Response, httpVersion: string): Response {
+  const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
+  if (isStream && httpVersion === '1.1') response.headers.set('transfer-encoding', 'chunked');
+  return response;
 }
 
 /** Node checks for late requests at intervals of a quarter of the shorter time limit, but of at most this time. */

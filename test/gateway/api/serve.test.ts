@@ -207,3 +207,25 @@ test('a request without a valid URL gets an error in OpenAI’s shape', async ()
   expect(text).toMatch(/^HTTP\/1\.1 400 /);
   expect(text).toContain('"type":"invalid_request_error","param":null,"code":null');
 });
+
+test('a stream is sent in chunks to an HTTP/1.1 client, and up to the end of the connection to an HTTP/1.0 client', async () => {
+  const room = await openRoom();
+  const body = JSON.stringify({ model: MODEL, prompt: 'hello', max_tokens: 3, stream: true });
+  const answers = await Promise.all(
+    ['1.0', '1.1'].map(async (version) => {
+      const { socket, text } = await speak(room.server.port);
+      const head = ['host: gateway', 'content-type: application/json', `content-length: ${body.length}`];
+      socket.write(
+        `POST /v1/completions HTTP/${version}\r\n${head.join('\r\n')}\r\nconnection: close\r\n\r\n${body}`,
+      );
+      await once(socket, 'close');
+      return text();
+    }),
+  );
+  const [old = '', current = ''] = answers;
+  for (const answer of answers) expect(answer).toContain('data: [DONE]\n\n');
+  expect(old).not.toMatch(/transfer-encoding/i);
+  expect(old.endsWith('data: [DONE]\n\n')).toBe(true);
+  expect(current).toMatch(/^transfer-encoding: chunked\r$/im);
+  expect(current.endsWith('0\r\n\r\n')).toBe(true);
+});
