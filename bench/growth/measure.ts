@@ -70,8 +70,6 @@ export interface HopLine {
   echoUs: number;
   hopUs: number;
   inProcessUs: number;
-  /** CPU time of a hop. */
-  cpu: { gatewayUs: number; shardsUs: number };
 }
 
 /** One frame of these numbers of rows, to one shard. */

@@ -19,11 +19,11 @@ export interface Plot {
   series: readonly PlotSeries[];
 }
 
-const WIDTH = 720;
+const WIDTH = 760;
 const HEIGHT = 440;
 /** Space around the area of the lines. The legend is to the right of it. */
 const LEFT = 76;
-const RIGHT = 200;
+const RIGHT = 240;
 const TOP = 44;
 const BOTTOM = 56;
 const PLOT_WIDTH = WIDTH - LEFT - RIGHT;

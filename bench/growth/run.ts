@@ -67,7 +67,6 @@ if (!isLong) await withContext(model, longer, LONGEST);
 try {
   const tables = [...(await measureTables()), ...(wanted.includes('rows') ? [await measureRowsTable()] : [])];
   for (const table of tables) console.log(textOf(table).join('\n'));
-  if (plots !== undefined) await writePlots(plots, tables);
   const machine = `${availableParallelism()} threads of ${cpus()[0]?.model.trim()}`;
   const run = {
     commit,
@@ -81,6 +80,7 @@ try {
     contextIsExtended: !isLong,
   };
   console.log(JSON.stringify({ ...run, tables }));
+  if (plots !== undefined) await writePlots(plots, tables);
 } finally {
   await rm(folder, { recursive: true });
 }
@@ -113,12 +113,10 @@ async function measureRowsTable(): Promise<Table> {
   for (let round = 0; round < rounds; round++) {
     log(`round ${round + 1} of ${rounds}: rows of a frame`);
     const hops = await quiet.measure(() => measureRows(valuesOf(flags.quick).rows, HOPS));
-    for (const { rows, echoUs, hopUs, inProcessUs, cpu } of hops) {
+    for (const { rows, echoUs, hopUs, inProcessUs } of hops) {
       add('bare echo', rows, echoUs);
       add('hop', rows, hopUs);
       add('hop in process', rows, inProcessUs);
-      add('CPU of gateway', rows, cpu.gatewayUs);
-      add('CPU of shard', rows, cpu.shardsUs);
     }
   }
   return rowsTable(lines);
