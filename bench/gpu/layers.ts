@@ -82,7 +82,10 @@ async function measureBundle(bundle: Bundle, name: DeviceName): Promise<void> {
   dense.allocate(Math.max(...counts) * blocksOf(dense));
   for (const rows of counts) {
     const attentionUs = await timeAttention(dense, bundle, rows);
-    lines.push({ rows, attentionUs, expertsUs: await timeExperts(expertDevice, bundle, rows) });
+    const expertsUs = await timeExperts(expertDevice, bundle, rows);
+    // Printed at once, because a slow device may be stopped before the last line.
+    console.error(`${rows} rows: attention ${attentionUs.toFixed(0)} µs, experts ${expertsUs.toFixed(0)} µs`);
+    lines.push({ rows, attentionUs, expertsUs });
   }
   const cells = lines.map(({ rows, attentionUs, expertsUs }) =>
     [rows, attentionUs, expertsUs, attentionUs + expertsUs].map((cell) => cell.toFixed(0)),
