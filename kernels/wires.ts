@@ -31,6 +31,9 @@ export const frameStates = ['not_sent', 'sent', 'answered'] as const;
 /** Most frames of an exchange. */
 export const MOST_EXCHANGED = 64;
 
+/** Most rows, and most pairs (row, expert), of one frame of an exchange. */
+export const MOST_EXCHANGED_ROWS = 65_536;
+
 /** Longest identity of a model in calls of the fast path, in bytes. */
 export const MOST_IDENTITY_BYTES = 255;
 
@@ -40,9 +43,10 @@ export const SAMPLES = 65_536;
 export interface WireKernels {
   /**
    * Watches a duplicate of the descriptor of a connected TCP socket; the caller closes its own. The connection is closed with
-   * ENOBUFS if more than `mostUnsent` bytes wait to be sent.
+   * ENOBUFS if more than `mostUnsent` bytes wait to be sent. Returns undefined if the system refuses, for example because the process
+   * has no descriptor left.
    */
-  openWire(file: number, mostUnsent: number, events: WireEvents): Wire;
+  openWire(file: number, mostUnsent: number, events: WireEvents): Wire | undefined;
   /** Sends or queues the bytes. Returns false on a connection that takes no more bytes. */
   writeWire(wire: Wire, bytes: Uint8Array): boolean;
   /** Closes the sending side when everything is sent, and the connection when the peer closes its side. */
@@ -51,8 +55,10 @@ export interface WireKernels {
   /** Writes the numbers of received and sent bytes to `out [2]`. */
   traffic(wire: Wire, out: Float64Array): void;
 
-  /** Calls on this connection are served from now on. */
+  /** Calls on this connection are served from now on, until it closes. A connection keeps its serving. */
   serveWire(wire: Wire, serving: Serving): void;
+  /** Whether a call with this id waits for its turn. */
+  hasServed(wire: Wire, id: number): boolean;
   /** Drops a served call that waits for its turn. Returns false if there is none with this id. */
   cancelServed(wire: Wire, id: number): boolean;
   /**
@@ -76,7 +82,10 @@ export interface WireKernels {
     mostRows: number,
     mostAsks: number,
   ): number;
-  /** The caller must keep `matrices` alive until the unit was shut and the calls that came before have ended. */
+  /**
+   * The caller must keep `matrices` alive until the unit was shut and the calls that came before have ended. All units of a model must
+   * have the same inner width.
+   */
   serveUnit(
     serving: Serving,
     model: number,
@@ -101,8 +110,8 @@ export interface WireKernels {
 
   /**
    * Sends the frames of one layer, one for each element of `wires`, and waits for their answers. Frames whose state is `sent` are
-   * only waited for. Writes each frame's state to `plan`, and the answers to `answers [asks of all frames, hidden]`, frame after frame. Ends early when something else than a good answer
-   * comes. Returns the microseconds that the thread slept.
+   * only waited for. Writes each frame's state to `plan`, and the answers to `answers [asks of all frames, hidden]`, frame after
+   * frame. Ends early when anything but a good answer comes. Returns the microseconds that the thread slept.
    */
   exchange(
     wires: readonly Wire[],

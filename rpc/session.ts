@@ -14,7 +14,9 @@ export interface SessionOptions {
   onAuthenticated?: () => void;
   /** Called when hello has been answered without an error. */
   onOpen?: () => void;
-  /** Drops a call that was taken out of the stream and has not run yet (serving.ts). Returns false if there is none. */
+  /** Whether a call with this id was taken out of the stream and has not run yet (serving.ts). */
+  hasServed?: (id: number) => boolean;
+  /** Drops such a call. Returns false if there is none. */
   cancelServed?: (id: number) => boolean;
   /** Throws if the message cannot be encoded. */
   send: (message: Message) => void;
@@ -93,7 +95,7 @@ export class Session {
   }
 
   #request({ id, method, params }: Extract<Message, { type: 'request' }>): void {
-    if (this.#running.has(id)) {
+    if (this.#running.has(id) || this.#options.hasServed?.(id)) {
       this.#refuse(new RpcError('invalid', `request id ${id} is still in use`));
     } else if (this.#state !== 'open') {
       this.#greet(id, method, params);

@@ -6,16 +6,23 @@
 #include "../wire/frame.h"
 #include "../wire/serve.h"
 
+// Limits of one run and of one call.
+enum { MOST_BATCH_ASKS = 16384, MOST_CALL_ROWS = 65536 };
+// Units of one model.
+enum { MOST_UNITS = 1 << 24 };
+
 static void release_serving(void *serving) { serving_free(serving); }
 
 // serving(batchAsks, queuedAsks, runningCalls, frameBytes, passedOver)
 static napi_value serving_entry(napi_env env, napi_callback_info info) {
   static const char *const names[] = {"batchAsks", "queuedAsks", "runningCalls", "frameBytes", "passedOver"};
+  // A run's rows and asks are counted in int32: at most MOST_CALL_ROWS for each of its asks.
+  static const size_t most[] = {MOST_BATCH_ASKS, INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX};
   napi_value arguments[5];
   size_t values[5];
   if (!read_arguments(env, info, 5, arguments)) return NULL;
   for (int i = 0; i < 5; i++) {
-    if (!read_count(env, arguments[i], names[i], 1, INT32_MAX, &values[i])) return NULL;
+    if (!read_count(env, arguments[i], names[i], 1, most[i], &values[i])) return NULL;
   }
   struct wires *wires = wires_of(env);
   if (wires == NULL) return NULL;
@@ -39,12 +46,21 @@ static napi_value model_entry(napi_env env, napi_callback_info info) {
   struct served_model model = {0};
   char identity[MOST_MODEL_BYTES + 1];
   if (serving == NULL) return NULL;
-  if (napi_get_value_string_utf8(env, arguments[1], identity, sizeof identity, &model.identity_bytes) != napi_ok ||
+  if (!read_short_text(env, arguments[1], "identity", identity, sizeof identity, &model.identity_bytes) ||
       !read_count(env, arguments[2], "layers", 1, 65536, &model.layers) ||
       !read_count(env, arguments[3], "experts", 1, 65536, &model.experts) ||
       !read_count(env, arguments[4], "hidden", 1, MOST_WIDTH, &model.hidden) ||
-      !read_count(env, arguments[5], "mostRows", 1, 65536, &model.most_rows) ||
-      !read_count(env, arguments[6], "mostAsks", 1, 65536, &model.most_asks)) {
+      !read_count(env, arguments[5], "mostRows", 1, MOST_CALL_ROWS, &model.most_rows) ||
+      !read_count(env, arguments[6], "mostAsks", 1, MOST_CALL_ROWS, &model.most_asks)) {
+    return NULL;
+  }
+  if (model.layers * model.experts > MOST_UNITS) {
+    fail_range(env, "a model of %zu layers of %zu experts has too many units", model.layers, model.experts);
+    return NULL;
+  }
+  const size_t answer = ANSWER_HEAD + model.most_asks * model.hidden * sizeof(float);
+  if (answer > serving_frame_bytes(serving)) {
+    fail_range(env, "the answer to %zu asks takes %zu bytes, more than a frame", model.most_asks, answer);
     return NULL;
   }
   memcpy(model.identity, identity, model.identity_bytes);
@@ -79,6 +95,11 @@ static napi_value unit_entry(napi_env env, napi_callback_info info) {
   const struct expert *expert = handle;
   if (expert->gate->cols != model->hidden) {
     fail_range(env, "matrices take rows of %zu floats; the model's rows have %zu", expert->gate->cols, model->hidden);
+    return NULL;
+  }
+  if (model->inner == 0) model->inner = expert->gate->rows;
+  if (expert->gate->rows != model->inner) {
+    fail_range(env, "matrices have an inner width of %zu; the model's other units have %zu", expert->gate->rows, model->inner);
     return NULL;
   }
   model->units[unit] = expert;

@@ -27,13 +27,13 @@ static void report_pending(napi_env env) {
   if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
 }
 
-// Calls a method of the wire's events. `bytes` NULL: with `text`, or undefined.
-static void emit(struct wire *wire, const char *method, const uint8_t *bytes, size_t count, const char *text) {
+// Calls a method of the wire's events. `bytes` NULL: with `text`, or undefined. Returns false if it could not be called.
+static bool emit(struct wire *wire, const char *method, const uint8_t *bytes, size_t count, const char *text) {
   struct owner *owner = wire->owner;
   napi_env env = owner->env;
   napi_handle_scope scope;
   napi_value events, function, argument, result;
-  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return false;
   bool ready = napi_get_reference_value(env, owner->events, &events) == napi_ok &&
                napi_get_named_property(env, events, method, &function) == napi_ok;
   if (ready && bytes != NULL) ready = napi_create_buffer_copy(env, count, bytes, NULL, &argument) == napi_ok;
@@ -42,11 +42,16 @@ static void emit(struct wire *wire, const char *method, const uint8_t *bytes, si
   if (ready) napi_make_callback(env, NULL, events, function, 1, &argument, &result);
   report_pending(env);
   napi_close_handle_scope(env, scope);
+  return ready;
 }
 
-static void on_bytes(struct wire *wire, const uint8_t *bytes, size_t count) { emit(wire, "onBytes", bytes, count, NULL); }
+static bool on_bytes(struct wire *wire, const uint8_t *bytes, size_t count) {
+  return emit(wire, "onBytes", bytes, count, NULL);
+}
 
-static void on_frame(struct wire *wire, const uint8_t *bytes, size_t count) { emit(wire, "onFrame", bytes, count, NULL); }
+static bool on_frame(struct wire *wire, const uint8_t *bytes, size_t count) {
+  return emit(wire, "onFrame", bytes, count, NULL);
+}
 
 static void on_closed(struct wire *wire, int error) {
   emit(wire, "onClosed", NULL, 0, error == 0 ? NULL : uv_err_name(-error));
@@ -122,7 +127,6 @@ static napi_value open_entry(napi_env env, napi_callback_info info) {
   }
   struct wire *wire = wire_open(wires, (int)file, most_unsent, owner);
   if (wire == NULL) {
-    napi_throw_error(env, uv_err_name(-errno), "the socket cannot be watched");
     napi_delete_reference(env, owner->events);
     free(owner);
     return NULL;
@@ -175,8 +179,19 @@ static napi_value serve_wire_entry(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
   struct wire *wire = read_wire(env, info, 2, arguments);
   void *serving;
-  if (wire != NULL && read_handle(env, arguments[1], HANDLE_SERVING, "serving", &serving)) wire->serving = serving;
+  if (wire == NULL || !read_handle(env, arguments[1], HANDLE_SERVING, "serving", &serving)) return NULL;
+  if (wire->serving != NULL && wire->serving != serving) fail_range(env, "wire is served by another serving");
+  else if (!wire->is_closed) wire->serving = serving;
   return NULL;
+}
+
+static napi_value has_call_entry(napi_env env, napi_callback_info info) {
+  napi_value arguments[2], value = NULL;
+  struct wire *wire = read_wire(env, info, 2, arguments);
+  size_t id;
+  if (wire == NULL || !read_count(env, arguments[1], "id", 0, UINT32_MAX, &id)) return NULL;
+  napi_get_boolean(env, wire_has_call(wire, (uint32_t)id), &value);
+  return value;
 }
 
 static napi_value cancel_entry(napi_env env, napi_callback_info info) {
@@ -192,12 +207,13 @@ static napi_value cancel_entry(napi_env env, napi_callback_info info) {
 enum { PLAN_ID, PLAN_PRIORITY, PLAN_DEADLINE, PLAN_ROWS, PLAN_ASKS, PLAN_STATE, PLAN_HEAD };
 
 static bool plan_frame(napi_env env, const struct array *plan, size_t *at, size_t x_rows, struct exchange_frame *frame) {
-  const int32_t *head = (const int32_t *)plan->data + *at;
   if (plan->length - *at < PLAN_HEAD) return fail_range(env, "plan ends inside a frame");
+  const int32_t *head = (const int32_t *)plan->data + *at;
   const size_t rows = (size_t)(uint32_t)head[PLAN_ROWS], asks = (size_t)(uint32_t)head[PLAN_ASKS];
   if (rows < 1 || asks < 1 || rows > 65536 || asks > 65536 || plan->length - *at - PLAN_HEAD < rows + 2 * asks) {
     return fail_range(env, "plan: a frame of %zu rows and %zu asks does not fit", rows, asks);
   }
+  if (head[PLAN_DEADLINE] < 0) return fail_range(env, "plan: a deadline of %d ms", head[PLAN_DEADLINE]);
   frame->call.id = (uint32_t)head[PLAN_ID];
   frame->call.priority = head[PLAN_PRIORITY] != 0;
   frame->call.deadline_ms = (uint32_t)head[PLAN_DEADLINE];
@@ -209,6 +225,12 @@ static bool plan_frame(napi_env env, const struct array *plan, size_t *at, size_
   frame->asks = frame->row_of + rows;
   for (size_t i = 0; i < rows; i++) {
     if (frame->row_of[i] < 0 || (size_t)frame->row_of[i] >= x_rows) return fail_range(env, "plan: row %d is not in x", frame->row_of[i]);
+  }
+  for (size_t i = 0; i < asks; i++) {
+    const int32_t row = frame->asks[2 * i], expert = frame->asks[2 * i + 1];
+    if (row < 0 || (size_t)row >= rows || expert < 0 || expert > UINT16_MAX) {
+      return fail_range(env, "plan: the pair (%d, %d) does not fit a frame of %zu rows", row, expert, rows);
+    }
   }
   *at += PLAN_HEAD + rows + 2 * asks;
   return true;
@@ -226,9 +248,10 @@ static napi_value exchange_entry(napi_env env, napi_callback_info info) {
       !read_count(env, arguments[3], "hidden", 1, MOST_WIDTH, &hidden) ||
       !read_count(env, arguments[4], "layer", 0, 65535, &layer) ||
       !read_count(env, arguments[5], "epoch", 0, ((size_t)1 << 53) - 1, &epoch) ||
-      napi_get_value_string_utf8(env, arguments[6], model, sizeof model, &model_bytes) != napi_ok ||
+      !read_short_text(env, arguments[6], "model", model, sizeof model, &model_bytes) ||
       !read_floats(env, arguments[7], "answers", &answers) ||
-      !read_count(env, arguments[8], "waitMicroseconds", 0, 10000000, &wait_us)) {
+      !read_count(env, arguments[8], "waitMicroseconds", 0, 10000000, &wait_us) ||
+      !check_apart(env, &answers, &plan) || !check_apart(env, &answers, &x)) {
     return NULL;
   }
   for (size_t i = 0; i < count; i++) {
@@ -244,10 +267,14 @@ static napi_value exchange_entry(napi_env env, napi_callback_info info) {
     frames[i].call.model_bytes = model_bytes;
     frames[i].call.layer = (uint16_t)layer;
     frames[i].call.epoch = epoch;
-    frames[i].answers = (float *)answers.data + asks * hidden;
     asks += frames[i].call.asks;
   }
   if (!check_length(env, &answers, asks, hidden)) return NULL;
+  float *answer = answers.data;
+  for (size_t i = 0; i < count; i++) {
+    frames[i].answers = answer;
+    answer += frames[i].call.asks * hidden;
+  }
   double waited_us;
   exchange(frames, count, x.data, hidden, (uint32_t)wait_us, &waited_us);
   for (size_t i = 0; i < count; i++) {
@@ -261,6 +288,7 @@ bool add_wire_entries(napi_env env, napi_value exports) {
   static const struct entry entries[] = {
       {"openWire", open_entry},   {"writeWire", write_entry},     {"endWire", end_entry},       {"closeWire", close_entry},
       {"traffic", traffic_entry}, {"serveWire", serve_wire_entry}, {"cancelServed", cancel_entry}, {"exchange", exchange_entry},
+      {"hasServed", has_call_entry},
   };
   return add_entries(env, exports, entries, sizeof entries / sizeof *entries);
 }

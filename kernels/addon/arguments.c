@@ -74,6 +74,12 @@ bool read_text(napi_env env, napi_value value, const char *name, char **out) {
   return true;
 }
 
+bool read_short_text(napi_env env, napi_value value, const char *name, char *out, size_t capacity, size_t *length) {
+  if (napi_get_value_string_utf8(env, value, NULL, 0, length) != napi_ok) return fail_type(env, name, "a string");
+  if (*length >= capacity) return fail_range(env, "%s has %zu bytes; %zu are allowed", name, *length, capacity - 1);
+  return napi_get_value_string_utf8(env, value, out, capacity, length) == napi_ok || fail_type(env, name, "a string");
+}
+
 bool read_array(napi_env env, napi_value value, napi_typedarray_type type, const char *name, struct array *out) {
   const char *wanted = type == napi_float32_array   ? "a Float32Array"
                        : type == napi_float64_array ? "a Float64Array"

@@ -18,6 +18,8 @@ bool read_count(napi_env env, napi_value value, const char *name, size_t least, 
 bool read_number(napi_env env, napi_value value, const char *name, double *out);
 // Reads a string into a copy that the caller must free.
 bool read_text(napi_env env, napi_value value, const char *name, char **out);
+// Reads a string of less than `capacity` bytes.
+bool read_short_text(napi_env env, napi_value value, const char *name, char *out, size_t capacity, size_t *length);
 
 struct array {
   const char *name;

@@ -3,9 +3,14 @@
 #include <poll.h>
 #include <string.h>
 
-bool wire_is_idle(const struct wire *wire) {
-  return !wire->is_closed && !wire->ending && !wire->has_ended && wire->error == 0 && wire->passing == 0 &&
-         wire->held == 0 && wire_unsent(wire) == 0;
+// Whether answers can be read from the wire. Not in the middle of a frame that JavaScript gets.
+static bool is_readable(const struct wire *wire) {
+  return !wire->is_closed && !wire->ending && !wire->has_ended && wire->error == 0 && wire->passing == 0;
+}
+
+// Whether a frame can be exchanged over the wire now: it is open and in the middle of nothing.
+static bool is_idle(const struct wire *wire) {
+  return is_readable(wire) && wire->held == 0 && wire_unsent(wire) == 0;
 }
 
 static bool send_frame(struct exchange_frame *frame, const float *x, size_t hidden) {
@@ -13,6 +18,7 @@ static bool send_frame(struct exchange_frame *frame, const float *x, size_t hidd
   const size_t row_bytes = hidden * sizeof *x;
   call.rows_bytes = frame->rows * row_bytes;
   const size_t head = call_head_bytes(call.model_bytes, call.asks), bytes = head + call.rows_bytes;
+  if (bytes > UINT32_MAX || bytes > frame->wire->most_unsent) return false;
   uint8_t *const memory = wires_scratch(frame->wire->of, bytes);
   if (memory == NULL) return false;
   uint8_t *pairs = write_call_head(memory, &call);
@@ -33,19 +39,20 @@ static struct exchange_frame *find(struct exchange_frame *frames, size_t count, 
   return NULL;
 }
 
-// Takes the answers out of what the wire has received. Returns false if something else is there.
+// Takes the answers out of what the wire has received. Returns false if something else is there, as soon as the first bytes show it:
+// a peer must not make this thread wait for bytes that are no answer, or hold them.
 static bool take_answers(struct wire *wire, struct exchange_frame *frames, size_t count, size_t hidden, size_t *answered) {
   while (wire->held >= FRAME_HEADER) {
     const size_t bytes = frame_bytes(wire->in);
     if (bytes < ANSWER_HEAD) return false;
     if (wire->held < ANSWER_PREFIX) break;
     if (!begins_answer(wire->in)) return false;
+    struct exchange_frame *frame = find(frames, count, wire, answer_id(wire->in));
+    if (frame == NULL || bytes != ANSWER_HEAD + frame->call.asks * hidden * sizeof(float)) return false;
     if (wire->held < bytes) return wire_reserve(wire, bytes);
-    uint32_t id;
     size_t rows_bytes;
-    const uint8_t *rows = read_answer(wire->in, bytes, &id, &rows_bytes);
-    struct exchange_frame *frame = rows == NULL ? NULL : find(frames, count, wire, id);
-    if (frame == NULL || rows_bytes != frame->call.asks * hidden * sizeof(float) || !all_finite(rows, rows_bytes)) return false;
+    const uint8_t *rows = read_answer(wire->in, bytes, &rows_bytes);
+    if (rows == NULL || !all_finite(rows, rows_bytes)) return false;
     memcpy(frame->answers, rows, rows_bytes);
     frame->is_answered = true;
     ++*answered;
@@ -96,7 +103,7 @@ static bool read_wire(struct wire *wire, struct exchange_frame *frames, size_t c
 size_t exchange(struct exchange_frame *frames, size_t count, const float *x, size_t hidden, uint32_t wait_us, double *waited_us) {
   size_t sent = 0, answered = 0;
   bool can_send[MOST_EXCHANGED];
-  for (size_t i = 0; i < count; i++) can_send[i] = !frames[i].is_sent && wire_is_idle(frames[i].wire);
+  for (size_t i = 0; i < count; i++) can_send[i] = !frames[i].is_sent && is_idle(frames[i].wire);
   for (size_t i = 0; i < count; i++) {
     if (can_send[i]) frames[i].is_sent = send_frame(&frames[i], x, hidden);
     sent += frames[i].is_sent;
@@ -110,13 +117,14 @@ size_t exchange(struct exchange_frame *frames, size_t count, const float *x, siz
   while (goes_on && answered < sent) {
     const nfds_t listed = list_waits(frames, count, polls, wires);
     for (nfds_t i = 0; i < listed; i++) {
-      if (wire_unsent(wires[i]) > 0) goes_on = false;  // libuv sends the rest
+      // libuv sends the rest of a frame that the socket has not taken, and JavaScript sees all that is no answer.
+      if (wire_unsent(wires[i]) > 0 || !is_readable(wires[i])) goes_on = false;
     }
     const uint64_t from = uv_hrtime();
     if (!goes_on || from >= end) break;
     const int ready = sleep_until_ready(polls, listed, end - from);
-    *waited_us += (double)(uv_hrtime() - from) / 1e3;
     if (ready < 0 && errno != EINTR) goes_on = false;
+    *waited_us += (double)(uv_hrtime() - from) / 1e3;
     for (nfds_t i = 0; i < listed && ready > 0; i++) {
       if (polls[i].revents != 0 && !read_wire(wires[i], frames, count, hidden, &answered)) goes_on = false;
     }

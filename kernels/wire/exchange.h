@@ -17,9 +17,6 @@ struct exchange_frame {
 
 enum { MOST_EXCHANGED = 64 };
 
-// Whether a frame could be exchanged over the wire now: it is open and in the middle of nothing.
-bool wire_is_idle(const struct wire *wire);
-
-// Sends every frame that is not sent yet, and waits up to `wait_us` for the answers. Returns the number of answered frames. A frame with `is_sent`
-// false must be sent another way. `waited_us` gets the time in which this thread slept.
+// Sends every frame that is not sent yet, and waits up to `wait_us` for the answers. Returns the number of answered frames. A frame
+// with `is_sent` false must be sent another way. `waited_us` gets the time in which this thread slept.
 size_t exchange(struct exchange_frame *frames, size_t count, const float *x, size_t hidden, uint32_t wait_us, double *waited_us);

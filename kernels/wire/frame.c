@@ -41,6 +41,12 @@ static uint64_t get_big(const uint8_t *at, int bytes) {
   return value;
 }
 
+static double get_double(uint64_t bits) {
+  double value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
 static uint8_t *put_double(uint8_t *at, double value) {
   uint64_t bits;
   memcpy(&bits, &value, sizeof bits);
@@ -183,18 +189,27 @@ void write_answer_head(uint8_t *frame, uint32_t id, double run_ms, double queue_
   put_big(put(at, answer_rows, TEXT_BYTES(answer_rows)), rows_bytes, 4);
 }
 
-const uint8_t *read_answer(const uint8_t *frame, size_t bytes, uint32_t *id, size_t *rows_bytes) {
+uint32_t answer_id(const uint8_t *frame) { return (uint32_t)get_big(frame + FRAME_HEADER + sizeof answer_start, 4); }
+
+// Longest time of a call that an answer may state (`most.callMs` in experts/wire/bounds.ts).
+static const double most_call_ms = 86400000;
+
+static bool is_time(uint64_t bits) {
+  const double ms = get_double(bits);
+  return ms >= 0 && ms <= most_call_ms;  // NaN is neither
+}
+
+const uint8_t *read_answer(const uint8_t *frame, size_t bytes, size_t *rows_bytes) {
   struct reader reader = {frame + FRAME_HEADER, frame + bytes};
-  uint64_t number, ignored, length;
+  uint64_t id, run_ms, queue_ms, length;
   const uint8_t *rows;
-  if (!skip(&reader, answer_start, sizeof answer_start) || !take_big(&reader, 4, &number) ||
-      !skip(&reader, answer_run, TEXT_BYTES(answer_run)) || !take_big(&reader, 8, &ignored) ||
-      !skip(&reader, answer_queue, TEXT_BYTES(answer_queue)) || !take_big(&reader, 8, &ignored) ||
+  if (!skip(&reader, answer_start, sizeof answer_start) || !take_big(&reader, 4, &id) ||
+      !skip(&reader, answer_run, TEXT_BYTES(answer_run)) || !take_big(&reader, 8, &run_ms) ||
+      !skip(&reader, answer_queue, TEXT_BYTES(answer_queue)) || !take_big(&reader, 8, &queue_ms) ||
       !skip(&reader, answer_rows, TEXT_BYTES(answer_rows)) || !take_big(&reader, 4, &length) ||
-      !take_bytes(&reader, length, &rows) || reader.at != reader.end) {
+      !take_bytes(&reader, length, &rows) || reader.at != reader.end || !is_time(run_ms) || !is_time(queue_ms)) {
     return NULL;
   }
-  *id = (uint32_t)number;
   *rows_bytes = length;
   return rows;
 }

@@ -42,8 +42,10 @@ bool read_call(const uint8_t *frame, size_t bytes, struct run_call *call);
 
 // Writes the ANSWER_HEAD bytes before the rows.
 void write_answer_head(uint8_t *frame, uint32_t id, double run_ms, double queue_ms, size_t rows_bytes);
-// Returns the rows of a whole frame, or NULL if its layout differs.
-const uint8_t *read_answer(const uint8_t *frame, size_t bytes, uint32_t *id, size_t *rows_bytes);
+// The id in the first ANSWER_PREFIX bytes of an answer.
+uint32_t answer_id(const uint8_t *frame);
+// Returns the rows of a whole frame, or NULL if its layout differs or a time in it is not plausible.
+const uint8_t *read_answer(const uint8_t *frame, size_t bytes, size_t *rows_bytes);
 
 // Whether all floats are finite. The bytes need no alignment.
 bool all_finite(const uint8_t *floats, size_t bytes);

@@ -1,11 +1,13 @@
 #include "serve.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "../system/pool.h"
 #include "frame.h"
 
 struct job {
-  struct job *next;
+  struct job *next, *previous;  // in the queue; in a batch only `next`
+  struct job *next_of_wire;     // in the wire's list of queued jobs
   struct wire *wire;
   const struct served_model *model;
   uint8_t *frame;
@@ -41,6 +43,8 @@ struct serving {
 };
 
 enum { MOST_SPARE_BYTES = 1 << 20 };
+// A frame that fills less than 1 / LEAST_FILLED of its memory is copied, so that waiting calls hold little more than their frames.
+enum { LEAST_FILLED = 4 };
 
 static double to_ms(uint64_t ns) { return (double)ns / 1e6; }
 
@@ -69,6 +73,28 @@ static void free_job(struct job *job) {
   free(job);
 }
 
+// Takes a job out of the queue.
+static struct job *unlink_job(struct serving *serving, struct job *job) {
+  if (job->previous != NULL) job->previous->next = job->next;
+  else serving->first = job->next;
+  if (job->next != NULL) job->next->previous = job->previous;
+  else serving->last = job->previous;
+  struct job **link = &job->wire->jobs;
+  while (*link != job) link = &(*link)->next_of_wire;
+  *link = job->next_of_wire;
+  job->next = job->previous = job->next_of_wire = NULL;
+  serving->counts.queued_calls--;
+  serving->counts.queued_asks -= (double)job->call.asks;
+  return job;
+}
+
+// The last use of a job that is not in the queue.
+static void finish(struct serving *serving, struct job *job) {
+  job->wire->running--;
+  if (serving->spare == NULL && job->capacity <= MOST_SPARE_BYTES) serving->spare = job;
+  else free_job(job);
+}
+
 void servings_detach(struct serving *first) {
   for (struct serving *serving = first; serving != NULL; serving = serving->next) serving->wires = NULL;
 }
@@ -86,10 +112,7 @@ static void leave_wires(struct serving *serving) {
 
 void serving_free(struct serving *serving) {
   leave_wires(serving);
-  for (struct job *job = serving->first, *next; job != NULL; job = next) {
-    next = job->next;
-    free_job(job);
-  }
+  while (serving->first != NULL) finish(serving, unlink_job(serving, serving->first));
   if (serving->spare != NULL) free_job(serving->spare);
   for (int i = 0; i < serving->count; i++) {
     free(serving->models[i].units);
@@ -175,13 +198,13 @@ static bool is_servable(const struct serving *serving, const struct served_model
   return all_finite(call->rows, call->rows_bytes);
 }
 
-// A job with the frame. If the frame is all that the wire holds, no byte is copied: the two exchange their memory.
+// A job with the frame. If the frame is all that the wire holds, and is not small, no byte is copied: the two exchange their memory.
 static struct job *take_frame(struct serving *serving, struct wire *wire, size_t bytes) {
   struct job *job = serving->spare;
   if (job != NULL) serving->spare = NULL;
   else job = calloc(1, sizeof *job);
   if (job == NULL) return NULL;
-  if (wire->held == bytes) {
+  if (wire->held == bytes && bytes >= wire->capacity / LEAST_FILLED) {
     uint8_t *const frame = wire->in;
     const size_t capacity = wire->capacity;
     wire->in = job->frame;
@@ -204,7 +227,7 @@ static struct job *take_frame(struct serving *serving, struct wire *wire, size_t
 bool serve_call(struct serving *serving, struct wire *wire, size_t bytes) {
   struct run_call call;
   if (serving->is_stopped || wire->running >= serving->limits.running_calls || wire->ending ||
-      !read_call(wire->in, bytes, &call) || (call.rows - wire->in) % sizeof(float) != 0) {
+      !read_call(wire->in, bytes, &call) || (call.rows - wire->in) % sizeof(float) != 0 || wire_has_call(wire, call.id)) {
     return false;
   }
   const struct served_model *model = find_model(serving, &call);
@@ -219,37 +242,23 @@ bool serve_call(struct serving *serving, struct wire *wire, size_t bytes) {
   job->came_at = uv_hrtime();
   job->deadline_at = job->came_at + (uint64_t)call.deadline_ms * 1000000;
   job->next = NULL;
+  job->previous = serving->last;
   if (serving->last != NULL) serving->last->next = job;
   else serving->first = job;
   serving->last = job;
+  job->next_of_wire = wire->jobs;
+  wire->jobs = job;
   serving->counts.queued_calls++;
   serving->counts.queued_asks += (double)call.asks;
   wire->running++;
   return true;
 }
 
-// Takes the job behind `before` (NULL: the first) out of the queue.
-static struct job *unlink_after(struct serving *serving, struct job *before) {
-  struct job *job = before == NULL ? serving->first : before->next;
-  if (before == NULL) serving->first = job->next;
-  else before->next = job->next;
-  if (serving->last == job) serving->last = before;
-  job->next = NULL;
-  serving->counts.queued_calls--;
-  serving->counts.queued_asks -= (double)job->call.asks;
-  return job;
-}
-
-static void finish(struct serving *serving, struct job *job) {
-  job->wire->running--;
-  if (serving->spare == NULL && job->capacity <= MOST_SPARE_BYTES) serving->spare = job;
-  else free_job(job);
-}
-
-// Hands the call to JavaScript, which runs it again and answers it.
+// Hands the call to JavaScript, which runs it again and answers it. JavaScript may drop any queued job meanwhile.
 static void give_up(struct serving *serving, struct job *job) {
   struct wire *wire = job->wire;
-  if (!wire->is_closed) wire->of->events->frame(wire, job->frame, job->frame_bytes);
+  const bool is_open = !wire->is_closed && !wire->ending;
+  if (is_open && !wire->of->events->frame(wire, job->frame, job->frame_bytes)) wire_close(wire, ENOMEM);
   finish(serving, job);
 }
 
@@ -257,22 +266,24 @@ static void note_oldest(struct serving *serving) {
   serving->counts.oldest_ticket = serving->first != NULL ? serving->first->ticket : serving->counts.next_ticket;
 }
 
+static struct job *find_job(const struct wire *wire, uint32_t id) {
+  struct job *job = wire->jobs;
+  while (job != NULL && job->call.id != id) job = job->next_of_wire;
+  return job;
+}
+
+bool wire_has_call(const struct wire *wire, uint32_t id) { return find_job(wire, id) != NULL; }
+
 bool serving_cancel(struct serving *serving, struct wire *wire, uint32_t id) {
-  for (struct job *job = serving->first, *before = NULL; job != NULL; before = job, job = job->next) {
-    if (job->wire != wire || job->call.id != id) continue;
-    finish(serving, unlink_after(serving, before));
-    note_oldest(serving);
-    return true;
-  }
-  return false;
+  struct job *job = find_job(wire, id);
+  if (job == NULL) return false;
+  finish(serving, unlink_job(serving, job));
+  note_oldest(serving);
+  return true;
 }
 
 void serving_forget(struct serving *serving, struct wire *wire) {
-  for (struct job *job = serving->first, *before = NULL, *next; job != NULL; job = next) {
-    next = job->next;
-    if (job->wire == wire) finish(serving, unlink_after(serving, before));
-    else before = job;
-  }
+  while (wire->jobs != NULL) finish(serving, unlink_job(serving, wire->jobs));
   note_oldest(serving);
 }
 
@@ -292,19 +303,16 @@ static struct job *take(struct serving *serving) {
   size_t asks = 0;
   bool is_full = false;
   for (int pass = 0; pass < 3 && !is_full; pass++) {
-    for (struct job *job = serving->first, *before = NULL, *next; job != NULL && !is_full; job = next) {
+    for (struct job *job = serving->first, *next; job != NULL && !is_full; job = next) {
       next = job->next;
       const bool joins = pass == 0 ? job == chosen
                                    : job->call.priority == pass - 1 && job->model == chosen->model &&
                                          job->call.layer == chosen->call.layer;
-      if (!joins) {
-        before = job;
-        continue;
-      }
+      if (!joins) continue;
       asks += job->call.asks;
       is_full = batch != NULL && asks > serving->limits.batch_asks;
       if (is_full) break;
-      *end = unlink_after(serving, before);
+      *end = unlink_job(serving, job);
       end = &(*end)->next;
     }
   }
@@ -390,8 +398,9 @@ static void run_batch(struct serving *serving, struct job *batch) {
   const uint64_t started = uv_hrtime();
   bool done = make_room(serving, model, calls, rows, asks);
   size_t groups = 0;
-  float *y = calls > 1 ? serving->joined_y : (float *)(serving->answer + ANSWER_HEAD);
+  float *y = NULL;
   if (done) {
+    y = calls > 1 ? serving->joined_y : (float *)(serving->answer + ANSWER_HEAD);
     const float *x = (const float *)batch->call.rows;
     if (calls > 1) {
       uint8_t *at = (uint8_t *)serving->joined_x;
@@ -416,23 +425,33 @@ static void run_batch(struct serving *serving, struct job *batch) {
       give_up(serving, job);
       continue;
     }
-    if (calls > 1) memcpy(serving->answer + ANSWER_HEAD, from, bytes);
-    from += bytes;
+    if (calls > 1) {
+      memcpy(serving->answer + ANSWER_HEAD, from, bytes);
+      from += bytes;
+    }
     answer(serving, job, bytes, started, ended);
   }
 }
 
+// Moves the jobs whose deadline has passed to a list of their own, oldest first.
+static struct job *take_late(struct serving *serving) {
+  const uint64_t now = uv_hrtime();
+  struct job *late = NULL, **end = &late;
+  for (struct job *job = serving->first, *next; job != NULL; job = next) {
+    next = job->next;
+    if (job->deadline_at > now) continue;
+    *end = unlink_job(serving, job);
+    end = &(*end)->next;
+  }
+  return late;
+}
+
 static bool run(struct serving *serving) {
   if (serving->first == NULL) return false;
-  const uint64_t now = uv_hrtime();
-  for (struct job *job = serving->first, *before = NULL, *next; job != NULL; job = next) {
+  for (struct job *job = take_late(serving), *next; job != NULL; job = next) {
     next = job->next;
-    if (job->deadline_at > now) {
-      before = job;
-      continue;
-    }
     set_call_deadline(job->frame, 0);  // so that JavaScript refuses it
-    give_up(serving, unlink_after(serving, before));
+    give_up(serving, job);
   }
   if (serving->first != NULL) run_batch(serving, take(serving));
   note_oldest(serving);

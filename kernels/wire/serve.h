@@ -12,6 +12,7 @@ struct served_model {
   uint8_t identity[256];
   size_t identity_bytes;
   size_t layers, experts, hidden;
+  size_t inner;  // of every unit, because one run computes several; 0 before the first unit
   size_t most_rows, most_asks;   // of one call
   const struct expert **units;  // [layers, experts]; NULL: JavaScript serves the unit
   bool *is_open;                // [layers, experts]; false: new calls of the unit are left to JavaScript
@@ -56,6 +57,8 @@ double *serving_samples(struct serving *serving);
 bool serve_call(struct serving *serving, struct wire *wire, size_t bytes);
 // Runs the calls whose turn it is, of each serving in the list. Returns true if others wait.
 bool servings_run(struct serving *first);
+// Whether a call of the wire with this id is queued.
+bool wire_has_call(const struct wire *wire, uint32_t id);
 // Drops a queued call; true if there was one. The caller of this function answers it.
 bool serving_cancel(struct serving *serving, struct wire *wire, uint32_t id);
 // Drops all queued calls of a wire.

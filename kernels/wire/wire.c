@@ -12,8 +12,10 @@
 #define MSG_NOSIGNAL 0  // Node ignores SIGPIPE in any case
 #endif
 
-// Bytes that one read may take.
+// Most bytes of one read. It bounds what is moved when a frame is taken from the start of the bytes.
 enum { READ_BYTES = 65536 };
+// Most memory that a wire keeps for bytes to come. Large frames get memory of their own.
+enum { MOST_KEPT_BYTES = 4 << 20 };
 // Reads of one wire before others have their turn.
 enum { MOST_READS = 8 };
 
@@ -46,9 +48,10 @@ bool wire_receive(struct wire *wire) {
     wire->error = ENOMEM;
     return false;
   }
+  const size_t room = wire->capacity - wire->held;
   ssize_t count;
   do {
-    count = recv(wire->file, wire->in + wire->held, wire->capacity - wire->held, MSG_DONTWAIT);
+    count = recv(wire->file, wire->in + wire->held, room < READ_BYTES ? room : READ_BYTES, MSG_DONTWAIT);
   } while (count < 0 && errno == EINTR);
   if (count > 0) {
     wire->held += (size_t)count;
@@ -76,8 +79,8 @@ static void deliver(struct wire *wire, size_t count) {
     memcpy(wire->in, bytes + count, rest);
     wire->held = rest;
   }
-  wire->of->events->bytes(wire, bytes, count);
-  if (wire->other == NULL) {
+  if (!wire->of->events->bytes(wire, bytes, count)) wire_close(wire, ENOMEM);
+  if (wire->other == NULL && capacity <= MOST_KEPT_BYTES) {
     wire->other = bytes;
     wire->other_capacity = capacity;
   } else {
@@ -116,6 +119,11 @@ static void cut(struct wire *wire) {
       wire->passing = waits_for;
     }
   }
+  if (wire->held == 0 && wire->capacity > MOST_KEPT_BYTES) {
+    free(wire->in);
+    wire->in = NULL;
+    wire->capacity = 0;
+  }
 }
 
 static void end_if_done(struct wire *wire) {
@@ -147,7 +155,8 @@ static bool flush(struct wire *wire) {
 
 static void on_events(uv_poll_t *poll, int status, int events) {
   struct wire *wire = (struct wire *)poll;
-  (void)status;  // an error shows in recv
+  // libuv stops watching a socket with an error. The error shows in recv, behind the bytes that came before it.
+  if (status < 0) wire->watched = 0;
   if (events & UV_WRITABLE) flush(wire);
   for (int reads = 0; reads < MOST_READS && !wire->is_closed && wire_receive(wire); reads++) cut(wire);
   if (wire->is_closed) return;
@@ -203,6 +212,7 @@ bool wire_write(struct wire *wire, const uint8_t *bytes, size_t count) {
 void wire_end(struct wire *wire) {
   if (wire->is_closed || wire->ending) return;
   wire->ending = true;
+  if (wire->serving != NULL) serving_forget(wire->serving, wire);
   end_if_done(wire);
 }
 
@@ -244,6 +254,7 @@ void wire_close(struct wire *wire, int error) {
   wire->is_closed = true;
   wire->error = error;
   if (wire->serving != NULL) serving_forget(wire->serving, wire);
+  wire->serving = NULL;
   uv_close((uv_handle_t *)&wire->poll, on_closed);
 }
 
@@ -251,7 +262,7 @@ struct wire *wire_open(struct wires *wires, int file, size_t most_unsent, void *
   struct wire *wire = calloc(1, sizeof *wire);
   if (wire == NULL) return NULL;
   wire->file = fcntl(file, F_DUPFD_CLOEXEC, 0);
-  const int status = wire->file < 0 ? UV_EBADF : uv_poll_init(wires->check.loop, &wire->poll, wire->file);
+  const int status = wire->file < 0 ? -errno : uv_poll_init(wires->check.loop, &wire->poll, wire->file);
   if (status != 0) {
     if (wire->file >= 0) close(wire->file);
     free(wire);

@@ -10,12 +10,14 @@
 struct wire;
 struct wires;
 struct serving;
+struct job;
 
 struct wire_events {
-  // Bytes of the stream, in order, cut anywhere. May close the wire.
-  void (*bytes)(struct wire *wire, const uint8_t *bytes, size_t count);
-  // A whole frame that was taken out of the stream and could not be served after all.
-  void (*frame)(struct wire *wire, const uint8_t *frame, size_t count);
+  // Bytes of the stream, in order, cut anywhere. JavaScript runs, so any wire may be closed meanwhile. Returns false if the bytes are
+  // lost. The wire is then closed.
+  bool (*bytes)(struct wire *wire, const uint8_t *bytes, size_t count);
+  // A whole frame that was taken out of the stream and could not be served after all. As above.
+  bool (*frame)(struct wire *wire, const uint8_t *frame, size_t count);
   // Called once, when the connection has ended. `error` is an errno, or 0 if the peer or this side ended it.
   void (*closed)(struct wire *wire, int error);
   // The last call: nothing uses the wire any more.
@@ -41,7 +43,8 @@ struct wire {
   struct wires *of;
   struct wire *next, *previous;
   void *owner;
-  struct serving *serving;  // takes calls out of the stream; NULL until the caller is trusted
+  struct serving *serving;  // takes calls out of the stream; NULL until the caller is trusted, and when the wire is closed
+  struct job *jobs;         // calls that were taken out and wait for their turn, newest first
   size_t running;           // calls that were taken out and are not answered yet
   int file;
   int watched;  // the events of `poll`
@@ -74,14 +77,14 @@ struct wire *wire_open(struct wires *wires, int file, size_t most_unsent, void *
 // Sends or queues the bytes. Returns false if the wire takes no more bytes.
 bool wire_write(struct wire *wire, const uint8_t *bytes, size_t count);
 static inline size_t wire_unsent(const struct wire *wire) { return wire->out_to - wire->out_from; }
-// Closes the sending side when everything is sent, and the wire when the peer has done so too.
+// Closes the sending side when everything is sent, and the wire when the peer has done so too. Drops the calls that wait for their turn.
 void wire_end(struct wire *wire);
 // Closes at once.
 void wire_close(struct wire *wire, int error);
 // The owner has let go of the wire. It is freed when it is closed.
 void wire_release(struct wire *wire);
 
-// Receives what is there, without waiting, to the end of `in`. Returns false if nothing came. Sets `has_ended` or `error`.
+// Receives what is there, without waiting, to the end of `in`: at most READ_BYTES. Returns false if nothing came. Sets `has_ended` or `error`.
 bool wire_receive(struct wire *wire);
 // Makes room for a frame of `bytes` bytes, as far as its bytes have come. Returns false if there is no memory.
 bool wire_reserve(struct wire *wire, size_t bytes);

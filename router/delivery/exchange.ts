@@ -1,7 +1,13 @@
 // The common case of a layer: all frames go out in one exchange of the addon, and this thread sleeps until the answers are in. Only
 // what did not come in a short time is awaited in the event loop.
 import type { RunAnswer } from '../../experts/wire/run.ts';
-import { canExchange, Exchange, type HopFrame, type Outcome } from '../../rpc/socket/exchange.ts';
+import {
+  canExchange,
+  Exchange,
+  fitsExchange,
+  type HopFrame,
+  type Outcome,
+} from '../../rpc/socket/exchange.ts';
 import { askFrame, rowsOf } from './inquiry.ts';
 import type { Action, Call, Ledger } from './ledger.ts';
 
@@ -18,14 +24,20 @@ export interface Exchangeable {
 }
 
 /** The calls to exchange; undefined if the actions are anything but calls over connections of the addon. */
-export function exchangeable({ step }: Ledger, actions: readonly Action[]): Exchangeable | undefined {
-  if (step.mayBlock !== true || !canExchange(actions.length, step.model)) return undefined;
+export function exchangeable(
+  { step, now, deadlineAt }: Ledger,
+  actions: readonly Action[],
+): Exchangeable | undefined {
+  if (step.mayBlock !== true || deadlineAt <= now || !canExchange(actions.length, step.model))
+    return undefined;
   const remote: Call[] = [];
   const here: Call[] = [];
   for (const action of actions) {
     if (action.type !== 'send') return undefined;
     const { call } = action;
+    const { rows, asks } = call.frame;
     if (call.shard.isHere) here.push(call);
+    else if (!fitsExchange(rows.length, asks.length / 2, step.hidden)) return undefined;
     else if (call.shard.line(call.frame.prefill) === undefined) return undefined;
     else remote.push(call);
   }

@@ -24,6 +24,8 @@ export interface ByteSocket {
   destroy(cause?: Error): void;
   /** Lets `serving` answer calls on this socket. Does nothing if this kind of socket has no fast path. */
   serve(serving: CallServing): void;
+  /** Whether `serving` has taken a call with this id and not run it yet. */
+  hasServed(id: number): boolean;
   /** Drops a call that `serving` has taken and not run yet. Returns false if there is none. */
   cancelServed(id: number): boolean;
 }

@@ -1,7 +1,14 @@
 // The gateway's side of a hop without an event loop: the addon sends the frames of a layer, waits for the answers, and copies them
 // out. Frames whose answers did not come in that time are awaited like any other call.
 import { kernels } from '../../kernels/kernels.ts';
-import { frameStates, MOST_EXCHANGED, MOST_IDENTITY_BYTES, planFields } from '../../kernels/wires.ts';
+import {
+  frameStates,
+  MOST_EXCHANGED,
+  MOST_EXCHANGED_ROWS,
+  MOST_IDENTITY_BYTES,
+  planFields,
+} from '../../kernels/wires.ts';
+import { defaultFrameBytes } from '../frame.ts';
 import type { Line } from '../transport.ts';
 
 export interface HopFrame {
@@ -35,6 +42,15 @@ const STATE = planFields.indexOf('state');
 /** Whether a hop of so many frames can be exchanged. */
 export function canExchange(frames: number, model: string): boolean {
   return frames <= MOST_EXCHANGED && Buffer.byteLength(model) <= MOST_IDENTITY_BYTES;
+}
+
+/** Bytes of a frame beside its rows and pairs: at most this many. */
+const HEAD_BYTES = 512;
+
+/** Whether a frame with so many rows and pairs (row, expert) can be exchanged. */
+export function fitsExchange(rows: number, pairs: number, hidden: number): boolean {
+  const bytes = HEAD_BYTES + 4 * (rows * hidden + pairs);
+  return Math.max(rows, pairs) <= MOST_EXCHANGED_ROWS && bytes <= defaultFrameBytes;
 }
 
 /** The exchange of one hop. */

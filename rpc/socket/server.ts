@@ -220,6 +220,7 @@ class SocketServer implements RpcServer {
       onAuthenticated,
       gate,
       onOpen: () => carrier.trust(),
+      hasServed: (id) => carrier.hasServed(id),
       cancelServed: (id) => carrier.cancelServed(id),
       send: (message) => carrier.send(message),
       refuse: (error) => carrier.end(error),

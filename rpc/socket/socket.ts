@@ -74,6 +74,11 @@ export class MessageSocket {
     if (this.#options.serving !== undefined) this.#socket.serve(this.#options.serving);
   }
 
+  /** Whether a call with this id is being served and has not run yet. */
+  hasServed(id: number): boolean {
+    return this.#socket.hasServed(id);
+  }
+
   /** Drops a call that is being served and has not run yet. Returns false if there is none. */
   cancelServed(id: number): boolean {
     return this.#socket.cancelServed(id);

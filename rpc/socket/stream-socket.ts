@@ -43,6 +43,10 @@ export class StreamSocket implements ByteSocket {
 
   serve(): void {}
 
+  hasServed(): boolean {
+    return false;
+  }
+
   cancelServed(): boolean {
     return false;
   }

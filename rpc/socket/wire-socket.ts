@@ -10,11 +10,22 @@ import type { CallServing } from './serving.ts';
 /** False makes every later connection use Node's sockets, for tests and comparisons. */
 export const wirePath = { isOn: true };
 
-/** Undefined if the addon is missing, or if the socket has TLS or no descriptor. The socket is then unchanged. */
+/**
+ * Undefined if the addon is missing, if the socket has TLS or no descriptor, or if the system refuses a second descriptor. The socket
+ * is then unchanged.
+ */
 export function openWireSocket(socket: Socket, options: ByteSocketOptions): ByteSocket | undefined {
   const file = descriptorOf(socket);
   if (!wirePath.isOn || kernels?.openWire === undefined || file === undefined) return undefined;
-  const opened = new WireSocket(kernels, file, options);
+  const { onBytes, onFrame, onClose, mostUnsent } = options;
+  let opened: WireSocket | undefined;
+  const wire = kernels.openWire(file, mostUnsent, {
+    onBytes,
+    onFrame,
+    onClosed: (code) => onClose(opened?.cause ?? errorOf(code)),
+  });
+  if (wire === undefined) return undefined;
+  opened = new WireSocket(kernels, wire);
   socket.destroy(); // closes its own descriptor; the connection lives on in the duplicate
   return opened;
 }
@@ -28,21 +39,14 @@ function descriptorOf(socket: Socket): number | undefined {
 
 class WireSocket implements ByteSocket {
   readonly wire: Wire;
+  /** Why this side has cut the connection. */
+  cause: Error | undefined;
   readonly #kernels: WireKernels;
   readonly #traffic = new Float64Array(2);
-  #cause: Error | undefined;
 
-  constructor(
-    kernels: WireKernels,
-    file: number,
-    { onBytes, onFrame, onClose, mostUnsent }: ByteSocketOptions,
-  ) {
+  constructor(kernels: WireKernels, wire: Wire) {
     this.#kernels = kernels;
-    this.wire = kernels.openWire(file, mostUnsent, {
-      onBytes,
-      onFrame,
-      onClosed: (code) => onClose(this.#cause ?? errorOf(code)),
-    });
+    this.wire = wire;
   }
 
   get received(): number {
@@ -62,12 +66,16 @@ class WireSocket implements ByteSocket {
   }
 
   destroy(cause?: Error): void {
-    this.#cause ??= cause;
+    this.cause ??= cause;
     this.#kernels.closeWire(this.wire);
   }
 
   serve({ handle }: CallServing): void {
     this.#kernels.serveWire(this.wire, handle);
+  }
+
+  hasServed(id: number): boolean {
+    return this.#kernels.hasServed(this.wire, id);
   }
 
   cancelServed(id: number): boolean {

@@ -1,94 +1,18 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import type { ShardMetrics } from '../../experts/metrics.ts';
-import type { ShardService } from '../../experts/service.ts';
 import { encodeMessage } from '../../rpc/codec.ts';
-import type { Message } from '../../rpc/messages.ts';
-import { bytesToRows, rowsToBytes, uint16ToBytes } from '../../rpc/rows.ts';
-import { listen, type RpcServer } from '../../rpc/socket/server.ts';
 import { wirePath } from '../../rpc/socket/wire-socket.ts';
 import { framed } from '../rpc/framed.ts';
-import { openRawPeer, type RawPeer } from '../rpc/raw-peer.ts';
 import { type FastCall, fastCall } from '../support/network/fast-frames.ts';
 import { uniform } from '../support/random.ts';
 import { Victim } from './process/fuzz.ts';
-import { createServedShard, servedModel as model, servedUnits } from './served.ts';
+import { servedModel as model } from './served.ts';
+import { callOf, outcomeOf, serve, slowCall, warm } from './served-calls.ts';
 import { counted } from './shard.ts';
 
 const { hidden, layers, experts } = model;
-/** All units but expert 5 of layer 1. */
-const held = servedUnits.slice(0, -1);
-
-interface Served {
-  service: ShardService;
-  metrics: ShardMetrics;
-  server: RpcServer;
-  open(): Promise<RawPeer>;
-}
-
-const closing: (() => unknown)[] = [];
-afterEach(async () => {
+afterEach(() => {
   wirePath.isOn = true;
-  for (const close of closing.splice(0).reverse()) await close();
 });
-
-async function serve(): Promise<Served> {
-  const { service, metrics } = await createServedShard(held);
-  const server = await listen({ handlers: service.handlers, serving: service.serve() });
-  closing.push(() => server.close({ graceMs: 100 }));
-  const open = async () => {
-    const peer = await openRawPeer(server.address);
-    closing.push(() => peer.end());
-    const params = { protocol: 1, role: 'gateway', version: 'test' };
-    peer.send({ type: 'request', id: 0, method: 'hello', params });
-    await peer.next();
-    return peer;
-  };
-  return { service, metrics, server, open };
-}
-
-function callOf(id: number, options: Partial<FastCall> = {}): FastCall {
-  const rows = Float32Array.from({ length: 3 * hidden }, (_, i) => Math.sin(id + i));
-  const asks = [0, 1, 2, 3, 1, 1];
-  return {
-    id,
-    model: model.identity,
-    layer: 0,
-    priority: 0,
-    epoch: 1,
-    deadlineMs: 5_000,
-    asks,
-    rows,
-    ...options,
-  };
-}
-
-/** The same call as the codec writes it, which only the handlers read. */
-function slowCall({ id, asks, rows, ...fields }: FastCall): Buffer {
-  const params = {
-    ...fields,
-    dtype: 'f32',
-    rows: rowsToBytes(rows),
-    asks: uint16ToBytes(Uint16Array.from(asks)),
-  };
-  return framed(encodeMessage({ type: 'request', id, method: 'expert.run', params }));
-}
-
-function outcomeOf(message: Message): { id: number; rows?: number[]; code?: string } {
-  if (message.type !== 'response') throw new Error(`a ${message.type} came instead of a response`);
-  const { id, error, result } = message;
-  if (error !== undefined) return { id, code: error.code };
-  const { rows } = result as { rows: Uint8Array };
-  return { id, rows: [...bytesToRows(rows, rows.length / (4 * hidden), hidden)] };
-}
-
-/** Runs every unit once through the handlers; from then on, the addon serves it. */
-async function warm(peer: RawPeer): Promise<void> {
-  for (let layer = 0; layer < layers; layer++) {
-    const asks = held.filter((unit) => unit.layer === layer).flatMap(({ expert }) => [0, expert]);
-    peer.write(slowCall(callOf(1_000 + layer, { layer, asks })));
-    await peer.next();
-  }
-}
 
 test('a unit is served by the addon once it has run, with the same answer', async () => {
   const { metrics, open } = await serve();

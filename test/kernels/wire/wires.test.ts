@@ -1,0 +1,138 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { SAMPLES, type Wire } from '../../../kernels/wires.ts';
+import { draw, kernels, matrix } from '../support.ts';
+
+const expert = (hidden: number, inner: number) => {
+  const [gate, up] = [matrix(1, inner, hidden, 4).handle, matrix(2, inner, hidden, 8).handle];
+  return kernels.expert(gate, up, matrix(3, hidden, inner, 4).handle);
+};
+
+const serving = () => kernels.serving(512, 16_384, 1_024, 100_000, 16);
+
+interface Opened {
+  wire: Wire;
+  peer: Socket;
+  closed: Promise<string | undefined>;
+}
+
+/** A connection whose one end is a wire, and whose other end is a socket of Node. */
+async function openPair(): Promise<Opened> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('there is no port');
+  const peer = connect(address.port, '127.0.0.1');
+  peer.on('error', () => {}); // the test may cut the connection
+  const [socket] = await once(server, 'connection');
+  server.close();
+  const { promise: closed, resolve } = Promise.withResolvers<string | undefined>();
+  const events = { onBytes() {}, onFrame() {}, onClosed: resolve };
+  const wire = kernels.openWire(socket._handle.fd, 1_000_000, events);
+  if (wire === undefined) throw new Error('the socket cannot be watched');
+  socket.destroy();
+  onTestFinished(() => {
+    kernels.closeWire(wire);
+    peer.destroy();
+  });
+  return { wire, peer, closed };
+}
+
+describe('a served model', () => {
+  test('refuses units of another width', () => {
+    const served = serving();
+    const number = kernels.serveModel(served, 'm', 2, 3, 64, 64, 64);
+    kernels.serveUnit(served, number, 0, 0, expert(64, 32));
+    kernels.serveUnit(served, number, 1, 2, expert(64, 32));
+    const unit = (hidden: number, inner: number) => () =>
+      kernels.serveUnit(served, number, 0, 1, expert(hidden, inner));
+    expect(unit(96, 32)).toThrow("matrices take rows of 96 floats; the model's rows have 64");
+    expect(unit(64, 48)).toThrow("matrices have an inner width of 48; the model's other units have 32");
+    expect(() => kernels.serveUnit(served, number, 2, 0, expert(64, 32))).toThrow('layer is 2');
+    expect(() => kernels.serveUnit(served, number + 1, 0, 0, expert(64, 32))).toThrow(
+      'model 1 is not served',
+    );
+  });
+
+  test('refuses a shape whose answers exceed a frame, and one with too many units', () => {
+    expect(() => kernels.serveModel(serving(), 'm', 2, 3, 64, 64, 512)).toThrow('the answer to 512 asks');
+    expect(() => kernels.serveModel(serving(), 'm', 65_536, 65_536, 4, 64, 64)).toThrow('too many units');
+  });
+
+  test('refuses an identity that is no string or has more than 255 bytes', () => {
+    const named = (identity: unknown) => () =>
+      Reflect.apply(kernels.serveModel, kernels, [serving(), identity, 1, 1, 64, 64, 64]);
+    expect(named('é'.repeat(128))).toThrow('identity has 256 bytes; 255 are allowed');
+    expect(named(5)).toThrow('identity must be a string');
+    expect(named('é'.repeat(127))()).toBe(0);
+  });
+});
+
+test('a descriptor that cannot be watched gives no wire', () => {
+  const events = { onBytes() {}, onFrame() {}, onClosed() {} };
+  expect(kernels.openWire(1_000_000, 1, events)).toBeUndefined();
+});
+
+test('a wire keeps its serving, and a closed wire has none', async () => {
+  const { wire, closed } = await openPair();
+  const served = serving();
+  kernels.serveWire(wire, served);
+  kernels.serveWire(wire, served);
+  expect(() => kernels.serveWire(wire, serving())).toThrow('wire is served by another serving');
+  kernels.closeWire(wire);
+  kernels.serveWire(wire, serving());
+  expect(await closed).toBeUndefined();
+  expect(kernels.cancelServed(wire, 1)).toBe(false);
+  expect(kernels.hasServed(wire, 1)).toBe(false);
+  expect(kernels.takeSamples(served, new Float64Array(SAMPLES))).toBe(0);
+});
+
+test('a wire reports the reset by its peer, also behind many bytes that this thread has not read', async () => {
+  const { peer, closed } = await openPair();
+  for (let i = 0; i < 40; i++) {
+    if (!peer.write(Buffer.alloc(200_000, 1))) await Promise.race([once(peer, 'drain'), closed]);
+  }
+  peer.resetAndDestroy();
+  expect(await closed).toBe('ECONNRESET');
+});
+
+describe('an exchange refuses', () => {
+  const hidden = 4;
+  const x = draw(1, 3 * hidden);
+  /** One frame with 2 rows and 1 pair. */
+  const plan = (changes: Record<number, number> = {}) => {
+    const numbers = [1, 0, 1_000, 2, 1, 0, /* rows */ 0, 2, /* pair */ 1, 5];
+    return Int32Array.from(numbers, (value, i) => changes[i] ?? value);
+  };
+  const usual = async (): Promise<unknown[]> => {
+    const { wire } = await openPair();
+    return [[wire], plan(), x, hidden, 0, 1, 'm', new Float32Array(hidden), 0];
+  };
+
+  test.each<[string, number, () => unknown, string]>([
+    ['a wire of another kind', 0, () => [serving()], 'every element of wires must be a Wire'],
+    ['a plan that ends early', 1, () => plan().subarray(0, 5), 'plan ends inside a frame'],
+    ['a plan without its pairs', 1, () => plan().subarray(0, 9), 'plan: a frame of 2 rows and 1 asks'],
+    ['a frame without rows', 1, () => plan({ 3: 0 }), 'plan: a frame of 0 rows'],
+    ['a row that is not in x', 1, () => plan({ 7: 3 }), 'plan: row 3 is not in x'],
+    ['a negative row', 1, () => plan({ 6: -1 }), 'plan: row -1 is not in x'],
+    ['a pair whose row is not in the frame', 1, () => plan({ 8: 2 }), 'plan: the pair (2, 5)'],
+    ['a pair whose expert has more than 16 bits', 1, () => plan({ 9: 65_536 }), 'plan: the pair (1, 65536)'],
+    ['a negative deadline', 1, () => plan({ 2: -1 }), 'plan: a deadline of -1 ms'],
+    ['a long identity', 6, () => 'm'.repeat(256), 'model has 256 bytes; 255 are allowed'],
+    ['an identity that is no string', 6, () => 7, 'model must be a string'],
+    ['too few answers', 7, () => new Float32Array(hidden - 1), 'answers has 3 elements'],
+    ['answers in the memory of the rows', 7, () => x.subarray(hidden), 'answers overlaps x in memory'],
+  ])('%s', async (_, at, wrong, message) => {
+    const values = await usual();
+    values[at] = wrong();
+    expect(() => Reflect.apply(kernels.exchange, kernels, values)).toThrow(message);
+  });
+
+  test('nothing that is right', async () => {
+    const values = await usual();
+    Reflect.apply(kernels.exchange, kernels, values);
+    expect((values[1] as Int32Array)[5]).toBe(1);
+  });
+});
