@@ -27,7 +27,7 @@ interface StepInput {
   /** Token ids of the step's rows, span after span. A span is one sequence's rows in the step. */
   ids: Int32Array;
   spans: readonly Span[];
-  /** `[rows]`, 1 if the row's span has several rows. Such rows use separate connections, so as not to delay decode rows. */
+  /** `[rows]`, 1 for prefill rows. They use separate connections, so as not to delay decode rows. */
   prefill: Uint8Array;
   /** `[rows]`, 1 until the row's sequence fails or is aborted. The caller may clear entries while the step runs. */
   wanted: Uint8Array;

@@ -75,7 +75,7 @@ export class Step {
           return { sequence: sequence.name, start, count, blocks: sequence.table.blocks };
         }),
         prefill: Uint8Array.from(
-          this.#spans.flatMap(({ count }) => new Array<number>(count).fill(count > 1 ? 1 : 0)),
+          this.#spans.flatMap((span) => new Array<number>(span.count).fill(isPrefill(span) ? 1 : 0)),
         ),
         wanted: this.#wanted,
         ...ladderOf(sequences),
@@ -189,6 +189,11 @@ function promptLogprobs(
 /** `assignments [layers]` cover all rows of the step; k may differ between layers. */
 function routeOf(assignments: readonly Assignment[], row: number): Route {
   return assignments.map(({ k, experts }) => Array.from(experts.subarray(row * k, (row + 1) * k)));
+}
+
+/** Whether rows of a prompt, or of an answer that is recomputed, are in the span. The rows of drafts are decode rows. */
+function isPrefill({ sequence: { length }, start, count }: Planned<Sequence>): boolean {
+  return count > 1 && start < length - 1;
 }
 
 function idsOf({ sequence: { ids, drafts }, start, count }: Planned<Sequence>): number[] {

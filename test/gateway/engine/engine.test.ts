@@ -127,6 +127,18 @@ describe('the engine', () => {
     expect(guessed_tokens!).toBeGreaterThanOrEqual(kept_guesses!);
   });
 
+  it('sends the rows of drafts in the same frames as the decode rows of other streams', async () => {
+    const next = (ids: readonly number[]) => (ids[0] === 1 ? ids.length % 3 : (7 * ids.length ** 2) % 50);
+    const { generate, dense, engine } = await openCountingEngine({ next, speculate: true, microBatches: 1 });
+    const answers = [Int32Array.of(1, 2, 3), Int32Array.of(2, 3, 4)].map((prompt) =>
+      collect(generate({ prompt, maxTokens: 60 })),
+    );
+    await Promise.all(answers);
+    const { kept_guesses, expert_calls } = (await engine.status()).counters;
+    expect(kept_guesses).toBeGreaterThan(10);
+    expect(expert_calls).toBe(engine.info.layers * dense.steps.length);
+  });
+
   it('computes a common prefix once and reports the cached positions of each prompt', async () => {
     const { generate, dense } = await openCountingEngine();
     const prompt = Int32Array.from({ length: 11 }, (_, i) => i);
