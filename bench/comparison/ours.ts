@@ -20,8 +20,9 @@ export function ours(options: OursOptions): Engine {
 }
 
 async function start({ model, flags, positionBytes }: OursOptions): Promise<RunningEngine> {
-  const quiet = ['--log-level', 'error'];
-  const { pid, url, stop } = await startUp(model, [...quiet, ...flags], { printErrors: false });
+  // A model of random weights repeats itself, which flatters drafts, and the peer makes none.
+  const always = ['--no-speculate', '--log-level', 'error'];
+  const { pid, url, stop } = await startUp(model, [...always, ...flags], { printErrors: false });
   return {
     pid,
     async generate({ prompts, tokens, temperature, topP }) {

@@ -23,7 +23,6 @@ import {
   several,
   share,
   shareOrNone,
-  switchFlag,
 } from './flags.ts';
 import { fitModels, machineMemory } from './model-fit.ts';
 import type { OpenedModel } from './models.ts';
@@ -167,9 +166,10 @@ function addEngineFlags(command: Command): Command {
     )
       .argParser((text): PrefillShare => (text === 'even' ? text : share(text)))
       .default(engineDefaults.prefillShare),
-    switchFlag(
-      '--speculate',
-      'Use speculative decoding: draft tokens from the text so far, and verify several in one step',
+    flag(
+      '--no-speculate',
+      'Turn off speculative decoding, which drafts tokens from the text so far and verifies several in one step. ' +
+        'Drafts are made only if measured step times say that they pay',
     ),
   ]);
 }

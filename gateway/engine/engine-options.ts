@@ -43,8 +43,10 @@ export interface EngineOptions {
   prefillShare?: PrefillShare;
   /** Deadline of each call to a shard, in milliseconds. */
   callDeadlineMs?: number;
-  /** Whether to draft tokens from the text so far and verify several in one step. Answers stay the same. Default: false. */
+  /** Whether to draft tokens from the text so far and verify several in one step. Answers stay the same. Default: true. */
   speculate?: boolean;
+  /** Tokens that could be generated in the time of one draft. Default: found by measuring (scheduling/draft-cost.ts). */
+  draftPrice?: number;
   /** Half-life of the counts of each expert's rows. Default: 600. */
   heatHalfLifeSeconds?: number;
   /** Micro-batches in a step. Default: found by measuring (scheduling/micro-batches.ts). */
@@ -55,10 +57,13 @@ export interface EngineOptions {
   onFault?: (cause: unknown) => void;
 }
 
+/** If these are not given, the engine finds them by measuring. */
+type Measured = 'microBatches' | 'draftPrice';
+
 export type EngineSettings = Required<
-  Omit<EngineOptions, 'dense' | 'fleet' | 'rules' | 'config' | 'microBatches'>
+  Omit<EngineOptions, 'dense' | 'fleet' | 'rules' | 'config' | Measured>
 > &
-  Pick<EngineOptions, 'microBatches'>;
+  Pick<EngineOptions, Measured>;
 
 /** Flags and docs also read these defaults. */
 export const engineDefaults = {
@@ -82,7 +87,7 @@ export function settingsOf({
   const settings = {
     context: config.context,
     ...engineDefaults,
-    speculate: false,
+    speculate: true,
     heatHalfLifeSeconds: 600,
     constraints: new Constraints(),
     picker: plainPicker,

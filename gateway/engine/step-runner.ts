@@ -13,7 +13,7 @@ import { sampleNext } from './sampling/next-tokens.ts';
 import { constraintFailed, prepare } from './sampling/open-constraint.ts';
 import { FairShares } from './scheduling/fair-shares.ts';
 import { cut, MicroBatches } from './scheduling/micro-batches.ts';
-import { decodingOf, type Planned, planStep, type StepLimits } from './scheduling/scheduler.ts';
+import { decodingOf, isPrefill, type Planned, planStep, type StepLimits } from './scheduling/scheduler.ts';
 import { StepCosts } from './scheduling/step-costs.ts';
 import { inTurns } from './scheduling/turns.ts';
 import type { Sequence } from './sequence.ts';
@@ -26,6 +26,15 @@ const FIRST_SHARE = 1 / 8;
 
 /** Sampling with up to this many logit biases takes too little time to be charged to the tenant. */
 const FEW_BIASES = 64;
+
+/** A step whose costs are not learnt yet. */
+interface Ran {
+  spans: readonly Planned<Sequence>[];
+  decoding: readonly Sequence[];
+  startedAt: number;
+  /** Time since `startedAt` for which this thread was idle. */
+  idleMs: number;
+}
 
 interface StepRunnerOptions {
   model: ForwardModel;
@@ -48,7 +57,7 @@ export class StepRunner {
   /** Micro-batches in flight. */
   #steps: readonly Step[] = [];
   /** The last step; undefined after `settle`. */
-  #ran: { spans: readonly Planned<Sequence>[]; decoding: readonly Sequence[]; startedAt: number } | undefined;
+  #ran: Ran | undefined;
 
   constructor(options: StepRunnerOptions) {
     const { model } = options;
@@ -70,10 +79,10 @@ export class StepRunner {
   /** Learns the cost of the last step. To be called when its tokens have been sent, because the cost includes sending. */
   settle(): void {
     if (this.#ran === undefined) return;
-    const { spans, decoding, startedAt } = this.#ran;
+    const { spans, decoding, startedAt, idleMs } = this.#ran;
     this.#ran = undefined;
     const ms = performance.now() - startedAt;
-    this.#costs.learn({ ...rowsOf(spans, decoding), ms: Math.max(0, ms - this.#shares.spentMs) });
+    this.#costs.learn({ ...rowsOf(spans, decoding), ms: Math.max(0, ms - this.#shares.spentMs), idleMs });
     this.#shares.settle(spans, { costs: this.#costs, decoding, ms });
   }
 
@@ -101,15 +110,15 @@ export class StepRunner {
     });
     const decoding = decodingOf(running, minPrefillRows);
     if (settings.speculate && minPrefillRows === 1) {
-      const price = this.#costs.draftPrice(decoding.length);
+      const price = settings.draftPrice ?? this.#costs.draftPrice(decoding.length);
       for (const each of decoding) each.draft(price);
     }
     const limits = (count: number, share: number) => this.#limits(count, share);
     const parts = this.#shares.parts(running, { costs: this.#costs, prefillShare, minPrefillRows, limits });
     const { spans, preempted } = planStep(running, pool, limits(decoding.length, prefillShare), parts);
     admission.preempt(preempted);
-    if (spans.length > 0) await this.#compute(spans);
-    this.#ran = { spans, decoding, startedAt };
+    const idleMs = spans.length > 0 ? await this.#compute(spans) : 0;
+    this.#ran = { spans, decoding, startedAt, idleMs };
   }
 
   /** Limits of a step in which `decoding` sequences decode. Prefill gets rows for `share` (0–1) of the step's time. */
@@ -123,8 +132,11 @@ export class StepRunner {
     return { ...limits, prefillRows: Math.min(prefillRows, Math.max(least, Math.floor(rows))) };
   }
 
-  /** Computes the spans. Of several micro-batches, one computes while the others wait for their experts. */
-  async #compute(spans: readonly Planned<Sequence>[]): Promise<void> {
+  /**
+   * Computes the spans. Of several micro-batches, one computes while the others wait for their experts. Returns the milliseconds
+   * for which this thread was idle.
+   */
+  async #compute(spans: readonly Planned<Sequence>[]): Promise<number> {
     const { model, settings, counters } = this.#options;
     const sequences = spans.length;
     const count = settings.microBatches ?? this.#microBatches.choose(sequences);
@@ -132,6 +144,7 @@ export class StepRunner {
       ...Map.groupBy(spans, ({ sequence }) => String(sequence.request.expertsPerToken)).values(),
     ];
     const parts = groups.flatMap((group) => cut(group, count));
+    const isTypical = groups.length === 1 && !spans.some(isPrefill);
     this.#steps = parts.map((part) => new Step(part));
     const startedAt = performance.now();
     const idle = performance.eventLoopUtilization();
@@ -153,10 +166,11 @@ export class StepRunner {
     for (const result of results) if (result.status === 'rejected') throw result.reason;
     const idleMs = performance.eventLoopUtilization(idle).idle + model.fleet.sleptMs - sleptMs;
     const timing = { sequences, batches: results.length, ms: performance.now() - startedAt, idleMs };
-    if (groups.length === 1 && spans.every(({ count: rows }) => rows === 1)) this.#microBatches.learn(timing);
+    if (isTypical) this.#microBatches.learn(timing);
     counters.steps++;
     counters.micro_batches += results.length;
     counters.step_rows += this.#steps.reduce((sum, { rows }) => sum + rows, 0);
+    return idleMs;
   }
 
   /** Registers the computed blocks in the prefix cache, and samples the next tokens. */

@@ -7,7 +7,7 @@ import type { RpcError } from '../../rpc/errors.ts';
 import { type ForwardModel, forward } from './forward.ts';
 import type { PromptLogprob, Route } from './messages.ts';
 import { describe } from './sampling/sampler.ts';
-import type { Planned } from './scheduling/scheduler.ts';
+import { isPrefill, type Planned } from './scheduling/scheduler.ts';
 import type { Sequence } from './sequence.ts';
 
 /** Logits from which the next ids of one sequence are sampled. */
@@ -189,11 +189,6 @@ function promptLogprobs(
 /** `assignments [layers]` cover all rows of the step; k may differ between layers. */
 function routeOf(assignments: readonly Assignment[], row: number): Route {
   return assignments.map(({ k, experts }) => Array.from(experts.subarray(row * k, (row + 1) * k)));
-}
-
-/** Whether rows of a prompt, or of an answer that is recomputed, are in the span. The rows of drafts are decode rows. */
-function isPrefill({ sequence: { length }, start, count }: Planned<Sequence>): boolean {
-  return count > 1 && start < length - 1;
 }
 
 function idsOf({ sequence: { ids, drafts }, start, count }: Planned<Sequence>): number[] {

@@ -119,6 +119,11 @@ export function decodingOf<T extends Progress>(running: readonly T[], minPrefill
   return running.filter((progress) => !progress.held && prefillRowsLeft(progress, minPrefillRows) === 0);
 }
 
+/** Whether the span has rows of a prompt, or of an answer that is recomputed. The rows of drafts are decode rows. */
+export function isPrefill({ sequence: { length }, start, count }: Planned<Progress>): boolean {
+  return count > 1 && start < length - 1;
+}
+
 /**
  * Number of prefill rows of each sequence. Sequences with fewer rows left go first, so that a short prompt never waits for a
  * long one. A quarter of the budget is kept for the oldest sequence, so that a long prompt never waits forever.

@@ -3,6 +3,7 @@
 //
 // Worked example: 8 decode rows take 20 ms. With 50 prefill rows the step takes 45 ms, so a prefill row costs 0.5 ms. If
 // prefill may take half of a step, 20 / 0.5 = 40 prefill rows fit beside the 8 decode rows.
+import { DraftCost } from './draft-cost.ts';
 
 /** Weight of the latest step in a learnt cost. */
 const MEMORY = 0.2;
@@ -14,11 +15,7 @@ const BESIDE = 1.5;
 const MOST_BESIDE = 3;
 /** A step of fewer prefill rows says less about the cost of a row, because it also has costs that do not depend on its rows. */
 const FULL_CHUNK = 64;
-/** Cost of a draft, as a share of a decode row's time, before a draft was measured. */
-const DRAFT_COST = 0.5;
-/** With this weight, each step without drafts moves the learnt cost of a draft back towards `DRAFT_COST`. */
-const FORGETS = 0.002;
-/** The prefill rows of a step count as at least this share of the decode rows' time, and so do its drafts. */
+/** The prefill rows of a step count as at least this share of the decode rows' time. */
 const LEAST = 0.01;
 /** If steps with only one number of decode rows are known, a step's cost is assumed to grow with its rows to this power. */
 const POWER = 0.7;
@@ -34,11 +31,15 @@ interface StepCost {
   drafts: number;
   /** Milliseconds of the whole step. */
   ms: number;
+  /** Time within `ms` for which this thread was idle, because it waited for shards. */
+  idleMs: number;
 }
 
-interface PlainStep {
+export interface PlainStep {
   rows: number;
   ms: number;
+  /** Time within `ms` for which this thread was busy. */
+  busyMs: number;
 }
 
 export class StepCosts {
@@ -47,24 +48,20 @@ export class StepCosts {
   /** Milliseconds of a prefill row: in steps without decode rows, and beside decode rows. */
   #alone: number | undefined;
   #beside: number | undefined;
-  /** Milliseconds of the row that verifies a draft. */
-  #draftMs: number | undefined;
+  readonly #drafts = new DraftCost();
 
-  learn({ decoding, promptRows, drafts, ms }: StepCost): void {
+  learn({ decoding, promptRows, drafts, ms, idleMs }: StepCost): void {
     if (decoding + promptRows === 0) return;
     if (promptRows === 0 && drafts === 0) {
-      this.#learnPlain(decoding, ms);
-      if (this.#draftMs !== undefined)
-        this.#draftMs = follow(this.#draftMs, (DRAFT_COST * ms) / decoding, FORGETS);
+      this.#learnPlain(decoding, ms, Math.max(0, ms - idleMs));
     } else if (decoding === 0) {
       this.#alone = follow(this.#alone, ms / promptRows, MEMORY * Math.min(1, promptRows / FULL_CHUNK));
     } else {
-      const plain = this.#plainMs(decoding);
+      const plain = this.#plainStep(decoding);
       if (plain === undefined) return;
-      const rest = (rows: number) => Math.max(ms - plain, LEAST * plain) / rows;
-      if (drafts === 0) this.#beside = follow(this.#besideMs(), rest(promptRows));
-      else if (promptRows === 0)
-        this.#draftMs = follow(this.#draftMs ?? (DRAFT_COST * plain) / decoding, rest(drafts));
+      if (drafts === 0)
+        this.#beside = follow(this.#besideMs(), Math.max(ms - plain.ms, LEAST * plain.ms) / promptRows);
+      else if (promptRows === 0) this.#drafts.learn({ drafts, ms }, plain);
     }
   }
 
@@ -106,41 +103,45 @@ export class StepCosts {
 
   /** Prefill rows that take `share` (0–1) of a step beside `decoding` decode rows; undefined before their cost is known. */
   promptRows(decoding: number, share: number): number | undefined {
-    const plain = this.#plainMs(decoding);
+    const plain = this.#plainStep(decoding);
     const row = this.#besideMs();
     if (plain === undefined || row === undefined) return undefined;
-    return Math.floor(((share / (1 - share)) * plain) / row);
+    return Math.floor(((share / (1 - share)) * plain.ms) / row);
   }
 
   /** Tokens that decode rows generate in the time of one draft. A draft pays if its chance of being right exceeds this. */
   draftPrice(decoding: number): number {
-    const plain = this.#plainMs(decoding);
-    if (plain === undefined || this.#draftMs === undefined) return DRAFT_COST;
-    return (this.#draftMs * decoding) / plain;
+    const plain = this.#plainStep(decoding);
+    return this.#drafts.price(decoding, plain);
   }
 
-  #learnPlain(decoding: number, ms: number): void {
+  #learnPlain(decoding: number, ms: number, busyMs: number): void {
     const size = sizeOf(decoding);
     const known = this.#plain.get(size);
     if (known !== undefined) {
+      this.#drafts.learnPlain(ms, known);
       const change = follow(1, ms / this.stepMs(decoding), MEMORY * ALONG);
       for (const other of this.#plain.values()) if (other !== known) other.ms *= change;
     }
-    this.#plain.set(size, { rows: follow(known?.rows, decoding), ms: follow(known?.ms, ms) });
+    this.#plain.set(size, {
+      rows: follow(known?.rows, decoding),
+      ms: follow(known?.ms, ms),
+      busyMs: follow(known?.busyMs, busyMs),
+    });
   }
 
   #besideMs(): number | undefined {
     return this.#beside ?? (this.#alone === undefined ? undefined : BESIDE * this.#alone);
   }
 
-  /** Milliseconds of a step with about `decoding` decode rows, or of the nearest known size. */
-  #plainMs(decoding: number): number | undefined {
+  /** The learnt step with about `decoding` decode rows, or of the nearest known size. */
+  #plainStep(decoding: number): PlainStep | undefined {
     const size = sizeOf(decoding);
     let nearest: number | undefined;
     for (const known of this.#plain.keys()) {
       if (nearest === undefined || Math.abs(known - size) < Math.abs(nearest - size)) nearest = known;
     }
-    return nearest === undefined ? undefined : this.#plain.get(nearest)?.ms;
+    return nearest === undefined ? undefined : this.#plain.get(nearest);
   }
 }
 

@@ -67,14 +67,14 @@ describe('environment variables', () => {
   const switches = () =>
     new Command('shard')
       .addOption(flag('--standby', 'A switch'))
-      .addOption(flag('--speculate', 'Another'))
+      .addOption(flag('--json', 'Another'))
       .addOption(flag('--name <name>', 'A value'))
       .configureOutput({ writeErr: () => {} })
       .exitOverride();
 
   it.each([
     [{ EXPERTGRID_STANDBY: 'false', EXPERTGRID_NAME: '0' }, { EXPERTGRID_NAME: '0' }],
-    [{ EXPERTGRID_STANDBY: '0', EXPERTGRID_SPECULATE: '' }, {}],
+    [{ EXPERTGRID_STANDBY: '0', EXPERTGRID_JSON: '' }, {}],
     [{ EXPERTGRID_STANDBY: '1' }, { EXPERTGRID_STANDBY: '1' }],
   ])('turn switches on and off: %o', (env, left) => {
     readSwitches(switches(), env);

@@ -60,7 +60,13 @@ beforeAll(async () => {
   const [, address = ''] = await shard.says(/shard ready on (\S+:\d+):/);
   const relay = await startRelayThread({ to: parseAddress(address), delayMs: 1 });
   closers.push(() => relay.close());
-  const options = { bundle, threads: 1, kvMemory: 2 ** 28, members: [socketMember(relay.address)] };
+  const options = {
+    bundle,
+    speculate: false,
+    threads: 1,
+    kvMemory: 2 ** 28,
+    members: [socketMember(relay.address)],
+  };
   one = await startTinyEngine({ ...options, microBatches: 1 });
   chosen = await startTinyEngine(options);
   closers.push(

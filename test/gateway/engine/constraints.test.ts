@@ -57,8 +57,8 @@ test('a stop id is sampled only if the answer may end there and has min_tokens',
 });
 
 test('drafts do not change a constrained answer', async () => {
-  const plain = await start();
-  const drafting = await start({ speculate: true });
+  const plain = await start({ speculate: false });
+  const drafting = await start({ draftPrice: 0.3 });
   const json = {
     type: 'json_schema',
     schema: '{"items":{"enum":["abc","abd"]},"minItems":9,"maxItems":9}',

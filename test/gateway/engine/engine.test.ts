@@ -100,7 +100,11 @@ describe('the engine', () => {
       settings: Partial<GenerationRequest['sampling']>,
       stopIds: number[],
     ) => {
-      const { generate, dense, engine } = await openCountingEngine({ next: looping, speculate });
+      const { generate, dense, engine } = await openCountingEngine({
+        next: looping,
+        speculate,
+        draftPrice: 0.3,
+      });
       const request = countingRequest();
       const sampling = { ...request.sampling, ...settings };
       const { ids, last } = await collect(generate({ maxTokens: 60, sampling, stopIds }));
@@ -129,7 +133,11 @@ describe('the engine', () => {
 
   it('sends the rows of drafts in the same frames as the decode rows of other streams', async () => {
     const next = (ids: readonly number[]) => (ids[0] === 1 ? ids.length % 3 : (7 * ids.length ** 2) % 50);
-    const { generate, dense, engine } = await openCountingEngine({ next, speculate: true, microBatches: 1 });
+    const { generate, dense, engine } = await openCountingEngine({
+      next,
+      draftPrice: 0.3,
+      microBatches: 1,
+    });
     const answers = [Int32Array.of(1, 2, 3), Int32Array.of(2, 3, 4)].map((prompt) =>
       collect(generate({ prompt, maxTokens: 60 })),
     );

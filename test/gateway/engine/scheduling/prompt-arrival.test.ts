@@ -26,17 +26,17 @@ function arrive(beside: number, seed: number): { gap: number; first: number } {
     const promptRows = Math.min(CHUNK, PROMPT - at);
     const ms = noisy(promptRows * rowMs(at));
     aloneMs += ms;
-    costs.learn({ decoding: 0, promptRows, drafts: 0, ms });
+    costs.learn({ decoding: 0, promptRows, drafts: 0, ms, idleMs: 0 });
   }
   for (let step = 0; step < 200; step++) {
-    costs.learn({ decoding: STREAMS, promptRows: 0, drafts: 0, ms: noisy(PLAIN_MS) });
+    costs.learn({ decoding: STREAMS, promptRows: 0, drafts: 0, ms: noisy(PLAIN_MS), idleMs: 0 });
   }
   const steps: number[] = [];
   for (let at = 0; at < PROMPT; ) {
     const promptRows = Math.min(PROMPT - at, costs.promptRows(STREAMS, costs.evenShare) ?? 0);
     if (promptRows === 0) throw new Error('the prompt gets no rows');
     const ms = noisy(PLAIN_MS + promptRows * rowMs(at) * beside);
-    costs.learn({ decoding: STREAMS, promptRows, drafts: 0, ms });
+    costs.learn({ decoding: STREAMS, promptRows, drafts: 0, ms, idleMs: 0 });
     steps.push(ms);
     at += promptRows;
   }
@@ -70,9 +70,9 @@ describe('a long prompt that arrives among decoding sequences, with an even shar
     ] as const) {
       const costs = new StepCosts();
       for (let step = 0; step < 100; step++) {
-        costs.learn({ decoding: 0, promptRows: 256, drafts: 0, ms: 256 });
-        costs.learn({ decoding: STREAMS, promptRows: 0, drafts: 0, ms: 50 });
-        costs.learn({ decoding: STREAMS, promptRows: 50, drafts: 0, ms: 50 + 50 * beside });
+        costs.learn({ decoding: 0, promptRows: 256, drafts: 0, ms: 256, idleMs: 0 });
+        costs.learn({ decoding: STREAMS, promptRows: 0, drafts: 0, ms: 50, idleMs: 0 });
+        costs.learn({ decoding: STREAMS, promptRows: 50, drafts: 0, ms: 50 + 50 * beside, idleMs: 0 });
       }
       expect(costs.evenShare).toBe(share);
     }
