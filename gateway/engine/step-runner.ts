@@ -165,8 +165,7 @@ export class StepRunner {
     );
     for (const result of results) if (result.status === 'rejected') throw result.reason;
     const idleMs = performance.eventLoopUtilization(idle).idle + model.fleet.sleptMs - sleptMs;
-    const timing = { sequences, batches: results.length, ms: performance.now() - startedAt, idleMs };
-    if (isTypical) this.#microBatches.learn(timing);
+    if (isTypical) this.#microBatches.learn({ sequences, ms: performance.now() - startedAt, idleMs });
     counters.steps++;
     counters.micro_batches += results.length;
     counters.step_rows += this.#steps.reduce((sum, { rows }) => sum + rows, 0);

@@ -7,25 +7,33 @@ const MOST = 8;
 const LEAST_IDLE = 0.15;
 /** A tried number of micro-batches becomes the best if its steps take less than this share of the time of the best so far. */
 const WORTH = 0.97;
-/** Number of steps whose times are kept for each number of micro-batches. The medians of these times are compared. */
-const RECENT = 12;
 /** Steps between two trials of other numbers of micro-batches. The pause doubles after each failed trial. */
 const FIRST_PAUSE = 6;
 const LONGEST_PAUSE = 512;
-/** Steps of a trial. The time of the first is not kept. */
-const TRIAL = 6;
-/** A trial that is slower than the best by this factor ends after `GLANCE` steps. */
-const HOPELESS = 1.25;
-const GLANCE = 3;
+/**
+ * In a trial, steps with the tried number and steps with the best so far take turns, because a machine is not always equally fast.
+ * Fewest and most such pairs, of which the first does not count, because it includes the change.
+ */
+const LEAST_PAIRS = 3;
+const MOST_PAIRS = 32;
+/** A trial ends before `MOST_PAIRS` when the mean ratio of its pairs is this many standard errors away from `WORTH`. */
+const SURE = 2;
+
+interface Trial {
+  /** The tried number. */
+  batches: number;
+  /** Milliseconds of the step with the tried number whose partner is still to come. */
+  ms: number | undefined;
+  /** Logarithms of the time with the tried number divided by the time with the best, by pair. */
+  ratios: number[];
+}
 
 interface Tuning {
   best: number;
-  /** Milliseconds of the last steps, by number of micro-batches. */
-  recent: Map<number, number[]>;
   pause: number;
   /** Steps until the next trial. */
   wait: number;
-  trial: { batches: number; steps: number } | undefined;
+  trial: Trial | undefined;
   /** Whether the next trial has twice as many micro-batches as `best`. Otherwise it has half as many. */
   up: boolean;
 }
@@ -33,7 +41,6 @@ interface Tuning {
 interface StepTiming {
   /** Sequences in the step. */
   sequences: number;
-  batches: number;
   ms: number;
   /** Time within `ms` for which this thread was idle. */
   idleMs: number;
@@ -43,28 +50,30 @@ export class MicroBatches {
   /** Tunings by the binary logarithm of the number of sequences, rounded up. */
   readonly #tunings = new Map<number, Tuning>();
 
+  /** Micro-batches of the next step. */
   choose(sequences: number): number {
     const { best, trial } = this.#of(sequences);
-    return Math.min(trial?.batches ?? best, sequences);
+    return Math.min(trial !== undefined && trial.ms === undefined ? trial.batches : best, sequences);
   }
 
-  learn({ sequences, batches, ms, idleMs }: StepTiming): void {
+  /** Learns from a step with the number of micro-batches that `choose` gave. */
+  learn({ sequences, ms, idleMs }: StepTiming): void {
     const tuning = this.#of(sequences);
     const { trial } = tuning;
-    const note = () =>
-      tuning.recent.set(batches, [...(tuning.recent.get(batches) ?? []).slice(1 - RECENT), ms]);
     if (trial === undefined) {
-      note();
-      const busy = batches === 1 && idleMs < LEAST_IDLE * ms;
+      const busy = tuning.best === 1 && idleMs < LEAST_IDLE * ms;
       if (!busy && --tuning.wait <= 0) this.#try(tuning, sequences);
       return;
     }
-    if (batches !== trial.batches) return;
-    if (++trial.steps > 1) note();
-    const ratio = median(tuning.recent.get(batches)) / median(tuning.recent.get(tuning.best));
-    if (trial.steps < (ratio > HOPELESS ? GLANCE : TRIAL)) return;
-    const better = ratio < WORTH;
-    if (better) tuning.best = batches;
+    if (trial.ms === undefined) {
+      trial.ms = ms;
+      return;
+    }
+    trial.ratios.push(Math.log(trial.ms / ms));
+    trial.ms = undefined;
+    const better = verdictOf(trial.ratios.slice(1));
+    if (better === undefined) return;
+    if (better) tuning.best = trial.batches;
     else tuning.up = !tuning.up;
     tuning.pause = better ? FIRST_PAUSE : Math.min(2 * tuning.pause, LONGEST_PAUSE);
     tuning.wait = tuning.pause;
@@ -73,7 +82,8 @@ export class MicroBatches {
 
   #try(tuning: Tuning, sequences: number): void {
     const batches = tuning.up ? tuning.best * 2 : tuning.best / 2;
-    if (batches >= 1 && batches <= Math.min(MOST, sequences)) tuning.trial = { batches, steps: 0 };
+    if (batches >= 1 && batches <= Math.min(MOST, sequences))
+      tuning.trial = { batches, ms: undefined, ratios: [] };
     else {
       tuning.up = !tuning.up;
       tuning.wait = tuning.pause;
@@ -85,15 +95,21 @@ export class MicroBatches {
     let tuning = this.#tunings.get(size);
     if (tuning === undefined) {
       const pauses = { pause: FIRST_PAUSE, wait: FIRST_PAUSE };
-      tuning = { best: 1, recent: new Map(), ...pauses, trial: undefined, up: true };
+      tuning = { best: 1, ...pauses, trial: undefined, up: true };
       this.#tunings.set(size, tuning);
     }
     return tuning;
   }
 }
 
-function median(values: readonly number[] = []): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+/** Whether the tried number is better; undefined if more pairs are needed to tell. */
+function verdictOf(ratios: readonly number[]): boolean | undefined {
+  if (ratios.length < LEAST_PAIRS) return undefined;
+  const mean = ratios.reduce((sum, ratio) => sum + ratio, 0) / ratios.length;
+  const squares = ratios.reduce((sum, ratio) => sum + (ratio - mean) ** 2, 0);
+  const error = Math.sqrt(squares / (ratios.length - 1) / ratios.length);
+  const distance = mean - Math.log(WORTH);
+  return ratios.length < MOST_PAIRS && Math.abs(distance) < SURE * error ? undefined : distance < 0;
 }
 
 /** Cuts spans into parts with about equally many rows, in order. */
