@@ -28,6 +28,7 @@ interface OpenEngineOptions {
   onRun?: (shard: number, request: RunRequest) => void;
   /** Opens the devices. The default opens the CPU kernels and reads all weights once, so that they are in memory. */
   open?: (bundle: Bundle, units: readonly Unit[]) => Promise<Devices>;
+  /** There are no drafts by default, so that texts that repeat themselves do not change the rows of a step. */
   options?: Partial<EngineOptions>;
 }
 
@@ -78,7 +79,8 @@ export async function openEngine({
   const rules = await routingRules(bundle);
   const { dense, host } = devices;
   const { identity, content } = model;
-  const engine = new Engine({ config, identity, content, dense, fleet, rules, ...host, ...options });
+  const parts = { config, identity, content, dense, fleet, rules, ...host };
+  const engine = new Engine({ ...parts, speculate: false, ...options });
   return {
     engine,
     async close() {

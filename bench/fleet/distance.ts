@@ -17,7 +17,7 @@ import { readFlags } from '../flags.ts';
 import { generate, type OpenEngine, openEngine } from '../in-process.ts';
 import { heldOutTexts, readConfig } from '../inputs.ts';
 import { table } from '../print.ts';
-import { median, sum } from '../statistics.ts';
+import { mean, median, sum } from '../statistics.ts';
 import { startOurs } from '../up-process.ts';
 
 const flags = readFlags({
@@ -39,8 +39,8 @@ const flags = readFlags({
 
 const IN_PROCESS = 'in-process';
 const variants: Record<string, Partial<EngineOptions>> = {
-  one: { microBatches: 1, speculate: false },
-  chosen: { speculate: false },
+  one: { microBatches: 1 },
+  chosen: {},
   drafts: { speculate: true },
 };
 
@@ -52,6 +52,8 @@ interface Measured {
   cpuMs: number;
   /** Mean number of micro-batches of a step. */
   batches: number;
+  /** Steps of the engine for a token of each stream. */
+  steps: number;
   /** Drafted tokens, and how many of them were accepted. */
   drafted: number;
   accepted: number;
@@ -168,6 +170,7 @@ async function measure({ engine }: OpenEngine, streams: number, round: number): 
     tokensPerSecond: (1_000 * window.tokens) / (window.endedAt - window.startedAt),
     cpuMs: window.cpu / window.tokens,
     batches: grown('micro_batches') / grown('steps'),
+    steps: (grown('steps') * streams) / grown('generated_tokens'),
     drafted: grown('guessed_tokens'),
     accepted: grown('kept_guesses'),
   };
@@ -199,6 +202,7 @@ function report(subjects: readonly Subject[], samples: readonly Measured[][][]):
         cpu: ratio('cpuMs', isFirst),
         ofFirstDistance: ratio('tokensPerSecond', (subject) => subject.variant === variant),
         batches: of('batches'),
+        steps: mean(own.map(({ steps }) => steps)),
         drafted: sum(own.map(({ drafted }) => drafted)),
         accepted: sum(own.map(({ accepted }) => accepted)),
       };
@@ -214,6 +218,7 @@ function report(subjects: readonly Subject[], samples: readonly Measured[][][]):
     'CPU time of a token',
     `of ${firstDistance}`,
     'micro-batches',
+    'steps a token',
     'drafts accepted',
   ];
   const x = (ratio: number) => `${ratio.toFixed(3)}x`;
@@ -226,6 +231,7 @@ function report(subjects: readonly Subject[], samples: readonly Measured[][][]):
     x(line.cpu),
     x(line.ofFirstDistance),
     line.batches.toFixed(1),
+    line.steps.toFixed(3),
     line.drafted === 0 ? 'none drafted' : `${line.accepted} of ${line.drafted}`,
   ]);
   console.log(table(head, cells).join('\n'));

@@ -94,7 +94,8 @@ async function measureHeat(): Promise<ReadHeat> {
 async function withGateway<T>(list: string, use: (url: string) => Promise<T>): Promise<T> {
   const own = list === '' ? [] : ['--experts', list];
   const addresses = started.map(({ address }) => address).join(',');
-  const args = ['gateway', '--model', model, '--shards', addresses, '--port', '0', '--log-level', 'error'];
+  const always = ['--port', '0', '--log-level', 'error', '--no-speculate'];
+  const args = ['gateway', '--model', model, '--shards', addresses, ...always];
   const gateway = await startOurs([...args, ...threads, ...own], GATEWAY_READY, silent);
   try {
     while ((await fetch(new URL('/health/ready', gateway.address))).status !== 200)

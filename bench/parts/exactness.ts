@@ -43,7 +43,7 @@ const cases: Case[] = [
   { name: 'chunks of 8 prompt rows', options: { prefillRows: 8 } },
   { name: 'chunks of 500 prompt rows', options: { prefillRows: 500 } },
   { name: 'three micro-batches', options: { microBatches: 3 } },
-  { name: 'guessed tokens', options: { draftPrice: 0.3 } },
+  { name: 'guessed tokens', options: { speculate: true, draftPrice: 0.3 } },
   {
     name: 'KV memory for a few',
     // Only two blocks more than the longest sequence needs, so that other sequences are preempted.
@@ -53,7 +53,7 @@ const cases: Case[] = [
 ];
 
 const results: Record<string, boolean> = {};
-const expected = await run({ name: 'alone', options: { speculate: false } }, false);
+const expected = await run({ name: 'alone' }, false);
 console.log(
   `${prompts.length} prompts of ${prompts.map(({ length }) => length).join(', ')} ids, ${flags.tokens} tokens each`,
 );
