@@ -8,6 +8,7 @@ import {
   type QuantisedMatrix,
 } from '../../kernels/kernels.ts';
 import { uniform } from '../support/random.ts';
+import { openWireCalls } from './wire/wire-calls.ts';
 
 const [file = '', seed = '1', calls = '1000'] = process.argv.slice(2);
 const kernels: Kernels = createRequire(import.meta.url)(file);
@@ -133,7 +134,10 @@ function logits(outputs: (n: number, width: number) => unknown[]): unknown[] {
   return [floats(n * width), n, width, ...outputs(n, width)];
 }
 
+const wireCalls = await openWireCalls(kernels, next);
+
 const makers: Record<string, () => unknown[]> = {
+  ...wireCalls.makers,
   product,
   experts,
   rotate,
@@ -207,11 +211,13 @@ for (let call = 0; call < Number(calls); call++) {
     values[at] = shorter && below(2) === 0 ? old.slice(0, Math.max(0, old.length - size(20))) : junk();
   }
   try {
-    Reflect.apply(Reflect.get(kernels, name), kernels, values);
+    wireCalls.keep(name, Reflect.apply(Reflect.get(kernels, name), kernels, values));
     counts.good++;
   } catch (error) {
     if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
     counts.refused++;
   }
+  if (call % 20 === 0) await wireCalls.turn();
 }
+wireCalls.end();
 console.log(JSON.stringify(counts));
