@@ -1,4 +1,4 @@
-// The long fuzz tests: `npm run test:fuzz` runs a million frames, 20,000 requests and 5,000 schemas.
+// The long fuzz tests: `npm run test:fuzz` runs 1.2 million frames, 10,000 exchanges, 20,000 requests and 5,000 schemas.
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({

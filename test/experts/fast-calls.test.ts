@@ -6,7 +6,7 @@ import { type FastCall, fastCall } from '../support/network/fast-frames.ts';
 import { uniform } from '../support/random.ts';
 import { Victim } from './process/fuzz.ts';
 import { servedModel as model } from './served.ts';
-import { callOf, outcomeOf, serve, slowCall, warm } from './served-calls.ts';
+import { callOf, fastCallBreaker, outcomeOf, serve, slowCall, warm } from './served-calls.ts';
 import { counted } from './shard.ts';
 
 const { hidden, layers, experts } = model;
@@ -183,18 +183,12 @@ test('the shard survives broken fast frames, and answers valid ones correctly me
   await warm(honest);
   honest.write(fastCall(callOf(1)));
   const expected = outcomeOf(await honest.next());
-  const next = uniform(23);
-  const below = (limit: number) => Math.floor(next() * limit);
+  const broken = fastCallBreaker(uniform(23));
   const victimOptions = { address: server.address, frameBytes: 100_000 };
   let victim = await Victim.open(victimOptions);
   let cut = 0;
   for (let turn = 1; turn <= 2_000; turn++) {
-    const bytes = fastCall(
-      callOf(turn, { layer: below(3), asks: [below(4), below(7)], deadlineMs: 1 + below(9) }),
-    );
-    // Most changes hit the head, where they matter.
-    for (let i = below(4); i > 0; i--) bytes[4 + below(next() < 0.9 ? 150 : bytes.length - 4)] = below(256);
-    const lives = await victim.survives(bytes);
+    const lives = await victim.survives(broken(turn));
     if (!lives) {
       cut++;
       victim = await Victim.open(victimOptions);

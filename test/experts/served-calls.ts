@@ -8,7 +8,7 @@ import { bytesToRows, rowsToBytes, uint16ToBytes } from '../../rpc/rows.ts';
 import { listen, type RpcServer } from '../../rpc/socket/server.ts';
 import { framed } from '../rpc/framed.ts';
 import { openRawPeer, type RawPeer } from '../rpc/raw-peer.ts';
-import type { FastCall } from '../support/network/fast-frames.ts';
+import { type FastCall, fastCall } from '../support/network/fast-frames.ts';
 import { createServedShard, servedModel as model, servedUnits } from './served.ts';
 
 const { hidden, layers } = model;
@@ -51,6 +51,18 @@ export function callOf(id: number, options: Partial<FastCall> = {}): FastCall {
     asks,
     rows,
     ...options,
+  };
+}
+
+/** Makes fast calls with up to three changed bytes, most of them in the head, where they matter. */
+export function fastCallBreaker(next: () => number): (id: number) => Buffer {
+  const below = (limit: number) => Math.floor(next() * limit);
+  return (id) => {
+    const bytes = fastCall(
+      callOf(id, { layer: below(3), asks: [below(4), below(7)], deadlineMs: 1 + below(9) }),
+    );
+    for (let i = below(4); i > 0; i--) bytes[4 + below(next() < 0.9 ? 150 : bytes.length - 4)] = below(256);
+    return bytes;
   };
 }
 

@@ -9,6 +9,7 @@ import type { Message } from '../../../rpc/messages.ts';
 import { bytesToRows, bytesToUint16, rowsToBytes } from '../../../rpc/rows.ts';
 import type { Params } from '../../../rpc/transport.ts';
 import { fastAnswer } from '../../support/network/fast-frames.ts';
+import { uniform } from '../../support/random.ts';
 import { framed } from '../framed.ts';
 
 export const HIDDEN = 4;
@@ -23,9 +24,10 @@ export const behaviours = [
   'answers a number that is not finite',
   'answers too few rows',
   'answers half and hangs up',
-  'answers after 50 ms',
+  'answers after 200 ms',
   'answers under another id, then under the right one',
   'hangs up',
+  'does any of this, or answers with broken bytes',
 ] as const;
 
 type Behaviour = (typeof behaviours)[number];
@@ -65,14 +67,35 @@ const acts: { [B in Behaviour]: (socket: Socket, id: number, rows: Float32Array)
     ),
   'answers too few rows': (socket, id, rows) => void socket.write(fastAnswer(id, rows.subarray(HIDDEN))),
   'answers half and hangs up': (socket, id, rows) => void socket.end(fastAnswer(id, rows).subarray(0, 40)),
-  'answers after 50 ms': (socket, id, rows) => void setTimeout(() => socket.write(fastAnswer(id, rows)), 50),
+  'answers after 200 ms': (socket, id, rows) =>
+    void setTimeout(() => socket.write(fastAnswer(id, rows)), 200),
   'answers under another id, then under the right one': (socket, id, rows) =>
     void socket.write(Buffer.concat([fastAnswer(id + 1_000_000, rows), fastAnswer(id, rows)])),
   'hangs up': (socket) => void socket.end(),
+  'does any of this, or answers with broken bytes': (socket, id, rows) => {
+    if (next() < 0.3) return acts[behaviours[below(behaviours.length - 1)]!](socket, id, rows);
+    if (next() < 0.3) return void socket.write(fastAnswer(id, rows));
+    const whole = next() < 0.8 ? fastAnswer(id, rows) : framed(encodeMessage(answerOf(id, rows)));
+    const bytes = broken(whole, whole.length - rows.byteLength);
+    if (next() < 0.9) socket.write(bytes);
+    else socket.end(bytes.subarray(0, below(bytes.length))); // the next answer would fill the missing rows
+  },
 };
 
+const next = uniform(31);
+const below = (limit: number) => Math.floor(next() * limit);
+
+/** Changes some bytes of the head, but neither the id, which could become that of another call, nor the rows. */
+function broken(answer: Buffer, head: number): Buffer {
+  for (let i = below(4); i >= 0; i--) {
+    const at = below(head);
+    if (at < 6 || at > 10) answer[at] = below(256);
+  }
+  return answer;
+}
+
 function answerOf(id: number, rows: Float32Array): Message {
-  const result = { rows: rowsToBytes(rows), runMs: 1, queueMs: 0 };
+  const result = { runMs: 1, queueMs: 0, rows: rowsToBytes(rows) };
   return { type: 'response', id, error: undefined, result };
 }
 

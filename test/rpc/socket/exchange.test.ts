@@ -119,7 +119,7 @@ describe('leaves to the event loop what is not a good answer in the fast layout'
   test.each([
     'answers as the codec does',
     'notifies, then answers',
-    'answers after 50 ms',
+    'answers after 200 ms',
     'answers under another id, then under the right one',
     'answers a number that is not finite',
     'answers too few rows',
@@ -165,7 +165,7 @@ test('a frame on a connection that has closed is not sent', async () => {
 
 test('a later call on the same connection works after an exchange that has ended early', async () => {
   const { transport, line } = await open();
-  const early = run(layerOf('answers after 50 ms'), [frameOn(line(false), [5], [0, 2])], 1);
+  const early = run(layerOf('answers after 200 ms'), [frameOn(line(false), [5], [0, 2])], 1);
   expect(early.outcomes[0]?.is).toBe('sent');
   const { answers, outcomes } = run(layerOf('answers'), [frameOn(line(false), [1], [0, 9])]);
   expect(outcomes).toEqual([{ is: 'answered' }]);
