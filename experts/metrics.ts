@@ -46,6 +46,11 @@ export class ShardMetrics {
     registers: this.#registers,
     collect: () => this.#count(),
   });
+  readonly #fast = new Counter({
+    name: 'expertgrid_shard_fast_calls_total',
+    help: 'expert.run calls that the addon has answered without JavaScript; also counted in calls_total',
+    registers: this.#registers,
+  });
   readonly #rows = new Counter({
     name: 'expertgrid_shard_rows_total',
     help: 'Pairs of row and expert that were run, by priority',
@@ -92,6 +97,7 @@ export class ShardMetrics {
       drain();
       const { answered } = fast.counts;
       this.#answered += answered - this.#fastAnswered;
+      this.#fast.inc(answered - this.#fastAnswered);
       this.#fastAnswered = answered;
     };
   }

@@ -108,15 +108,14 @@ async function up(flags: Flags, command: Command): Promise<void> {
   const shares = Array.from({ length: count }, (_, shard) =>
     models.map((model) => ({ model: model.dir, experts: ranges(model)[shard]! })),
   );
-  // The shards share the cores of this machine.
-  const threads = Math.max(1, Math.floor(flags.threads / count));
+  // The shards share the cores of this machine, and leave some to the gateway, whose idle threads read the next weights ahead.
+  const threads = Math.max(1, Math.floor(flags.threads / (count + 1)));
   const security = securityPaths(flags);
   const processes = flags.inProcess
     ? []
     : shares.map((holds) => new ShardProcess({ ...flags, threads, prefetch, holds, security, log }));
   await serveGateway({
     ...gateway,
-    engines: { ...gateway.engines, threads },
     startShards: async ({ onLoading, onReading }) => {
       if (flags.inProcess) return (model) => ({ here: ranges(model) });
       const [loading, reading] = [onLoading, onReading].map((report) => addUp(processes.length, report));

@@ -1,5 +1,6 @@
 // An expert device over a mapped bundle that is still being read ahead. A run first reads and checks those of its experts that
 // are not in memory yet. It does not wait for other experts.
+import type { ExpertMatrices } from '../../kernels/kernels.ts';
 import type { Bundle } from '../bundle/bundle.ts';
 import type { ModelConfig } from '../config/config.ts';
 import type { Serving } from '../reading/traffic.ts';
@@ -55,6 +56,11 @@ export class ReadFirst implements MappedExperts {
     const missing = this.#missing(layer, asks);
     if (missing.length === 0) return device.run(layer, x, asks);
     return this.#read(missing).then(() => device.run(layer, x, asks));
+  }
+
+  /** Undefined until every unit is in memory, because reading ahead gives way only to runs of this device. */
+  matrices(unit: Unit): ExpertMatrices | undefined {
+    return this.#left === 0 ? this.#options.device.matrices?.(unit) : undefined;
   }
 
   /** To be called when the unit's bytes are in memory and sound. */

@@ -59,8 +59,8 @@ export function openConnection(
   });
 }
 
-/** How long a connection whose peer is lost waits for answers that are on their way. */
-const LAST_ANSWERS_MS = 50;
+/** How long a connection waits for messages that are on their way, when the other connection to the peer is lost. */
+const LAST_MESSAGES_MS = 50;
 
 export class Connection {
   /** `[32]`, identifies the TLS connection; zeros without TLS. */
@@ -70,7 +70,6 @@ export class Connection {
   readonly #events: TransportEvents;
   #callOffPing: () => void = () => {};
   #closed = false;
-  #isLeaving = false;
   #line: Line | undefined;
   #onceClosed: () => void = () => {};
 
@@ -126,21 +125,18 @@ export class Connection {
   }
 
   /**
-   * To be called when the other connection to the peer is lost for `reason`. Takes no more calls, and closes when the pending calls
-   * have ended, because their answers may have arrived already, or else after a short time.
+   * To be called when the other connection to the peer is lost for `reason`. Takes no more calls, and closes after a short time,
+   * because answers and notifications may have arrived already and wait to be read.
    */
   closeSoon(reason: RpcError): void {
     this.#caller.refuse(reason);
-    this.#isLeaving = true;
-    if (this.#caller.pending === 0) this.close();
-    else afterSockets(LAST_ANSWERS_MS, () => this.#lost(reason, false));
+    afterSockets(LAST_MESSAGES_MS, () => this.#lost(reason, false));
   }
 
   #receive(message: Message): void {
     switch (message.type) {
       case 'response':
         this.#caller.settle(message);
-        if (this.#isLeaving && this.#caller.pending === 0) this.close();
         return;
       case 'notification':
         if (!this.#closed && isMap(message.params))

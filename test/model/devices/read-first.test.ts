@@ -1,6 +1,7 @@
 // A device whose bundle is being read ahead: which runs wait for which experts, and the effect of damage.
 import { expect, it } from 'vitest';
-import type { Unit } from '../../../model/devices/expert.ts';
+import type { ExpertMatrices } from '../../../kernels/kernels.ts';
+import type { MappedExperts, Unit } from '../../../model/devices/expert.ts';
 import { ReadFirst } from '../../../model/devices/read-first.ts';
 import { createTraffic, Serving } from '../../../model/reading/traffic.ts';
 import type { ExpertWeights } from '../../../model/tensor.ts';
@@ -18,7 +19,7 @@ async function readFirst({ resident = [] as string[], bad = '' } = {}) {
   const mapped: string[] = [];
   const read: string[] = [];
   const damaged: string[] = [];
-  const device = Object.assign(plain, {
+  const device: MappedExperts = Object.assign(plain, {
     mapIn: (unit: Unit) => void mapped.push(nameOf(unit)),
     isResident: (unit: Unit) => resident.includes(nameOf(unit)),
   });
@@ -44,8 +45,21 @@ async function readFirst({ resident = [] as string[], bad = '' } = {}) {
     guarded.run(layer, row, Uint16Array.from(experts.flatMap((expert) => [0, expert])));
   const plainly = (layer: number, ...experts: number[]) =>
     plain.run(layer, row, Uint16Array.from(experts.flatMap((expert) => [0, expert])));
-  return { guarded, run, plainly, read, mapped, damaged, sound, words };
+  return { guarded, device, run, plainly, read, mapped, damaged, sound, words };
 }
+
+it('shows the matrices of its units once all of them are in memory', async () => {
+  const matrices = {} as ExpertMatrices;
+  const { guarded, device } = await readFirst({ resident: [] });
+  device.matrices = () => matrices;
+  for (let layer = 0; layer < 2; layer++) {
+    for (let expert = 0; expert < 4; expert++) {
+      expect(guarded.matrices({ layer: 0, expert: 0 })).toBeUndefined();
+      guarded.mapIn({ layer, expert });
+    }
+  }
+  expect(guarded.matrices({ layer: 0, expert: 0 })).toBe(matrices);
+});
 
 it('a run first reads each expert that is not in memory once, and gives the same rows', async () => {
   const { run, plainly, read, sound } = await readFirst({ resident: ['0:1'] });
