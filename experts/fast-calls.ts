@@ -19,6 +19,8 @@ interface FastCallsOptions {
   /** Most (row, expert) pairs of one run, and of the queue. */
   mostBatchAsks: number;
   mostQueuedAsks: number;
+  /** Called when a caller has cancelled a call that waited for its turn. */
+  onCancelled: () => void;
 }
 
 /** Most unanswered calls of one connection. Further calls go to the service, which has its own limit. */
@@ -34,6 +36,7 @@ export function openFastCalls(options: FastCallsOptions): FastCalls | undefined 
 export class FastCalls implements CallServing {
   readonly handle: Serving;
   readonly #kernels: WireKernels;
+  readonly #onCancelled: () => void;
   /** By identity: the model's number in the addon, and the matrices of its served units by `unitKey`. */
   readonly #models = new Map<string, { number: number; units: Map<number, Matrices> }>();
   readonly #counts = new Float64Array(5);
@@ -43,6 +46,7 @@ export class FastCalls implements CallServing {
   constructor(kernels: WireKernels, options: FastCallsOptions) {
     const { models, limits, mostBatchAsks, mostQueuedAsks } = options;
     this.#kernels = kernels;
+    this.#onCancelled = options.onCancelled;
     this.handle = kernels.serving(
       mostBatchAsks,
       mostQueuedAsks,
@@ -99,6 +103,10 @@ export class FastCalls implements CallServing {
   get counts(): { inFlight: number; answered: number } {
     const [inFlight, , , , answered] = this.#read();
     return { inFlight: inFlight!, answered: answered! };
+  }
+
+  noteCancelled(): void {
+    this.#onCancelled();
   }
 
   stop(): void {

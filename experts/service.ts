@@ -84,6 +84,7 @@ export class ShardService {
       limits: this.#limits,
       mostBatchAsks: MOST_BATCH_ASKS,
       mostQueuedAsks: MOST_QUEUED_ASKS,
+      onCancelled: () => metrics?.calls.inc({ outcome: 'cancelled' }),
     });
     if (this.#fast !== undefined) metrics?.follow(this.#fast);
     return this.#fast;

@@ -81,7 +81,9 @@ export class MessageSocket {
 
   /** Drops a call that is being served and has not run yet. Returns false if there is none. */
   cancelServed(id: number): boolean {
-    return this.#socket.cancelServed(id);
+    const isDropped = this.#socket.cancelServed(id);
+    if (isDropped) this.#options.serving?.noteCancelled();
+    return isDropped;
   }
 
   /** Throws `invalid` if the message cannot be encoded. Does nothing on a closed socket. */

@@ -111,8 +111,8 @@ describe('a call that waits for its turn', () => {
     callOf(2, { layer: 1, asks: [0, 1], ...second }),
   ];
 
-  test('is dropped if its caller cancels it', async () => {
-    const { open } = await serve();
+  test('is dropped and counted if its caller cancels it', async () => {
+    const { metrics, open } = await serve();
     const peer = await open();
     await warm(peer);
     const cancel = framed(encodeMessage({ type: 'notification', method: 'cancel', params: { id: 2 } }));
@@ -120,6 +120,7 @@ describe('a call that waits for its turn', () => {
     const outcomes = [outcomeOf(await peer.next()), outcomeOf(await peer.next())];
     expect(outcomes.find(({ id }) => id === 2)).toEqual({ id: 2, code: 'cancelled' });
     expect(outcomes.find(({ id }) => id === 1)?.rows).toHaveLength(hidden);
+    expect(await counted(metrics, 'expertgrid_shard_calls_total', { outcome: 'cancelled' })).toBe(1);
   });
 
   test('is answered with deadline if its deadline passes meanwhile', async () => {
