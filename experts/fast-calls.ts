@@ -36,7 +36,7 @@ export function openFastCalls(options: FastCallsOptions): FastCalls | undefined 
 export class FastCalls implements CallServing {
   readonly handle: Serving;
   readonly #kernels: WireKernels;
-  readonly #onCancelled: () => void;
+  readonly noteCancelled: () => void;
   /** By identity: the model's number in the addon, and the matrices of its served units by `unitKey`. */
   readonly #models = new Map<string, { number: number; units: Map<number, Matrices> }>();
   readonly #counts = new Float64Array(5);
@@ -46,7 +46,7 @@ export class FastCalls implements CallServing {
   constructor(kernels: WireKernels, options: FastCallsOptions) {
     const { models, limits, mostBatchAsks, mostQueuedAsks } = options;
     this.#kernels = kernels;
-    this.#onCancelled = options.onCancelled;
+    this.noteCancelled = options.onCancelled;
     this.handle = kernels.serving(
       mostBatchAsks,
       mostQueuedAsks,
@@ -103,10 +103,6 @@ export class FastCalls implements CallServing {
   get counts(): { inFlight: number; answered: number } {
     const [inFlight, , , , answered] = this.#read();
     return { inFlight: inFlight!, answered: answered! };
-  }
-
-  noteCancelled(): void {
-    this.#onCancelled();
   }
 
   stop(): void {

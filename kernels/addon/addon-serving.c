@@ -133,7 +133,7 @@ static napi_value counts_entry(napi_env env, napi_callback_info info) {
     return NULL;
   }
   const struct serving_counts *counts = serving_counts(serving);
-  const double values[] = {counts->queued_calls, counts->queued_asks, counts->oldest_ticket, counts->next_ticket, counts->answered};
+  const double values[] = {counts->queued_calls, counts->queued_asks, serving_oldest_ticket(serving), counts->next_ticket, counts->answered};
   memcpy(out.data, values, sizeof values);
   return NULL;
 }

@@ -163,6 +163,10 @@ size_t serving_frame_bytes(const struct serving *serving) {
 
 struct serving_counts *serving_counts(struct serving *serving) { return &serving->counts; }
 
+double serving_oldest_ticket(const struct serving *serving) {
+  return serving->first != NULL ? serving->first->ticket : serving->counts.next_ticket;
+}
+
 double *serving_samples(struct serving *serving) { return serving->samples; }
 
 static const struct served_model *find_model(const struct serving *serving, const struct run_call *call) {
@@ -262,10 +266,6 @@ static void give_up(struct serving *serving, struct job *job) {
   finish(serving, job);
 }
 
-static void note_oldest(struct serving *serving) {
-  serving->counts.oldest_ticket = serving->first != NULL ? serving->first->ticket : serving->counts.next_ticket;
-}
-
 static struct job *find_job(const struct wire *wire, uint32_t id) {
   struct job *job = wire->jobs;
   while (job != NULL && job->call.id != id) job = job->next_of_wire;
@@ -278,13 +278,11 @@ bool serving_cancel(struct serving *serving, struct wire *wire, uint32_t id) {
   struct job *job = find_job(wire, id);
   if (job == NULL) return false;
   finish(serving, unlink_job(serving, job));
-  note_oldest(serving);
   return true;
 }
 
 void serving_forget(struct serving *serving, struct wire *wire) {
   while (wire->jobs != NULL) finish(serving, unlink_job(serving, wire->jobs));
-  note_oldest(serving);
 }
 
 // The job whose turn it is: the oldest with decode rows; the oldest of all if none has, or if it was passed over too often.
@@ -454,7 +452,6 @@ static bool run(struct serving *serving) {
     give_up(serving, job);
   }
   if (serving->first != NULL) run_batch(serving, take(serving));
-  note_oldest(serving);
   return serving->first != NULL;
 }
 

@@ -23,7 +23,6 @@ enum { MOST_SERVED_MODELS = 16 };
 // What JavaScript reads and writes. Doubles, so that one Float64Array can show it.
 struct serving_counts {
   double queued_calls, queued_asks;  // of the fast path
-  double oldest_ticket;              // of the queued calls; `next_ticket` if there are none
   double next_ticket;                // calls get ascending tickets
   double answered;
   double samples;  // doubles in `serving_samples` that were not read yet
@@ -51,6 +50,8 @@ struct served_model *serving_model(struct serving *serving, int model);
 void serving_stop(struct serving *serving);
 size_t serving_frame_bytes(const struct serving *serving);
 struct serving_counts *serving_counts(struct serving *serving);
+// The ticket of the oldest queued call; the next call's ticket if there is none.
+double serving_oldest_ticket(const struct serving *serving);
 double *serving_samples(struct serving *serving);
 
 // The frame, of `bytes` bytes, stands at the start of the wire's `in`. If it is taken, it is consumed.

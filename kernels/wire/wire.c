@@ -138,19 +138,18 @@ static void end_if_done(struct wire *wire) {
   }
 }
 
-static bool flush(struct wire *wire) {
+static void flush(struct wire *wire) {
   while (wire_unsent(wire) > 0) {
     const ssize_t count = send(wire->file, wire->out + wire->out_from, wire_unsent(wire), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {
       if (errno != EAGAIN && errno != EWOULDBLOCK) wire->error = errno;
-      return wire->error == 0;
+      return;
     }
     wire->out_from += (size_t)count;
     wire->sent += (uint64_t)count;
   }
   wire->out_from = wire->out_to = 0;
-  return true;
 }
 
 static void on_events(uv_poll_t *poll, int status, int events) {
@@ -305,7 +304,7 @@ void wires_hurry(struct wires *wires) {
   uv_idle_start(&wires->idle, on_idle);
 }
 
-bool wires_start(struct wires *wires, uv_loop_t *loop, const struct wire_events *events) {
+void wires_start(struct wires *wires, uv_loop_t *loop, const struct wire_events *events) {
   memset(wires, 0, sizeof *wires);
   wires->events = events;
   uv_check_init(loop, &wires->check);
@@ -316,7 +315,6 @@ bool wires_start(struct wires *wires, uv_loop_t *loop, const struct wire_events 
   uv_check_start(&wires->check, on_read);
   uv_unref((uv_handle_t *)&wires->check);
   uv_unref((uv_handle_t *)&wires->idle);
-  return true;
 }
 
 static void on_stopped(uv_handle_t *handle) {

@@ -62,7 +62,7 @@ struct wire {
   uint64_t received, sent;
 };
 
-bool wires_start(struct wires *wires, uv_loop_t *loop, const struct wire_events *events);
+void wires_start(struct wires *wires, uv_loop_t *loop, const struct wire_events *events);
 // Closes every wire. `stopped` is called when libuv has let go of everything.
 void wires_stop(struct wires *wires, void (*stopped)(struct wires *wires));
 // Makes the loop come round once more without waiting.

@@ -100,7 +100,7 @@ export class Driver {
     if (here.length > 0) exchange.send();
     for (const call of here) void this.#send(call); // computes before it returns
     for (const [i, exchanged] of exchange.gather().entries()) {
-      const call = remote[i]!;
+      const { call } = remote[i]!;
       if ('rows' in exchanged) this.#feed({ type: 'answered', call, rows: exchanged.rows });
       else void this.#await(call, exchanged.late);
     }

@@ -8,6 +8,7 @@ import {
   type HopFrame,
   type Outcome,
 } from '../../rpc/socket/exchange.ts';
+import type { Line } from '../../rpc/transport.ts';
 import { askFrame, rowsOf } from './inquiry.ts';
 import type { Action, Call, Ledger } from './ledger.ts';
 
@@ -17,9 +18,15 @@ const MOST_SLEEP_MS = 5;
 /** The answer to a call, `[slots, hidden]`, or how to wait for it. */
 export type Exchanged = { rows: Float32Array } | { late: (signal: AbortSignal) => Promise<RunAnswer> };
 
+/** A call to another process, and the connection that it goes over. */
+interface RemoteCall {
+  call: Call;
+  line: Line;
+}
+
 /** Calls of other processes, and calls of shards in this thread, which run meanwhile. */
 export interface Exchangeable {
-  remote: Call[];
+  remote: RemoteCall[];
   here: Call[];
 }
 
@@ -30,16 +37,19 @@ export function exchangeable(
 ): Exchangeable | undefined {
   if (step.mayBlock !== true || deadlineAt <= now || !canExchange(actions.length, step.model))
     return undefined;
-  const remote: Call[] = [];
+  const remote: RemoteCall[] = [];
   const here: Call[] = [];
   for (const action of actions) {
     if (action.type !== 'send') return undefined;
     const { call } = action;
-    const { rows, asks } = call.frame;
-    if (call.shard.isHere) here.push(call);
-    else if (!fitsExchange(rows.length, asks.length / 2, step.hidden)) return undefined;
-    else if (call.shard.line(call.frame.prefill) === undefined) return undefined;
-    else remote.push(call);
+    if (call.shard.isHere) {
+      here.push(call);
+      continue;
+    }
+    const { rows, asks, prefill } = call.frame;
+    const line = call.shard.line(prefill);
+    if (line === undefined || !fitsExchange(rows.length, asks.length / 2, step.hidden)) return undefined;
+    remote.push({ call, line });
   }
   return remote.length === 0 ? undefined : { remote, here };
 }
@@ -52,18 +62,16 @@ export class CallExchange {
   readonly #opened: ReturnType<Call['shard']['calls']['open']>[];
   readonly #exchange: Exchange;
 
-  constructor(ledger: Ledger, calls: readonly Call[]) {
+  constructor(ledger: Ledger, remote: readonly RemoteCall[]) {
     const { step, now, deadlineAt } = ledger;
     const { fleet, model, layer, x, hidden } = step;
     const deadlineMs = deadlineAt - now;
     this.#ledger = ledger;
-    this.#calls = calls;
-    this.#frames = calls.map(({ frame: { prefill, rows, asks }, shard }): HopFrame => {
-      const line = shard.line(prefill);
-      if (line === undefined) throw new Error(`shard ${shard.address} has no line`);
-      return { line, priority: prefill ? 1 : 0, deadlineMs, rows, asks };
+    this.#calls = remote.map(({ call }) => call);
+    this.#frames = remote.map(({ call: { frame }, line }): HopFrame => {
+      return { line, priority: frame.prefill ? 1 : 0, deadlineMs, rows: frame.rows, asks: frame.asks };
     });
-    this.#opened = calls.map(({ frame: { prefill, rows, asks }, shard }) => {
+    this.#opened = this.#calls.map(({ frame: { prefill, rows, asks }, shard }) => {
       const bytes = rows.length * hidden * Float32Array.BYTES_PER_ELEMENT;
       return shard.calls.open(asks.length / 2, bytes, { deadlineMs, bulk: prefill });
     });
