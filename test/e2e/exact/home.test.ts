@@ -40,7 +40,9 @@ async function startShard(experts: string) {
   return { address: `127.0.0.1:${port}`, process };
 }
 
-const homeFlags = ['--experts', '0-2:0-95,3-5:48-95', '--patience', '0', '--call-deadline', '30000'];
+// Audits and hedges send rows to a second holder at random, and a test counts where the rows go.
+const once = ['--audit', '0', '--hedge-budget', '0'];
+const homeFlags = ['--experts', '0-2:0-95,3-5:48-95', '--patience', '0', '--call-deadline', '30000', ...once];
 
 beforeAll(async () => {
   const [a, b] = await Promise.all([startShard('0-47'), startShard('48-95')]);
