@@ -215,11 +215,14 @@ void wire_end(struct wire *wire) {
   end_if_done(wire);
 }
 
-static void free_wire(struct wire *wire) {
+// The wire itself lives on until JavaScript's garbage collector lets go of it, which may be long after that.
+static void free_buffers(struct wire *wire) {
   free(wire->in);
   free(wire->other);
   free(wire->out);
-  free(wire);
+  wire->in = wire->other = wire->out = NULL;
+  wire->capacity = wire->held = wire->other_capacity = 0;
+  wire->out_capacity = wire->out_from = wire->out_to = 0;
 }
 
 static void stop_if_done(struct wires *wires) {
@@ -238,14 +241,15 @@ static void on_closed(uv_handle_t *handle) {
   else wires->first = wire->next;
   if (wire->next != NULL) wire->next->previous = wire->previous;
   wires->events->freed(wire);
+  free_buffers(wire);
   wire->file = -2;  // `wire_release` may free it from now on
-  if (!wire->is_kept) free_wire(wire);
+  if (!wire->is_kept) free(wire);
   stop_if_done(wires);
 }
 
 void wire_release(struct wire *wire) {
   wire->is_kept = false;
-  if (wire->file == -2) free_wire(wire);
+  if (wire->file == -2) free(wire);
 }
 
 void wire_close(struct wire *wire, int error) {
