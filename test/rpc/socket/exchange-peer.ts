@@ -49,36 +49,36 @@ export function rightAnswer(params: Params): Float32Array {
 }
 
 const acts: { [B in Behaviour]: (socket: Socket, id: number, rows: Float32Array) => void } = {
-  answers: (socket, id, rows) => void socket.write(fastAnswer(id, rows)),
+  answers: (socket, id, rows) => put(socket, fastAnswer(id, rows)),
   'answers in pieces': (socket, id, rows) => inPieces(socket, fastAnswer(id, rows)),
   'answers as the codec does': (socket, id, rows) => send(socket, answerOf(id, rows)),
   'notifies, then answers': (socket, id, rows) => {
     send(socket, { type: 'notification', method: 'memory', params: { residentBytes: 1 } });
-    socket.write(fastAnswer(id, rows));
+    put(socket, fastAnswer(id, rows));
   },
   fails: (socket, id) =>
     send(socket, { type: 'response', id, error: new RpcError('busy', 'full'), result: null }),
   'answers a number that is not finite': (socket, id, rows) =>
-    void socket.write(
+    put(
+      socket,
       fastAnswer(
         id,
         rows.map((value, i) => (i === 1 ? Number.NaN : value)),
       ),
     ),
-  'answers too few rows': (socket, id, rows) => void socket.write(fastAnswer(id, rows.subarray(HIDDEN))),
-  'answers half and hangs up': (socket, id, rows) => void socket.end(fastAnswer(id, rows).subarray(0, 40)),
-  'answers after 200 ms': (socket, id, rows) =>
-    void setTimeout(() => socket.write(fastAnswer(id, rows)), 200),
+  'answers too few rows': (socket, id, rows) => put(socket, fastAnswer(id, rows.subarray(HIDDEN))),
+  'answers half and hangs up': (socket, id, rows) => hangUp(socket, fastAnswer(id, rows).subarray(0, 40)),
+  'answers after 200 ms': (socket, id, rows) => void setTimeout(() => put(socket, fastAnswer(id, rows)), 200),
   'answers under another id, then under the right one': (socket, id, rows) =>
-    void socket.write(Buffer.concat([fastAnswer(id + 1_000_000, rows), fastAnswer(id, rows)])),
-  'hangs up': (socket) => void socket.end(),
+    put(socket, Buffer.concat([fastAnswer(id + 1_000_000, rows), fastAnswer(id, rows)])),
+  'hangs up': (socket) => hangUp(socket, Buffer.alloc(0)),
   'does any of this, or answers with broken bytes': (socket, id, rows) => {
     if (next() < 0.3) return acts[behaviours[below(behaviours.length - 1)]!](socket, id, rows);
-    if (next() < 0.3) return void socket.write(fastAnswer(id, rows));
+    if (next() < 0.3) return put(socket, fastAnswer(id, rows));
     const whole = next() < 0.8 ? fastAnswer(id, rows) : framed(encodeMessage(answerOf(id, rows)));
     const bytes = broken(whole, whole.length - rows.byteLength);
-    if (next() < 0.9) socket.write(bytes);
-    else socket.end(bytes.subarray(0, below(bytes.length))); // the next answer would fill the missing rows
+    if (next() < 0.9) put(socket, bytes);
+    else hangUp(socket, bytes.subarray(0, below(bytes.length))); // the next answer would fill the missing rows
   },
 };
 
@@ -99,14 +99,46 @@ function answerOf(id: number, rows: Float32Array): Message {
   return { type: 'response', id, error: undefined, result };
 }
 
+/** What each socket still has to send, one piece after another, while it sends an answer in pieces. */
+const unsent = new WeakMap<Socket, Buffer[]>();
+
+/** Sends the bytes after everything that was put before, so that no two answers are mixed. */
+function put(socket: Socket, bytes: Buffer): void {
+  const waiting = unsent.get(socket);
+  if (waiting === undefined) socket.write(bytes);
+  else waiting.push(bytes);
+}
+
+/** Sends the bytes and nothing after them. */
+function hangUp(socket: Socket, bytes: Buffer): void {
+  put(socket, bytes);
+  const waiting = unsent.get(socket);
+  if (waiting === undefined) socket.end();
+  else waiting.push(END);
+}
+
+const END = Buffer.from('the end, which is not sent');
+
 function send(socket: Socket, message: Message): void {
-  socket.write(framed(encodeMessage(message)));
+  put(socket, framed(encodeMessage(message)));
 }
 
 function inPieces(socket: Socket, bytes: Buffer): void {
-  if (bytes.length === 0) return;
-  socket.write(bytes.subarray(0, 7));
-  setTimeout(() => inPieces(socket, bytes.subarray(7)), 1);
+  const pieces = Array.from({ length: Math.ceil(bytes.length / 7) }, (_, i) =>
+    bytes.subarray(7 * i, 7 * i + 7),
+  );
+  const waiting = unsent.get(socket);
+  if (waiting !== undefined) return void waiting.push(...pieces);
+  unsent.set(socket, pieces);
+  sendNext(socket, pieces);
+}
+
+function sendNext(socket: Socket, waiting: Buffer[]): void {
+  const piece = waiting.shift();
+  if (piece === undefined) return void unsent.delete(socket);
+  if (piece === END) return void socket.end();
+  socket.write(piece);
+  setTimeout(() => sendNext(socket, waiting), 1);
 }
 
 function serve(socket: Socket): void {
