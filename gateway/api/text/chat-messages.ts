@@ -184,6 +184,6 @@ export function endingOf({
   const final = messages.at(-1);
   const calls = final?.tool_calls?.[0] ?? final?.function_call;
   if (final?.role === 'assistant' && !calls) return 'final message';
-  const message = `With '${field}' the final message must have the role 'assistant' and no tool calls.`;
+  const message = `Invalid 'messages[${last}]': an answer continues only a final message of the role 'assistant' without tool calls.`;
   throw refuse(message, `messages[${last}].role`);
 }

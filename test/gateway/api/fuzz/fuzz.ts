@@ -208,9 +208,7 @@ export function requireAnswer(request: BrokenRequest, { status, type, text }: Gi
   if (fields === undefined || code === 'too_many_values' || code === null) return;
   const root = /^[^.[]*/.exec(param ?? '')?.[0] ?? '';
   if (root === '' && !fields.has('')) throw new Error(`no param: ${code} ${message.slice(0, 300)}`);
-  // Errors replace lone surrogates in names.
-  const names = new Set([...fields].map((name) => name.toWellFormed()));
-  if (names.has(root) || ofSeveral.has(code)) return;
+  if (fields.has(root) || ofSeveral.has(code)) return;
   throw new Error(`param ${param} is none of ${[...fields]}: ${code} ${message.slice(0, 300)}`);
 }
 
@@ -232,11 +230,11 @@ const besides: Record<string, readonly string[]> = {
   messages: ['prompt', 'tools'],
 };
 
-/** The names that errors may have for these fields. Errors cut long names. */
+/** The names that errors may have for these fields. Errors cut long names and replace lone surrogates in them. */
 function told(fields: ReadonlySet<string>): ReadonlySet<string> {
   return new Set(
     [...fields].flatMap((field) => [
-      field.slice(0, 200),
+      field.slice(0, 200).toWellFormed(),
       ...(Object.hasOwn(besides, field) ? besides[field]! : []),
     ]),
   );
