@@ -113,7 +113,8 @@ export class StepRunner {
       const price = settings.draftPrice ?? this.#costs.draftPrice(decoding.length);
       for (const each of decoding) each.draft(price);
     }
-    const limits = (count: number, share: number) => this.#limits(count, share);
+    const position = nextPosition(running, decoding);
+    const limits = (count: number, share: number) => this.#limits(count, share, position);
     const parts = this.#shares.parts(running, { costs: this.#costs, prefillShare, minPrefillRows, limits });
     const { spans, preempted } = planStep(running, pool, limits(decoding.length, prefillShare), parts);
     admission.preempt(preempted);
@@ -121,13 +122,16 @@ export class StepRunner {
     this.#ran = { spans, decoding, startedAt, idleMs };
   }
 
-  /** Limits of a step in which `decoding` sequences decode. Prefill gets rows for `share` (0–1) of the step's time. */
-  #limits(decoding: number, share: number): StepLimits {
+  /**
+   * Limits of a step in which `decoding` sequences decode. Prefill gets rows for `share` (0–1) of the step's time. The first of them has
+   * this `position`.
+   */
+  #limits(decoding: number, share: number, position: number): StepLimits {
     const { prefillRows } = this.#options.settings;
     const { minPrefillRows } = this.#options.model.dense;
     const limits = { prefillRows, minPrefillRows };
     if (decoding === 0 || share === 1) return limits;
-    const rows = this.#costs.promptRows(decoding, share) ?? prefillRows * FIRST_SHARE;
+    const rows = this.#costs.promptRows(decoding, share, position) ?? prefillRows * FIRST_SHARE;
     const least = Math.max(LEAST_PREFILL, 2 * minPrefillRows);
     return { ...limits, prefillRows: Math.min(prefillRows, Math.max(least, Math.floor(rows))) };
   }
@@ -240,10 +244,25 @@ function isExpensive({ request: { constraint, logprobs, digests, sampling } }: S
   );
 }
 
-/** Counts the rows of each kind in the spans. */
+/** Counts the rows of each kind in the spans. `position` is the mean position of the prefill rows; 0 if there are none. */
 function rowsOf(spans: readonly Planned<Sequence>[], decoding: readonly Sequence[]) {
-  const rows = (of: readonly Planned<Sequence>[]) => of.reduce((sum, { count }) => sum + count, 0);
   const decodes = new Set(decoding);
-  const own = spans.filter(({ sequence }) => decodes.has(sequence));
-  return { decoding: own.length, drafts: rows(own) - own.length, promptRows: rows(spans) - rows(own) };
+  let [own, ownRows, promptRows, positions] = [0, 0, 0, 0];
+  for (const { sequence, start, count } of spans) {
+    if (decodes.has(sequence)) {
+      own++;
+      ownRows += count;
+    } else {
+      promptRows += count;
+      positions += count * (start + (count - 1) / 2);
+    }
+  }
+  return { decoding: own, drafts: ownRows - own, promptRows, position: positions / Math.max(1, promptRows) };
+}
+
+/** Mean position of the next rows of the sequences that prefill; 0 if there are none. */
+function nextPosition(running: readonly Sequence[], decoding: readonly Sequence[]): number {
+  const decodes = new Set(decoding);
+  const prefilling = running.filter((sequence) => !decodes.has(sequence) && !sequence.held);
+  return prefilling.reduce((sum, { computed }) => sum + computed, 0) / Math.max(1, prefilling.length);
 }

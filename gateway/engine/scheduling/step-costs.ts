@@ -4,6 +4,7 @@
 // Worked example: 8 decode rows take 20 ms. With 50 prefill rows the step takes 45 ms, so a prefill row costs 0.5 ms. If
 // prefill may take half of a step, 20 / 0.5 = 40 prefill rows fit beside the 8 decode rows.
 import { DraftCost } from './draft-cost.ts';
+import { RowCost } from './row-cost.ts';
 
 /** Weight of the latest step in a learnt cost. */
 const MEMORY = 0.2;
@@ -15,6 +16,8 @@ const BESIDE = 1.5;
 const MOST_BESIDE = 3;
 /** A step of fewer prefill rows says less about the cost of a row, because it also has costs that do not depend on its rows. */
 const FULL_CHUNK = 64;
+/** A prefill row beside decode rows counts for the cost of rows without decode rows as this share of such a row. */
+const ALSO = 0.1;
 /** The prefill rows of a step count as at least this share of the decode rows' time. */
 const LEAST = 0.01;
 /** If steps with only one number of decode rows are known, a step's cost is assumed to grow with its rows to this power. */
@@ -25,8 +28,9 @@ const ALONG = 0.5;
 interface StepCost {
   /** Decoding sequences, each with one row. */
   decoding: number;
-  /** Prefill rows. */
+  /** Prefill rows, and the mean of their positions. */
   promptRows: number;
+  position: number;
   /** Additional rows that verify drafts. */
   drafts: number;
   /** Milliseconds of the whole step. */
@@ -45,22 +49,26 @@ export interface PlainStep {
 export class StepCosts {
   /** Steps without prefill and drafts, by the binary logarithm of the number of sequences, rounded up. */
   readonly #plain = new Map<number, PlainStep>();
-  /** Milliseconds of a prefill row: in steps without decode rows, and beside decode rows. */
-  #alone: number | undefined;
+  /** Milliseconds of a prefill row in a step without decode rows. */
+  readonly #alone = new RowCost();
+  /** How many times as much a prefill row costs beside decode rows. */
   #beside: number | undefined;
+  /** Position of the last prefill rows. */
+  #position = 0;
   readonly #drafts = new DraftCost();
 
-  learn({ decoding, promptRows, drafts, ms, idleMs }: StepCost): void {
+  learn({ decoding, promptRows, position, drafts, ms, idleMs }: StepCost): void {
     if (decoding + promptRows === 0) return;
+    if (promptRows > 0) this.#position = position;
     if (promptRows === 0 && drafts === 0) {
       this.#learnPlain(decoding, ms, Math.max(0, ms - idleMs));
     } else if (decoding === 0) {
-      this.#alone = follow(this.#alone, ms / promptRows, MEMORY * Math.min(1, promptRows / FULL_CHUNK));
+      this.#alone.learn(position, ms / promptRows, Math.min(1, promptRows / FULL_CHUNK));
     } else {
       const plain = this.#plainStep(decoding);
       if (plain === undefined) return;
-      if (drafts === 0)
-        this.#beside = follow(this.#besideMs(), Math.max(ms - plain.ms, LEAST * plain.ms) / promptRows);
+      const rowsMs = Math.max(ms - plain.ms, LEAST * plain.ms);
+      if (drafts === 0) this.#learnBeside(position, rowsMs / promptRows, promptRows);
       else if (promptRows === 0) this.#drafts.learn({ drafts, ms }, plain);
     }
   }
@@ -84,9 +92,9 @@ export class StepCosts {
     return from.ms + (Math.max(to.ms - from.ms, 0) * (rows - from.rows)) / (to.rows - from.rows);
   }
 
-  /** Milliseconds of a prefill row beside decode rows; 0 before that is known. */
+  /** Milliseconds of a prefill row beside decode rows, where the last step had prefill rows; 0 before that is known. */
   get promptRowMs(): number {
-    return this.#besideMs() ?? 0;
+    return this.#besideMs(this.#position) ?? 0;
   }
 
   /**
@@ -95,16 +103,17 @@ export class StepCosts {
    * share s makes gaps 1 / (1 - s) times as long and the time to the first token e / s times. Both are 1 + e at s = e / (1 + e).
    */
   get evenShare(): number {
-    const [alone, beside] = [this.#alone, this.#besideMs()];
-    const ratio = alone === undefined || beside === undefined ? BESIDE : beside / alone;
-    const e = Math.min(Math.max(ratio, 1), MOST_BESIDE);
+    const e = Math.min(Math.max(this.#beside ?? BESIDE, 1), MOST_BESIDE);
     return e / (1 + e);
   }
 
-  /** Prefill rows that take `share` (0–1) of a step beside `decoding` decode rows; undefined before their cost is known. */
-  promptRows(decoding: number, share: number): number | undefined {
+  /**
+   * Prefill rows that take `share` (0–1) of a step beside `decoding` decode rows, if the first of them has this position. Undefined before
+   * their cost is known.
+   */
+  promptRows(decoding: number, share: number, position: number): number | undefined {
     const plain = this.#plainStep(decoding);
-    const row = this.#besideMs();
+    const row = this.#besideMs(position);
     if (plain === undefined || row === undefined) return undefined;
     return Math.floor(((share / (1 - share)) * plain.ms) / row);
   }
@@ -130,8 +139,17 @@ export class StepCosts {
     });
   }
 
-  #besideMs(): number | undefined {
-    return this.#beside ?? (this.#alone === undefined ? undefined : BESIDE * this.#alone);
+  #learnBeside(position: number, ms: number, rows: number): void {
+    const ratio = this.#beside ?? BESIDE;
+    const alone = this.#alone.at(position) ?? ms / ratio;
+    this.#beside = follow(ratio, ms / alone);
+    // Shows how the cost grows with the position, also if prompts hardly ever run alone.
+    this.#alone.learn(position, ms / ratio, ALSO * Math.min(1, rows / FULL_CHUNK));
+  }
+
+  #besideMs(position: number): number | undefined {
+    const alone = this.#alone.at(position);
+    return alone === undefined ? undefined : (this.#beside ?? BESIDE) * alone;
   }
 
   /** The learnt step with about `decoding` decode rows, or of the nearest known size. */

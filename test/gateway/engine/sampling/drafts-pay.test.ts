@@ -76,7 +76,7 @@ function run({ texts, streams, machine, noise, drafting }: Run): number {
     const normal = Math.sqrt(-2 * Math.log(1 - draw())) * Math.cos(2 * Math.PI * draw());
     const factor = Math.exp(noise * normal);
     const measured = { ms: factor * (busyMs + idleMs), idleMs: factor * idleMs };
-    costs.learn({ decoding: streams, promptRows: 0, drafts: count, ...measured });
+    costs.learn({ decoding: streams, promptRows: 0, position: 0, drafts: count, ...measured });
     for (const [i, { text, ids, speculation }] of running.entries()) {
       const before = ids.length;
       do ids.push(text[ids.length]!);
