@@ -249,7 +249,12 @@ const chats: Case[] = [
     'continue_final_message',
     'invalid_parameter_combination',
   ],
-  [{ ...message({ prefix: true }) }, 'messages[0].role', 'invalid_parameter_combination', /With 'prefix'/],
+  [
+    { ...message({ prefix: true }) },
+    'messages[0].role',
+    'invalid_parameter_combination',
+    /Invalid 'messages\[0\]': .* role 'assistant'/,
+  ],
   [
     { ...message({ role: 'assistant', prefix: true }), add_generation_prompt: true },
     'messages[0].prefix',
