@@ -168,9 +168,12 @@ class RemoteEngine implements EngineClient {
     this.started = started.promise;
     this.#closed = closed.promise;
     void lost.then((error) => {
-      this.#lose(error);
       started.reject(error);
-      closed.resolve();
+      // After the parts that came before.
+      setImmediate(() => {
+        this.#lose(error);
+        closed.resolve();
+      });
     });
     port.on('message', (message: Up) => {
       switch (message.type) {
@@ -183,7 +186,7 @@ class RemoteEngine implements EngineClient {
           this.#calls.get(message.call)?.resolve(message.answer);
           return void this.#calls.delete(message.call);
         case 'closed':
-          return closed.resolve();
+          return void setImmediate(closed.resolve);
         default:
           throw new Error(`unknown message ${JSON.stringify(message)} from the engine`);
       }
@@ -219,11 +222,17 @@ class RemoteEngine implements EngineClient {
     };
   }
 
+  /**
+   * Pushes each part in a callback of its own, all in this turn of the event loop. So one reader does all its work, up to the write to its
+   * socket, before the next reader begins. In one callback, each reader would wait for all of them.
+   */
   #take(parts: readonly Sent[]): void {
-    for (const [id, part] of parts) {
-      this.#generations.get(id)?.push(part);
-      if (this.#unread > this.#mostUnread) this.#failLargest();
-    }
+    for (const [id, part] of parts) setImmediate(() => this.#push(id, part));
+  }
+
+  #push(id: string, part: GenerationPart): void {
+    this.#generations.get(id)?.push(part);
+    if (this.#unread > this.#mostUnread) this.#failLargest();
   }
 
   /** Fails the generation with most unread bytes, so that a client that does not read cannot fill the memory. */

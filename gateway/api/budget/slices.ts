@@ -1,5 +1,5 @@
 // Shares the time of a thread between long work and everything else that the thread does. Long work runs in slices of a few
-// milliseconds, one in each turn of the event loop. Tenants take turns. While connections arrive, most turns have no slice.
+// milliseconds, one in each turn of the event loop. Tenants take turns. While connections arrive, slices are short.
 
 /** Work that yields at each place at which it may be interrupted. Each step should take well under a millisecond. */
 export type Steps<Result> = Generator<void, Result, void>;
@@ -33,8 +33,8 @@ export function chargeNowAndThen(charge: Charge): Charge {
 /** Milliseconds of long work in one turn of the event loop. */
 const SLICE_MS = 4;
 
-/** Largest number of short turns in a row. The next turn has a slice even if connections still wait, so long work never starves. */
-const MOST_SHORT_TURNS = 16;
+/** The same while connections arrive. Enough for the work of an ordinary request, and long work still goes on. */
+const SHORT_SLICE_MS = 0.25;
 
 interface Job {
   /** Runs until `untilMs` or the end of the work. Returns whether the work has ended. */
@@ -61,13 +61,12 @@ export class Slices {
   readonly charge: Charge;
   readonly #now: () => number;
   readonly #nextTurn: (resume: () => void) => void;
-  /** Milliseconds of long work in this turn of the event loop. */
+  /** Milliseconds for long work in this turn of the event loop, and how many of them have passed. */
+  #slice = SLICE_MS;
   #spent = 0;
   #scheduled = false;
   /** Whether `shortenTurn` was called since the last turn began. */
   #shorten = false;
-  /** Number of short turns in a row, up to this one. 0: this turn has time for long work. */
-  #shortTurns = 0;
   /** Time at which `pause` was first called in this turn of the event loop. */
   #turnedAt: number | undefined;
   #resumed: { name: string | undefined; line: Line; at: number } | undefined;
@@ -94,10 +93,7 @@ export class Slices {
     return [...this.#lines.values()].reduce((sum, { jobs }) => sum + jobs.length, 0);
   }
 
-  /**
-   * Resolves to the value that the steps return, or rejects with their error. Short work ends before the event loop turns, unless
-   * this turn is short.
-   */
+  /** Resolves to the value that the steps return, or rejects with their error. Short work ends before the event loop turns. */
   run<Result>(tenant: Tenant, steps: Steps<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
       const job: Job = {
@@ -129,8 +125,8 @@ export class Slices {
   }
 
   /**
-   * For work in many small promises, between which the event loop does not turn. Returns undefined if this turn has time for it and
-   * is still shorter than a slice. Otherwise returns a promise that resolves in the tenant's next slice.
+   * For work in many small promises, between which the event loop does not turn. Returns undefined if this turn is still shorter
+   * than a slice. Otherwise returns a promise that resolves in the tenant's next slice.
    */
   pause(tenant: Tenant): Promise<void> | undefined {
     const now = this.#now();
@@ -138,7 +134,7 @@ export class Slices {
       this.#turnedAt = now;
       this.#awaitTurn();
     }
-    if (this.#shortTurns === 0 && now - this.#turnedAt < SLICE_MS) return undefined;
+    if (now - this.#turnedAt < this.#slice) return undefined;
     return new Promise((resolve) => {
       const line = this.#lineOf(tenant);
       line.paused.push(resolve);
@@ -148,8 +144,8 @@ export class Slices {
   }
 
   /**
-   * Makes the next turn of the event loop short: it has no long work. The server calls this for each connection that it accepts.
-   * Node accepts only one connection in a turn, so the last of many that arrive together waits for as many turns.
+   * Makes the slice of the next turn short. The server calls this for each connection that it accepts. Node accepts only one
+   * connection in a turn, so the last of many that arrive together waits for as many turns.
    */
   shortenTurn(): void {
     this.#shorten = true;
@@ -160,7 +156,7 @@ export class Slices {
   #resume(name: string | undefined, line: Line): true {
     for (const resolve of line.paused.splice(0)) resolve();
     this.#resumed = { name, line, at: this.#now() };
-    this.#spent = SLICE_MS;
+    this.#spent = this.#slice;
     return true;
   }
 
@@ -185,14 +181,14 @@ export class Slices {
   /** Runs jobs while this turn of the event loop has time for them. Later turns run the others. */
   #runSlice(): void {
     if (this.#running) return;
-    while (this.#spent < SLICE_MS) {
+    while (this.#spent < this.#slice) {
       const next = this.#next();
       if (next === undefined) break;
       const [name, line] = next;
       const job = line.jobs[0] as Job;
       const from = this.#now();
       this.#running = true;
-      const over = job.run(from + SLICE_MS - this.#spent);
+      const over = job.run(from + this.#slice - this.#spent);
       this.#running = false;
       const took = this.#now() - from;
       this.#spent += took;
@@ -210,10 +206,9 @@ export class Slices {
     this.#nextTurn(() => {
       this.#scheduled = false;
       this.#turnedAt = undefined;
-      const isShort = this.#shorten && this.#shortTurns < MOST_SHORT_TURNS;
+      this.#slice = this.#shorten ? SHORT_SLICE_MS : SLICE_MS;
       this.#shorten = false;
-      this.#shortTurns = isShort ? this.#shortTurns + 1 : 0;
-      this.#spent = isShort ? SLICE_MS : 0;
+      this.#spent = 0;
       this.#runSlice();
     });
     // This callback runs in the same turn as the one above, after the work that `#resume` has resumed there.

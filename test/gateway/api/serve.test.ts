@@ -167,7 +167,7 @@ test('a new connection for /health is not accepted behind the long work of conne
   const slow: typeof tokenizer = {
     ...tokenizer,
     encode(prompt, options) {
-      const endMs = performance.now() + 5; // longer than a slice, so a turn of the event loop tokenizes at most one prompt
+      const endMs = performance.now() + 2;
       while (performance.now() < endMs);
       encoded++;
       return tokenizer.encode(prompt, options);
@@ -184,8 +184,9 @@ test('a new connection for /health is not accepted behind the long work of conne
   const post = `POST /v1/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${length}\r\n${body}`;
   const others = Array.from({ length: 120 }, () => dial(post));
   expect(await dial(`${line}connection: close\r\n\r\n`)).toMatch(/^HTTP\/1.1 200/);
-  // Node accepts one connection in each turn of the event loop, and one turn in 17 has a slice.
-  expect(encoded).toBeLessThan(20);
+  // Node accepts one connection in each turn of the event loop. A whole slice has time for all the work of a request, a short one for one
+  // of its three parts: to parse, to check and to plan, which tokenizes.
+  expect(encoded).toBeLessThan(100);
   for (const answer of await Promise.all(others)) expect(answer).toMatch(/^HTTP\/1.1 200/);
   expect(encoded).toBe(120);
 });

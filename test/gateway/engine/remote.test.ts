@@ -70,6 +70,22 @@ describe('an engine behind a message port', () => {
     expect(tokens.length).toBeLessThanOrEqual(counters.steps ?? 0);
   });
 
+  it('gives a token to the next reader when the reader before it has done its work', async () => {
+    const { client } = await connect({ ...slow, microBatches: 1 });
+    const log: string[] = [];
+    const read = async (name: string) => {
+      for await (const { type } of client.generate(countingRequest({ maxTokens: 12 }), forever())) {
+        if (type !== 'token') continue;
+        log.push(`${name} begins`);
+        for (let i = 0; i < 8; i++) await Promise.resolve();
+        log.push(`${name} ends`);
+      }
+    };
+    await Promise.all([read('a'), read('b'), read('c')]);
+    expect(log).toHaveLength(2 * 3 * 12);
+    for (let i = 0; i < log.length; i += 2) expect(log[i + 1]).toBe(log[i]!.replace('begins', 'ends'));
+  });
+
   it('sends an error that arises during a step before the step has ended', async () => {
     const step = Promise.withResolvers<void>();
     const { client } = await connect({ before: () => step.promise });
