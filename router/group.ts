@@ -41,37 +41,41 @@ export function group({ assignment, ownerOf, limitsOf, mask, prefill, only }: Gr
   const { k, experts } = assignment;
   const grouping: Grouping = { frames: [], unserved: [] };
   /** By owner and kind of rows: the frame that is being filled. */
-  const filling = new Map<number, Frame>();
+  const filling: (Frame | undefined)[] = [];
+  /** By rank: the owner of the row's expert. */
+  const owners: number[] = [];
   for (let row = 0; row * k < experts.length; row++) {
     if (mask !== undefined && mask[row] === 0) continue;
-    const slots = slotsOf(row, k, only);
-    const owners = slots.map((slot) => ownerOf(experts[slot]!, row));
-    if (owners.includes(undefined)) {
-      grouping.unserved.push(...slots);
-      continue;
+    let isServed = true;
+    for (let rank = 0; rank < k && isServed; rank++) {
+      const slot = row * k + rank;
+      if (only?.has(slot) === false) continue;
+      const owner = ownerOf(experts[slot]!, row);
+      if (owner === undefined) isServed = false;
+      else owners[rank] = owner;
     }
     const isPrefill = prefill !== undefined && prefill[row] === 1;
-    for (const [i, slot] of slots.entries()) {
-      const expert = experts[slot]!;
-      const owner = owners[i]!;
+    for (let rank = 0; rank < k; rank++) {
+      const slot = row * k + rank;
+      if (only?.has(slot) === false) continue;
+      if (!isServed) {
+        grouping.unserved.push(slot);
+        continue;
+      }
+      const owner = owners[rank]!;
       const key = 2 * owner + (isPrefill ? 1 : 0);
-      let frame = filling.get(key);
+      let frame = filling[key];
       if (frame === undefined || !fits(frame, row, limitsOf(owner))) {
         frame = { owner, prefill: isPrefill, rows: [], asks: [], slots: [] };
-        filling.set(key, frame);
+        filling[key] = frame;
         grouping.frames.push(frame);
       }
       if (frame.rows.at(-1) !== row) frame.rows.push(row);
-      frame.asks.push(frame.rows.length - 1, expert);
+      frame.asks.push(frame.rows.length - 1, experts[slot]!);
       frame.slots.push(slot);
     }
   }
   return grouping;
-}
-
-function slotsOf(row: number, k: number, only: ReadonlySet<number> | undefined): number[] {
-  const slots = Array.from({ length: k }, (_, rank) => row * k + rank);
-  return only === undefined ? slots : slots.filter((slot) => only.has(slot));
 }
 
 function fits({ rows, slots }: Frame, row: number, limits: { rows: number; asks: number }): boolean {

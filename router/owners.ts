@@ -23,6 +23,8 @@ export class Owners {
   /** Owners found so far, by expert and by the level that a row allows. */
   readonly #known = new Map<number, Owner | undefined>();
   readonly #shards: Shard[] = [];
+  /** By number of the shard: the owner that answers exactly. */
+  readonly #exact: Owner[] = [];
 
   constructor(step: DispatchOptions, attempt: Attempt) {
     this.#step = step;
@@ -31,6 +33,12 @@ export class Owners {
 
   /** The owner for a row that allows `level` of the ladder; undefined if no replica is left. */
   of(expert: number, level: number): Owner | undefined {
+    const { exact } = this.#step.fleet.replicas(this.#step.layer, expert);
+    // The common case needs neither a choice nor a memory.
+    const only = exact.length === 1 ? exact[0]! : undefined;
+    if (only !== undefined && (level === 0 || !only.silent) && mayAsk(only, this.#attempt)) {
+      return this.#exact[this.#indexOf(only)]!;
+    }
     const allowed = Math.min(level, lastReplica);
     const key = expert * (lastReplica + 1) + allowed;
     const known = this.#known.get(key);
@@ -55,8 +63,16 @@ export class Owners {
       bestReplicas(held, allowed, usable);
     const shard = best && choose(best.replicas, this.#shards, fleet.random);
     if (best === undefined || shard === undefined) return undefined;
+    const index = this.#indexOf(shard);
+    return best.level === 0 ? this.#exact[index] : { index, level: best.level };
+  }
+
+  #indexOf(shard: Shard): number {
     const known = this.#shards.indexOf(shard);
-    return { index: known >= 0 ? known : this.#shards.push(shard) - 1, level: best.level };
+    if (known >= 0) return known;
+    const index = this.#shards.push(shard) - 1;
+    this.#exact.push({ index, level: 0 });
+    return index;
   }
 }
 

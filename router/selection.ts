@@ -42,15 +42,15 @@ export function select(scores: Float32Array, experts: number, rule: RoutingRule)
   const sigmoids = rule.score === 'softmax' ? undefined : new Float64Array(experts);
   const chosen: number[] = new Array(k).fill(0);
   for (let row = 0; row < rows; row++) {
-    const ofRow = rows === 1 ? scores : scores.subarray(row * experts, (row + 1) * experts);
-    requireFinite(ofRow, row);
+    const from = row * experts;
+    requireFinite(scores, from, experts);
     if (sigmoids !== undefined) {
       for (let expert = 0; expert < experts; expert++) {
-        sigmoids[expert] = sigmoid(ofRow[expert]!) + (bias?.[expert] ?? 0);
+        sigmoids[expert] = sigmoid(scores[from + expert]!) + (bias?.[expert] ?? 0);
       }
-    }
-    choose(sigmoids ?? ofRow, chosen);
-    weigh(ofRow, rule, chosen, assignment.weights, row * k);
+      choose(sigmoids, 0, experts, chosen);
+    } else choose(scores, from, experts, chosen);
+    weigh({ scores, from, experts }, rule, chosen, assignment.weights, row * k);
     for (let rank = 0; rank < k; rank++) assignment.experts[row * k + rank] = chosen[rank]!;
   }
   return assignment;
@@ -66,32 +66,34 @@ export function rank(scores: Float32Array, rule: RoutingRule): { expert: number;
   return weights.map((weight, i) => ({ expert: all.experts[i]!, weight: weight / divisor }));
 }
 
-function requireFinite(scores: Float32Array, row: number): void {
-  for (let expert = 0; expert < scores.length; expert++) {
-    if (!Number.isFinite(scores[expert])) {
-      throw new RangeError(`the router's score of row ${row} for expert ${expert} is ${scores[expert]}`);
+/** A row's scores are the `experts` numbers that begin at index `from`. */
+function requireFinite(scores: Float32Array, from: number, experts: number): void {
+  for (let expert = 0; expert < experts; expert++) {
+    const score = scores[from + expert]!;
+    if (!Number.isFinite(score)) {
+      throw new RangeError(`the router's score of row ${from / experts} for expert ${expert} is ${score}`);
     }
   }
 }
 
-/** Fills `chosen` with the experts of the highest keys, best first. */
-function choose(keys: Float32Array | Float64Array, chosen: number[]): void {
+/** Fills `chosen` with the experts of the row's highest keys, best first. The keys begin at index `from`. */
+function choose(keys: Float32Array | Float64Array, from: number, experts: number, chosen: number[]): void {
   const k = chosen.length;
   let count = 0;
   let worst = Number.NEGATIVE_INFINITY;
-  for (let expert = 0; expert < keys.length; expert++) {
-    const key = keys[expert]!;
+  for (let expert = 0; expert < experts; expert++) {
+    const key = keys[from + expert]!;
     if (count === k && !(key > worst)) continue;
     let at = count < k ? count++ : count - 1;
-    for (; at > 0 && key > keys[chosen[at - 1]!]!; at--) chosen[at] = chosen[at - 1]!;
+    for (; at > 0 && key > keys[from + chosen[at - 1]!]!; at--) chosen[at] = chosen[at - 1]!;
     chosen[at] = expert;
-    worst = keys[chosen[count - 1]!]!;
+    worst = keys[from + chosen[count - 1]!]!;
   }
 }
 
-/** Writes the weights of one row's `chosen` experts to `weights`, from index `at` on. */
+/** Writes the weights of one row's `chosen` experts to `weights`, from index `at` on. The row's scores begin at index `from`. */
 function weigh(
-  scores: Float32Array,
+  { scores, from, experts }: { scores: Float32Array; from: number; experts: number },
   { score, renormalise, scale }: RoutingRule,
   chosen: readonly number[],
   weights: Float32Array,
@@ -99,18 +101,18 @@ function weigh(
 ): void {
   const isSoftmax = score === 'softmax';
   // With softmax, the first chosen expert has the largest score, so `exp(score - largest)` cannot overflow.
-  const largest = scores[chosen[0]!]!;
+  const largest = scores[from + chosen[0]!]!;
   let divisor = 1;
   if (renormalise && (isSoftmax || chosen.length > 1)) {
     divisor = 0;
-    for (const expert of chosen) divisor += rawWeight(isSoftmax, scores[expert]!, largest);
+    for (const expert of chosen) divisor += rawWeight(isSoftmax, scores[from + expert]!, largest);
   } else if (isSoftmax) {
     divisor = 0;
-    for (let expert = 0; expert < scores.length; expert++) divisor += Math.exp(scores[expert]! - largest);
+    for (let i = from; i < from + experts; i++) divisor += Math.exp(scores[i]! - largest);
   }
   // If the sigmoids of very low scores are all 0, the weights are 0 too.
   for (let rank = 0; rank < chosen.length; rank++) {
-    const raw = rawWeight(isSoftmax, scores[chosen[rank]!]!, largest);
+    const raw = rawWeight(isSoftmax, scores[from + chosen[rank]!]!, largest);
     weights[at + rank] = divisor === 0 ? 0 : (raw / divisor) * scale;
   }
 }

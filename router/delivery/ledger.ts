@@ -191,6 +191,7 @@ export function allowedLevel({ step }: Pick<Ledger, 'step'>, row: number, { besi
 
 /** False if the shard has failed the attempt's slots, or is being called for them now. */
 export function mayAsk(shard: Shard, { failures, beside }: Attempt): boolean {
+  if (failures.size === 0 && beside.length === 0) return true;
   return !failures.has(shard) && !beside.some((call) => call.shard === shard);
 }
 

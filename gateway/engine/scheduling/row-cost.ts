@@ -5,7 +5,7 @@
 // 1,900 it costs 0.24.
 
 /** Weight of the latest sample in a learnt cost, if it is a full one. */
-const MEMORY = 0.2;
+const MEMORY = 0.3;
 /** A measured cost counts as at most this many times the expected cost, and at least 1 / ODD of it. */
 const ODD = 2;
 /** The cost at a position counts as at least this share of the mean cost. */
