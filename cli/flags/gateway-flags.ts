@@ -162,7 +162,7 @@ function addEngineFlags(command: Command): Command {
       '--prefill-share <share>',
       "Share of each step's time spent on prompts while other requests are generating, above 0 and up to 1. " +
         'Higher values start new requests sooner; lower values keep running streams smoother. ' +
-        '`even` slows both by the same factor',
+        '`even` slows both by about the same factor',
     )
       .argParser((text): PrefillShare => (text === 'even' ? text : share(text)))
       .default(engineDefaults.prefillShare),

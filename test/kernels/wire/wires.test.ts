@@ -26,10 +26,10 @@ async function listening(): Promise<Server> {
 }
 
 /** Takes a socket of Node over. */
-function wireOf(socket: Socket & { _handle: { fd: number } }): Opened {
+function wireOf(socket: Socket & { _handle: { fd: number } }, mostUnsent = 1_000_000): Opened {
   const { promise: closed, resolve } = Promise.withResolvers<string | undefined>();
   const events = { onBytes() {}, onFrame() {}, onClosed: resolve };
-  const wire = kernels.openWire(socket._handle.fd, 1_000_000, events);
+  const wire = kernels.openWire(socket._handle.fd, mostUnsent, events);
   if (wire === undefined) throw new Error('the socket cannot be watched');
   socket.destroy();
   onTestFinished(() => kernels.closeWire(wire));
@@ -37,14 +37,14 @@ function wireOf(socket: Socket & { _handle: { fd: number } }): Opened {
 }
 
 /** A connection whose one end is a wire, and whose other end is a socket of Node. */
-async function openPair(): Promise<Opened> {
+async function openPair(mostUnsent?: number): Promise<Opened> {
   const server = await listening();
   const peer = connect((server.address() as AddressInfo).port, '127.0.0.1');
   peer.on('error', () => {}); // the test may cut the connection
   onTestFinished(() => void peer.destroy());
   const [socket] = await once(server, 'connection');
   server.close();
-  return wireOf(socket);
+  return wireOf(socket, mostUnsent);
 }
 
 describe('a served model', () => {
@@ -80,6 +80,22 @@ describe('a served model', () => {
 test('a descriptor that cannot be watched gives no wire', () => {
   const events = { onBytes() {}, onFrame() {}, onClosed() {} };
   expect(kernels.openWire(1_000_000, 1, events)).toBeUndefined();
+});
+
+test('a closed wire keeps no memory for bytes, although its handle lives on', async () => {
+  const bytes = new Uint8Array(16 * 2 ** 20);
+  const opened: Opened[] = [];
+  for (let i = 0; i < 10; i++) {
+    const pair = await openPair(2 * bytes.length); // its peer does not read, and the system takes at most a third
+    opened.push(pair);
+    expect(kernels.writeWire(pair.wire, bytes)).toBe(true);
+  }
+  const filled = process.memoryUsage.rss();
+  for (const { wire } of opened) kernels.closeWire(wire);
+  await Promise.all(opened.map(({ closed }) => closed));
+  await delay(1); // onClosed is called just before the memory is freed
+  expect(filled - process.memoryUsage.rss()).toBeGreaterThan(6 * bytes.length);
+  expect(kernels.writeWire(opened[0]!.wire, bytes)).toBe(false);
 });
 
 test('a wire keeps its serving, and a closed wire has none', async () => {
