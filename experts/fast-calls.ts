@@ -1,5 +1,5 @@
-// The `expert.run` calls that the addon answers without JavaScript. A unit is served so once it has run on the device, because then
-// its weights are in memory; the service answers every other call. The rules of both are the same, and tests compare them.
+// The `expert.run` calls that the addon answers without JavaScript. Units are served so once their weights are in memory; the service
+// answers every other call. The rules of both are the same, and tests compare them.
 import { setImmediate as socketsRead } from 'node:timers/promises';
 import { kernels } from '../kernels/kernels.ts';
 import { MOST_IDENTITY_BYTES, SAMPLES, type Serving, type WireKernels } from '../kernels/wires.ts';
@@ -62,19 +62,22 @@ export class FastCalls implements CallServing {
     }
   }
 
-  /** Serves the units of a run, if the device computes on matrices of the addon. `asks [m, 2]`: pairs (row, expert). */
-  learn(held: HeldModel, layer: number, asks: Uint16Array): void {
+  /** To be called after a run: serves all units of the model, if the device computes on matrices of the addon and has them in memory. */
+  learn(held: HeldModel): void {
     const { device } = held;
-    const model = this.#models.get(held.model.identity);
+    const { identity, layers, experts } = held.model;
+    const model = this.#models.get(identity);
     if (model === undefined || device.matrices === undefined || this.#isStopped) return;
-    for (let i = 1; i < asks.length; i += 2) {
-      const unit = { layer, expert: asks[i]! };
-      const key = unitKey(unit, held.model.experts);
-      if (model.units.has(key)) continue;
-      const matrices = held.holds(unit) ? device.matrices(unit) : undefined;
-      if (matrices === undefined) continue;
-      model.units.set(key, matrices);
-      this.#kernels.serveUnit(this.handle, model.number, layer, unit.expert, matrices);
+    for (let layer = 0; layer < layers && model.units.size < held.units; layer++) {
+      for (let expert = 0; expert < experts; expert++) {
+        const unit = { layer, expert };
+        const key = unitKey(unit, experts);
+        if (model.units.has(key) || !held.holds(unit)) continue;
+        const matrices = device.matrices(unit);
+        if (matrices === undefined) return;
+        model.units.set(key, matrices);
+        this.#kernels.serveUnit(this.handle, model.number, layer, expert, matrices);
+      }
     }
   }
 

@@ -217,7 +217,7 @@ export class ShardService {
       const answers = await experts.device.run(layer, rows, asks);
       const runMs = performance.now() - startedAt;
       this.#options.metrics?.ran({ jobs, asks, startedAt, runMs });
-      this.#fast?.learn(experts, layer, asks);
+      this.#fast?.learn(experts);
       splitAnswers(jobs, answers, hidden).forEach((ofJob, i) => {
         const job = jobs[i]!;
         settle(job, experts, { rows: ofJob, runMs, queueMs: startedAt - job.queuedAt });

@@ -75,8 +75,8 @@ export interface Kernels extends WireKernels {
   threads(): number;
   /**
    * Sets the threads of the whole process, including the caller's (1–64). Between jobs, the other threads spin for
-   * `spinMicroseconds` (default 500, about as long as a shard takes to answer) and then sleep. While they spin, they yield to
-   * any other runnable thread.
+   * `spinMicroseconds` (default 500) and then sleep. While they spin, they yield to any other runnable thread. While the
+   * caller waits for several frames of an exchange, they do not spin.
    */
   setThreads(count: number, spinMicroseconds?: number): void;
 

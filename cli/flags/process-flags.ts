@@ -18,6 +18,16 @@ export function threadsFlag(): Option {
     .default(availableParallelism(), 'one per core');
 }
 
+export function spinFlag(): Option {
+  return flag(
+    '--spin <µs>',
+    'How long an idle thread of the CPU kernels looks for work before it sleeps. 0 suits a shard that shares its cores ' +
+      'with a gateway or with other shards',
+  )
+    .argParser(integer({ max: 1_000_000 }))
+    .default(undefined, '500');
+}
+
 export function prefetchFlag(): Option {
   return flag(
     '--prefetch <hint>',

@@ -5,7 +5,7 @@ import type { DeviceName } from '../../model/devices/options.ts';
 import { MOST_CONNECTIONS } from '../../rpc/socket/server.ts';
 import type { LogFlags } from '../terminal/log.ts';
 import { addFlags, bytes, flag, integer, LOOPBACK, port, several, switchFlag } from './flags.ts';
-import { addLogFlags, deviceFlag, portFlag, prefetchFlag, threadsFlag } from './process-flags.ts';
+import { addLogFlags, deviceFlag, portFlag, prefetchFlag, spinFlag, threadsFlag } from './process-flags.ts';
 import { addSecurityFlags, CALLERS, type SecurityFlags } from './security-flags.ts';
 
 const SHARD_PORT = 7001;
@@ -25,6 +25,8 @@ export interface ShardFlags extends SecurityFlags, LogFlags {
   port: number;
   device: DeviceName;
   threads: number;
+  /** Microseconds. */
+  spin?: number;
   prefetch?: Prefetch;
   metricsPort?: number;
   metricsHost: string;
@@ -71,6 +73,7 @@ function addExpertFlags(command: Command): Command {
       .default(undefined, 'as much as the plan needs'),
     deviceFlag(),
     threadsFlag(),
+    spinFlag(),
     prefetchFlag(),
     flag(
       '--check-every <ms>',

@@ -20,6 +20,8 @@ export interface OpenedExperts {
 interface HoldOptions {
   device: DeviceName;
   threads: number;
+  /** Microseconds for which an idle thread looks for work before it sleeps. */
+  spin: number | undefined;
   signal: AbortSignal;
   /** Reading ahead begins when this promise resolves, or at once if it is absent. */
   readAfter?: Promise<void>;
@@ -64,9 +66,14 @@ export function describeHeld({ bundle, units }: Pick<OpenedExperts, 'bundle' | '
 
 async function holdModel(
   { source, bundle, units }: OpenedExperts,
-  { device: name, threads, signal, readAfter, onLoading, onReading, onDamaged }: HoldOptions,
+  { device: name, threads, spin, signal, readAfter, onLoading, onReading, onDamaged }: HoldOptions,
 ): Promise<HeldExperts> {
-  const opened = await openExpertDevice({ bundle, device: name, threads });
+  const opened = await openExpertDevice({
+    bundle,
+    device: name,
+    threads,
+    ...(spin !== undefined && { spin }),
+  });
   await opened.load(units, { signal, onLoaded: (_, done, total) => onLoading(done, total) });
   const reading =
     isMapped(opened) &&

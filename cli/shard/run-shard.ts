@@ -51,7 +51,7 @@ export async function runShard(flags: ShardFlags, command: Command): Promise<voi
 /** Loads the experts. Returns undefined if the shard must leave before they are loaded; no drain is needed then. */
 async function hold(
   { models }: OpenedShard,
-  { flags: { device, threads }, log, leaving, closing }: ShardRun,
+  { flags: { device, threads, spin }, log, leaving, closing }: ShardRun,
 ): Promise<HeldExperts[] | undefined> {
   const { signal } = leaving;
   const child = hasParent();
@@ -62,6 +62,7 @@ async function hold(
     const held = await holdModels(models, {
       device,
       threads,
+      spin,
       signal,
       ...(child && { readAfter: toldToRead() }),
       onDamaged: (error) => leaving.leaveFor(error.message),

@@ -61,6 +61,7 @@ export class ShardProcess {
     const settings = {
       device,
       threads,
+      spin: 0, // other processes on this machine need the core
       ...(prefetch && { prefetch: formatPrefetch(prefetch) }),
       port: this.#port,
       'log-level': logLevel,

@@ -108,8 +108,8 @@ async function up(flags: Flags, command: Command): Promise<void> {
   const shares = Array.from({ length: count }, (_, shard) =>
     models.map((model) => ({ model: model.dir, experts: ranges(model)[shard]! })),
   );
-  // The shards share the cores of this machine, and leave some to the gateway, whose idle threads read the next weights ahead.
-  const threads = Math.max(1, Math.floor(flags.threads / (count + 1)));
+  // The shards share the cores of this machine. The gateway needs them too, but hardly ever at the same time.
+  const threads = Math.max(1, Math.floor(flags.threads / count));
   const security = securityPaths(flags);
   const processes = flags.inProcess
     ? []

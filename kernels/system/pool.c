@@ -32,6 +32,7 @@ static _Atomic uint64_t posted;  // number of the last job; grows
 static _Atomic uint64_t open;    // number of the job that threads may join, or 0
 static _Atomic int inside;       // number of threads that may be working on the job
 static _Atomic bool stopping;
+static _Atomic bool resting;  // until the next job
 
 static pthread_mutex_t door = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t bell = PTHREAD_COND_INITIALIZER;
@@ -70,7 +71,7 @@ static void take_ranges(int thread) {
 static uint64_t await_job(uint64_t seen) {
   uint64_t number;
   const int64_t start = now_ns(), limit = atomic_load_explicit(&spin_ns, memory_order_relaxed);
-  for (int64_t waited = 0; waited < limit; waited = now_ns() - start) {
+  for (int64_t waited = 0; waited < limit && !atomic_load(&resting); waited = now_ns() - start) {
     bool warmed = false;
     for (int i = 0; i < 32; i++) {
       if ((number = atomic_load(&posted)) != seen) return number;
@@ -79,7 +80,7 @@ static uint64_t await_job(uint64_t seen) {
     }
     // Other processes, such as a gateway and its shards, may use the same cores, so this thread yields to any runnable
     // thread.
-    if (warmed || waited > limit / 4) sched_yield();
+    sched_yield();
   }
   pthread_mutex_lock(&door);
   // This thread counts itself as a sleeper before it looks a last time. So either the thread sees a new job, or the thread
@@ -93,6 +94,7 @@ static uint64_t await_job(uint64_t seen) {
 
 static uint64_t post(void) {
   const uint64_t number = atomic_load(&posted) + 1;
+  atomic_store(&resting, false);
   atomic_store(&open, number);
   atomic_store(&posted, number);
   if (atomic_load(&sleepers) > 0) {
@@ -149,6 +151,8 @@ static void start_workers(void) {
   }
   pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
+
+void pool_rest(void) { atomic_store(&resting, true); }
 
 void pool_lock(void) { pthread_mutex_lock(&jobs); }
 void pool_unlock(void) { pthread_mutex_unlock(&jobs); }

@@ -26,6 +26,10 @@ typedef void (*pool_task)(void *context, size_t from, size_t to, int thread);
 enum pool_cost { COST_EVEN = 1, COST_UNEVEN = 2 };
 void pool_run(pool_task task, void *context, size_t count, size_t least, enum pool_cost cost);
 
+// Lets idle threads sleep until the next job instead of spinning. For a caller that waits for other processes, which may need the cores: a
+// core whose only thread spins and yields counts as busy, so the system moves no other thread to it.
+void pool_rest(void);
+
 // Call under the lock. Returns 64-byte aligned memory that stays until the slot is requested with more bytes, or NULL if
 // there is no memory. The former contents are lost. Each use has its own slot.
 enum scratch_slot { SCRATCH_INPUT, SCRATCH_INNER, SCRATCH_INNER_PANELS, SCRATCH_THREADS, SCRATCH_SLOTS };

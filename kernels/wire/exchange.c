@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include "../system/pool.h"
 
 // Whether answers can be read from the wire. Not in the middle of a frame that JavaScript gets.
 static bool is_readable(const struct wire *wire) {
@@ -68,26 +69,30 @@ static bool waits_on(const struct exchange_frame *frames, size_t count, const st
   return false;
 }
 
-// The wires that an answer is missing from, each once.
-static nfds_t list_waits(const struct exchange_frame *frames, size_t count, struct pollfd *polls, struct wire **wires) {
-  nfds_t listed = 0;
+// The wires that an answer is missing from, each once. The first is the one that will probably be answered last: it has the most work.
+static size_t list_waits(const struct exchange_frame *frames, size_t count, struct wire **wires) {
+  size_t listed = 0, most = 0;
   for (size_t i = 0; i < count; i++) {
+    if (!frames[i].is_sent || frames[i].is_answered) continue;
     struct wire *wire = frames[i].wire;
-    bool is_listed = !waits_on(frames, count, wire);
-    for (nfds_t j = 0; j < listed; j++) is_listed |= wires[j] == wire;
-    if (is_listed) continue;
-    wires[listed] = wire;
-    polls[listed++] = (struct pollfd){.fd = wire->file, .events = POLLIN};
+    size_t at = 0;
+    while (at < listed && wires[at] != wire) at++;
+    if (at == listed) wires[listed++] = wire;
+    if (frames[i].call.asks <= most) continue;
+    most = frames[i].call.asks;
+    wires[at] = wires[0];
+    wires[0] = wire;
   }
   return listed;
 }
 
-static int sleep_until_ready(struct pollfd *polls, nfds_t count, uint64_t left_ns) {
+static int sleep_until_ready(const struct wire *wire, uint64_t left_ns) {
+  struct pollfd poll_of = {.fd = wire->file, .events = POLLIN};
 #ifdef __linux__
   const struct timespec left = {(time_t)(left_ns / 1000000000), (long)(left_ns % 1000000000)};
-  return ppoll(polls, count, &left, NULL);
+  return ppoll(&poll_of, 1, &left, NULL);
 #else
-  return poll(polls, count, (int)((left_ns + 999999) / 1000000));
+  return poll(&poll_of, 1, (int)((left_ns + 999999) / 1000000));
 #endif
 }
 
@@ -109,24 +114,25 @@ size_t exchange(struct exchange_frame *frames, size_t count, const float *x, siz
     sent += frames[i].is_sent;
     answered += frames[i].is_answered;
   }
-  struct pollfd polls[MOST_EXCHANGED];
   struct wire *wires[MOST_EXCHANGED];
   const uint64_t end = uv_hrtime() + (uint64_t)wait_us * 1000;
   bool goes_on = true;
   *waited_us = 0;
+  if (count > 1) pool_rest();
   while (goes_on && answered < sent) {
-    const nfds_t listed = list_waits(frames, count, polls, wires);
-    for (nfds_t i = 0; i < listed; i++) {
+    const size_t listed = list_waits(frames, count, wires);
+    for (size_t i = 0; i < listed; i++) {
       // libuv sends the rest of a frame that the socket has not taken, and JavaScript sees all that is no answer.
       if (wire_unsent(wires[i]) > 0 || !is_readable(wires[i])) goes_on = false;
     }
     const uint64_t from = uv_hrtime();
     if (!goes_on || from >= end) break;
-    const int ready = sleep_until_ready(polls, listed, end - from);
+    // Each answer that wakes this thread takes a core from a shard on the same machine, so it sleeps until the last one has come.
+    const int ready = sleep_until_ready(wires[0], end - from);
     if (ready < 0 && errno != EINTR) goes_on = false;
     *waited_us += (double)(uv_hrtime() - from) / 1e3;
-    for (nfds_t i = 0; i < listed && ready > 0; i++) {
-      if (polls[i].revents != 0 && !read_wire(wires[i], frames, count, hidden, &answered)) goes_on = false;
+    for (size_t i = 0; i < listed; i++) {
+      if (!read_wire(wires[i], frames, count, hidden, &answered)) goes_on = false;
     }
   }
   for (size_t i = 0; i < count; i++) {

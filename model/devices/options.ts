@@ -68,6 +68,8 @@ export interface OpenExpertsOptions extends WantedDevice {
   bundle: Bundle;
   /** Threads of the CPU kernels, for the whole process. */
   threads?: number;
+  /** Microseconds for which an idle one of these threads looks for work before it sleeps. */
+  spin?: number;
 }
 
 export interface OpenDenseOptions extends OpenExpertsOptions {

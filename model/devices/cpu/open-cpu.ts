@@ -36,8 +36,11 @@ export async function openCpuDense(
   return new CpuDense({ config, kernels, numericsClass: numericsClass(bundle), layers, ...ends });
 }
 
-export function openCpuExperts(kernels: Kernels, { bundle, threads }: OpenExpertsOptions): MappedExperts {
-  if (threads !== undefined) kernels.setThreads(threads);
+export function openCpuExperts(
+  kernels: Kernels,
+  { bundle, threads, spin }: OpenExpertsOptions,
+): MappedExperts {
+  if (threads !== undefined) kernels.setThreads(threads, spin);
   return new CpuExperts({
     config: bundle.config,
     kernels,
