@@ -14,7 +14,7 @@ afterEach(() => {
   wirePath.isOn = true;
 });
 
-test('a unit is served by the addon once it has run, with the same answer', async () => {
+test('units are served by the addon once a call of their model has run, with the same answer', async () => {
   const { metrics, open } = await serve();
   const peer = await open();
   peer.write(fastCall(callOf(1)));
@@ -26,6 +26,11 @@ test('a unit is served by the addon once it has run, with the same answer', asyn
   expect(await counted(metrics, 'expertgrid_shard_expert_runs_total')).toBe(4);
   expect(await counted(metrics, 'expertgrid_shard_calls_total', { outcome: 'ok' })).toBe(2);
   expect(await counted(metrics, 'expertgrid_shard_rows_total', { priority: 'decode' })).toBe(6);
+  expect(await counted(metrics, 'expertgrid_shard_fast_calls_total')).toBe(1);
+  peer.write(fastCall(callOf(2, { layer: 0, asks: [0, 0] })));
+  peer.write(fastCall(callOf(3, { layer: layers - 1, asks: [0, experts - 2] })));
+  for (let i = 0; i < 2; i++) expect(outcomeOf(await peer.next()).rows).toHaveLength(hidden);
+  expect(await counted(metrics, 'expertgrid_shard_fast_calls_total')).toBe(3);
 });
 
 test('any call gets the same outcome from the addon as from the handlers', async () => {
@@ -209,5 +214,6 @@ test('without the addon’s sockets, the handlers answer fast calls', async () =
   await warm(peer);
   peer.write(fastCall(callOf(1)));
   expect(outcomeOf(await peer.next()).rows).toHaveLength(3 * hidden);
-  expect(await counted(metrics, 'expertgrid_shard_calls_total', { outcome: 'ok' })).toBe(3);
+  expect(await counted(metrics, 'expertgrid_shard_fast_calls_total')).toBe(0);
+  expect(await counted(metrics, 'expertgrid_shard_calls_total', { outcome: 'ok' })).toBe(2);
 });

@@ -11,7 +11,7 @@ import { openRawPeer, type RawPeer } from '../rpc/raw-peer.ts';
 import { type FastCall, fastCall } from '../support/network/fast-frames.ts';
 import { createServedShard, servedModel as model, servedUnits } from './served.ts';
 
-const { hidden, layers } = model;
+const { hidden } = model;
 /** All units but expert 5 of layer 1. */
 const held = servedUnits.slice(0, -1);
 
@@ -85,11 +85,8 @@ export function outcomeOf(message: Message): { id: number; rows?: number[]; code
   return { id, rows: [...bytesToRows(rows, rows.length / (4 * hidden), hidden)] };
 }
 
-/** Runs every unit once through the handlers; from then on, the addon serves it. */
+/** Makes a call through the handlers; from then on, the addon serves all units. */
 export async function warm(peer: RawPeer): Promise<void> {
-  for (let layer = 0; layer < layers; layer++) {
-    const asks = held.filter((unit) => unit.layer === layer).flatMap(({ expert }) => [0, expert]);
-    peer.write(slowCall(callOf(1_000 + layer, { layer, asks })));
-    await peer.next();
-  }
+  peer.write(slowCall(callOf(1_000)));
+  await peer.next();
 }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { eventually, startCli } from '../../support/process.ts';
 import { complete, scrape, startGateway } from '../gateway.ts';
 
-test('a shard answers calls of a gateway without JavaScript, once its experts have been read and have run', async () => {
+test('a shard answers calls of a gateway without JavaScript, once its experts have been read', async () => {
   const shard = startCli([
     'shard',
     '--model',
