@@ -17,6 +17,7 @@ import { readFlags } from '../flags.ts';
 import { generate, openEngine } from '../in-process.ts';
 import { readConfig } from '../inputs.ts';
 import { table } from '../print.ts';
+import { Quiet } from '../quiet.ts';
 import { sum } from '../statistics.ts';
 import { timedKernels } from './timed-kernels.ts';
 
@@ -41,6 +42,8 @@ const [streams, prompt, tokens] = [flags.streams, flags.prompt, flags.tokens].ma
 const { kernels, spent, reset } = timedKernels(loaded);
 const { experts, vocab } = await readConfig(model);
 const shards = await startShards(Number(flags.shards));
+// The shards first read and check their experts.
+await new Quiet({ log: console.log, patienceMs: 0 }).settle();
 
 interface TimedCount extends Count {
   atMs: number;
