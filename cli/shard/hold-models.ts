@@ -68,12 +68,7 @@ async function holdModel(
   { source, bundle, units }: OpenedExperts,
   { device: name, threads, spin, signal, readAfter, onLoading, onReading, onDamaged }: HoldOptions,
 ): Promise<HeldExperts> {
-  const opened = await openExpertDevice({
-    bundle,
-    device: name,
-    threads,
-    ...(spin !== undefined && { spin }),
-  });
+  const opened = await openExpertDevice({ bundle, device: name, threads, spin });
   await opened.load(units, { signal, onLoaded: (_, done, total) => onLoading(done, total) });
   const reading =
     isMapped(opened) &&

@@ -69,7 +69,7 @@ export interface OpenExpertsOptions extends WantedDevice {
   /** Threads of the CPU kernels, for the whole process. */
   threads?: number;
   /** Microseconds for which an idle one of these threads looks for work before it sleeps. */
-  spin?: number;
+  spin?: number | undefined;
 }
 
 export interface OpenDenseOptions extends OpenExpertsOptions {
