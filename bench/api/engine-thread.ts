@@ -26,6 +26,7 @@ interface Open {
 
 class EmptyEngine implements PushingEngine {
   readonly info = {
+    content: '',
     identity: 'none',
     vocab: Math.max(...data.ids) + 1,
     layers: 1,
@@ -64,6 +65,7 @@ class EmptyEngine implements PushingEngine {
       kvBytesLimit: 1,
       shards: [],
       fingerprint: 'fp_none',
+      numerics: 'none',
       counters: {},
     };
   }

@@ -1,6 +1,7 @@
 // The flags for access to the API and for the usage log, and the API options made from these flags.
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Logger } from 'pino';
+import { parseSecrets, type Secrets } from '../../gateway/api/resume/seal.ts';
 import type { ApiOptions } from '../../gateway/api/shared.ts';
 import { parseKeys } from '../../gateway/api/tenants/keys.ts';
 import { MOST_WAITING, openUsageLog, type UsageLog } from '../../gateway/api/tenants/usage-log.ts';
@@ -12,6 +13,8 @@ import { addFlags, commaSeparated, flag, inputFlag, several, switchFlag } from '
 export interface AccessFlags {
   /** Path of a file. */
   apiKeys?: string;
+  /** Path of a file. */
+  edgeSecretFile?: string;
   sharedPrefix: boolean;
   corsOrigin?: string[];
   allowedHosts?: string[];
@@ -26,6 +29,12 @@ export function addAccessFlags(command: Command): Command {
       '--api-keys <file>',
       'File of API keys that callers may use. `expertgrid key create` adds keys to it. Read again when it changes',
     ).default(undefined, 'callers need no key'),
+    inputFlag(
+      '--edge-secret-file <file>',
+      'File with the secret that the edge shares with its gateways, of at least 32 characters; a second line may have the ' +
+        'previous secret. Requests that are signed with it need no API key, and their streams continue on another gateway ' +
+        'if this one ends; see docs/resume.md. Read again when it changes',
+    ).default(undefined, 'no caller is trusted'),
     switchFlag(
       '--shared-prefix',
       'Let API keys share cached prompts. This is faster, but one tenant can find out what another has asked',
@@ -61,7 +70,7 @@ export function addAccessFlags(command: Command): Command {
 
 export type AccessOptions = Pick<
   ApiOptions,
-  'access' | 'corsOrigins' | 'hosts' | 'onUsage' | 'usageLog' | 'usageRequired'
+  'access' | 'callerSecrets' | 'corsOrigins' | 'hosts' | 'onUsage' | 'usageLog' | 'usageRequired'
 > & {
   warnings: Warnings;
 };
@@ -73,7 +82,8 @@ export async function openAccess(flags: AccessFlags & { host: string }, log: Log
   const usage = usageLog === undefined ? undefined : openUsage(usageLog, { log, warnings });
   const hosts = { loopback: isLoopback(host), ...(allowedHosts && { allowed: allowedHosts }) };
   const logged = usage && { onUsage: usage.write, usageLog: usage, usageRequired: flags.usageLogRequired };
-  const rest = { corsOrigins, hosts, warnings, ...logged };
+  const callerSecrets = await openSecrets(flags.edgeSecretFile, { log, warnings });
+  const rest = { corsOrigins, hosts, warnings, ...logged, ...(callerSecrets && { callerSecrets }) };
   if (path === undefined) {
     if (!isLoopback(host))
       log.warn(`--host ${host} without --api-keys: anyone who can connect may use the API`);
@@ -89,6 +99,22 @@ export async function openAccess(flags: AccessFlags & { host: string }, log: Log
   warnings.watch('api_keys', fileWarning('--api-keys', keys.failing));
   if (keys.current().length === 0) log.warn(`${path} has no keys: every request is refused`);
   return { ...rest, access: { keys: keys.current, sharedPrefix } };
+}
+
+async function openSecrets(
+  path: string | undefined,
+  { log, warnings }: { log: Logger; warnings: Warnings },
+): Promise<Secrets | undefined> {
+  if (path === undefined) return undefined;
+  const secrets = await watchFile({
+    path,
+    parse: (text) => parseSecrets(text, path),
+    what: 'edge secrets',
+    format: (all) => `${all.length} of them`,
+    log,
+  });
+  warnings.watch('edge_secrets', fileWarning('--edge-secret-file', secrets.failing));
+  return secrets.current;
 }
 
 function openUsage(path: string, { log, warnings }: { log: Logger; warnings: Warnings }): UsageLog {

@@ -3,6 +3,7 @@ import { type Context, type Handler, Hono, type MiddlewareHandler } from 'hono';
 import { requireAllowedHost } from './allowed-hosts.ts';
 import { errorAnswer } from './error-answer.ts';
 import { ApiError, ClientGone, toApiError } from './errors.ts';
+import { recognizeCaller } from './resume/caller.ts';
 import {
   asAnthropic,
   bareOf,
@@ -21,13 +22,15 @@ import { forAdmins, requireKey } from './tenants/access.ts';
 import { allowOrigins } from './tenants/cross-origin.ts';
 
 export function createApi(options: ApiOptions): App {
-  const { hosts, corsOrigins = [], access } = options;
+  const { hosts, corsOrigins = [], access, callerSecrets: secrets } = options;
   const shared = createShared(options);
   const app = new Hono<RecordEnv>({ strict: false });
   app.use(recordRequest(options, shared));
   if (hosts !== undefined) app.use(requireAllowedHost(hosts, { corsOrigins }));
   // This must precede the check of API keys, because the preflight request of a browser has no key.
   if (corsOrigins.length > 0) app.use(allowOrigins(corsOrigins));
+  const { sharedPrefix = false } = access ?? {};
+  app.use(recognizeCaller({ secrets, sharedPrefix, bodyBytes: shared.limits.bodyBytes, isOpen }));
   if (access !== undefined) app.use(requireKey(access, { metrics: shared.metrics, isOpen }));
 
   for (const { method, path, auth, polled, handler } of routes) {

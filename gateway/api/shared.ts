@@ -18,6 +18,7 @@ import { type Keeping, keepHistory } from './endpoints/history/endpoint.ts';
 import { History } from './endpoints/history/history.ts';
 import type { Served } from './endpoints/models.ts';
 import { type PeerCard, Peers } from './peers/peers.ts';
+import type { Secrets } from './resume/seal.ts';
 import { Shutdown } from './shutdown.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import type { Tracing } from './telemetry/telemetry.ts';
@@ -45,6 +46,8 @@ export interface ApiOptions {
   peerAddresses?: () => readonly string[];
   /** The API keys that may call. Absent: everyone may call. */
   access?: Access;
+  /** The secrets of trusted callers, which may change at any time. Absent: no caller is trusted. */
+  callerSecrets?: Secrets;
   /** Origins of the web pages that may call; `*` allows every page. Absent or empty: none. */
   corsOrigins?: readonly string[];
   /** Names that the header `Host` may carry. Absent: every name. */
@@ -107,7 +110,7 @@ export function createShared(options: ApiOptions): Shared {
   const common = { limits, logger, metrics, slices, ledger, ...(degrade !== undefined && { degrade }) };
   const contexts = models.map(({ engine, dir, ...rest }): [string, ApiContext] => {
     const status = () => statusInTime({ engine, limits, logger });
-    const fingerprint = new Fingerprint(async () => (await status())?.fingerprint);
+    const fingerprint = new Fingerprint(status);
     const threads = textThreads && dir !== undefined ? { pool: textThreads, dir } : undefined;
     const textOf = createTextWork({ tools: rest, slices, threads });
     return [rest.model.id, { ...rest, ...common, engine, fingerprint, textOf }];

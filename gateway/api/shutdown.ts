@@ -11,6 +11,7 @@ export class Shutdown {
   #refusing = false;
   #cut: ApiError | undefined;
   readonly #open = new Set<(error: ApiError) => void>();
+  readonly #moving = new Set<() => void>();
 
   /** Whether new requests are refused. */
   get refusing(): boolean {
@@ -19,6 +20,14 @@ export class Shutdown {
 
   refuse(): void {
     this.#refusing = true;
+    for (const move of [...this.#moving]) move();
+  }
+
+  /** Calls `move` when new requests are refused, or at once if they are. Returns a function that unregisters `move`. */
+  onRefuse(move: () => void): () => void {
+    if (this.#refusing) move();
+    this.#moving.add(move);
+    return () => this.#moving.delete(move);
   }
 
   /** Ends every open request with `error`. Further calls have no effect. */

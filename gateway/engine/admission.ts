@@ -98,9 +98,9 @@ export class Admission {
     const { dense, fleet } = model;
     if (this.running.length >= settings.maxSequences && !this.#makeRoom(next)) return false;
     const { cacheSalt = '', expertsPerToken = [], promptLogprobs } = next.request;
-    // The last id is always computed, because its logits are needed. The prefix cache is not used if the device
-    // shares no blocks, or if the request asks for the log-probabilities of its prompt.
-    const limit = dense.kv.shared && promptLogprobs === undefined ? next.length - 1 : 0;
+    // The prefix cache is not used if the device shares no blocks, or if the request asks for the log-probabilities of
+    // its prompt.
+    const limit = dense.kv.shared && promptLogprobs === undefined ? next.firstNeeded : 0;
     // A shard may have given wrong answers before it was cordoned. The salt contains the number of cordons, so
     // that prefixes which were cached before the latest cordon are not reused.
     const salt = `${cacheSalt}/${fleet.counters.cordons}/${expertsPerToken}`;

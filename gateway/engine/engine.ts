@@ -40,7 +40,7 @@ export class Engine implements PushingEngine {
   constructor(options: EngineOptions) {
     const { config, dense, fleet, rules } = options;
     const settings = settingsOf(options);
-    const { identity, context, combine, heatHalfLifeSeconds: halfLifeSeconds } = settings;
+    const { identity, content, context, combine, heatHalfLifeSeconds: halfLifeSeconds } = settings;
     const { hidden, layers, experts, vocab, expertsPerToken } = config;
     this.#settings = settings;
     this.#heat = new Heat({ layers, experts, halfLifeSeconds });
@@ -49,7 +49,7 @@ export class Engine implements PushingEngine {
     this.#admission = new Admission(shared);
     this.#steps = new StepRunner({ ...shared, admission: this.#admission });
     const sharesPrefixes = dense.kv.shared;
-    this.info = { identity, vocab, layers, experts, expertsPerToken, context, sharesPrefixes };
+    this.info = { identity, content, vocab, layers, experts, expertsPerToken, context, sharesPrefixes };
     this.#loop = this.#run();
   }
 
@@ -81,6 +81,7 @@ export class Engine implements PushingEngine {
     const { identity, content, kvMemory } = this.#settings;
     const { running, waiting, pool } = this.#admission;
     const holders = fleet.holders();
+    const experts = fleet.numericsClasses;
     return {
       ready: fleet.ready && !this.#closing,
       missing: fleet.missing(),
@@ -94,12 +95,8 @@ export class Engine implements PushingEngine {
       kvBytesReserved: (pool.count - pool.available) * dense.kv.blockBytes,
       kvBytesLimit: kvMemory,
       shards: fleet.status(),
-      fingerprint: fingerprint({
-        identity,
-        content,
-        dense: dense.numericsClass,
-        experts: fleet.numericsClasses,
-      }),
+      fingerprint: fingerprint({ identity, content, dense: dense.numericsClass, experts }),
+      numerics: JSON.stringify([dense.numericsClass, ...experts]),
       counters: { ...this.#counters, ...hopCounters(this.#steps.degradedHops), ...fleetCounters(fleet) },
     };
   }

@@ -53,6 +53,15 @@ export interface GenerationRequest {
   prompt: Int32Array;
   /** 0: only the prompt is computed. */
   maxTokens: number;
+  /**
+   * Ids with which the answer begins, because they were generated before, such as those of a stream that continues. They are computed
+   * like a prompt and counted like generated tokens.
+   */
+  known?: Int32Array;
+  /** Number of known ids, from the start of the answer, without token parts. The other known ids get token parts. Default: all. */
+  unreported?: number;
+  /** For each rung of the degradation ladder, the number of experts' answers that it replaced while the known ids were generated. */
+  degradedHops?: DegradedHops;
   /** The answer gets at least this many tokens before a stop id, unless the constraint allows only stop ids. */
   minTokens?: number;
   sampling: SamplingSettings;
@@ -200,12 +209,16 @@ export interface EngineStatus {
   shards: ShardStatus[];
   /** The API's `system_fingerprint`: a hash of the parts of the system that decide the bits of an answer. */
   fingerprint: string;
+  /** The numerics classes of the dense device and of the connected shards. Gateways with equal ones give equal bits. */
+  numerics: string;
   /** Counters since the start. /metrics names each `expertgrid_engine_<name>_total`. */
   counters: Record<string, number>;
 }
 
 export interface EngineInfo {
   identity: string;
+  /** Content hash of the bundle. */
+  content: string;
   vocab: number;
   layers: number;
   /** Experts in each layer. */

@@ -20,10 +20,14 @@ interface Capacity {
 
 /** The error with which the request is refused; undefined if it can be queued. */
 export function refusal(
-  request: Pick<GenerationRequest, 'prompt' | 'maxTokens' | 'expertsPerToken' | 'weight'>,
+  request: Pick<
+    GenerationRequest,
+    'prompt' | 'known' | 'unreported' | 'maxTokens' | 'expertsPerToken' | 'weight'
+  >,
   capacity: Capacity,
 ): GenerationError | undefined {
-  const { prompt, maxTokens, expertsPerToken, weight = 1 } = request;
+  const { prompt, maxTokens, expertsPerToken, weight = 1, known = new Int32Array() } = request;
+  const { unreported = known.length } = request;
   const { closing, vocab, layers, experts, context, kvPositions, missing } = capacity;
   if (closing) return fault('shutting_down', 'the server is shutting down');
   if (prompt.length === 0) return fault('invalid_request', 'the prompt has no tokens');
@@ -34,7 +38,11 @@ export function refusal(
       return fault('invalid_request', `experts_per_token is not ${layers} numbers from 1 to ${experts}`);
     }
   }
-  const unknown = prompt.find((id) => id < 0 || id >= vocab);
+  if (known.length > maxTokens || unreported > known.length) {
+    return fault('invalid_request', `${known.length} known tokens do not fit into an answer of ${maxTokens}`);
+  }
+  const isUnknown = (id: number) => id < 0 || id >= vocab;
+  const unknown = prompt.find(isUnknown) ?? known.find(isUnknown);
   if (unknown !== undefined) {
     return fault('invalid_request', `token id ${unknown} is outside the vocabulary of ${vocab}`);
   }

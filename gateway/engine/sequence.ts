@@ -5,6 +5,7 @@ import type { BlockTable } from './memory/blocks.ts';
 import type {
   Began,
   DegradedHops,
+  FinishReason,
   GenerationPart,
   GenerationRequest,
   PromptLogprob,
@@ -44,6 +45,10 @@ export class Sequence {
   cached: number | undefined;
   /** Number of prompt tokens whose log-probabilities have been sent. The first token counts, although it has none. */
   scored = 1;
+  /** Number of known ids of the answer (`GenerationRequest.known`) that need no further token part. */
+  reported: number;
+  /** Number of known ids by which the constraint has been advanced. */
+  #replayed = 0;
   /** Draft ids, which the next step verifies and then drops. */
   drafts: readonly number[] = [];
   /** Number of the last step that computed the sequence. */
@@ -63,8 +68,12 @@ export class Sequence {
   constructor(name: number, request: GenerationRequest, emit: (part: GenerationPart) => void) {
     this.name = name;
     this.request = request;
-    this.ids = Array.from(request.prompt);
-    this.seen = new Set(request.prompt);
+    const { prompt, known = new Int32Array(), unreported = known.length, degradedHops = {} } = request;
+    this.ids = [...prompt, ...known];
+    this.seen = new Set(this.ids);
+    for (const id of known) this.#count(id);
+    this.reported = unreported;
+    for (const [rung, hops] of Object.entries(degradedHops)) this.degraded.set(rung as Rung, hops);
     this.#emit = emit;
   }
 
@@ -88,6 +97,11 @@ export class Sequence {
     return this.ids.length;
   }
 
+  /** Number of ids with which the answer began. */
+  get #knownLength(): number {
+    return this.request.known?.length ?? 0;
+  }
+
   /** To be called at each admission. The prefix cache has the first `computed` positions. */
   admitted(computed: number): void {
     this.computed = computed;
@@ -100,6 +114,33 @@ export class Sequence {
     if (this.request.promptLogprobs === undefined) return { first: start, count: 0 };
     const first = Math.max(start, this.scored - 1);
     return { first, count: Math.max(0, Math.min(start + count, this.promptLength - 1) - first) };
+  }
+
+  /** Those rows of a span whose logits belong to known ids that need a token part. */
+  unreported(start: number, count: number): { first: number; count: number } {
+    const first = Math.max(start, this.promptLength + this.reported - 1);
+    const end = Math.min(start + count, this.promptLength + this.#knownLength - 1);
+    return { first, count: Math.max(0, end - first) };
+  }
+
+  /** The first position that must be computed even if the cache has it, because its logits are needed. */
+  get firstNeeded(): number {
+    return Math.min(this.length, this.promptLength + this.reported) - 1;
+  }
+
+  /** Advances the constraint by the known ids until `isOver` returns true. Returns whether it has been advanced by all of them. */
+  replay(isOver: () => boolean): boolean {
+    const { known = new Int32Array() } = this.request;
+    for (; this.#replayed < known.length; this.#replayed++) {
+      if (isOver()) return false;
+      this.constraint?.advance(known[this.#replayed]!);
+    }
+    return true;
+  }
+
+  /** Whether the constraint has not been advanced by all known ids yet. */
+  get isReplaying(): boolean {
+    return this.#replayed < this.#knownLength;
   }
 
   get answerLength(): number {
@@ -126,9 +167,11 @@ export class Sequence {
     this.#emit({ type: 'prompt', logprobs });
   }
 
-  /** To be called when the prompt is computed and `maxTokens` is 0. Ends the sequence. Does nothing if it has ended. */
-  finishPrompt(): void {
-    if (!this.ended) this.#finish('length');
+  /** Ends the sequence if its answer is complete, as when only a prompt was to be computed. Returns whether it has ended. */
+  finishIfComplete(): boolean {
+    const reason = this.#completion;
+    if (!this.ended && reason !== undefined) this.#finish(reason);
+    return this.ended;
   }
 
   /** The stop ids while the answer is shorter than `minTokens`; otherwise none. */
@@ -142,7 +185,7 @@ export class Sequence {
     this.constraint?.advance(id);
     this.ids.push(id);
     this.seen.add(id);
-    this.generated.set(id, (this.generated.get(id) ?? 0) + 1);
+    this.#count(id);
     if (this.request.stopIds.includes(id)) {
       this.#finish('stop', {
         stopId: id,
@@ -150,6 +193,17 @@ export class Sequence {
       });
       return;
     }
+    this.#send({ id, logprob, top }, { digest, route });
+    this.finishIfComplete();
+  }
+
+  /** Sends the token part of the next known id that needs one. */
+  report(sampled: Sampled, provenance: Provenance): void {
+    this.reported++;
+    this.#send(sampled, provenance);
+  }
+
+  #send({ id, logprob, top }: Sampled, { digest, route }: Provenance): void {
     this.#emit({
       type: 'token',
       id,
@@ -159,8 +213,16 @@ export class Sequence {
       ...this.#hops(),
       ...this.#began(),
     });
-    if (this.constraint?.finished === true) this.#finish('stop');
-    else if (this.answerLength >= this.request.maxTokens) this.#finish('length');
+  }
+
+  #count(id: number): void {
+    this.generated.set(id, (this.generated.get(id) ?? 0) + 1);
+  }
+
+  /** Why the answer is complete; undefined if it is not. */
+  get #completion(): FinishReason | undefined {
+    if (this.constraint?.finished === true) return 'stop';
+    return this.answerLength >= this.request.maxTokens ? 'length' : undefined;
   }
 
   fail(error: (GenerationPart & { type: 'error' })['error']): void {
@@ -180,7 +242,7 @@ export class Sequence {
       ...stop,
       promptTokens: this.promptLength,
       completionTokens: this.answerLength,
-      cachedTokens: this.cached ?? 0,
+      cachedTokens: Math.min(this.cached ?? 0, this.promptLength), // cached known ids are no prompt
       ...this.#hops(),
       ...this.#began(),
     });

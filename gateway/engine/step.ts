@@ -6,6 +6,7 @@ import type { Assignment, RoutingRule } from '../../router/selection.ts';
 import type { RpcError } from '../../rpc/errors.ts';
 import { type ForwardModel, forward } from './forward.ts';
 import type { PromptLogprob, Route } from './messages.ts';
+import { digestOf } from './sampling/digest.ts';
 import { describe } from './sampling/sampler.ts';
 import { isPrefill, type Planned } from './scheduling/scheduler.ts';
 import type { Sequence } from './sequence.ts';
@@ -32,8 +33,21 @@ interface StepOptions {
   onSpent: (tenant: string, ms: number) => void;
 }
 
-/** Most rows of a prompt's logits in memory at a time. */
-const SCORED_AT_ONCE = 16;
+/** Most rows of a known text's logits in memory at a time. */
+const DESCRIBED_AT_ONCE = 16;
+
+/** Logits of known positions of one sequence. The logits of a position describe the id after it. */
+interface Described {
+  sequence: Sequence;
+  /** The first position. */
+  position: number;
+  /** Its row in the step. */
+  row: number;
+  rows: number;
+  /** `[rows, vocab]` */
+  logits: Rows;
+  vocab: number;
+}
 
 /** All sequences of a step must have the same `expertsPerToken`. */
 export class Step {
@@ -96,32 +110,56 @@ export class Step {
     for (const { sequence, start, count } of this.#spans) {
       sequence.computed = Math.min(start + count, sequence.length);
     }
-    await this.#scorePrompts(model, stream, { logits, onSpent });
+    await this.#describeKnown(model, stream, { logits, onSpent });
     return this.#logits(model, stream, logits);
   }
 
-  /** Sends log-probabilities of prompts. Computes a few rows at a time, because a long prompt's logits may take gigabytes. */
-  async #scorePrompts(
+  /**
+   * Sends log-probabilities of prompts, and the token parts of known ids. Computes a few rows at a time, because the logits of a long
+   * text may take gigabytes.
+   */
+  async #describeKnown(
     { dense, hidden, vocab }: ForwardModel,
     stream: Rows,
     { logits: memory, onSpent }: Pick<StepOptions, 'logits' | 'onSpent'>,
   ): Promise<void> {
     let row = 0;
     for (const { sequence, start, count } of this.#spans) {
-      const { first, count: left } = sequence.unscored(start, count);
-      for (let at = 0; at < left && !sequence.ended; at += SCORED_AT_ONCE) {
-        const rows = Math.min(SCORED_AT_ONCE, left - at);
-        const from = row + first - start + at;
-        const of = stream.slice(from * hidden, (from + rows) * hidden);
-        const startedAt = performance.now();
-        const logits = await dense.head(of, memory(rows * vocab));
-        if (!sequence.ended) sequence.score(promptLogprobs(sequence, first + at, rows, logits, vocab));
-        onSpent(sequence.tenant, performance.now() - startedAt);
-        await eventsHandled();
+      for (const { first, count: left, send } of [
+        { ...sequence.unscored(start, count), send: sendScores },
+        { ...sequence.unreported(start, count), send: this.#sendTokens },
+      ]) {
+        for (let at = 0; at < left && !sequence.ended; at += DESCRIBED_AT_ONCE) {
+          const rows = Math.min(DESCRIBED_AT_ONCE, left - at);
+          const from = row + first - start + at;
+          const of = stream.slice(from * hidden, (from + rows) * hidden);
+          const startedAt = performance.now();
+          const logits = await dense.head(of, memory(rows * vocab));
+          if (!sequence.ended) send({ sequence, position: first + at, row: from, rows, logits, vocab });
+          onSpent(sequence.tenant, performance.now() - startedAt);
+          await eventsHandled();
+        }
       }
       row += count;
     }
   }
+
+  /** Sends the parts of the known ids after the described positions. */
+  readonly #sendTokens = ({ sequence, position, row, rows, logits, vocab }: Described): void => {
+    const { ids, request } = sequence;
+    for (let i = 0; i < rows; i++) {
+      const id = ids[position + i + 1]!;
+      const ofRow = logits.subarray(i * vocab, (i + 1) * vocab);
+      const model = request.logprobs === undefined ? undefined : describe(ofRow, request.logprobs);
+      sequence.report(
+        { id, ...(model !== undefined && { logprob: model.logprobOf(id), top: model.top }) },
+        {
+          digest: request.digests ? digestOf(ofRow) : undefined,
+          route: request.routes ? routeOf(this.#routed, row + i) : undefined,
+        },
+      );
+    }
+  };
 
   /** The logits of each sequence's last known id, and of its drafts. */
   async #logits(
@@ -168,22 +206,18 @@ function ladderOf(sequences: readonly Sequence[]): { ladder?: Uint8Array } {
   return { ladder: Uint8Array.from(sequences, ({ request }) => rungLevel(request.degrade)) };
 }
 
-/** Log-probabilities of the `rows` tokens after position `first`. Row i of `logits` belongs to position `first + i`. */
-function promptLogprobs(
-  { ids, request }: Sequence,
-  first: number,
-  rows: number,
-  logits: Rows,
-  vocab: number,
-): PromptLogprob[] {
-  return Array.from({ length: rows }, (_, i) => {
+/** Sends the log-probabilities of the prompt's tokens after the described positions. */
+function sendScores({ sequence, position, rows, logits, vocab }: Described): void {
+  const { ids, request } = sequence;
+  const scores = Array.from({ length: rows }, (_, i): PromptLogprob => {
     const { logprobOf, rankOf, top } = describe(
       logits.subarray(i * vocab, (i + 1) * vocab),
       request.promptLogprobs ?? 0,
     );
-    const id = ids[first + i + 1]!;
+    const id = ids[position + i + 1]!;
     return { logprob: logprobOf(id), rank: rankOf(id), top };
   });
+  sequence.score(scores);
 }
 
 /** `assignments [layers]` cover all rows of the step; k may differ between layers. */

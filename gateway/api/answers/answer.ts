@@ -3,6 +3,7 @@ import type {
   DegradedHops,
   EngineClient,
   FinishReason,
+  GenerationPart,
   GenerationRequest,
   PromptLogprob,
 } from '../../engine/messages.ts';
@@ -23,7 +24,11 @@ export interface ChoiceUsage {
   reasoningTokens?: number;
   /** Undefined: no expert was replaced. */
   degradedHops?: DegradedHops | undefined;
+  /** Whether a gateway of another numerics class or text version generated the beginning. */
+  otherClass?: boolean;
 }
+
+type FinishPart = Extract<GenerationPart, { type: 'finish' }>;
 
 /** The events of one choice, in order: its prompt if it is echoed, pieces of text, and one finish. */
 export type AnswerEvent =
@@ -60,8 +65,14 @@ export interface AnswerOptions {
   onScored?: (logprobs: readonly PromptLogprob[]) => void;
   rules: TextRules;
   signal: AbortSignal;
-  /** Called for every token that the engine sends. */
-  onToken: (index: number) => void;
+  /** Ids with which the answer begins, if the engine does not send them again. Default: none. */
+  replayed?: Int32Array;
+  /** Whether a gateway of another numerics class or text version generated these ids. Default false. */
+  otherClass?: boolean;
+  /** Called for every token that is generated now. */
+  onToken: (index: number, id: number) => void;
+  /** Called with the degraded hops so far, whenever the engine reports some. */
+  onDegraded?: (index: number, hops: DegradedHops) => void;
 }
 
 /** Throws an ApiError if the generation fails, and ClientGone if `signal` ended it. */
@@ -75,12 +86,17 @@ export async function* answer({
   onScored,
   rules,
   signal,
+  replayed = new Int32Array(),
+  otherClass = false,
   onToken,
+  onDegraded,
 }: AnswerOptions): AsyncGenerator<AnswerEvent, void, undefined> {
   let text: AnswerText | undefined;
   const stop = rules.stops.length > 0 ? abortedWith(signal) : undefined;
   const logprobs: PromptLogprob[] = [];
-  let completionTokens = 0;
+  const known = request.known?.length ?? 0;
+  const { degradedHops } = request;
+  const progress = { index, countsPrompt, request, otherClass, completionTokens: 0, degradedHops };
   try {
     for await (const part of engine.generate(request, stop?.signal ?? signal)) {
       if (part.type === 'error') throw fromGeneration(part.error);
@@ -95,41 +111,31 @@ export async function* answer({
         if (echo && prompt === undefined) return;
         text = new AnswerText(tokenizer, { ...rules, offset: prompt?.length ?? 0 });
         if (prompt !== undefined) yield { type: 'prompt', index, prompt };
+        for (const id of replayed) {
+          progress.completionTokens++;
+          const made = eventsOf(text.push({ id }), text.offset, progress);
+          for (const event of made) yield event;
+          if (isOver(made)) return;
+        }
       }
-      let released: Released;
+      if (part.degradedHops !== undefined) {
+        progress.degradedHops = part.degradedHops;
+        onDegraded?.(index, part.degradedHops);
+      }
+      let made: AnswerEvent[];
       if (part.type === 'token') {
-        completionTokens++;
-        onToken(index);
+        if (++progress.completionTokens > known) onToken(index, part.id);
         const { type: _type, began: _began, degradedHops: _hops, ...token } = part;
-        released = text.push(token);
-        if (released.stopped) stop?.abort();
+        made = eventsOf(text.push(token), text.offset, progress);
       } else {
-        completionTokens = part.completionTokens;
-        released = text.end();
+        progress.completionTokens = part.completionTokens;
+        made = eventsOf(text.end(), text.offset, progress, part);
       }
-      const { tokens, stopped, stopString } = released;
-      if (released.text.length > 0 || tokens.length > 0) {
-        yield { type: 'text', index, text: released.text, tokens };
-      }
-      if (part.type === 'token' && !stopped) continue;
-      const finish = part.type === 'finish' ? part : undefined;
-      yield {
-        type: 'finish',
-        index,
-        reason: stopped ? 'stop' : (finish?.reason ?? 'stop'),
-        stop:
-          stopped || finish?.stopId === undefined
-            ? undefined
-            : { id: finish.stopId, offset: text.offset, ...finish.stopLogprob },
-        stopString,
-        usage: {
-          promptTokens: countsPrompt ? (finish?.promptTokens ?? request.prompt.length) : 0,
-          completionTokens,
-          cachedTokens: countsPrompt ? finish?.cachedTokens : 0,
-          degradedHops: part.degradedHops,
-        },
-      };
-      return;
+      const over = isOver(made);
+      if (over) stop?.abort(); // a stop string has ended the answer, or the generation has ended already
+      // `yield*` would cost more for every event than this loop does.
+      for (const event of made) yield event;
+      if (over) return;
     }
   } finally {
     // If the prompt has not been scored, this ends the wait of the other choices. Otherwise it has no effect.
@@ -138,4 +144,44 @@ export async function* answer({
   if (signal.aborted) throw new ClientGone();
   const message = 'The generation ended without a finish.';
   throw new ApiError({ status: 500, message, type: 'server_error', code: 'internal' });
+}
+
+interface Progress extends Pick<AnswerOptions, 'index' | 'countsPrompt' | 'request'> {
+  otherClass: boolean;
+  completionTokens: number;
+  degradedHops: DegradedHops | undefined;
+}
+
+/** The events of `released`. The last one is a finish if a stop string or `finish` ended the answer. */
+function eventsOf(
+  { text, tokens, stopped, stopString }: Released,
+  offset: number,
+  { index, countsPrompt, request, otherClass, completionTokens, degradedHops }: Progress,
+  finish?: FinishPart,
+): AnswerEvent[] {
+  const made: AnswerEvent[] = [];
+  if (text.length > 0 || tokens.length > 0) made.push({ type: 'text', index, text, tokens });
+  if (finish === undefined && !stopped) return made;
+  made.push({
+    type: 'finish',
+    index,
+    reason: stopped ? 'stop' : (finish?.reason ?? 'stop'),
+    stop:
+      stopped || finish?.stopId === undefined
+        ? undefined
+        : { id: finish.stopId, offset, ...finish.stopLogprob },
+    stopString,
+    usage: {
+      promptTokens: countsPrompt ? (finish?.promptTokens ?? request.prompt.length) : 0,
+      completionTokens,
+      cachedTokens: countsPrompt ? finish?.cachedTokens : 0,
+      degradedHops,
+      ...(otherClass && { otherClass }),
+    },
+  });
+  return made;
+}
+
+function isOver(events: readonly AnswerEvent[]): boolean {
+  return events.at(-1)?.type === 'finish';
 }

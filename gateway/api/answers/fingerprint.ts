@@ -1,26 +1,29 @@
-// Caches `system_fingerprint`, which identifies the arithmetic of engine and shards, so that requests do not wait for a busy engine.
+// Caches what identifies the arithmetic of engine and shards, so that requests do not wait for a busy engine.
+import type { EngineStatus } from '../../engine/messages.ts';
 
-/** A fingerprint older than this is asked for again, because it changes when shards of another numerics class take over. */
+/** Values older than this are asked for again, because they change when shards of another numerics class take over. */
 const FRESH_MS = 5_000;
 
+export type Arithmetic = Pick<EngineStatus, 'fingerprint' | 'numerics'>;
+
 export class Fingerprint {
-  readonly #ask: () => Promise<string | undefined>;
-  #known: string | null = null;
+  readonly #ask: () => Promise<Arithmetic | undefined>;
+  #known: Arithmetic | null = null;
   #askedAtMs = Number.NEGATIVE_INFINITY;
-  #asking: Promise<string | null> | undefined;
+  #asking: Promise<Arithmetic | null> | undefined;
 
   /** `ask` must not reject. It resolves to undefined if the engine does not answer. */
-  constructor(ask: () => Promise<string | undefined>) {
+  constructor(ask: () => Promise<Arithmetic | undefined>) {
     this.#ask = ask;
   }
 
-  /** Waits for the engine only while no fingerprint is known. Null if the engine did not answer. */
-  async current(): Promise<string | null> {
+  /** Waits for the engine only while nothing is known. Null if the engine did not answer. */
+  async current(): Promise<Arithmetic | null> {
     if (performance.now() - this.#askedAtMs > FRESH_MS) this.#asking ??= this.#refresh();
     return this.#known ?? (await this.#asking) ?? null;
   }
 
-  async #refresh(): Promise<string | null> {
+  async #refresh(): Promise<Arithmetic | null> {
     this.#known = (await this.#ask()) ?? this.#known;
     this.#askedAtMs = performance.now();
     this.#asking = undefined;

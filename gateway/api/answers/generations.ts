@@ -1,7 +1,7 @@
 // Runs the generations of a plan: sends the engine one request for each choice, and merges the events of all choices.
 import { randomUUID } from 'node:crypto';
 import type { ConstraintSpec, PackedGrammar } from '../../constraints/specification.ts';
-import type { GenerationRequest, PromptLogprob, Rung } from '../../engine/messages.ts';
+import type { EngineInfo, GenerationRequest, PromptLogprob, Rung } from '../../engine/messages.ts';
 import type { ApiContext } from '../context.ts';
 import { samplingSettings } from '../requests/fields/sampling-fields.ts';
 import type { CommonRequest } from '../requests/fields/schema-fields.ts';
@@ -12,9 +12,10 @@ import {
   stopIdsOf,
   stopStringsOf,
 } from '../requests/sampling.ts';
+import { type KnownAnswer, knownOf, requireRungs } from '../resume/continuation.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
 import { cacheSaltOf } from '../tenants/cache-salt.ts';
-import { type AnswerEvent, answer } from './answer.ts';
+import { type AnswerEvent, type AnswerOptions, answer } from './answer.ts';
 import { echoedPrompt } from './echo.ts';
 import { merge } from './merge.ts';
 import { stopString } from './stops.ts';
@@ -41,6 +42,8 @@ export interface Generated {
   onScored?: (prompt: number, logprobs: readonly PromptLogprob[]) => void;
   /** Return the prompt before the text of each choice. */
   echo: boolean;
+  /** Whether later events of a stream repeat the log-probabilities of earlier ones. Default false. */
+  repeatsLogprobs?: boolean;
   /** Undefined: the answers are not constrained. */
   constraint?: ConstraintSpec | undefined;
   /** The grammar that was made from the constraint. Undefined: the constraint needs no grammar, or its grammar is not made yet. */
@@ -56,19 +59,37 @@ export interface Generated {
 export function generations(
   { engine, tokenizer, stopIds, degrade, slices }: ApiContext,
   record: RequestRecord,
-  { request, prompts, made, logprobs, promptLogprobs, onScored, echo, constraint, grammar, shown }: Generated,
+  generated: Generated,
   seed: number,
   cancel: AbortController,
 ): Stream<AnswerEvent> {
-  const endIds = stopIdsOf(request, stopIds, engine.info);
+  const {
+    request,
+    prompts,
+    made,
+    promptLogprobs,
+    onScored,
+    echo,
+    shown,
+    repeatsLogprobs = false,
+  } = generated;
   const minTokens = minTokensOf(request, Math.min(...prompts.map(({ maxTokens }) => maxTokens)));
   const includeStop = request.include_stop_str_in_output === true;
   const rules = { stops: stopStringsOf(request).map(stopString), includeStop, minTokens, shown };
   const { signal } = cancel;
-  const expertsPerToken = expertsPerTokenOf(request, engine.info);
+  const common = {
+    ...commonFields(generated, record, engine.info),
+    stopIds: stopIdsOf(request, stopIds, engine.info),
+    ...(minTokens > 0 && { minTokens }),
+    ...degradeOf(request, degrade),
+  };
+  const told = toldTo(record);
   record.promptTokens = prompts.reduce((total, { prompt }) => total + prompt.length, 0);
   const sources = prompts.flatMap(({ prompt, maxTokens, text }, p) => {
     const ids = Array.from({ length: made }, () => randomUUID());
+    const known = ids.map((_, choice) => knownAnswer(record, p * made + choice, common));
+    // A prompt that every choice has echoed needs no log-probabilities any more.
+    const scores = known.every((each) => each !== undefined && each.events > 0) ? undefined : promptLogprobs;
     const scored = Promise.withResolvers<readonly PromptLogprob[] | undefined>();
     const echoed = scored.promise.then((logprobs) => {
       if (!echo || logprobs === undefined) return undefined;
@@ -77,29 +98,18 @@ export function generations(
     echoed.catch(() => {}); // The error is not lost: each choice that waits for `echoed` gets it.
     return ids.map((id, choice) => {
       const generation: GenerationRequest = {
+        ...common,
         id,
         prompt: Int32Array.from(prompt),
         maxTokens,
-        ...(minTokens > 0 && { minTokens }),
         // `choice` counts from 0 for each prompt, because the text must not depend on the other prompts of the request.
         sampling: samplingSettings(request, { seed, choice, info: engine.info }),
-        stopIds: endIds,
-        logprobs,
-        ...(promptLogprobs !== undefined && choice === 0 && { promptLogprobs }),
+        ...knownFields(known[choice], { ...common, repeatsLogprobs, echoed: echo ? prompt.length : 0 }),
+        ...(scores !== undefined && choice === 0 && { promptLogprobs: scores }),
         ...(choice > 0 && { sharesPromptOf: ids[0] }),
-        ...(constraint !== undefined && { constraint }),
-        ...(grammar !== undefined && { grammar }),
-        ...(typeof request.priority === 'number' && { priority: priorityOf(request, record.key) }),
-        ...(expertsPerToken !== undefined && { expertsPerToken }),
-        digests: request.expertgrid?.digests === true,
-        routes: request.expertgrid?.routes === true,
-        ...degradeOf(request, degrade),
-        cacheSalt: cacheSaltOf(request.cache_salt, record.prefixTenant),
-        ...(record.key !== undefined && { tenant: record.key.name, weight: record.key.weight ?? 1 }),
-        traceId: record.id,
       };
       const index = p * made + choice;
-      const watch = record.generation(index);
+      const watch = record.generation(index, generation.known?.length ?? 0);
       return answer({
         engine: { generate: (asked, signal) => watch.follow(engine.generate(asked, signal)) },
         tokenizer,
@@ -110,7 +120,8 @@ export function generations(
         ...(echo && { echo: { scored: scored.resolve, prompt: echoed } }),
         rules,
         signal,
-        onToken: (index) => record.token(index),
+        ...(generation.known && { replayed: generation.known.subarray(0, generation.unreported) }),
+        ...told,
       });
     });
   });
@@ -119,6 +130,73 @@ export function generations(
     () => cancel.abort(),
     () => slices.pause(record.tenant),
   );
+}
+
+/** The options by which an answer reports to the record of the request and to the record of the stream. */
+function toldTo(record: RequestRecord): Pick<AnswerOptions, 'onToken' | 'onDegraded' | 'otherClass'> {
+  const { recorder, continuation } = record;
+  return {
+    otherClass: continuation?.otherClass === true,
+    onToken: (index, id) => {
+      recorder?.token(index, id);
+      record.token(index);
+    },
+    onDegraded: (index, hops) => recorder?.hops(index, hops),
+  };
+}
+
+/** The fields that all choices of all prompts have in common. */
+function commonFields(
+  { request, logprobs, constraint, grammar }: Generated,
+  record: RequestRecord,
+  info: EngineInfo,
+) {
+  const expertsPerToken = expertsPerTokenOf(request, info);
+  return {
+    logprobs,
+    digests: request.expertgrid?.digests === true,
+    routes: request.expertgrid?.routes === true,
+    ...(constraint !== undefined && { constraint }),
+    ...(grammar !== undefined && { grammar }),
+    ...(typeof request.priority === 'number' && { priority: priorityOf(request, record.key) }),
+    ...(expertsPerToken !== undefined && { expertsPerToken }),
+    cacheSalt: cacheSaltOf(request.cache_salt, record.prefixTenant),
+    ...(record.key !== undefined && { tenant: record.key.name, weight: record.key.weight ?? 1 }),
+    traceId: record.id,
+  };
+}
+
+/** The part of a choice that the request's record has. Throws a 409 if the request does not allow how it was generated. */
+function knownAnswer(
+  { continuation }: RequestRecord,
+  index: number,
+  { degrade }: { degrade?: Rung },
+): KnownAnswer | undefined {
+  const known = continuation && knownOf(continuation, index);
+  if (known !== undefined) requireRungs(known, degrade);
+  return known;
+}
+
+type Reports = Pick<GenerationRequest, 'logprobs' | 'digests' | 'routes'>;
+
+/** `echoed` is the number of prompt tokens in the first event. They have entries if the request asks for log-probabilities. */
+function knownFields(
+  known: KnownAnswer | undefined,
+  {
+    logprobs,
+    digests,
+    routes,
+    repeatsLogprobs,
+    echoed,
+  }: Reports & { repeatsLogprobs: boolean; echoed: number },
+): Pick<GenerationRequest, 'known' | 'unreported' | 'degradedHops'> {
+  if (known === undefined || known.ids.length === 0) return {};
+  const { ids, hops } = known;
+  const entries = known.entries - (logprobs === undefined ? 0 : echoed);
+  const isReported = logprobs !== undefined || digests === true || routes === true;
+  const mostSent = isReported ? Math.max(0, entries) : ids.length;
+  const sent = isReported && repeatsLogprobs ? 0 : Math.min(mostSent, ids.length);
+  return { known: ids, unreported: sent, ...(Object.keys(hops).length > 0 && { degradedHops: hops }) };
 }
 
 /** The last rung of the ladder that the request allows, or else the gateway's default. */

@@ -10,13 +10,16 @@ import { abortedWith } from '../linked-abort.ts';
 import { streamedUsage } from '../requests/fields/stream-options.ts';
 import { drawSeed } from '../requests/sampling.ts';
 import type { Asked } from '../requests/structured.ts';
+import { Moved, withRecord } from '../resume/recorded-format.ts';
+import { recorderOf } from '../resume/recorder-of.ts';
+import type { ReleasedBy } from '../resume/released.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
 import { admitted } from './admission.ts';
 import type { AnswerEvent } from './answer.ts';
 import { type Generated, generations } from './generations.ts';
 import { dataEvents, type EventFormat, eventStream } from './sse.ts';
 import { noted, type Stream } from './streams.ts';
-import type { Frame, Wire } from './wire.ts';
+import { type Frame, releasedByChunk, type Wire } from './wire.ts';
 
 /** Which answers are generated for a request, and which of them are returned. */
 export interface AnswerPlan extends Generated {
@@ -55,18 +58,29 @@ export async function startGenerations(
   { idPrefix }: { idPrefix: string },
 ): Promise<Started> {
   const { request, promptIds } = plan;
-  const seed = request.seed ?? drawSeed();
+  const arithmetic = await context.fingerprint.current();
+  const { head } = record.continuation ?? {};
+  const { answer } = record.caller?.claims ?? {};
+  const seed = head?.seed ?? request.seed ?? answer?.seed ?? drawSeed();
   const frame: Frame = {
-    id: idPrefix + (request.request_id ?? randomUUID().replaceAll('-', '')),
-    created: Math.floor(Date.now() / 1000),
+    id: head?.id ?? idPrefix + (request.request_id ?? answer?.id ?? randomUUID().replaceAll('-', '')),
+    created: head?.created ?? answer?.created ?? Math.floor(Date.now() / 1000),
     model: context.model.id,
-    fingerprint: await context.fingerprint.current(),
+    fingerprint: arithmetic?.fingerprint ?? null,
     seed,
+    isContinued: (record.continuation?.recorded.size ?? 0) > 0,
     digests: request.expertgrid?.digests === true,
     routes: request.expertgrid?.routes === true,
     schemaNotes: record.schemaNotes,
     ...(promptIds !== undefined && { promptIds }),
   };
+  if (request.stream === true) {
+    record.recorder = recorderOf(record, {
+      frame,
+      numerics: arithmetic?.numerics,
+      info: context.engine.info,
+    });
+  }
   const cancel = abortedWith(record.signal);
   const begun = generations(context, record, plan, seed, cancel);
   c.header('x-expertgrid-seed', String(seed));
@@ -81,23 +95,38 @@ export async function startGenerations(
   return { frame, events: counted, cancel };
 }
 
+interface StreamOptions<Value> extends Pick<Started, 'cancel'> {
+  /** Default: `dataEvents`. */
+  format?: EventFormat<Value>;
+  releasedBy: ReleasedBy<Value>;
+}
+
 /** Sends `values`, which are made from the events, as a stream. The end of the stream settles the record and ends generations. */
 export function streamAnswer<Value extends object>(
   c: Context,
   context: ApiContext,
   record: RequestRecord,
   values: Stream<Value>,
-  { cancel, format = dataEvents }: Pick<Started, 'cancel'> & { format?: EventFormat<Value> },
+  { cancel, format = dataEvents, releasedBy }: StreamOptions<Value>,
 ): Response {
+  const { recorder, shutdown } = record;
   record.streaming = true;
-  const body = eventStream(values, {
-    format,
+  const body = eventStream(recorder?.unreleased(values, releasedBy) ?? values, {
+    format: recorder === undefined ? format : withRecord(format, recorder, releasedBy),
     write: (value) =>
       isFew(value) ? JSON.stringify(value) : context.slices.run(record.tenant, jsonText(value)),
     clock: record.clock,
     stallMs: context.limits.stallMs,
     keepAliveMs: context.limits.keepAliveMs,
-    onCut: (end) => record.shutdown.onCut(end),
+    onCut: (end) => {
+      const uncut = shutdown.onCut(end);
+      if (recorder === undefined) return uncut;
+      const unmove = shutdown.onRefuse(() => end(new Moved()));
+      return () => {
+        uncut();
+        unmove();
+      };
+    },
     onEnd: (error) => {
       if (error !== undefined) cancel.abort();
       record.error = error;
@@ -151,5 +180,5 @@ export async function respond(
     promptTokens: record.promptTokens,
     ...streamedUsage(request),
   });
-  return streamAnswer(c, context, record, values, { cancel });
+  return streamAnswer(c, context, record, values, { cancel, releasedBy: releasedByChunk });
 }

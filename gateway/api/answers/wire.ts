@@ -1,5 +1,8 @@
 // Writes the bodies and chunks of /v1/completions and /v1/chat/completions. A `WireFormat` has the parts in which the two differ.
+
+import { NO_CHOICE } from '../../../resume/record.ts';
 import { type DegradedHops, type Route, rungs } from '../../engine/messages.ts';
+import type { Released } from '../resume/released.ts';
 import type { AnswerEvent, ChoiceUsage } from './answer.ts';
 import type { AnswerToken } from './answer-text.ts';
 import { bestChoices } from './best-of.ts';
@@ -36,7 +39,7 @@ interface WireFormat<P extends Piece, F extends Finish, C extends Choice> {
   head?: object;
   /** Returns further fields of a whole answer. Called when the answer has ended. */
   tail?: () => object;
-  read(events: AsyncIterable<AnswerEvent>): AsyncIterable<P | F>;
+  read(events: AsyncIterable<AnswerEvent>, frame: Frame): AsyncIterable<P | F>;
   /** The choices in order of index. */
   collect(events: AsyncIterable<P | F>): Promise<C[]>;
   whole(choice: C): object;
@@ -69,12 +72,12 @@ export function wireOf<P extends Piece, F extends Finish, C extends Choice>(
   return {
     idPrefix: format.idPrefix,
     whole: async (events, { frame, made, wanted, finished }) => {
-      const all = await format.collect(tellFinishes(format.read(events), finished));
+      const all = await format.collect(tellFinishes(format.read(events, frame), finished));
       const choices = bestChoices(all, { made, wanted });
       return wholeBody(choices, { format, frame, usage: totalUsage(all.map(({ usage }) => usage)) });
     },
     chunks: (events, options) => {
-      return chunks(tellFinishes(format.read(events), options.finished), format, options);
+      return chunks(tellFinishes(format.read(events, options.frame), options.finished), format, options);
     },
   };
 }
@@ -88,6 +91,8 @@ export interface Frame {
   /** Null if it is not known yet. */
   fingerprint: string | null;
   seed: number;
+  /** Whether the answer continues a stream whose first event was sent before. */
+  isContinued: boolean;
   /** Return a digest of the logits of each token. */
   digests: boolean;
   /** Return the experts of each token. */
@@ -108,6 +113,8 @@ export interface Usage {
   completion_tokens_details?: { reasoning_tokens: number };
   /** Number of pairs of a row and a layer in which an expert was replaced, by rung of the degradation ladder. Absent: none. */
   degraded_hops?: DegradedHops;
+  /** A gateway of another numerics class or text version generated the beginning of the answer. Absent: no other did. */
+  continued_on_other_class?: true;
 }
 
 function totalUsage(choices: readonly ChoiceUsage[]): Usage {
@@ -120,6 +127,7 @@ function totalUsage(choices: readonly ChoiceUsage[]): Usage {
     ...tokenCounts(prompt, completion),
     ...(reasoning.length > 0 && { completion_tokens_details: { reasoning_tokens: sum(reasoning) } }),
     ...(degraded !== undefined && { degraded_hops: degraded }),
+    ...(choices.some(({ otherClass }) => otherClass) && { continued_on_other_class: true as const }),
   };
   if (cached.length < choices.length) return usage;
   return { ...usage, prompt_tokens_details: { cached_tokens: sum(cached) } };
@@ -164,6 +172,36 @@ function wholeBody<P extends Piece, F extends Finish, C extends Choice>(
   };
 }
 
+/** The fields of a chunk by which `releasedByChunk` counts. */
+interface Chunk {
+  choices?: {
+    index: number;
+    text?: string;
+    delta?: {
+      content?: string | null;
+      reasoning_content?: string;
+      tool_calls?: { function: { arguments?: string } }[];
+    };
+    logprobs?: { content?: { length: number }; tokens?: { length: number } } | null;
+  }[];
+  expertgrid?: { digests?: unknown[]; routes?: unknown[] };
+}
+
+export function releasedByChunk(chunk: Chunk): Released {
+  const [choice] = chunk.choices ?? [];
+  if (choice === undefined) return { choice: NO_CHOICE, bytes: 0, calls: 0, entries: 0 };
+  const { index, text, delta, logprobs } = choice;
+  const { digests, routes } = chunk.expertgrid ?? {};
+  const called = delta?.tool_calls?.map((call) => call.function.arguments ?? '').join('');
+  const written = text ?? delta?.content ?? delta?.reasoning_content ?? called ?? '';
+  return {
+    choice: index,
+    bytes: Buffer.byteLength(written),
+    calls: called === undefined ? 0 : 1,
+    entries: (logprobs?.content ?? logprobs?.tokens ?? digests ?? routes)?.length ?? 0,
+  };
+}
+
 interface ChunkOptions {
   frame: Frame;
   /** Number of choices. */
@@ -186,7 +224,7 @@ async function* chunks<P extends Piece, F extends Finish, C extends Choice>(
   const { id, created, model, fingerprint, promptIds } = frame;
   const usages: ChoiceUsage[] = [];
   const generated = new Array<number>(count).fill(0);
-  let first = true;
+  let first = !frame.isContinued;
   function chunk(choices: object[], tokens: readonly AnswerToken[] = [], extra: object = {}): object {
     const own = {
       ...(first && { seed: frame.seed }),
@@ -217,9 +255,8 @@ async function* chunks<P extends Piece, F extends Finish, C extends Choice>(
     if (isFinish(event)) {
       usages.push(event.usage);
       generated[event.index] = event.usage.completionTokens;
-      const { degradedHops } = event.usage;
-      // The finish has the degraded hops too, for clients that do not ask for the usage.
-      yield chunk([format.finish(event)], [], degradedHops && { degraded_hops: degradedHops });
+      // The finish has these fields of the usage too, for clients that do not ask for the usage.
+      yield chunk([format.finish(event)], [], provenanceOf(event.usage));
     } else {
       const { tokens = [] } = event;
       generated[event.index] = (generated[event.index] ?? 0) + tokens.length;
@@ -227,6 +264,14 @@ async function* chunks<P extends Piece, F extends Finish, C extends Choice>(
     }
   }
   if (includeUsage) yield { ...chunk([]), usage: totalUsage(usages) };
+}
+
+/** The fields that say where an answer was computed in another way than usual. */
+export function provenanceOf({ degradedHops, otherClass }: ChoiceUsage): object {
+  return {
+    ...(degradedHops !== undefined && { degraded_hops: degradedHops }),
+    ...(otherClass && { continued_on_other_class: true }),
+  };
 }
 
 function isFinish<P extends Piece, F extends Finish>(event: P | F): event is F {

@@ -1,6 +1,6 @@
 // POST /v1/messages, in the shape of Anthropic's API.
 
-import { messageEvents } from '../answers/messages/message-parser.ts';
+import { callIdsOf, messageEvents } from '../answers/messages/message-parser.ts';
 import { startGenerations, streamAnswer, wholeAnswer } from '../answers/respond.ts';
 import { type EventFormat, namedEvent } from '../answers/sse.ts';
 import { tellFinishes } from '../answers/streams.ts';
@@ -12,7 +12,7 @@ import { chatOfMessage } from './chat.ts';
 import { anthropicError, refuseThread } from './errors.ts';
 import { completeChat } from './prompt.ts';
 import { idleFields, type MessagesRequest, messagesSchema, unsupportedMessagesFields } from './schema.ts';
-import { MessageWriter, type WireEvent } from './writer.ts';
+import { MessageWriter, releasedByEvent, type WireEvent } from './writer.ts';
 
 export const messagesEndpoint: Endpoint = {
   idleFields: ['metadata', ...Object.keys(idleFields)],
@@ -39,14 +39,15 @@ export const messagesEndpoint: Endpoint = {
             const room = whole.prompts[0]?.maxTokens ?? 0;
             const frame = { id, model, seed, schemaNotes, promptTokens: record.promptTokens, room };
             const writer = new MessageWriter({ ...frame, asked: request, edits: complete.applied });
-            const message = messageEvents(started.events, plan.rules);
+            const message = messageEvents(started.events, { ...plan.rules, callId: callIdsOf(id) });
             const events = writer.events(tellFinishes(message, (reason) => record.finished(reason)));
             if (request.stream !== true) {
               for await (const _ of events);
               return await wholeAnswer(c, context, record, writer.message);
             }
             const { cancel } = started;
-            return streamAnswer(c, context, record, events, { cancel, format: eventFormat(record.id) });
+            const format = eventFormat(record.id);
+            return streamAnswer(c, context, record, events, { cancel, format, releasedBy: releasedByEvent });
           },
         };
       },

@@ -1,6 +1,8 @@
 // Writes one answer in the shape of Anthropic's API, both as a stream of events and as a whole message.
 import type { ChoiceUsage } from '../answers/answer.ts';
 import type { MessageEvent } from '../answers/messages/message-events.ts';
+import { provenanceOf } from '../answers/wire.ts';
+import type { Released } from '../resume/released.ts';
 import type { AppliedEdit } from './context-management.ts';
 import type { MessagesRequest } from './schema.ts';
 
@@ -25,6 +27,18 @@ export interface WireEvent {
   [field: string]: unknown;
 }
 
+/** Anthropic's answers have one choice and no log-probabilities. */
+export function releasedByEvent({ type, delta, content_block: block }: WireEvent): Released {
+  const { text, thinking, partial_json: json } = (delta ?? {}) as Record<string, string | undefined>;
+  const begins = type === 'content_block_start' && (block as { type?: string }).type === 'tool_use';
+  return {
+    choice: 0,
+    bytes: Buffer.byteLength(text ?? thinking ?? json ?? ''),
+    calls: begins || json !== undefined ? 1 : 0,
+    entries: 0,
+  };
+}
+
 type Finish = Extract<MessageEvent, { type: 'finish' }>;
 
 type Block =
@@ -44,7 +58,6 @@ export class MessageWriter {
   /** The message so far. */
   get message(): object {
     const { id, model, seed, schemaNotes, promptTokens } = this.#frame;
-    const hops = this.#finish?.usage.degradedHops;
     return {
       id,
       type: 'message',
@@ -63,7 +76,7 @@ export class MessageWriter {
       },
       expertgrid: {
         seed,
-        ...(hops !== undefined && { degraded_hops: hops }),
+        ...(this.#finish && provenanceOf(this.#finish.usage)),
         ...(schemaNotes.length > 0 && { schema_notes: schemaNotes }),
       },
     };
@@ -100,13 +113,13 @@ export class MessageWriter {
           yield* this.#begin({ type: 'text', pieces: [] });
         yield* this.#end();
         this.#finish = event;
-        const hops = event.usage.degradedHops;
+        const provenance = provenanceOf(event.usage);
         yield {
           type: 'message_delta',
           delta: this.#ending(),
           ...this.#management(),
           usage: usageOf(event.usage),
-          ...(hops !== undefined && { expertgrid: { degraded_hops: hops } }),
+          ...(Object.keys(provenance).length > 0 && { expertgrid: provenance }),
         };
         yield { type: 'message_stop' };
       }

@@ -1,7 +1,7 @@
 // Plans POST /v1/chat/completions, and the other endpoints that answer a conversation.
 import type { ConstraintSpec } from '../../constraints/specification.ts';
 import { chatWire } from '../answers/messages/chat-format.ts';
-import type { MessageRules } from '../answers/messages/message-parser.ts';
+import type { SectionRules } from '../answers/messages/sections.ts';
 import { type PromptScores, promptLogprobsOf, promptScores } from '../answers/prompt-logprobs.ts';
 import type { Plan } from '../answers/respond.ts';
 import type { ApiContext, RequestContext } from '../context.ts';
@@ -36,7 +36,7 @@ import {
 
 export interface ChatPlan extends Plan {
   /** Rules by which the text of an answer is divided into thinking, content and tool calls. */
-  rules: MessageRules;
+  rules: SectionRules;
 }
 
 /** Throws a 400 that names the invalid field. */

@@ -16,10 +16,11 @@ import { noEffectHeaders } from '../requests/fields/no-effect.ts';
 import { withFields } from '../requests/read-fields.ts';
 import { type FieldNames, namer, underOuterNames } from '../requests/renamed-fields.ts';
 import { honoured } from '../requests/structured.ts';
+import { continuationOf, readRecord } from '../resume/continuation.ts';
 import type { Shared } from '../shared.ts';
 import type { RecordEnv, RequestRecord } from '../telemetry/request-record.ts';
 import { cacheSaltOf } from '../tenants/cache-salt.ts';
-import { chooseModel, type Requester } from './models.ts';
+import { chooseModel, type Requester, servedModel } from './models.ts';
 
 /** One endpoint. Its methods may throw ApiErrors. */
 export interface Endpoint extends Relayed {
@@ -66,7 +67,11 @@ export function completionHandler(endpoint: Endpoint, shared: Shared): Handler<R
     const record = c.get('record');
     const { tenant } = record;
     const asked = await slices.turn(tenant, () => endpoint.read(fields));
-    const chosen = chooseModel(asked.model, asked.requester, { served, requestId: record.id });
+    const continued = record.caller && readRecord(record.caller);
+    const chosen = continued
+      ? servedModel(continued.head.model, served)
+      : chooseModel(asked.model, asked.requester, { served, requestId: record.id });
+    record.continuation = continued && (await continuationOf(continued, chosen));
     const context = requestContext(chosen, record);
     record.requestedModel = asked.model;
     record.model = context.model.id;
@@ -88,7 +93,9 @@ export function completionHandler(endpoint: Endpoint, shared: Shared): Handler<R
       record.admit(times * plan.prompts.reduce((total, { prompt }) => total + prompt.length, 0));
       const salt = cacheSaltOf(plan.request.cache_salt, record.prefixTenant);
       const work = { fields, planned: plan, salt, record, relayed: endpoint };
-      const passed = peers && info.sharesPrefixes ? await passOn(c.req.raw, peers, work) : undefined;
+      // A trusted caller has chosen this gateway itself.
+      const mayPass = peers && info.sharesPrefixes && record.caller === undefined;
+      const passed = mayPass ? await passOn(c.req.raw, peers, work) : undefined;
       record.passedOn = passed !== undefined;
       const answer = passed ?? (await respond(c, record));
       // A relayed answer needs the header too, because the other gateway does not get all of these fields and cannot name them.

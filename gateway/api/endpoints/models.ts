@@ -54,6 +54,14 @@ export function chooseModel(
   return context;
 }
 
+/** The model that began the stream of a record. Throws a 409 if it is not served here. */
+export function servedModel(id: string, served: Served): ApiContext {
+  const context = served.contexts.get(id);
+  if (context !== undefined) return context;
+  const { message } = notFound(id, served);
+  throw new ApiError({ status: 409, message, code: 'cannot_continue' });
+}
+
 /** The model whose id is in `?model=`, or the first one. */
 export function modelOfQuery(c: Context, { contexts }: Served): ApiContext {
   const id = c.req.query('model');

@@ -1,7 +1,7 @@
 // POST /v1/responses: OpenAI's Responses API without storage. Every request contains the whole conversation.
 
 import { chatLogprobs } from '../answers/logprobs.ts';
-import { messageEvents } from '../answers/messages/message-parser.ts';
+import { callIdsOf, messageEvents } from '../answers/messages/message-parser.ts';
 import { startGenerations, streamAnswer, wholeAnswer } from '../answers/respond.ts';
 import { type EventFormat, namedEvent } from '../answers/sse.ts';
 import { tellFinishes } from '../answers/streams.ts';
@@ -9,7 +9,7 @@ import { planChat } from '../endpoints/chat.ts';
 import type { Endpoint } from '../endpoints/completion-handler.ts';
 import { parseTranslated } from '../requests/translated-chat.ts';
 import { chatOfResponse } from './chat.ts';
-import { type ResponseEvent, ResponseWriter } from './output/writer.ts';
+import { type ResponseEvent, ResponseWriter, releasedByEvent } from './output/writer.ts';
 import { readResponse } from './read.ts';
 import { responsesSchema } from './schema.ts';
 import { planTruncated } from './truncation.ts';
@@ -34,7 +34,8 @@ export const responsesEndpoint: Endpoint = {
         return {
           plan,
           respond: async (c, record) => {
-            const started = await startGenerations(c, context, record, plan, { idPrefix: 'resp_' });
+            const generated = { ...plan, repeatsLogprobs: true };
+            const started = await startGenerations(c, context, record, generated, { idPrefix: 'resp_' });
             const { id, created, model, seed, schemaNotes } = started.frame;
             const writer = new ResponseWriter(
               { id, created, model, seed, request, schemaNotes: [...offered.notEnforced, ...schemaNotes] },
@@ -45,14 +46,15 @@ export const responsesEndpoint: Endpoint = {
                 tools: offered.byName,
               },
             );
-            const message = messageEvents(started.events, plan.rules);
+            const message = messageEvents(started.events, { ...plan.rules, callId: callIdsOf(id) });
             const events = writer.events(tellFinishes(message, (reason) => record.finished(reason)));
             if (request.stream !== true) {
               for await (const _ of events);
               return await wholeAnswer(c, context, record, writer.response);
             }
             const { cancel } = started;
-            return streamAnswer(c, context, record, events, { cancel, format: formatOf(writer) });
+            const format = formatOf(writer);
+            return streamAnswer(c, context, record, events, { cancel, format, releasedBy: releasedByEvent });
           },
         };
       },

@@ -8,6 +8,9 @@ import type { Holding } from '../budget/ledger.ts';
 import type { Tenant } from '../budget/slices.ts';
 import { ApiError } from '../errors.ts';
 import { abortedWith } from '../linked-abort.ts';
+import type { Caller } from '../resume/caller.ts';
+import type { Continuation } from '../resume/continuation.ts';
+import type { Recorder } from '../resume/recorder.ts';
 import type { Shutdown } from '../shutdown.ts';
 import type { StoredKey } from '../tenants/keys.ts';
 import type { Exceeded, Turn } from '../tenants/rate-limits.ts';
@@ -43,7 +46,8 @@ interface RequestRecordOptions {
 type EndedChoice = Extract<AnswerEvent, { type: 'finish' }>;
 
 export class RequestRecord {
-  readonly id: string;
+  /** Id of the request: the client's own, or a random one. */
+  id: string;
   /** The server's shutdown, which ends the request if it is still open. */
   readonly shutdown: Shutdown;
   /** Path of the route. `unmatched` until the route is known. */
@@ -60,6 +64,12 @@ export class RequestRecord {
   key: StoredKey | undefined;
   /** Hash of the key whose cached prefixes the request may use. Undefined: it may use all cached prefixes. */
   prefixTenant: string | undefined;
+  /** The caller whose signature the request has. Undefined: the request is not signed. */
+  caller: Caller | undefined;
+  /** The stream that this request continues. */
+  continuation: Continuation | undefined;
+  /** Writes the record of the answer's stream. Undefined: the caller asks for no record. */
+  recorder: Recorder | undefined;
   /** Whether another gateway computes the answer and logs the usage. */
   passedOn = false;
   /** The parts of schemas that are not enforced, as paths in the request; see structured.ts. */
@@ -70,6 +80,8 @@ export class RequestRecord {
   /** Prompt tokens that were found in the cache. Undefined until the engine has reported them. */
   cachedTokens: number | undefined;
   completionTokens = 0;
+  /** Tokens of the answer that were generated before this request, which continues their stream. */
+  knownTokens = 0;
   /** The error that ended the request, if one did. */
   error: ApiError | undefined;
   readonly #options: RequestRecordOptions;
@@ -117,8 +129,21 @@ export class RequestRecord {
     return this.#options.trace?.traceparent;
   }
 
-  /** Creates the watch of the choice `index`. Must be called before the choice is generated. */
-  generation(index: number): GenerationWatch {
+  /** Notes that the request was signed by `caller` in the name of the tenant `key`. */
+  calledBy(caller: Caller, key: StoredKey, { sharedPrefix }: { sharedPrefix: boolean }): void {
+    this.caller = caller;
+    this.id = caller.claims.request;
+    this.key = key;
+    if (!sharedPrefix) this.prefixTenant = key.sha256;
+  }
+
+  /**
+   * Creates the watch of the choice `index`. Must be called before the choice is generated. `known` is the number of its tokens that
+   * were generated before this request, and that are not counted again.
+   */
+  generation(index: number, known: number): GenerationWatch {
+    this.knownTokens += known;
+    this.#tokensOf.set(index, known);
     const watch = new GenerationWatch(index, { clock: this.clock, elapsedMs: () => this.elapsedMs });
     this.#generations.push(watch);
     return watch;
@@ -262,6 +287,7 @@ export class RequestRecord {
       prompt_tokens: tokens.prompt,
       cached_tokens: this.cachedTokens ?? null,
       generated_tokens: tokens.generated,
+      ...(this.continuation !== undefined && { known_tokens: this.knownTokens }),
       status,
       ms: Math.round(durationMs),
     });

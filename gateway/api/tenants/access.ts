@@ -14,14 +14,14 @@ export interface Access {
   sharedPrefix?: boolean;
 }
 
-/** Throws a 401 for requests without a valid key, unless the path needs none. The rate limits of a key count its POST requests. */
+/** Throws a 401 for requests without a valid key, unless they are signed or the path needs none. The rate limits of a key count its POST requests. */
 export function requireKey(
   { keys, sharedPrefix = false }: Access,
   { metrics, isOpen }: { metrics: Metrics; isOpen: (path: string) => boolean },
 ): MiddlewareHandler<RecordEnv> {
   const limits = new RateLimits();
   return async (c, next) => {
-    if (isOpen(c.req.path)) return await next();
+    if (isOpen(c.req.path) || c.get('record').caller !== undefined) return await next();
     const key = callerOf(c, keys());
     const record = c.get('record');
     record.key = key;

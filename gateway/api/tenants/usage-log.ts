@@ -15,6 +15,11 @@ export interface UsageLine {
   /** Prompt tokens that were found in the cache. Null if the answer ended before the engine reported this number. */
   cached_tokens: number | null;
   generated_tokens: number;
+  /**
+   * Only in the line of a request that continues a stream: the tokens that were generated before. They and the prompt are in the line
+   * of the gateway that began the stream, unless that gateway was killed before it wrote the line.
+   */
+  known_tokens?: number;
   /** HTTP status of the answer. 499: the client closed the connection. */
   status: number;
   /** Duration of the request. */

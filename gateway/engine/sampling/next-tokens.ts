@@ -1,9 +1,8 @@
 // Samples the next tokens of one sequence from the logits of a step.
-import { createHash } from 'node:crypto';
-import type { Rows } from '../../../model/devices/dense.ts';
 import type { TokenPicker } from '../../../model/devices/host-kernels.ts';
 import type { Counters } from '../counters.ts';
 import type { Due } from '../step.ts';
+import { digestOf } from './digest.ts';
 import { sample } from './sampler.ts';
 
 interface NextTokensOptions {
@@ -20,10 +19,7 @@ export function sampleNext(
   { sequence, logits, routes }: Due,
   { vocab, picker, counters }: NextTokensOptions,
 ): void {
-  if (sequence.request.maxTokens === 0) {
-    sequence.finishPrompt();
-    return;
-  }
+  if (sequence.finishIfComplete()) return;
   const { request, generated, seen, constraint, drafts } = sequence;
   const { sampling: settings, logprobs } = request;
   let kept = 0;
@@ -52,10 +48,4 @@ export function sampleNext(
   counters.guessed_tokens += drafts.length;
   counters.kept_guesses += kept;
   sequence.settle();
-}
-
-/** 64 bits of SHA-256 over the row's bytes. */
-function digestOf(row: Rows): string {
-  const bytes = new Uint8Array(row.buffer, row.byteOffset, row.byteLength);
-  return createHash('sha256').update(bytes).digest('hex').slice(0, 16);
 }

@@ -23,19 +23,20 @@ export function prepare(
   { constraints, ownTime, onSpent, onFailed }: PrepareOptions,
 ): void {
   const bound = running.filter(({ request, ended }) => request.constraint !== undefined && !ended);
-  for (const sequence of bound) sequence.held = sequence.constraint?.ready !== true;
+  for (const sequence of bound) sequence.held = sequence.isReplaying || sequence.constraint?.ready !== true;
   const waiting = bound.filter(({ held }) => held).sort((a, b) => a.stepped - b.stepped);
   if (waiting.length === 0) return;
   const times = ownTime();
   for (const [tenant, own] of Map.groupBy(waiting, (sequence) => sequence.tenant)) {
     const from = performance.now();
     const until = from + (times.get(tenant) ?? 0);
+    const isOver = () => performance.now() >= until;
     for (const sequence of own) {
-      if (performance.now() >= until) break;
+      if (isOver()) break;
       try {
         const constraint = sequence.constraint ?? opened(sequence, constraints);
         sequence.constraint = constraint;
-        sequence.held = !constraint.prepare(() => performance.now() >= until);
+        sequence.held = !(sequence.replay(isOver) && constraint.prepare(isOver));
       } catch (cause) {
         onFailed(sequence, cause);
       }

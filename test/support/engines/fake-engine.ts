@@ -49,7 +49,14 @@ export class FakeEngine implements EngineClient {
   constructor(options: FakeEngineOptions) {
     this.options = options;
     const { vocab, context = 2048, sharesPrefixes = true } = options;
-    const model = { identity: 'fake', vocab, layers: 2, experts: 8, expertsPerToken: [1, 2] };
+    const model = {
+      identity: 'fake',
+      content: 'fake',
+      vocab,
+      layers: 2,
+      experts: 8,
+      expertsPerToken: [1, 2],
+    };
     this.info = { ...model, context, sharesPrefixes };
   }
 
@@ -124,6 +131,7 @@ export class FakeEngine implements EngineClient {
       kvBytesLimit: 1024,
       shards: [],
       fingerprint: 'fp_fake',
+      numerics: 'fake',
       counters: { steps: this.produced },
       ...this.options.status,
     };

@@ -6,14 +6,15 @@ import { chatLogprobs, withStop } from '../logprobs.ts';
 import type { PromptScores } from '../prompt-logprobs.ts';
 import { type Wire, wireOf } from '../wire.ts';
 import type { MessageEvent, ToolCall, WholeMessage } from './message-events.ts';
-import { collectMessages, type MessageRules, messageEvents } from './message-parser.ts';
+import { callIdsOf, collectMessages, messageEvents } from './message-parser.ts';
+import type { SectionRules } from './sections.ts';
 
 type FinishEvent = Extract<MessageEvent, { type: 'finish' }>;
 type MessagePiece = Exclude<MessageEvent, FinishEvent>;
 
 interface FormatOptions {
   request: Pick<CommonRequest, 'service_tier'>;
-  rules: MessageRules;
+  rules: SectionRules;
   tokenizer: Tokenizer;
   logprobs: boolean;
   /** Return the token ids of the answer. */
@@ -36,7 +37,7 @@ export function chatWire({ request, rules, tokenizer, logprobs, ids, scores }: F
     ...(scores && { tail: () => ({ prompt_logprobs: scores() ?? null }) }),
     object: 'chat.completion',
     chunkObject: 'chat.completion.chunk',
-    read: (events) => messageEvents(events, rules),
+    read: (events, { id }) => messageEvents(events, { ...rules, callId: callIdsOf(id) }),
     collect: (events: AsyncIterable<MessageEvent>) => collectMessages(events),
     opening: (index) => ({
       index,

@@ -1,5 +1,6 @@
 // Parses the text of an answer, while it arrives, into the events of a message: thinking, content and tool calls.
-import { randomUUID } from 'node:crypto';
+
+import { derivedId } from '../../resume/derived-id.ts';
 import type { AnswerEvent } from '../answer.ts';
 import type { AnswerToken } from '../answer-text.ts';
 import type { MessageEvent, MessageFinish, WholeMessage } from './message-events.ts';
@@ -7,8 +8,15 @@ import { SectionReader, type SectionRules, type Stretch } from './sections.ts';
 
 /** Rules by which a text is divided into the parts of a message. */
 export interface MessageRules extends SectionRules {
-  /** Makes the id of a tool call. Default: `call_` and 24 random hexadecimal digits. */
-  callId?: () => string;
+  /** Makes the id of a choice's tool call with this number. */
+  callId: CallIdOf;
+}
+
+export type CallIdOf = (choice: number, call: number) => string;
+
+/** Ids of the form `call_` and 24 hexadecimal digits. */
+export function callIdsOf(answerId: string): CallIdOf {
+  return (choice, call) => `call_${derivedId(answerId, choice, call).slice(0, 24)}`;
 }
 
 type MessagePiece = Exclude<MessageEvent, { type: 'finish' }>;
@@ -42,7 +50,7 @@ class MessageParser {
   /** True if all text is content. */
   readonly #plain: boolean;
   readonly #reader: SectionReader;
-  readonly #callId: () => string;
+  readonly #callId: CallIdOf;
   #calls = 0;
   /** Tokens whose text the reader may still hold back. */
   #tokens: AnswerToken[] = [];
@@ -50,7 +58,7 @@ class MessageParser {
   #read = 0;
   #last: Stretch['kind'] = 'content';
 
-  constructor(index: number, { callId = randomCallId, ...rules }: MessageRules) {
+  constructor(index: number, { callId, ...rules }: MessageRules) {
     this.#index = index;
     this.#plain = rules.thinking === undefined && rules.calls === undefined;
     this.#reader = new SectionReader(rules);
@@ -85,7 +93,14 @@ class MessageParser {
       const last = pieces.at(-1);
       if (name !== undefined) {
         const call = this.#calls++;
-        pieces.push({ type: 'call', index: this.#index, call, id: this.#callId(), name, tokens });
+        pieces.push({
+          type: 'call',
+          index: this.#index,
+          call,
+          id: this.#callId(this.#index, call),
+          name,
+          tokens,
+        });
       } else if (last?.type === kind && last.type !== 'call') {
         last.text += text;
         last.tokens.push(...tokens);
@@ -105,10 +120,6 @@ class MessageParser {
     const first = this.#tokens.findIndex(({ offset }) => offset >= this.#read);
     return this.#tokens.splice(0, first < 0 ? this.#tokens.length : first);
   }
-}
-
-function randomCallId(): string {
-  return `call_${randomUUID().replaceAll('-', '').slice(0, 24)}`;
 }
 
 /** Collects the whole messages of all choices, in order of index. */

@@ -1,5 +1,6 @@
 // The response object of OpenAI's Responses API, which contains the settings of the request and the output.
 import type { ChoiceUsage } from '../../answers/answer.ts';
+import { provenanceOf } from '../../answers/wire.ts';
 import { MOST_SCHEMA_NOTES } from '../../endpoints/completion-handler.ts';
 import type { ApiError } from '../../errors.ts';
 import type { ResponsesRequest } from '../schema.ts';
@@ -29,7 +30,6 @@ export function responseBody(
   output: readonly OutputItem[],
 ): object {
   const ended = 'usage' in state;
-  const hops = ended ? state.usage.degradedHops : undefined;
   return {
     id,
     object: 'response',
@@ -46,7 +46,7 @@ export function responseBody(
     ...settingsOf(request),
     expertgrid: {
       seed,
-      ...(hops !== undefined && { degraded_hops: hops }),
+      ...(ended && provenanceOf(state.usage)),
       ...(schemaNotes.length > 0 && { schema_notes: schemaNotes.slice(0, MOST_SCHEMA_NOTES) }),
     },
   };

@@ -1,9 +1,10 @@
 // Writes one response, both as a stream of OpenAI's numbered events and as a whole. The source is the model's answer, in pieces.
-import { randomUUID } from 'node:crypto';
 import type { AnswerToken } from '../../answers/answer-text.ts';
 import type { ChatLogprobEntry } from '../../answers/logprobs.ts';
 import type { MessageEvent } from '../../answers/messages/message-events.ts';
 import type { ApiError } from '../../errors.ts';
+import { derivedId } from '../../resume/derived-id.ts';
+import type { Released } from '../../resume/released.ts';
 import type { OfferedTool } from '../tools/offered-tools.ts';
 import { type ResponseFrame, type ResponseState, responseBody } from './body.ts';
 import {
@@ -17,6 +18,17 @@ import {
 } from './open-item.ts';
 
 export type ResponseEvent = ItemEvent & { sequence_number: number };
+
+/** The answer has one choice. Only deltas count, because the events at the end of an item repeat its text. */
+export function releasedByEvent({ type, delta, logprobs }: ResponseEvent): Released {
+  if (typeof delta !== 'string') return { choice: 0, bytes: 0, calls: 0, entries: 0 };
+  return {
+    choice: 0,
+    bytes: Buffer.byteLength(delta),
+    calls: type.includes('_call_') ? 1 : 0,
+    entries: (logprobs as { length: number } | undefined)?.length ?? 0,
+  };
+}
 
 const textItems = {
   reasoning: { prefix: 'rs', open: openReasoning },
@@ -143,7 +155,8 @@ export class ResponseWriter {
   }
 
   #place(prefix: string): { id: string; index: number } {
-    return { id: `${prefix}_${randomUUID().replaceAll('-', '')}`, index: this.#output.length };
+    const index = this.#output.length;
+    return { id: `${prefix}_${derivedId(this.#frame.id, prefix, index)}`, index };
   }
 
   #statusOfOpen(): ItemStatus {

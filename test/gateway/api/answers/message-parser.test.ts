@@ -4,10 +4,11 @@ import type { AnswerEvent } from '../../../../gateway/api/answers/answer.ts';
 import type { AnswerToken } from '../../../../gateway/api/answers/answer-text.ts';
 import type { MessageEvent, WholeMessage } from '../../../../gateway/api/answers/messages/message-events.ts';
 import {
+  callIdsOf,
   collectMessages,
-  type MessageRules,
   messageEvents,
 } from '../../../../gateway/api/answers/messages/message-parser.ts';
+import type { SectionRules } from '../../../../gateway/api/answers/messages/sections.ts';
 import { HERMES_CALLS } from '../../../support/call-syntax.ts';
 
 const calls = HERMES_CALLS;
@@ -21,7 +22,7 @@ const usage = { promptTokens: 3, completionTokens: 9, cachedTokens: 0 };
 /** Parses an answer in which each piece is one token, and returns the events. The ids of calls are numbered from call_0. */
 async function read(
   pieces: readonly string[],
-  given: MessageRules,
+  given: SectionRules,
   reason: 'stop' | 'length' = 'stop',
 ): Promise<MessageEvent[]> {
   async function* answer(): AsyncGenerator<AnswerEvent> {
@@ -39,7 +40,7 @@ async function read(
   return events;
 }
 
-async function whole(pieces: readonly string[], given: MessageRules, reason: 'stop' | 'length' = 'stop') {
+async function whole(pieces: readonly string[], given: SectionRules, reason: 'stop' | 'length' = 'stop') {
   const events = await read(pieces, given, reason);
   async function* again() {
     yield* events;
@@ -51,7 +52,7 @@ async function whole(pieces: readonly string[], given: MessageRules, reason: 'st
 
 describe('the message that is parsed from a whole text', () => {
   const weather = call('weather', '{"city": "Bonn"}');
-  const cases: [string, MessageRules, Partial<Awaited<ReturnType<typeof whole>>>][] = [
+  const cases: [string, SectionRules, Partial<Awaited<ReturnType<typeof whole>>>][] = [
     ['plain <tool_call> text', {}, { content: 'plain <tool_call> text', reason: 'stop' }],
     ['just text', rules, { content: 'just text', reasoning: undefined, calls: [] }],
     [weather, rules, { content: '', calls: [['weather', '{"city": "Bonn"}']], reason: 'tool_calls' }],
@@ -144,7 +145,7 @@ const split = (text: string, cuts: readonly number[]): string[] => {
   const places = [0, ...cuts.map((cut) => cut % (chars.length + 1)).sort((a, b) => a - b), chars.length];
   return places.slice(1).map((place, i) => chars.slice(places[i], place).join(''));
 };
-const given = fc.constantFrom<MessageRules>(
+const given = fc.constantFrom<SectionRules>(
   rules,
   { calls },
   { thinking },
@@ -251,7 +252,7 @@ test('a call has the events call, then arguments in pieces, then one finish', as
 });
 
 test('reasoningTokens counts tokens between the tags of thinking but not the tags', async () => {
-  const count = async (pieces: string[], use: MessageRules) => {
+  const count = async (pieces: string[], use: SectionRules) => {
     const finish = (await read(pieces, use)).at(-1);
     return finish?.type === 'finish' ? finish.usage.reasoningTokens : undefined;
   };
@@ -270,7 +271,9 @@ test('the events of several choices are parsed independently', async () => {
     for (const index of [1, 0]) yield { type: 'text', index, text: text.slice(40), tokens: [] };
     for (const index of [0, 1]) yield { type: 'finish', index, reason: 'stop', usage };
   }
-  const messages: WholeMessage[] = await collectMessages(messageEvents(answers(), { calls }));
+  const messages: WholeMessage[] = await collectMessages(
+    messageEvents(answers(), { calls, callId: callIdsOf('chatcmpl-1') }),
+  );
   expect(messages.map(({ index, calls: made }) => [index, made.length, made[0]?.arguments])).toEqual([
     [0, 1, '{"a": 1}'],
     [1, 1, '{"a": 1}'],
@@ -281,7 +284,7 @@ test('the events of several choices are parsed independently', async () => {
 
 describe('text of unlimited length', () => {
   const spaces = ' '.repeat(5_000);
-  const cases: [string, string, MessageRules, object][] = [
+  const cases: [string, string, SectionRules, object][] = [
     ['very long white space is content', spaces, rules, { content: spaces, reasoning: undefined }],
     [
       'thinking after very long white space is content',

@@ -1,0 +1,223 @@
+// Recognizes trusted callers, such as the edge, by the signature of their requests: docs/resume.md.
+import { createHash } from 'node:crypto';
+import type { Context, MiddlewareHandler } from 'hono';
+import { z } from 'zod';
+import {
+  CLAIMS_HEADER,
+  CLOCK_SKEW_MS,
+  type Claims,
+  NONCE_MS,
+  RECORD_HEADER,
+  SIGNATURE_HEADER,
+  SIGNATURE_VERSION,
+  scopes,
+  textToSign,
+} from '../../../resume/signed-request.ts';
+import { ApiError, badRequest } from '../errors.ts';
+import type { RecordEnv } from '../telemetry/request-record.ts';
+import { hashKey, type StoredKey } from '../tenants/keys.ts';
+import { isSame, type Secrets, signatureOf } from './seal.ts';
+
+/** A caller whose signature is valid. */
+export interface Caller {
+  claims: Claims;
+  secrets: Secrets;
+  /** Hexadecimal SHA-256 of the body, without the record in front of it. */
+  body: string;
+  /** The JSON text of the record with which the request continues a stream. */
+  record?: string;
+}
+
+interface CallerOptions {
+  /** Undefined: no caller is trusted. */
+  secrets: Secrets | undefined;
+  /** Whether all tenants share cached prompts. */
+  sharedPrefix: boolean;
+  /** Largest body in bytes, without a record. */
+  bodyBytes: number;
+  isOpen: (path: string) => boolean;
+}
+
+/** Largest record in bytes: 128 choices with 8,192 ids of four digits have 5 MB. */
+export const LARGEST_RECORD = 8 * 2 ** 20;
+
+const claimsSchema = z.strictObject({
+  time: z.int().min(0),
+  nonce: z.string().min(16).max(64),
+  body: z.string().regex(/^[0-9a-f]{64}$/),
+  tenant: z.string().min(1).max(128),
+  scopes: z.array(z.enum(scopes)).max(scopes.length),
+  request: z.string().regex(/^[\x21-\x7e]{1,128}$/),
+  region: z.string().min(1).max(64),
+  records: z.boolean().optional(),
+  answer: z
+    .strictObject({
+      id: z.string().regex(/^[0-9a-f]{32}$/),
+      created: z.int().min(0),
+      seed: z.int(),
+    })
+    .optional(),
+});
+
+/** Checks signed requests, and puts the caller into the record of the request. Requests without a signature pass unchanged. */
+export function recognizeCaller({
+  secrets,
+  sharedPrefix,
+  bodyBytes,
+  isOpen,
+}: CallerOptions): MiddlewareHandler<RecordEnv> {
+  const nonces = new Nonces();
+  return async (c, next) => {
+    const header = c.req.header(CLAIMS_HEADER);
+    if (header === undefined) return await next();
+    if (secrets === undefined) {
+      const message = `This gateway trusts no caller, but the request has the header ${CLAIMS_HEADER}. Start it with --edge-secret-file.`;
+      throw new ApiError({ status: 401, message, code: 'caller_not_trusted' });
+    }
+    requireSignature(c, header, secrets());
+    const claims = parseClaims(header);
+    requireFresh(claims, nonces, Date.now());
+    if (!claims.scopes.includes('generate') && !isOpen(c.req.path)) {
+      const message = `The scopes of this request do not include 'generate'.`;
+      throw new ApiError({ status: 403, message, code: 'insufficient_permissions' });
+    }
+    const { raw } = c.req;
+    const received = await signedBody(raw, claims, bodyBytes);
+    const record = c.get('record');
+    record.calledBy({ claims, secrets, ...received.caller }, keyOf(claims), { sharedPrefix });
+    c.header('x-request-id', record.id);
+    if (received.body !== undefined) {
+      const { method, headers, signal, url } = raw;
+      c.req.raw = new Request(url, { method, headers, body: received.body, signal });
+    }
+    await next();
+  };
+}
+
+function requireSignature(c: Context, claims: string, secrets: readonly string[]): void {
+  const text = textToSign({ method: c.req.method, path: c.req.path, claims });
+  const given = c.req.header(SIGNATURE_HEADER) ?? '';
+  let valid = false;
+  for (const secret of secrets) {
+    if (isSame(given, `${SIGNATURE_VERSION}=${signatureOf(text, secret)}`)) valid = true;
+  }
+  if (valid) return;
+  const message = `The signature in ${SIGNATURE_HEADER} does not fit this request. Give caller and gateway the same secret.`;
+  throw new ApiError({ status: 401, message, code: 'invalid_signature' });
+}
+
+function parseClaims(header: string): Claims {
+  let value: unknown;
+  try {
+    value = JSON.parse(header);
+  } catch {
+    throw badRequest(`The header ${CLAIMS_HEADER} is no JSON.`, { param: CLAIMS_HEADER });
+  }
+  const parsed = claimsSchema.safeParse(value);
+  if (parsed.success) {
+    const { records, answer, ...claims } = parsed.data;
+    return { ...claims, ...(records !== undefined && { records }), ...(answer !== undefined && { answer }) };
+  }
+  const [issue] = parsed.error.issues;
+  const param = [CLAIMS_HEADER, ...(issue?.path ?? [])].join('.');
+  throw badRequest(`Invalid '${param}': ${issue?.message}.`, { param, code: 'invalid_value' });
+}
+
+/** Throws a 401 if the request was signed too long ago, or if it has been received before. */
+function requireFresh({ time, nonce }: Claims, nonces: Nonces, now: number): void {
+  const apart = Math.abs(now - time);
+  if (apart > CLOCK_SKEW_MS) {
+    const at = (ms: number) => new Date(ms).toISOString();
+    const message =
+      `The request was signed at ${at(time)}, but the clock of this gateway says ${at(now)}: they differ by ` +
+      `${Math.round(apart / 1000)} s, and at most ${CLOCK_SKEW_MS / 1000} s are allowed. Set the clocks of both machines.`;
+    throw new ApiError({ status: 401, message, code: 'clock_skew' });
+  }
+  if (nonces.add(nonce, now)) return;
+  const message = 'This signed request has been received before. Sign every request anew.';
+  throw new ApiError({ status: 401, message, code: 'replayed_request' });
+}
+
+/** Remembers each nonce for `NONCE_MS` to twice that time. */
+class Nonces {
+  #older = new Set<string>();
+  #newer = new Set<string>();
+  #turnedAt = 0;
+
+  /** Returns false if the nonce is known. */
+  add(nonce: string, now: number): boolean {
+    if (now - this.#turnedAt > NONCE_MS) {
+      this.#older = now - this.#turnedAt > 2 * NONCE_MS ? new Set() : this.#newer;
+      this.#newer = new Set();
+      this.#turnedAt = now;
+    }
+    if (this.#older.has(nonce) || this.#newer.has(nonce)) return false;
+    this.#newer.add(nonce);
+    return true;
+  }
+}
+
+/** Reads the whole body and compares its hash with the claim. `body` is undefined if the request has none. */
+async function signedBody(
+  request: Request,
+  claims: Claims,
+  bodyBytes: number,
+): Promise<{ body: Uint8Array<ArrayBuffer> | undefined; caller: Pick<Caller, 'body' | 'record'> }> {
+  const recordBytes = recordLength(request.headers.get(RECORD_HEADER));
+  const all = await readAll(request, recordBytes + bodyBytes);
+  const hash = sha256(all);
+  if (!isSame(hash, claims.body)) {
+    const message = `The body of the request has another hash than ${CLAIMS_HEADER} says.`;
+    throw new ApiError({ status: 401, message, param: 'body', code: 'invalid_signature' });
+  }
+  if (all.length < recordBytes) {
+    const message = `The body is shorter than the record of ${recordBytes} bytes in front of it.`;
+    throw badRequest(message, { param: RECORD_HEADER, code: 'invalid_value' });
+  }
+  if (recordBytes === 0) return { body: all.length > 0 ? all : undefined, caller: { body: hash } };
+  const body = all.subarray(recordBytes);
+  const record = new TextDecoder().decode(all.subarray(0, recordBytes));
+  return { body, caller: { body: sha256(body), record } };
+}
+
+function recordLength(header: string | null): number {
+  if (header === null) return 0;
+  const length = Number(header);
+  if (/^\d{1,9}$/.test(header) && length > 0 && length <= LARGEST_RECORD) return length;
+  const message = `Invalid '${RECORD_HEADER}': expected a number of bytes from 1 to ${LARGEST_RECORD}.`;
+  throw badRequest(message, { param: RECORD_HEADER, code: 'invalid_value' });
+}
+
+async function readAll(request: Request, most: number): Promise<Uint8Array<ArrayBuffer>> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of request.body ?? []) {
+    size += piece.length;
+    if (size > most) {
+      const message = `The body of your request is larger than this server's limit of ${most} bytes.`;
+      throw new ApiError({ status: 413, message, code: 'request_too_large' });
+    }
+    pieces.push(piece);
+  }
+  const all = new Uint8Array(size);
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** A key in the name of the signed tenant. It decides cache salt, fair share and usage, and is in no file. */
+function keyOf({ tenant, scopes, time }: Claims): StoredKey {
+  return {
+    name: tenant,
+    sha256: hashKey(`tenant/${tenant}`),
+    created: new Date(time).toISOString(),
+    ...(scopes.includes('admin') && { admin: true as const }),
+  };
+}
