@@ -86,3 +86,14 @@ export function recordOf(blocks: readonly Block[], before?: StreamRecord): Strea
   for (const { lines } of blocks) for (const line of lines) reader.take(line);
   return reader.record;
 }
+
+/** What the head of a whole stream says about its answer, as a claim with which the request can be repeated. */
+export function headOf(text: string): NonNullable<Claims['answer']> {
+  const line = text.split('\n').find((each) => each.startsWith(':h ')) ?? '';
+  const { id, created, seed } = JSON.parse(line.slice(3, line.lastIndexOf(' '))) as {
+    id: string;
+    created: number;
+    seed: number;
+  };
+  return { id: id.slice(id.indexOf('_') < 0 ? id.indexOf('-') + 1 : id.indexOf('_') + 1), created, seed };
+}
