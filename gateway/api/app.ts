@@ -8,6 +8,7 @@ import {
   asAnthropic,
   bareOf,
   isAnsweredToTheEnd,
+  isGenerating,
   isOpen,
   pages,
   type Route,
@@ -30,7 +31,8 @@ export function createApi(options: ApiOptions): App {
   // This must precede the check of API keys, because the preflight request of a browser has no key.
   if (corsOrigins.length > 0) app.use(allowOrigins(corsOrigins));
   const { sharedPrefix = false } = access ?? {};
-  app.use(recognizeCaller({ secrets, sharedPrefix, bodyBytes: shared.limits.bodyBytes, isOpen }));
+  const { bodyBytes } = shared.limits;
+  app.use(recognizeCaller({ secrets, sharedPrefix, bodyBytes, isOpen, isGenerating }));
   if (access !== undefined) app.use(requireKey(access, { metrics: shared.metrics, isOpen }));
 
   for (const { method, path, auth, polled, handler } of routes) {

@@ -38,12 +38,16 @@ export interface Route {
   handler: (shared: Shared) => Handler<RecordEnv>;
 }
 
+const generating: Readonly<Record<string, Endpoint>> = {
+  '/v1/completions': completionEndpoint,
+  '/v1/chat/completions': chatEndpoint,
+  '/v1/responses': responsesEndpoint,
+  '/v1/messages': messagesEndpoint,
+};
+
 export const routes: readonly Route[] = [
-  post('/v1/completions', 'key', generates(completionEndpoint)),
-  post('/v1/chat/completions', 'key', generates(chatEndpoint)),
-  post('/v1/responses', 'key', generates(responsesEndpoint)),
+  ...Object.entries(generating).map(([path, endpoint]) => post(path, 'key', generates(endpoint))),
   post('/v1/responses/input_tokens', 'key', counts(readInputTokens)),
-  post('/v1/messages', 'key', generates(messagesEndpoint)),
   post('/v1/messages/count_tokens', 'key', counts(readCount)),
   post('/v1/tokenize', 'key', counts(plainly(tokenizeSchema, tokenize))),
   post('/v1/detokenize', 'key', counts(plainly(detokenizeSchema, detokenize))),
@@ -100,6 +104,11 @@ const pagePath = /^\/$|^\/v1\/docs\/?$|^\/(?:console|docs)(?:\/|\/(?:[a-z]+\/)?[
 /** Whether a request for this path needs no API key. */
 export function isOpen(path: string): boolean {
   return routeOf(path)?.auth === 'none' || pagePath.test(path);
+}
+
+/** Whether a request for this path generates an answer. */
+export function isGenerating(path: string): boolean {
+  return Object.keys(generating).includes(routeOf(path)?.path ?? '');
 }
 
 /** Whether a request for this path is still answered while the server shuts down. */

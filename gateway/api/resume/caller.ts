@@ -36,6 +36,7 @@ interface CallerOptions {
   /** Largest body in bytes, without a record. */
   bodyBytes: number;
   isOpen: (path: string) => boolean;
+  isGenerating: (path: string) => boolean;
 }
 
 /** Largest record in bytes: 128 choices with 8,192 ids of four digits have 5 MB. */
@@ -65,6 +66,7 @@ export function recognizeCaller({
   sharedPrefix,
   bodyBytes,
   isOpen,
+  isGenerating,
 }: CallerOptions): MiddlewareHandler<RecordEnv> {
   const nonces = new Nonces();
   return async (c, next) => {
@@ -83,6 +85,10 @@ export function recognizeCaller({
     }
     const { raw } = c.req;
     const received = await signedBody(raw, claims, bodyBytes);
+    if (received.caller.record !== undefined && !isGenerating(c.req.path)) {
+      const message = `A request to ${c.req.path} has no stream that a record could continue.`;
+      throw badRequest(message, { param: RECORD_HEADER, code: 'unsupported_parameter' });
+    }
     const record = c.get('record');
     record.calledBy({ claims, secrets, ...received.caller }, keyOf(claims), { sharedPrefix });
     c.header('x-request-id', record.id);

@@ -2,11 +2,12 @@
 import pino from 'pino';
 import { createApi } from '../../../gateway/api/app.ts';
 import type { App } from '../../../gateway/api/serve.ts';
-import type { ApiOptions } from '../../../gateway/api/shared.ts';
+import type { ApiOptions, ModelOptions } from '../../../gateway/api/shared.ts';
 import { compileTemplate } from '../../../gateway/api/text/template.ts';
-import { loadTextSide } from '../../../gateway/api/text/text-side.ts';
+import { loadTextSide, type TextSide } from '../../../gateway/api/text/text-side.ts';
 import { Constraints } from '../../../gateway/constraints/masks/constraints.ts';
 import { vocabularyData } from '../../../gateway/constraints/vocabulary.ts';
+import type { EngineClient } from '../../../gateway/engine/messages.ts';
 import { startTinyEngine, type TinyEngineOptions } from '../engines/tiny-engine.ts';
 import { nano } from '../models/nano.ts';
 import { SECRET } from './signed.ts';
@@ -24,6 +25,16 @@ const THINKING_TEMPLATE =
   '{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}' +
   '{% if add_generation_prompt %}assistant: <think>\n{% endif %}{# </think> #}';
 
+/** Nano as `nano`, and as `thinker` with a chat template for thinking. */
+export function nanoModels(text: TextSide, engine: EngineClient): ModelOptions[] {
+  const template = compileTemplate(THINKING_TEMPLATE, { bos: '', eos: '' });
+  const created = 1_700_000_000;
+  return [
+    { ...text, engine, model: { id: 'nano', created } },
+    { ...text, template, engine, model: { id: 'thinker', created } },
+  ];
+}
+
 /** Serves nano as `nano`, and as `thinker` with a chat template for thinking. */
 export async function startNanoGateway(
   options: Partial<TinyEngineOptions> = {},
@@ -38,13 +49,8 @@ export async function startNanoGateway(
     constraints: new Constraints(vocabulary),
     ...options,
   });
-  const template = compileTemplate(THINKING_TEMPLATE, { bos: '', eos: '' });
-  const created = 1_700_000_000;
   const app = createApi({
-    models: [
-      { ...text, engine, model: { id: 'nano', created } },
-      { ...text, template, engine, model: { id: 'thinker', created } },
-    ],
+    models: nanoModels(text, engine),
     callerSecrets: () => [SECRET],
     logger: pino({ level: 'silent' }),
     ...api,
