@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { relayEvents } from '../../infra/edge/event-stream.ts';
+import { relayEvents } from '../../../infra/edge/streams/event-stream.ts';
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
