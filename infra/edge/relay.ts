@@ -99,9 +99,9 @@ async function received(reply: Reply): Promise<Received> {
     }
     attempt.end();
     return { reply, content: joined(parts) };
-  } catch (cause) {
+  } catch (thrown) {
     attempt.end();
-    throw cause;
+    throw attempt.causeOf(thrown);
   }
 }
 

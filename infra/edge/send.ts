@@ -73,10 +73,10 @@ export async function send(
     if (isUnable(status)) attempt.failed();
     else attempt.answered();
     return { status, headers: answer.headers, body: content, attempt };
-  } catch (cause) {
+  } catch (thrown) {
     if (!call.signal.aborted) attempt.failed();
     attempt.end();
-    throw cause;
+    throw attempt.causeOf(thrown);
   }
 }
 

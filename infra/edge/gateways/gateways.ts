@@ -25,6 +25,8 @@ export interface Attempt {
   /** The gateway gave no answer, or cannot work. */
   failed(): void;
   abort(reason: unknown): void;
+  /** Why the attempt failed: the reason for which it was aborted, or else what was thrown. */
+  causeOf(thrown: unknown): unknown;
   /** Must be called in the end. Later calls have no effect. */
   end(): void;
 }
@@ -88,6 +90,7 @@ export class Gateways {
       answered: () => settle({ type: 'answered' }),
       failed: () => settle({ type: 'failed', random: Math.random() }),
       abort: (reason) => controller.abort(reason),
+      causeOf: (thrown) => (controller.signal.aborted ? controller.signal.reason : thrown),
       end() {
         client.removeEventListener('abort', leave);
         gateway.aborts.delete(controller);

@@ -29,10 +29,9 @@ export class Source {
       if (next?.value !== undefined) return { bytes: next.value };
       this.#end();
       return { cause: 'the stream stopped before its end', silent: false };
-    } catch (cause) {
-      const { aborted: silent, reason } = this.#attempt.signal;
+    } catch (thrown) {
       this.#end();
-      return { cause: silent ? reason : cause, silent };
+      return { cause: this.#attempt.causeOf(thrown), silent: this.#attempt.signal.aborted };
     } finally {
       this.#since = undefined;
     }

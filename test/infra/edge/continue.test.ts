@@ -134,7 +134,7 @@ describe('a stream', () => {
 
   it('asks another gateway if one refuses to continue it', async () => {
     const refuse = (status: number) => () => Response.json({}, { status });
-    const { edge, urls, claims } = scripted([
+    const { edge, urls, claims, logged } = scripted([
       (claim) => streamOf(encode(gatewayStream(claim.answer)).subarray(0, 500)),
       refuse(409),
       refuse(400),
@@ -142,6 +142,7 @@ describe('a stream', () => {
     ]);
     expect(await (await post(edge)).text()).toBe(wholeAnswer(claims[0]!.answer));
     expect(new Set(urls.slice(1)).size).toBe(3);
+    expect(logged).toEqual(['stream_interrupted', 'continuation_refused', 'continuation_refused']);
   });
 
   it('continues at another gateway if a line of the record cannot be read', async () => {

@@ -45,6 +45,8 @@ const endings = [
   'data:[DONE]\r\n\r\n',
   'data: [DONE]',
   'data: {"error":{"message":"x"}}\n\n',
+  'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+  'event: response.completed\ndata: {"type":"response.completed"}\n\n',
 ];
 
 describe('a relayed event stream', () => {
