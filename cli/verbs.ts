@@ -10,6 +10,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, () => Promise<Comm
     up: async () => (await import('./verbs/up.ts')).upCommand(),
     gateway: async () => (await import('./verbs/gateway.ts')).gatewayCommand(),
     shard: async () => (await import('./verbs/shard.ts')).shardCommand(),
+    edge: async () => (await import('./verbs/edge.ts')).edgeCommand(),
     chat: async () => (await import('./verbs/chat.ts')).chatCommand(),
     tune: async () => (await import('./verbs/tune.ts')).tuneCommand(),
   },

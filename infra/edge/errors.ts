@@ -1,18 +1,95 @@
-// Errors of the edge Worker itself, in OpenAI's format. The gateway's own errors are relayed unchanged.
+// Errors of the edge itself, in the format of the endpoint. The gateway's own errors are relayed unchanged.
+import type { Format } from './endpoints.ts';
 
 export interface EdgeError {
+  status: number;
   message: string;
   /** A stable name of the cause, for programs. */
   code: string;
+  /** Seconds after which the client may try again. */
+  retryAfter?: number;
 }
 
-/** Always has all four keys, because clients read them without a check. */
-export function envelope({ message, code }: EdgeError, type = 'server_error') {
+export const unreachable: EdgeError = {
+  status: 502,
+  message: 'The gateway could not be reached, or closed the connection without an answer. Try again.',
+  code: 'gateway_unreachable',
+};
+
+export const streamLost: EdgeError = {
+  status: 502,
+  message:
+    'The gateway was lost and no other gateway could continue the stream: the text so far is incomplete. Send the request again.',
+  code: 'stream_lost',
+};
+
+export const shuttingDown: EdgeError = {
+  status: 503,
+  message: 'The edge is shutting down. Try again.',
+  code: 'shutting_down',
+  retryAfter: 1,
+};
+
+export const internal: EdgeError = {
+  status: 500,
+  message: 'The edge had an error while relaying your request.',
+  code: 'edge_internal',
+};
+
+export function bodyTooLarge(most: number): EdgeError {
+  return {
+    status: 413,
+    message: `The body of your request has more than ${most} bytes.`,
+    code: 'body_too_large',
+  };
+}
+
+/** In OpenAI's format. Always has all four keys, because clients read them without a check. */
+export function envelope({ message, code }: Pick<EdgeError, 'message' | 'code'>, type = 'server_error') {
   return { error: { message, type, param: null, code } };
 }
 
-/** Logs one line of JSON with the cause, which the client does not get. */
-export function logFailure({ code }: EdgeError, request: Request, cause: unknown): void {
-  const { pathname } = new URL(request.url);
-  console.error(JSON.stringify({ code, method: request.method, path: pathname, cause: String(cause) }));
+/** Types of errors by status. All other statuses have the last type. */
+const openAiTypes: Record<number, string> = { 404: 'invalid_request_error', 413: 'invalid_request_error' };
+const anthropicTypes: Record<number, string> = { 413: 'request_too_large' };
+
+function anthropic({ status, message }: EdgeError, requestId: string) {
+  return {
+    type: 'error',
+    error: { type: anthropicTypes[status] ?? 'api_error', message },
+    request_id: requestId,
+  };
+}
+
+export function errorAnswer(
+  error: EdgeError,
+  { format, requestId }: { format: Format; requestId: string },
+): Response {
+  const { status, retryAfter } = error;
+  const headers = new Headers({ 'x-request-id': requestId });
+  if (retryAfter !== undefined) headers.set('retry-after', String(retryAfter));
+  const body =
+    format === 'messages'
+      ? anthropic(error, requestId)
+      : envelope(error, openAiTypes[status] ?? 'server_error');
+  return Response.json(body, { status, headers });
+}
+
+interface Lost {
+  requestId: string;
+  /** Number of events that the client has received. */
+  events: number;
+}
+
+const failures: Record<Format, (error: EdgeError, lost: Lost) => string> = {
+  choices: (error) => `data: ${JSON.stringify(envelope(error))}\n\n`,
+  messages: (error, { requestId }) =>
+    `event: error\ndata: ${JSON.stringify(anthropic(error, requestId))}\n\n`,
+  responses: ({ code, message }, { events }) =>
+    `event: error\ndata: ${JSON.stringify({ type: 'error', code, message, param: null, sequence_number: events })}\n\n`,
+};
+
+/** The error event that ends a stream. */
+export function errorEvent(format: Format, error: EdgeError, lost: Lost): string {
+  return failures[format](error, lost);
 }

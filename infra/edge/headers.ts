@@ -1,4 +1,4 @@
-// Selects the headers that the edge Worker relays.
+// Selects the headers that the edge relays.
 
 /** Headers of one connection, which must not be relayed (RFC 9110, 7.6.1). */
 const hopByHop = [
@@ -13,6 +13,21 @@ const hopByHop = [
   'upgrade',
 ];
 
+/** Headers that describe the connection to the gateway or the client's address. The edge or its host states them itself. */
+const ownNames = [
+  'host',
+  'content-length',
+  'expect',
+  'accept-encoding',
+  'forwarded',
+  'x-real-ip',
+  'true-client-ip',
+];
+const ownPrefixes = ['x-expertgrid-', 'x-forwarded-', 'cf-'];
+
+/** What identifies a caller. A signed request is the edge's own, so it must not contain them. */
+const credentials = ['authorization', 'x-api-key', 'cookie'];
+
 /** A copy without the hop-by-hop headers and without the headers that `connection` names. */
 export function endToEnd(headers: Headers): Headers {
   const kept = new Headers(headers);
@@ -21,14 +36,28 @@ export function endToEnd(headers: Headers): Headers {
   return kept;
 }
 
-/**
- * The request headers for the gateway. `x-forwarded-for` is the client's address as Cloudflare saw it (`cf-connecting-ip`). Headers
- * in which the client states its own address are dropped, because they may be false. `fetch` sets `host` to that of the gateway.
- */
-export function forGateway(headers: Headers): Headers {
+interface SentOptions {
+  /** The client's address as the host of the edge saw it. What the client states itself may be false. */
+  address?: string | undefined;
+  /** Whether the edge signs the request. */
+  signed?: boolean;
+}
+
+/** The request headers for the gateway. */
+export function forGateway(headers: Headers, { address, signed = false }: SentOptions = {}): Headers {
   const sent = endToEnd(headers);
-  const address = headers.get('cf-connecting-ip');
-  for (const name of ['host', 'forwarded', 'x-forwarded-for', 'cf-connecting-ip']) sent.delete(name);
-  if (address !== null) sent.set('x-forwarded-for', address);
+  for (const name of [...sent.keys()]) {
+    if (ownPrefixes.some((prefix) => name.startsWith(prefix))) sent.delete(name);
+  }
+  for (const name of signed ? [...ownNames, ...credentials] : ownNames) sent.delete(name);
+  if (address !== undefined) sent.set('x-forwarded-for', address);
+  return sent;
+}
+
+/** The answer's headers for the client. The host states the length. `decoded`: the body that is relayed has no encoding any more. */
+export function ofAnswer(headers: Headers, { decoded }: { decoded: boolean }): Headers {
+  const sent = endToEnd(headers);
+  sent.delete('content-length');
+  if (decoded) sent.delete('content-encoding');
   return sent;
 }

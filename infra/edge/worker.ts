@@ -1,67 +1,62 @@
-// The edge Worker: relays the API of one region's gateway, including streams. It knows no models, keys or other regions.
-import { Hono } from 'hono';
-import { type EdgeError, envelope, logFailure } from './errors.ts';
-import { relayEvents } from './event-stream.ts';
-import { endToEnd, forGateway } from './headers.ts';
+// Runs the edge as a Cloudflare Worker. A Worker has no timers between requests, so it makes no health checks.
+import { createEdge, type Edge } from './app.ts';
+import type { Answer, Ask } from './ask.ts';
+import { envelope, internal } from './errors.ts';
+import { SHORTEST_SECRET } from './secrets.ts';
+import type { LogEntry } from './send.ts';
 
 interface Bindings {
-  /** Origin of the region's gateway, such as `https://eu.example.com`. */
-  GATEWAY_URL: string;
+  /** Origins of the gateways, separated by commas, such as `https://eu-1.example.com,https://eu-2.example.com`. */
+  GATEWAYS: string;
+  /** Secret that the edge shares with its gateways. Without it, streams cannot be continued. */
+  EDGE_SECRET?: string;
+  /** Place of this edge, which gateways log. */
+  REGION?: string;
 }
 
-const unreachable: EdgeError = {
-  message: 'The gateway could not be reached, or closed the connection without an answer. Try again.',
-  code: 'gateway_unreachable',
+let edge: Edge | undefined;
+
+export default {
+  fetch(request: Request, bindings: Bindings): Response | Promise<Response> {
+    try {
+      edge ??= createEdge({
+        ...settingsOf(bindings),
+        ask,
+        log,
+        addressOf,
+        metrics: false,
+        failsStreams: true,
+      });
+    } catch (cause) {
+      log({ level: 'error', code: internal.code, message: 'the settings are wrong', cause: String(cause) });
+      return Response.json(envelope(internal), { status: 500 });
+    }
+    return edge.fetch(request);
+  },
 };
 
-const app = new Hono<{ Bindings: Bindings }>({ strict: false });
-
-for (const path of ['/v1/*', '/health/*']) app.all(path, (c) => relay(c.req.raw, c.env.GATEWAY_URL));
-
-app.notFound((c) => {
-  const error = { message: `Invalid URL (${c.req.method} ${c.req.path})`, code: 'unknown_url' };
-  return c.json(envelope(error, 'invalid_request_error'), 404);
-});
-
-app.onError((cause, c) => {
-  const error = { message: 'The edge had an error while relaying your request.', code: 'edge_internal' };
-  logFailure(error, c.req.raw, cause);
-  return c.json(envelope(error), 500);
-});
-
-export default app;
-
-async function relay(request: Request, gateway: string): Promise<Response> {
-  const url = target(request.url, gateway);
-  let answer: Response;
-  try {
-    answer = await fetch(url, {
-      method: request.method,
-      headers: forGateway(request.headers),
-      body: request.body,
-      redirect: 'manual',
-      signal: request.signal,
-    });
-  } catch (cause) {
-    return badGateway(request, cause);
+function settingsOf({ GATEWAYS, EDGE_SECRET, REGION = 'local' }: Bindings) {
+  const gateways = (GATEWAYS ?? '').split(',').map((each) => each.trim());
+  const wrong = gateways.find((each) => !URL.canParse(each));
+  if (wrong !== undefined) {
+    throw new Error(`GATEWAYS has "${wrong}", which is no URL: set it in wrangler.toml`);
   }
-  if (isCloudflares(answer)) {
-    await answer.body?.cancel();
-    return badGateway(request, `Cloudflare answered ${answer.status} for the gateway`);
+  if (EDGE_SECRET !== undefined && EDGE_SECRET.length < SHORTEST_SECRET) {
+    throw new Error(`EDGE_SECRET needs at least ${SHORTEST_SECRET} characters`);
   }
-  return relayed(answer);
+  return {
+    gateways: [...new Set(gateways.map((each) => new URL(each).origin))],
+    secret: EDGE_SECRET === undefined ? undefined : () => EDGE_SECRET,
+    region: REGION,
+  };
 }
 
-/** The URL at the gateway's origin, with the path and query of the client's URL. */
-function target(url: string, gateway: string): URL {
-  if (!URL.canParse(gateway))
-    throw new Error(`GATEWAY_URL is "${gateway}", which is no URL: set it in wrangler.toml`);
-  const { pathname, search } = new URL(url);
-  const at = new URL(gateway);
-  at.pathname = pathname;
-  at.search = search;
-  return at;
-}
+const ask: Ask = async (url, { method, headers, body, signal }): Promise<Answer> => {
+  const answer = await fetch(url, { method, headers, body: body ?? null, redirect: 'manual', signal });
+  if (!isCloudflares(answer)) return answer;
+  await answer.body?.cancel();
+  throw new Error(`Cloudflare answered ${answer.status} for the gateway`);
+};
 
 /**
  * True if Cloudflare answered instead of the gateway. If an origin is down, `fetch` on Cloudflare's network does not reject, but
@@ -71,17 +66,12 @@ function isCloudflares({ status }: Response): boolean {
   return status >= 520 && status <= 530;
 }
 
-function badGateway(request: Request, cause: unknown): Response {
-  // If the client has left, nobody reads the answer, and the failure is not the gateway's fault.
-  if (!request.signal.aborted) logFailure(unreachable, request, cause);
-  return Response.json(envelope(unreachable), { status: 502 });
+/** The address that Cloudflare saw. */
+function addressOf({ headers }: Request): string | undefined {
+  return headers.get('cf-connecting-ip') ?? undefined;
 }
 
-function relayed({ status, statusText, headers, body }: Response): Response {
-  const sent = endToEnd(headers);
-  if (body === null || !(headers.get('content-type') ?? '').startsWith('text/event-stream'))
-    return new Response(body, { status, statusText, headers: sent });
-  // The runtime has decoded the body that `relayEvents` reads, and `relayEvents` may change its length.
-  for (const name of ['content-encoding', 'content-length']) sent.delete(name);
-  return new Response(relayEvents(body), { status, statusText, headers: sent });
+/** One line of JSON. */
+function log(entry: LogEntry): void {
+  console.error(JSON.stringify(entry));
 }

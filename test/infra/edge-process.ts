@@ -1,4 +1,4 @@
-// Starts the real Worker under `wrangler dev` in front of a gateway.
+// Starts the real Worker under `wrangler dev` in front of gateways.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -14,11 +14,25 @@ export interface EdgeProcess {
   stop(): Promise<void>;
 }
 
+interface StartOptions {
+  /** Shared with the gateways. */
+  secret?: string;
+  readyMs?: number;
+}
+
 /** Needs no account and no internet. Rejects with the output of wrangler if the Worker is not ready within `readyMs`. */
-export async function startEdge(gatewayUrl: string, { readyMs = 60_000 } = {}): Promise<EdgeProcess> {
+export async function startEdge(
+  gateways: readonly string[],
+  { secret, readyMs = 60_000 }: StartOptions = {},
+): Promise<EdgeProcess> {
   const scratch = await mkdtemp(join(tmpdir(), 'edge-'));
   const flags = ['--ip', '127.0.0.1', '--port', '0', '--inspector-port', '0', '--persist-to', scratch];
-  const child = spawn(process.execPath, [wrangler, 'dev', ...flags, '--var', `GATEWAY_URL:${gatewayUrl}`], {
+  const variables = [
+    `GATEWAYS:${gateways.join(',')}`,
+    ...(secret === undefined ? [] : [`EDGE_SECRET:${secret}`]),
+  ];
+  const given = variables.flatMap((variable) => ['--var', variable]);
+  const child = spawn(process.execPath, [wrangler, 'dev', ...flags, ...given], {
     cwd: root,
     env: { ...process.env, CI: '1', WRANGLER_SEND_METRICS: 'false', WRANGLER_LOG_PATH: scratch },
     stdio: ['ignore', 'pipe', 'pipe'],

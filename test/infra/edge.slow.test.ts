@@ -5,6 +5,8 @@ import { text as readAll } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { gatewayStream, wholeAnswer } from './edge/record-stream.ts';
+import { startStandIn } from './edge/stand-in.ts';
 import { type EdgeProcess, startEdge } from './edge-process.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
@@ -27,7 +29,7 @@ async function unlisten(): Promise<void> {
 }
 
 beforeAll(async () => {
-  edge = await startEdge(`http://127.0.0.1:${await listen()}`);
+  edge = await startEdge([`http://127.0.0.1:${await listen()}`]);
 });
 
 afterAll(async () => {
@@ -66,7 +68,7 @@ describe('an answer', () => {
     expect(JSON.stringify(seen.headers)).not.toContain('10.9.8.7');
   });
 
-  it('is relayed for /health and paths below it, and for no other path outside /v1', async () => {
+  it('is the Worker’s own for /health, and a 404 for paths that it does not relay', async () => {
     const asked: (string | undefined)[] = [];
     handle = ({ url }, response) => {
       asked.push(url);
@@ -74,6 +76,7 @@ describe('an answer', () => {
     };
     expect((await fetch(`${edge.url}/health`)).status).toBe(200);
     expect((await fetch(`${edge.url}/health/ready`)).status).toBe(200);
+    expect((await fetch(`${edge.url}/models`)).status).toBe(200);
     const refused = await fetch(`${edge.url}/metrics`);
     expect(refused.status).toBe(404);
     expect(await refused.json()).toEqual({
@@ -84,7 +87,7 @@ describe('an answer', () => {
         code: 'unknown_url',
       },
     });
-    expect(asked).toEqual(['/health', '/health/ready']);
+    expect(asked).toEqual(['/models']);
   });
 });
 
@@ -197,13 +200,15 @@ describe('a gateway that fails', () => {
     expect((await post()).status).toBe(200);
   });
 
-  it('in the middle of a body causes a broken connection', async () => {
+  it('in the middle of a body that is no stream causes a 502 in OpenAI’s format', async () => {
     handle = async (_request, response) => {
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': 100 }).write('{"id":');
       await sleep(100);
       response.destroy();
     };
-    await expect(post().then((answer) => answer.text())).rejects.toThrow();
+    const answer = await post();
+    expect(answer.status).toBe(502);
+    expect(await answer.json()).toEqual(unreachable);
   });
 
   it('behind Cloudflare, which then answers 522, causes a 502 in OpenAI’s format', async () => {
@@ -212,5 +217,32 @@ describe('a gateway that fails', () => {
     const answer = await post();
     expect(answer.status).toBe(502);
     expect(await answer.json()).toEqual(unreachable);
+  });
+});
+
+describe('a Worker with a secret and two gateways', () => {
+  it('continues a stream at the other gateway, and has the same bytes', async () => {
+    const gateways = await Promise.all([startStandIn(), startStandIn()]);
+    const seen = () => gateways.flatMap((each) => each.seen);
+    for (const each of gateways) {
+      each.handle = async ({ claims, record }, response) => {
+        const bytes = gatewayStream(claims.answer, record);
+        if (seen().length > 1) return void response.writeHead(200, eventStream).end(bytes);
+        response.writeHead(200, eventStream).write(bytes.slice(0, 500));
+        await sleep(100);
+        await each.stop();
+      };
+    }
+    const own = await startEdge(
+      gateways.map(({ url }) => url),
+      { secret: 's'.repeat(40) },
+    );
+    try {
+      const answer = await fetch(`${own.url}/v1/completions`, { method: 'POST', body: '{"prompt":"hi"}' });
+      expect(await answer.text()).toBe(wholeAnswer(seen()[0]!.claims.answer)); // all requests have the same claims
+      expect(seen().filter(({ record }) => record !== undefined)).toHaveLength(1);
+    } finally {
+      await own.stop();
+    }
   });
 });

@@ -8,6 +8,7 @@ import { defaultLimits } from '../../../gateway/api/context.ts';
 import { defaultConnections } from '../../../gateway/api/serve.ts';
 import { MOST_WAITING } from '../../../gateway/api/tenants/usage-log.ts';
 import { engineDefaults } from '../../../gateway/engine/engine-options.ts';
+import { LARGEST_BODY } from '../../../infra/edge/app.ts';
 import { DEFAULT_DEVICE } from '../../../model/devices/options.ts';
 import { defaultPolicy } from '../../../router/call-policy.ts';
 import { MOST_CONNECTIONS } from '../../../rpc/socket/server.ts';
@@ -45,6 +46,8 @@ const onlyHere = [
   'convert --bits',
   'convert --group-size',
   'drain --timeout',
+  'edge --grace',
+  'edge --port',
   'gateway --grace',
   'gateway --port',
   'plan --replicas',
@@ -60,15 +63,17 @@ describe('defaults', () => {
   const cases = ['up', 'gateway'].flatMap((verb) =>
     Object.entries(ofGateway).map(([long, value]): [string, unknown] => [`${verb} ${long}`, value]),
   );
-  it.each([...cases, ['shard --device', DEFAULT_DEVICE], ['shard --max-connections', MOST_CONNECTIONS]] as [
-    string,
-    unknown,
-  ][])('the default of %s is that of its module', (name, value) => {
+  const others: [string, unknown][] = [
+    ['shard --device', DEFAULT_DEVICE],
+    ['shard --max-connections', MOST_CONNECTIONS],
+    ['edge --max-body', LARGEST_BODY],
+  ];
+  it.each([...cases, ...others])('the default of %s is that of its module', (name, value) => {
     expect(options.get(name)?.defaultValue).toBe(value);
   });
 
   it('come from a module for every flag with a number, except the listed flags', () => {
-    const known = new Set([...cases.map(([name]) => name), 'shard --max-connections', ...onlyHere]);
+    const known = new Set([...[...cases, ...others].map(([name]) => name), ...onlyHere]);
     const numbers = [...options].filter(([, option]) => typeof option.defaultValue === 'number');
     expect(
       numbers.map(([name]) => name).filter((name) => !known.has(name) && !/ --threads$/.test(name)),

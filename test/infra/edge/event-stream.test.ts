@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { relayEvents } from '../../infra/edge/event-stream.ts';
+import { relayEvents } from '../../../infra/edge/streams/event-stream.ts';
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
@@ -45,6 +45,8 @@ const endings = [
   'data:[DONE]\r\n\r\n',
   'data: [DONE]',
   'data: {"error":{"message":"x"}}\n\n',
+  'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+  'event: response.completed\ndata: {"type":"response.completed"}\n\n',
 ];
 
 describe('a relayed event stream', () => {

@@ -1,0 +1,47 @@
+// How the edge sends a request to a gateway. Each host (Node, Workers) has its own implementation.
+
+export interface Asked {
+  method: string;
+  headers: Headers;
+  /** Undefined: the request has no body. */
+  body: Uint8Array<ArrayBuffer> | undefined;
+  signal: AbortSignal;
+}
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  body: ReadableStream<Uint8Array> | null;
+}
+
+/** Does not follow redirects. Rejects if there is no answer, or if `signal` aborts the request; the body then fails too. */
+export type Ask = (url: string, asked: Asked) => Promise<Answer>;
+
+/** Reads a body to its end, but at most `most` bytes. Undefined if it is longer. */
+export async function readWhole(
+  body: ReadableStream<Uint8Array> | null,
+  most: number,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  if (body === null) return new Uint8Array();
+  const reader = body.getReader();
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for (let next = await reader.read(); next.done !== true; next = await reader.read()) {
+    parts.push(next.value);
+    length += next.value.length;
+    if (length <= most) continue;
+    await reader.cancel();
+    return undefined;
+  }
+  return joined(parts);
+}
+
+export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

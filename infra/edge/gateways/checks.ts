@@ -1,0 +1,86 @@
+// Checks periodically whether gateways are ready, and aborts the requests at a gateway that is silent.
+import { type Ask, readWhole } from '../ask.ts';
+import type { Gateway, Gateways } from './gateways.ts';
+
+const EVERY_MS = 2_000;
+/** A gateway that takes longer to answer a check counts as silent. */
+const PATIENCE_MS = 1_000;
+/** Largest answer of a check that is read. A longer one closes the connection. */
+const LARGEST_ANSWER = 1024 * 1024;
+
+type Outcome = 'good' | 'bad' | 'silent';
+
+interface CheckOptions {
+  ask: Ask;
+  log: (message: string) => void;
+  everyMs?: number;
+  patienceMs?: number;
+}
+
+export interface Checks {
+  /** Resolves when every gateway has been checked once. */
+  readonly first: Promise<unknown>;
+  stop(): void;
+}
+
+export function startChecks(
+  gateways: Gateways,
+  { ask, log, everyMs = EVERY_MS, patienceMs = PATIENCE_MS }: CheckOptions,
+): Checks {
+  const timers = new Map<Gateway, ReturnType<typeof setTimeout>>();
+  const last = new Map<Gateway, boolean>();
+  let stopped = false;
+
+  function tell(gateway: Gateway, ready: boolean, why: string): void {
+    gateways.checked(gateway, ready);
+    if ((last.get(gateway) ?? true) !== ready) log(`gateway ${gateway.url} is ${why}`);
+    last.set(gateway, ready);
+  }
+
+  async function check(gateway: Gateway): Promise<void> {
+    const ready = await probe(ask, `${gateway.url}/health/ready`, patienceMs);
+    if (ready !== 'silent') return tell(gateway, ready === 'good', ready === 'good' ? 'ready' : 'not ready');
+    // A gateway asks its engine whether it is ready, and a busy engine answers late. Its main thread always answers soon.
+    const alive = await probe(ask, `${gateway.url}/health`, patienceMs);
+    if (alive === 'good' || stopped) return;
+    tell(gateway, false, alive === 'silent' ? 'silent' : 'not ready');
+    if (alive === 'silent')
+      gateways.abort(new Error('it did not answer two health checks in a row'), gateway);
+  }
+
+  async function turn(gateway: Gateway): Promise<void> {
+    const begun = performance.now();
+    await check(gateway);
+    if (stopped) return;
+    const waitMs = Math.max(0, begun + everyMs - performance.now());
+    timers.set(
+      gateway,
+      setTimeout(() => void turn(gateway), waitMs),
+    );
+  }
+
+  const first = Promise.all(gateways.all.map((gateway) => turn(gateway)));
+  return {
+    first,
+    stop() {
+      stopped = true;
+      for (const timer of timers.values()) clearTimeout(timer);
+    },
+  };
+}
+
+async function probe(ask: Ask, url: string, patienceMs: number): Promise<Outcome> {
+  const signal = AbortSignal.timeout(patienceMs);
+  try {
+    const { status, body } = await ask(url, {
+      method: 'GET',
+      headers: new Headers(),
+      body: undefined,
+      signal,
+    });
+    await readWhole(body, LARGEST_ANSWER);
+    return status === 200 ? 'good' : 'bad';
+  } catch {
+    return signal.aborted ? 'silent' : 'bad';
+  }
+}

@@ -1,0 +1,124 @@
+// The gateways of an edge: their health, and the requests in progress at each of them.
+import { sleep } from '../repeats.ts';
+import { chooseGateway } from './choice.ts';
+import { type Health, type HealthEvent, healthAfter, isHealthy, newHealth } from './health.ts';
+import { Pace } from './pace.ts';
+
+export interface Gateway {
+  /** Origin, such as `https://eu-1.example.com`. */
+  readonly url: string;
+  readonly pace: Pace;
+  health: Health;
+  /** One for each request in progress. */
+  readonly aborts: Set<AbortController>;
+  /** Number of continuations that wait for their turn. */
+  waiting: number;
+}
+
+/** One request at one gateway. */
+export interface Attempt {
+  readonly gateway: Gateway;
+  /** Aborted if the client leaves, if the gateway is silent, or by `abort`. */
+  readonly signal: AbortSignal;
+  /** The gateway gave an answer. */
+  answered(): void;
+  /** The gateway gave no answer, or cannot work. */
+  failed(): void;
+  abort(reason: unknown): void;
+  /** Why the attempt failed: the reason for which it was aborted, or else what was thrown. */
+  causeOf(thrown: unknown): unknown;
+  /** Must be called in the end. Later calls have no effect. */
+  end(): void;
+}
+
+interface ChooseOptions {
+  key?: string | undefined;
+  lost?: ReadonlySet<Gateway>;
+  /** Gateways that must not be chosen. */
+  refused?: ReadonlySet<Gateway>;
+}
+
+export class Gateways {
+  readonly all: readonly Gateway[];
+
+  constructor(urls: readonly string[]) {
+    this.all = urls.map((url) => ({
+      url,
+      pace: new Pace(),
+      health: newHealth,
+      aborts: new Set(),
+      waiting: 0,
+    }));
+  }
+
+  isHealthy(gateway: Gateway): boolean {
+    return isHealthy(gateway.health, performance.now());
+  }
+
+  /** Undefined if every gateway has refused. */
+  choose({ key, lost, refused }: ChooseOptions): Gateway | undefined {
+    const now = performance.now();
+    const candidates = this.all
+      .filter((gateway) => refused?.has(gateway) !== true)
+      .map((gateway) => ({
+        gateway,
+        name: gateway.url,
+        open: gateway.aborts.size + gateway.waiting,
+        healthy: isHealthy(gateway.health, now),
+        lost: lost?.has(gateway) === true,
+      }));
+    return chooseGateway(candidates, { key, random: Math.random() })?.gateway;
+  }
+
+  /** `client` aborts if the client leaves. */
+  begin(gateway: Gateway, client: AbortSignal): Attempt {
+    const controller = new AbortController();
+    const leave = () => controller.abort(client.reason);
+    if (client.aborted) leave();
+    client.addEventListener('abort', leave);
+    gateway.aborts.add(controller);
+    const isTrial = gateway.health.failures > 0;
+    this.#happen(gateway, { type: 'begun' });
+    let settled = false;
+    const settle = (event: HealthEvent) => {
+      if (!settled) this.#happen(gateway, event);
+      settled = true;
+    };
+    return {
+      gateway,
+      signal: controller.signal,
+      answered: () => settle({ type: 'answered' }),
+      failed: () => settle({ type: 'failed', random: Math.random() }),
+      abort: (reason) => controller.abort(reason),
+      causeOf: (thrown) => (controller.signal.aborted ? controller.signal.reason : thrown),
+      end() {
+        client.removeEventListener('abort', leave);
+        gateway.aborts.delete(controller);
+        if (isTrial) settle({ type: 'abandoned' });
+      },
+    };
+  }
+
+  /** Waits until a continuation may begin at the gateway. Returns early if `client` aborts. */
+  async turn(gateway: Gateway, client: AbortSignal): Promise<void> {
+    gateway.waiting++;
+    await sleep(gateway.pace.take(performance.now()), client);
+    gateway.waiting--;
+  }
+
+  /** The result of a health check. */
+  checked(gateway: Gateway, ready: boolean): void {
+    this.#happen(gateway, { type: 'checked', ready });
+  }
+
+  /** Aborts the requests at one gateway, or at all of them. */
+  abort(reason: Error, gateway?: Gateway): void {
+    for (const each of gateway === undefined ? this.all : [gateway]) {
+      for (const controller of [...each.aborts]) controller.abort(reason);
+    }
+  }
+
+  #happen(gateway: Gateway, event: HealthEvent): void {
+    gateway.health = healthAfter(gateway.health, event, performance.now());
+  }
+}

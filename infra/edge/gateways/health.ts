@@ -1,0 +1,61 @@
+// Whether a gateway may get requests, from its health checks and from what requests meet. Pure.
+
+export interface Health {
+  /** Result of the last check. Undefined if there was no check yet, or if the host cannot make checks. */
+  ready: boolean | undefined;
+  /** Number of consecutive failures of requests. Failures while the gateway is ejected do not count. */
+  failures: number;
+  /** The gateway gets no requests before this time. */
+  ejectedUntil: number;
+  /** Whether the one request after an ejection is in progress. */
+  trial: boolean;
+}
+
+export type HealthEvent =
+  | { type: 'checked'; ready: boolean }
+  /** A request begins. */
+  | { type: 'begun' }
+  /** A request got no answer, or the answer of a gateway that cannot work. `random` is from 0 to 1. */
+  | { type: 'failed'; random: number }
+  /** A request got any other answer. */
+  | { type: 'answered' }
+  /** A trial ended without an answer, because its client left. */
+  | { type: 'abandoned' };
+
+export const newHealth: Health = { ready: undefined, failures: 0, ejectedUntil: 0, trial: false };
+
+const FIRST_EJECTION_MS = 1_000;
+const LONGEST_EJECTION_MS = 30_000;
+
+export function isHealthy({ ready, failures, ejectedUntil, trial }: Health, now: number): boolean {
+  return ready !== false && now >= ejectedUntil && !(failures > 0 && trial);
+}
+
+export function healthAfter(health: Health, event: HealthEvent, now: number): Health {
+  switch (event.type) {
+    case 'checked':
+      return { ...health, ready: event.ready };
+    case 'begun':
+      return health.failures === 0 ? health : { ...health, trial: true };
+    case 'failed':
+      return failed(health, event.random, now);
+    case 'answered':
+      return { ...health, failures: 0, ejectedUntil: 0, trial: false };
+    case 'abandoned':
+      return { ...health, trial: false };
+  }
+}
+
+function failed(health: Health, random: number, now: number): Health {
+  // One lost gateway fails all of its requests at the same time. They are one failure.
+  if (now < health.ejectedUntil) return { ...health, trial: false };
+  const failures = health.failures + 1;
+  const longest = Math.min(LONGEST_EJECTION_MS, FIRST_EJECTION_MS * 2 ** (failures - 1));
+  return {
+    // If there are checks, a good one is needed as well.
+    ready: health.ready === undefined ? undefined : false,
+    failures,
+    ejectedUntil: now + longest * (0.5 + random / 2),
+    trial: false,
+  };
+}

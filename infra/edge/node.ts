@@ -1,0 +1,93 @@
+// Runs the edge on Node: sends requests with node:http, because fetch fails if the headers of an answer take more than five minutes,
+// and checks the gateways.
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { createEdge, type Edge, type EdgeOptions } from './app.ts';
+import type { Answer, Ask, Asked } from './ask.ts';
+import { startChecks } from './gateways/checks.ts';
+
+/** Idle connections to each gateway. */
+const MOST_IDLE = 256;
+
+export interface NodeEdge extends Edge {
+  /** Resolves when every gateway has been checked once. */
+  readonly checked: Promise<unknown>;
+  close(): void;
+}
+
+export interface NodeEdgeOptions extends Omit<EdgeOptions, 'ask' | 'metrics' | 'failsStreams' | 'addressOf'> {
+  /** Time between two health checks of a gateway. */
+  everyMs?: number;
+  /** A gateway that takes longer to answer a health check is silent. */
+  patienceMs?: number;
+}
+
+export function createNodeEdge({ everyMs, patienceMs, ...options }: NodeEdgeOptions): NodeEdge {
+  const { ask, close } = nodeAsk();
+  // @hono/node-server would append a text to a stream that fails.
+  const edge = createEdge({ ...options, ask, metrics: true, failsStreams: false });
+  const log = (message: string) => options.log({ level: 'info', code: 'gateway_health', message });
+  const checks = startChecks(edge.gateways, {
+    ...{ ask, log },
+    ...(everyMs !== undefined && { everyMs }),
+    ...(patienceMs !== undefined && { patienceMs }),
+  });
+  return {
+    ...edge,
+    checked: checks.first,
+    close() {
+      checks.stop();
+      close();
+    },
+  };
+}
+
+/** Keeps connections for later requests until `close`. */
+export function nodeAsk(): { ask: Ask; close: () => void } {
+  const options = { keepAlive: true, maxFreeSockets: MOST_IDLE, noDelay: true };
+  const http = new HttpAgent(options);
+  const https = new HttpsAgent(options);
+
+  function begin(url: string, { method, headers, signal }: Asked, take: (answer: IncomingMessage) => void) {
+    const sent = { method, headers: Object.fromEntries(headers), signal };
+    return url.startsWith('https:')
+      ? httpsRequest(url, { ...sent, agent: https }, take)
+      : httpRequest(url, { ...sent, agent: http }, take);
+  }
+
+  const ask: Ask = (url, asked) =>
+    new Promise((resolve, reject) => {
+      const request = begin(url, asked, (answer) => resolve(toAnswer(answer)));
+      request.on('error', reject);
+      request.end(asked.body);
+    });
+  const close = () => {
+    http.destroy();
+    https.destroy();
+  };
+  return { ask, close };
+}
+
+function toAnswer(answer: IncomingMessage): Answer {
+  const headers = new Headers();
+  for (const [name, values = []] of Object.entries(answer.headersDistinct)) {
+    for (const value of values) headers.append(name, value);
+  }
+  return { status: answer.statusCode ?? 0, headers, body: bodyOf(answer) };
+}
+
+/** Reads only when it is read, so that a slow client slows its gateway down. */
+function bodyOf(answer: IncomingMessage): ReadableStream<Uint8Array> {
+  const chunks: AsyncIterator<Buffer> = answer.iterator();
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await chunks.next();
+        if (done === true) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel: () => void answer.destroy(),
+    },
+    { highWaterMark: 0 },
+  );
+}

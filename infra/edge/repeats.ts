@@ -1,0 +1,69 @@
+// Decides whether and when a request is sent again. Pure, except for the random numbers that the caller passes.
+
+/** Times that one request is sent before the first byte of an answer, and tries to continue a stream after one interruption. */
+export const MOST_TRIES = 3;
+
+const FIRST_BACKOFF_MS = 50;
+
+/** Wait before repeat number `repeat`, which counts from 0: exponential, with full jitter. `random` is from 0 to 1. */
+export function backoffMs(repeat: number, random: number): number {
+  return random * FIRST_BACKOFF_MS * 2 ** repeat;
+}
+
+const BUDGET_SHARE = 0.1;
+const MOST_SAVED = 10;
+
+/**
+ * Bounds the repeats after error answers to a share of the requests, so that repeats do not add to the load of gateways that fail
+ * because of their load. Up to 10 unused repeats are saved.
+ */
+export class RepeatBudget {
+  #saved = MOST_SAVED;
+
+  /** Called for each request of a client. */
+  earn(): void {
+    this.#saved = Math.min(MOST_SAVED, this.#saved + BUDGET_SHARE);
+  }
+
+  /** Whether one more repeat is allowed. */
+  spend(): boolean {
+    // Sums of 0.1 are inexact, so ten requests may earn slightly less than 1.
+    if (this.#saved < 1 - 1e-9) return false;
+    this.#saved = Math.max(0, this.#saved - 1);
+    return true;
+  }
+}
+
+/** Which gateways have failed a request, and how often it was sent. */
+export class Tries<Gateway> {
+  /** Gateways whose connection was lost. They may be asked again if no other is left. */
+  readonly lost = new Set<Gateway>();
+  /** Gateways whose answer was an error. They are not asked again. */
+  readonly refused = new Set<Gateway>();
+  #sent = 0;
+
+  get left(): boolean {
+    return this.#sent < MOST_TRIES;
+  }
+
+  /** The wait before the next try. */
+  next(random: number): number {
+    const waitMs = this.#sent === 0 ? 0 : backoffMs(this.#sent - 1, random);
+    this.#sent++;
+    return waitMs;
+  }
+}
+
+/** Waits. Returns early if `signal` aborts. */
+export function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  if (ms <= 0 || signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end);
+  });
+}

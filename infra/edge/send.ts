@@ -1,0 +1,105 @@
+// Sends one request of a client to one gateway, with the record of a stream if the request continues one.
+import type { StreamRecord } from '../../resume/record.ts';
+import { type Claims, RECORD_HEADER } from '../../resume/signed-request.ts';
+import { type Answer, type Ask, joined } from './ask.ts';
+import type { Call } from './call.ts';
+import type { Counts } from './counts.ts';
+import type { EdgeError } from './errors.ts';
+import type { Attempt, Gateway, Gateways } from './gateways/gateways.ts';
+import type { RepeatBudget } from './repeats.ts';
+import { type Sign, sha256Hex } from './sign.ts';
+
+/** The parts of an edge that all requests share. */
+export interface Shared {
+  ask: Ask;
+  gateways: Gateways;
+  /** Undefined: the edge has no secret. It relays the caller's key, and cannot continue streams. */
+  sign: Sign | undefined;
+  /** The place of this edge, which gateways log. */
+  region: string;
+  budget: RepeatBudget;
+  counts: Counts;
+  log: (entry: LogEntry) => void;
+  /** The error for all open requests, once the edge ends them. */
+  cut: EdgeError | undefined;
+  /** Time without a byte after which a stream counts as lost. */
+  silentMs: number;
+  /** See `RelayOptions` of event-stream.ts. */
+  failsStreams: boolean;
+}
+
+export interface LogEntry {
+  level: 'info' | 'warn' | 'error';
+  code: string;
+  message: string;
+  request?: string;
+  gateway?: string;
+  cause?: string;
+}
+
+export interface Reply extends Answer {
+  attempt: Attempt;
+}
+
+/** Who is billed for the requests of an edge without accounts. */
+const TENANT = 'edge';
+
+/** Answers of a gateway that cannot work, or of a proxy in front of a gateway that cannot be reached. */
+const UNABLE: ReadonlySet<number> = new Set([502, 503, 504]);
+
+export function isUnable(status: number): boolean {
+  return UNABLE.has(status);
+}
+
+/** Rejects if the gateway gives no answer, or if the client leaves. The caller must end the attempt of the reply. */
+export async function send(
+  call: Call,
+  gateway: Gateway,
+  { shared, record }: { shared: Shared; record?: StreamRecord | undefined },
+): Promise<Reply> {
+  const { ask, gateways, counts } = shared;
+  const attempt = gateways.begin(gateway, call.signal);
+  counts.add('requests', gateway.url);
+  try {
+    const { headers, body } = await contentOf(call, shared, record);
+    const { method, path, query } = call;
+    const answer = await ask(`${gateway.url}${path}${query}`, {
+      method,
+      headers,
+      body,
+      signal: attempt.signal,
+    });
+    const { status, body: content } = answer;
+    if (isUnable(status)) attempt.failed();
+    else attempt.answered();
+    return { status, headers: answer.headers, body: content, attempt };
+  } catch (thrown) {
+    if (!call.signal.aborted) attempt.failed();
+    attempt.end();
+    throw attempt.causeOf(thrown);
+  }
+}
+
+/** The headers and the body of one request. Each has its own signature. */
+async function contentOf(call: Call, { sign, region }: Shared, record: StreamRecord | undefined) {
+  const { method, path, kind, id, answer } = call;
+  const headers = new Headers(call.headers);
+  let { body } = call;
+  if (sign === undefined) return { headers, body };
+  if (record !== undefined) {
+    const json = new TextEncoder().encode(JSON.stringify(record));
+    headers.set(RECORD_HEADER, String(json.length));
+    body = joined(body === undefined ? [json] : [json, body]);
+  }
+  const claims: Omit<Claims, 'time' | 'nonce'> = {
+    body: await sha256Hex(body ?? new Uint8Array()),
+    tenant: TENANT,
+    scopes: ['generate'],
+    request: id,
+    region,
+    ...(kind === 'generate' && { records: true }),
+    ...(answer !== undefined && { answer }),
+  };
+  for (const [name, value] of Object.entries(await sign({ method, path, claims }))) headers.set(name, value);
+  return { headers, body };
+}

@@ -1,0 +1,197 @@
+// Relays a stream of server-sent events, and continues it at another gateway if its gateway is lost or leaves service.
+//
+// Worked example: gateway A is killed after `{"text":"Hel"}`. Its record says that choice 0 has one event with the ids 512 and 7. The
+// request is sent to gateway B with that record, B answers with the events after the first one, and the client gets `{"text":"lo"}`.
+import { RecordReader } from '../../../resume/record.ts';
+import { joined } from '../ask.ts';
+import type { Call } from '../call.ts';
+import { type EdgeError, errorEvent, streamLost } from '../errors.ts';
+import type { Gateway } from '../gateways/gateways.ts';
+import { sleep, Tries } from '../repeats.ts';
+import { type Reply, type Shared, send } from '../send.ts';
+import { Blocks, type Taken } from './blocks.ts';
+import { type Read, Source } from './source.ts';
+
+interface StreamOptions {
+  call: Call;
+  shared: Shared;
+}
+
+/** `reply` is the first answer to `call`. It is read only when the client reads. */
+export function continuedStream(reply: Reply, options: StreamOptions): ReadableStream<Uint8Array> {
+  const stream = new ContinuedStream(reply, options);
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const next = await stream.next();
+        if (next.length > 0) controller.enqueue(next);
+        if (stream.over) controller.close();
+      },
+      cancel: (reason) => stream.cancel(reason),
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+/** Lines of the log by code. */
+const logged = {
+  stream_interrupted: { level: 'warn', message: 'a gateway was lost or left service during a stream' },
+  continuation_refused: { level: 'warn', message: 'a gateway refused to continue a stream' },
+  continuation_failed: {
+    level: 'warn',
+    message: 'a gateway gave no answer when it should continue a stream',
+  },
+  stream_lost: {
+    level: 'error',
+    message: 'a stream ended with an error, because no gateway could continue it',
+  },
+} as const;
+
+type Interruption = Exclude<Read, { bytes: Uint8Array }>;
+
+class ContinuedStream {
+  /** Whether the client has got the end of the stream. */
+  over = false;
+  readonly #call: Call;
+  readonly #shared: Shared;
+  /** Aborted if the client leaves. */
+  readonly #left = new AbortController();
+  readonly #record = new RecordReader();
+  readonly #blocks = new Blocks(this.#record);
+  #source: Source;
+  #gateway: Gateway;
+  #tries = new Tries<Gateway>();
+  /** Number of events that the client has got. */
+  #events = 0;
+  /** Whether the client has got an event since the last interruption. */
+  #progressed = false;
+  #state: Taken['state'] = 'open';
+
+  constructor(reply: Reply, { call, shared }: StreamOptions) {
+    this.#call = { ...call, signal: AbortSignal.any([call.signal, this.#left.signal]) };
+    this.#shared = shared;
+    this.#gateway = reply.attempt.gateway;
+    this.#source = new Source(reply, shared.silentMs);
+  }
+
+  /** The next bytes for the client. Sets `over` if they are the last ones. */
+  async next(): Promise<Uint8Array> {
+    for (;;) {
+      const read = await this.#read();
+      if (read.bytes !== undefined) {
+        const forward = this.#take(this.#blocks.push(read.bytes));
+        if (forward !== undefined) return forward;
+      } else if (this.#state === 'ended') return this.#end();
+      else if (!(await this.#continue(read))) return this.#end(this.#shared.cut ?? streamLost);
+    }
+  }
+
+  cancel(reason: unknown): void {
+    this.#left.abort(reason);
+    this.#source.abort(reason);
+  }
+
+  /** Does not read on after a line that ends the source. */
+  #read(): Read | Promise<Read> {
+    if (this.#state === 'moved') return { cause: 'the gateway leaves service', silent: true };
+    if (this.#state === 'broken') return { cause: 'the gateway wrote a bad record', silent: true };
+    return this.#source.read();
+  }
+
+  #take({ forward, state, events }: Taken): Uint8Array | undefined {
+    // What follows an ending, such as a lost connection, does not change it.
+    if (this.#state !== 'ended') this.#state = state;
+    this.#events += events;
+    if (events > 0) this.#progressed = true;
+    return forward.length > 1 ? joined(forward) : forward[0];
+  }
+
+  #end(error?: EdgeError): Uint8Array {
+    this.#source.abort('the stream is over');
+    this.over = true;
+    if (error === undefined || this.#call.signal.aborted) return new Uint8Array();
+    const { format, id: requestId } = this.#call;
+    if (error === streamLost) {
+      this.#shared.counts.add('streams_lost', this.#gateway.url);
+      this.#log('stream_lost', this.#gateway);
+    }
+    return new TextEncoder().encode(errorEvent(format, error, { requestId, events: this.#events }));
+  }
+
+  /** Whether the stream has a new source. */
+  async #continue({ cause, silent }: Interruption): Promise<boolean> {
+    const { signal } = this.#call;
+    const moved = this.#state === 'moved';
+    this.#log('stream_interrupted', this.#gateway, cause);
+    this.#source.abort(cause);
+    this.#blocks.clear();
+    this.#state = 'open';
+    if (this.#progressed) this.#tries = new Tries();
+    this.#progressed = false;
+    // Without a record, the answer can only begin again.
+    if (this.#events > 0 && this.#record.record === undefined) return false;
+    let same = silent ? undefined : this.#gateway;
+    this.#tries[moved ? 'refused' : 'lost'].add(this.#gateway);
+    while (this.#tries.left) {
+      await sleep(this.#tries.next(Math.random()), signal);
+      const gateway = await this.#turn(same);
+      same = undefined;
+      if (gateway === undefined || signal.aborted || this.#shared.cut !== undefined) return false;
+      if (await this.#ask(gateway)) return true;
+    }
+    return false;
+  }
+
+  /**
+   * Waits for a turn at a gateway. After a lost connection this may be the gateway itself, if it seems to work. Chooses again if the
+   * gateway is lost during the wait.
+   */
+  async #turn(same: Gateway | undefined): Promise<Gateway | undefined> {
+    const { gateways } = this.#shared;
+    const { key, signal } = this.#call;
+    const { lost, refused } = this.#tries;
+    const returns =
+      same !== undefined && gateways.isHealthy(same) && same.pace.waitAt(performance.now()) === 0;
+    let gateway = returns ? same : gateways.choose({ key, lost, refused });
+    for (let left = gateways.all.length; gateway !== undefined && left > 0; left--) {
+      const wasHealthy = gateways.isHealthy(gateway);
+      await gateways.turn(gateway, signal);
+      if (signal.aborted || gateways.isHealthy(gateway) || !wasHealthy) return gateway;
+      lost.add(gateway);
+      gateway = gateways.choose({ key, lost, refused });
+    }
+    return gateway;
+  }
+
+  /** Whether `gateway` continues the stream. */
+  async #ask(gateway: Gateway): Promise<boolean> {
+    const { counts } = this.#shared;
+    counts.add('continuations', gateway.url);
+    try {
+      const { record } = this.#record;
+      const reply = await send(this.#call, gateway, { shared: this.#shared, record });
+      const type = reply.headers.get('content-type') ?? '';
+      if (reply.status === 200 && type.startsWith('text/event-stream')) {
+        this.#gateway = gateway;
+        this.#source = new Source(reply, this.#shared.silentMs);
+        return true;
+      }
+      reply.attempt.abort('the answer is not needed');
+      reply.attempt.end();
+      this.#tries.refused.add(gateway);
+      this.#log('continuation_refused', gateway, `it answered ${reply.status}`);
+    } catch (cause) {
+      this.#tries.lost.add(gateway);
+      this.#log('continuation_failed', gateway, cause);
+    }
+    counts.add('continuation_failures', gateway.url);
+    return false;
+  }
+
+  #log(code: keyof typeof logged, { url: gateway }: Gateway, cause?: unknown): void {
+    // If the client has left, the gateway's part was ended by the edge.
+    if (this.#call.signal.aborted) return;
+    const known = cause === undefined ? {} : { cause: String(cause) };
+    this.#shared.log({ ...logged[code], code, request: this.#call.id, gateway, ...known });
+  }
+}
