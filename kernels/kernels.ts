@@ -193,8 +193,10 @@ export interface Kernels extends WireKernels {
 
   /** `headDim` is even. */
   cache(pages: number, layers: number, kvHeads: number, headDim: number): KeyValueCache;
-  /** Copies all layers of page `from` to page `to`. */
-  copyPage(cache: KeyValueCache, from: number, to: number): void;
+  /** Copies all layers of a page to `bytes [pageBytes]`. */
+  readPage(cache: KeyValueCache, page: number, bytes: Uint8Array): void;
+  /** Copies `bytes [pageBytes]`, which `readPage` of a cache of the same shape has written, to a page. */
+  writePage(cache: KeyValueCache, page: number, bytes: Uint8Array): void;
   /**
    * `spans [s, 4]` = first entry in `pages`, number of entries, start, count. Position p of a sequence lies in page
    * `pages[first + floor(p / PAGE_POSITIONS)]`. A span's rows are the positions start … start + count - 1.

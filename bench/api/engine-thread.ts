@@ -74,6 +74,12 @@ class EmptyEngine implements PushingEngine {
     throw new Error('this engine has no experts');
   }
 
+  async readPrefix(): Promise<undefined> {}
+
+  async writePrefix(): Promise<boolean> {
+    return false;
+  }
+
   async close(): Promise<void> {}
 
   #next(): void {

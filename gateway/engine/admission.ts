@@ -1,12 +1,14 @@
 // Admits sequences when KV memory has room, and removes them when they have ended. Keeps the queue and the
 // running list.
 import { rungLevel } from '../../router/delivery/ladder.ts';
+import type { Fleet } from '../../router/fleet.ts';
 import type { Counters } from './counters.ts';
 import type { EngineSettings } from './engine-options.ts';
 import { notReady } from './faults.ts';
 import type { ForwardModel } from './forward.ts';
 import { BlockPool } from './memory/blocks.ts';
 import { nextIn, victimFor } from './memory/places.ts';
+import type { GenerationRequest } from './messages.ts';
 import type { Sequence } from './sequence.ts';
 
 interface AdmissionOptions {
@@ -97,13 +99,11 @@ export class Admission {
     const { model, settings, counters } = this.#options;
     const { dense, fleet } = model;
     if (this.running.length >= settings.maxSequences && !this.#makeRoom(next)) return false;
-    const { cacheSalt = '', expertsPerToken = [], promptLogprobs } = next.request;
+    const { promptLogprobs } = next.request;
     // The prefix cache is not used if the device shares no blocks, or if the request asks for the log-probabilities of
     // its prompt.
     const limit = dense.kv.shared && promptLogprobs === undefined ? next.firstNeeded : 0;
-    // A shard may have given wrong answers before it was cordoned. The salt contains the number of cordons, so
-    // that prefixes which were cached before the latest cordon are not reused.
-    const salt = `${cacheSalt}/${fleet.counters.cordons}/${expertsPerToken}`;
+    const salt = saltOf(next.request, fleet);
     const table = this.pool.open(next.ids, { limit, salt });
     while (!this.pool.grow(table, next.length)) {
       if (this.#makeRoom(next)) continue;
@@ -128,6 +128,17 @@ export class Admission {
     this.preempt([victim]);
     return true;
   }
+}
+
+/**
+ * The salt of a request's cached prefixes. A shard may have given wrong answers before it was cordoned. So the salt contains the
+ * number of cordons, and prefixes that were cached before the latest cordon are not reused.
+ */
+export function saltOf(
+  { cacheSalt = '', expertsPerToken = [] }: Pick<GenerationRequest, 'cacheSalt' | 'expertsPerToken'>,
+  { counters }: Pick<Fleet, 'counters'>,
+): string {
+  return `${cacheSalt}/${counters.cordons}/${expertsPerToken}`;
 }
 
 /** Removes and returns the items that match. */

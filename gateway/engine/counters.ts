@@ -15,6 +15,8 @@ export function createCounters() {
     aborted_sequences: 0,
     preempted_sequences: 0,
     cached_prompt_tokens: 0,
+    /** Positions whose keys and values came from another gateway. */
+    received_positions: 0,
     /** Draft tokens. */
     guessed_tokens: 0,
     /** Draft tokens that were equal to the sampled ones. */

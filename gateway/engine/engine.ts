@@ -3,18 +3,20 @@
 import { setImmediate as eventsHandled } from 'node:timers/promises';
 import { rungLevel } from '../../router/delivery/ladder.ts';
 import { Heat } from '../../router/heat.ts';
-import { Admission } from './admission.ts';
+import { Admission, saltOf } from './admission.ts';
 import { createCounters, fleetCounters, hopCounters } from './counters.ts';
 import { type EngineOptions, type EngineSettings, settingsOf } from './engine-options.ts';
 import { fault } from './faults.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { ForwardModel } from './forward.ts';
+import { readPrefix, writePrefix } from './memory/prefixes.ts';
 import type {
   EngineInfo,
   EngineStatus,
   GenerationPart,
   GenerationRequest,
   HeatReport,
+  KvPrefix,
   PushingEngine,
 } from './messages.ts';
 import { PartStream } from './part-stream.ts';
@@ -103,6 +105,19 @@ export class Engine implements PushingEngine {
 
   async heat(options: { successors?: boolean } = {}): Promise<HeatReport> {
     return this.#heat.report(options);
+  }
+
+  async readPrefix(id: string, first: number): Promise<KvPrefix | undefined> {
+    const { running, pool } = this.#admission;
+    const sequence = running.find(({ request, ended }) => request.id === id && !ended);
+    return sequence && readPrefix(sequence, first, { dense: this.#model.dense, pool });
+  }
+
+  async writePrefix(prefix: KvPrefix): Promise<boolean> {
+    const { dense, fleet } = this.#model;
+    const written = writePrefix(prefix, saltOf(prefix, fleet), { dense, pool: this.#admission.pool });
+    if (written) this.#counters.received_positions += prefix.ids.length - prefix.first * dense.kv.blockSize;
+    return written;
   }
 
   async close(graceMs: number): Promise<void> {

@@ -231,6 +231,19 @@ export interface EngineInfo {
   sharesPrefixes: boolean;
 }
 
+/** Computed blocks of the KV memory. An engine of the same bundle and numerics class can go on with them. */
+export interface KvPrefix {
+  /** Ids of all positions up to the end of the last block. */
+  ids: Int32Array;
+  /** Number of the first block in `bytes`. */
+  first: number;
+  /** The blocks, one after another. */
+  bytes: Uint8Array<ArrayBuffer>;
+  cacheSalt: string;
+  /** As in `GenerationRequest`; empty for the checkpoint's. */
+  expertsPerToken: readonly number[];
+}
+
 /** The engine as the API sees it. In production it runs in another thread, in tests in the same one. */
 export interface EngineClient {
   readonly info: EngineInfo;
@@ -247,6 +260,13 @@ export interface EngineClient {
   status(): Promise<EngineStatus>;
   /** Decayed counts of rows by (layer, expert). `successors` adds counts by pairs of experts used in adjacent layers. */
   heat(options?: { successors?: boolean }): Promise<HeatReport>;
+  /**
+   * The next full blocks of an open generation, from number `first` on, up to a few megabytes. Undefined if there are none, or if they
+   * must not be shared.
+   */
+  readPrefix(id: string, first: number): Promise<KvPrefix | undefined>;
+  /** Adds blocks of another engine to the prefix cache. Returns whether the cache has them now. */
+  writePrefix(prefix: KvPrefix): Promise<boolean>;
   /** Accepts no new generations from now on. Open ones that do not end within `graceMs` fail with `shutting_down`. */
   close(graceMs: number): Promise<void>;
 }

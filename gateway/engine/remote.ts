@@ -9,6 +9,7 @@ import type {
   GenerationPart,
   GenerationRequest,
   HeatReport,
+  KvPrefix,
   PushingEngine,
 } from './messages.ts';
 import { isLast, PartStream } from './part-stream.ts';
@@ -18,8 +19,12 @@ type Down =
   | { type: 'abort'; id: string }
   | { type: 'status'; call: number }
   | { type: 'heat'; call: number; options: { successors?: boolean } }
+  | { type: 'readPrefix'; call: number; id: string; first: number }
+  | { type: 'writePrefix'; call: number; prefix: KvPrefix }
   | { type: 'charge'; tenant: string; ms: number }
   | { type: 'close'; graceMs: number };
+
+type Answer = EngineStatus | HeatReport | KvPrefix | boolean | undefined;
 
 /** A part, and the id of its generation. */
 type Sent = readonly [id: string, part: GenerationPart];
@@ -28,7 +33,7 @@ type Up =
   | { type: 'info'; info: EngineInfo }
   /** In the order in which the parts arose. */
   | { type: 'parts'; parts: readonly Sent[] }
-  | { type: 'answer'; call: number; answer: EngineStatus | HeatReport }
+  | { type: 'answer'; call: number; answer: Answer }
   | { type: 'closed' };
 
 /** Most bytes of unread parts, all generations together. Beyond this, the generation with most unread bytes fails. */
@@ -99,8 +104,11 @@ export async function serveEngine(
     stops.get(id)?.();
     stops.delete(id);
   };
-  const answer = async (call: number, found: Promise<EngineStatus | HeatReport>) =>
-    up({ type: 'answer', call, answer: await found });
+  const answer = async (call: number, found: Promise<Answer>) => {
+    const known = await found;
+    const moved = typeof known === 'object' && 'bytes' in known ? [known.bytes.buffer] : [];
+    port.postMessage({ type: 'answer', call, answer: known } satisfies Up, moved);
+  };
   const closed = new Promise<void>((resolve, reject) => {
     port.on('message', (message: Down) => {
       switch (message.type) {
@@ -114,6 +122,10 @@ export async function serveEngine(
           return void answer(message.call, engine.status()).catch(reject);
         case 'heat':
           return void answer(message.call, engine.heat(message.options)).catch(reject);
+        case 'readPrefix':
+          return void answer(message.call, engine.readPrefix(message.id, message.first)).catch(reject);
+        case 'writePrefix':
+          return void answer(message.call, engine.writePrefix(message.prefix)).catch(reject);
         case 'close':
           return void engine.close(message.graceMs).then(resolve, reject);
         default:
@@ -254,6 +266,14 @@ class RemoteEngine implements EngineClient {
 
   async heat(options: { successors?: boolean } = {}): Promise<HeatReport> {
     return (await this.#call((call) => ({ type: 'heat', call, options }))) as HeatReport;
+  }
+
+  async readPrefix(id: string, first: number): Promise<KvPrefix | undefined> {
+    return (await this.#call((call) => ({ type: 'readPrefix', call, id, first }))) as KvPrefix | undefined;
+  }
+
+  async writePrefix(prefix: KvPrefix): Promise<boolean> {
+    return (await this.#call((call) => ({ type: 'writePrefix', call, prefix }))) as boolean;
   }
 
   #call(messageOf: (call: number) => Down): Promise<unknown> {

@@ -50,19 +50,32 @@ static napi_value cache_entry(napi_env env, napi_callback_info info) {
   return handle;
 }
 
-static napi_value copy_page_entry(napi_env env, napi_callback_info info) {
+// Reads the arguments of `readPage` and `writePage`: a cache, one of its pages, and at least as many bytes as a page has.
+static bool read_page(napi_env env, napi_callback_info info, struct cache **cache, size_t *page, struct array *bytes) {
   napi_value arguments[3];
   void *handle;
-  size_t from, to;
   if (!read_arguments(env, info, 3, arguments) || !read_handle(env, arguments[0], HANDLE_CACHE, "cache", &handle)) {
-    return NULL;
+    return false;
   }
-  struct cache *cache = handle;
-  if (!read_count(env, arguments[1], "from", 0, cache->pages - 1, &from) ||
-      !read_count(env, arguments[2], "to", 0, cache->pages - 1, &to)) {
-    return NULL;
-  }
-  cache_copy(cache, from, to);
+  *cache = handle;
+  return read_count(env, arguments[1], "page", 0, (*cache)->pages - 1, page) &&
+         read_array(env, arguments[2], napi_uint8_array, "bytes", bytes) &&
+         check_length(env, bytes, page_halves(*cache), sizeof(uint16_t));
+}
+
+static napi_value read_page_entry(napi_env env, napi_callback_info info) {
+  struct cache *cache;
+  size_t page;
+  struct array bytes;
+  if (read_page(env, info, &cache, &page, &bytes)) cache_read(cache, page, bytes.data);
+  return NULL;
+}
+
+static napi_value write_page_entry(napi_env env, napi_callback_info info) {
+  struct cache *cache;
+  size_t page;
+  struct array bytes;
+  if (read_page(env, info, &cache, &page, &bytes)) cache_write(cache, page, bytes.data);
   return NULL;
 }
 
@@ -226,8 +239,8 @@ static napi_value attention_entry(napi_env env, napi_callback_info info) {
 
 bool add_attention_entries(napi_env env, napi_value exports) {
   static const struct entry entries[] = {
-      {"cache", cache_entry},   {"copyPage", copy_page_entry},   {"spans", spans_entry},
-      {"rotate", rotate_entry}, {"attention", attention_entry},
+      {"cache", cache_entry}, {"readPage", read_page_entry}, {"writePage", write_page_entry},
+      {"spans", spans_entry}, {"rotate", rotate_entry},      {"attention", attention_entry},
   };
   return add_entries(env, exports, entries, sizeof entries / sizeof *entries);
 }

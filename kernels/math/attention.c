@@ -33,9 +33,12 @@ void cache_release(struct cache *c) {
   free(c);
 }
 
-void cache_copy(struct cache *c, size_t from, size_t to) {
-  if (from == to) return;
-  memcpy(c->data + to * page_halves(c), c->data + from * page_halves(c), page_halves(c) * sizeof(uint16_t));
+void cache_read(const struct cache *c, size_t page, void *to) {
+  memcpy(to, c->data + page * page_halves(c), page_halves(c) * sizeof(uint16_t));
+}
+
+void cache_write(struct cache *c, size_t page, const void *from) {
+  memcpy(c->data + page * page_halves(c), from, page_halves(c) * sizeof(uint16_t));
 }
 
 // The part of page 0 that belongs to this layer and key head.

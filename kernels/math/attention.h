@@ -31,7 +31,9 @@ static inline size_t page_halves(const struct cache *c) {
 // first written.
 struct cache *cache_create(size_t pages, size_t layers, size_t kv_heads, size_t head_dim);
 void cache_release(struct cache *cache);
-void cache_copy(struct cache *cache, size_t from, size_t to);
+// Copy all layers of a page to and from memory of `page_halves` halves.
+void cache_read(const struct cache *cache, size_t page, void *to);
+void cache_write(struct cache *cache, size_t page, const void *from);
 
 struct rotation {
   float *q;

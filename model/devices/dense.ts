@@ -40,6 +40,14 @@ export interface LayerOutput {
   scores: Rows;
 }
 
+/** Access to the bytes of blocks, so that another device of the same numerics class and shape can go on with them. */
+export interface KvPages {
+  /** The keys and values of a block, all layers together. `[blockBytes]` */
+  read(block: number): Uint8Array;
+  /** Overwrites a block with bytes that `read` has returned. */
+  write(block: number, bytes: Uint8Array): void;
+}
+
 export interface DenseDevice {
   /** A string of everything that decides an answer's bits: device, runtime version, precision, group, instruction set. */
   readonly numericsClass: string;
@@ -49,6 +57,8 @@ export interface DenseDevice {
    */
   readonly minPrefillRows: number;
   readonly kv: KvShape;
+  /** Absent: the blocks cannot be read. */
+  readonly pages?: KvPages;
   /** Allocates `blocks` blocks of KV memory. Called once, before any sequence is opened. */
   allocate(blocks: number): void;
   /** Opens an empty sequence. Throws if the name is open. */

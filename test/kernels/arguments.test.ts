@@ -111,7 +111,13 @@ describe('a wrong argument', () => {
 
     ['cache', [4, 2, 2, 7], 'headDim is 7; rotation needs an even one'],
     ['cache', [2 ** 24, 4096, 4096, 1024], 'are more than can be mapped'],
-    ['copyPage', [cache, 0, 4], 'to is 4'],
+    ['readPage', [cache, 4, new Uint8Array(cache.pageBytes)], 'page is 4'],
+    [
+      'readPage',
+      [cache, 0, new Uint8Array(cache.pageBytes - 1)],
+      `bytes has ${cache.pageBytes - 1} elements`,
+    ],
+    ['writePage', [cache, 0, f(cache.pageBytes)], 'bytes'],
     ['spans', [cache, i(0, 3), i(0, 2, 30)], 'spans has 3 elements; four for each span'],
     ['spans', [cache, i(0, 3), i()], 'spans has 0 elements'],
     ['spans', [cache, i(0, 4), i(0, 2, 30, 5)], 'pages[1] is 4; the cache has 4 pages'],

@@ -55,6 +55,11 @@ export class Gateways {
     return isHealthy(gateway.health, performance.now());
   }
 
+  /** The gateway with this `host:port`. */
+  at(address: string | undefined): Gateway | undefined {
+    return this.all.find(({ url }) => new URL(url).host === address);
+  }
+
   /** Undefined if every gateway has refused. */
   choose({ key, lost, refused }: ChooseOptions): Gateway | undefined {
     const now = performance.now();

@@ -28,6 +28,8 @@ interface Block {
 }
 
 export class Blocks {
+  /** The address that a `moved` block names. Undefined if it names none. */
+  movedTo: string | undefined;
   readonly #record: RecordReader;
   #held: Uint8Array[] = [];
   /** Whether the held bytes end with a newline. */
@@ -114,7 +116,10 @@ export class Blocks {
 
   #takeComment(line: Uint8Array): 'record' | 'moved' | 'broken' | 'comment' {
     const start = textOf(line.subarray(0, HEAD_LINE.length));
-    if (start.startsWith(MOVED_LINE)) return 'moved';
+    if (start.startsWith(MOVED_LINE)) {
+      this.movedTo = textOf(line.subarray(MOVED_LINE.length)).trim() || undefined;
+      return 'moved';
+    }
     if (start !== HEAD_LINE && start !== RECORD_LINE) return 'comment';
     try {
       return this.#record.take(textOf(line)) ? 'record' : 'comment';

@@ -130,12 +130,14 @@ class ContinuedStream {
     this.#progressed = false;
     // Without a record, the answer can only begin again.
     if (this.#events > 0 && this.#record.record === undefined) return false;
-    let same = silent ? undefined : this.#gateway;
+    // A gateway that leaves service may name the gateway that got the keys and values of the stream.
+    const { gateways } = this.#shared;
+    let preferred = moved ? gateways.at(this.#blocks.movedTo) : silent ? undefined : this.#gateway;
     this.#tries[moved ? 'refused' : 'lost'].add(this.#gateway);
     while (this.#tries.left) {
       await sleep(this.#tries.next(Math.random()), signal);
-      const gateway = await this.#turn(same);
-      same = undefined;
+      const gateway = await this.#turn({ preferred, isPaced: !moved });
+      preferred = undefined;
       if (gateway === undefined || signal.aborted || this.#shared.cut !== undefined) return false;
       if (await this.#ask(gateway)) return true;
     }
@@ -143,16 +145,25 @@ class ContinuedStream {
   }
 
   /**
-   * Waits for a turn at a gateway. After a lost connection this may be the gateway itself, if it seems to work. Chooses again if the
-   * gateway is lost during the wait.
+   * Waits for a turn at a gateway: at `preferred` if it seems to work. Chooses again if the gateway is lost during the wait. A gateway that
+   * leaves service ends its streams one after another, so their continuations are not paced.
    */
-  async #turn(same: Gateway | undefined): Promise<Gateway | undefined> {
+  async #turn({
+    preferred,
+    isPaced,
+  }: {
+    preferred: Gateway | undefined;
+    isPaced: boolean;
+  }): Promise<Gateway | undefined> {
     const { gateways } = this.#shared;
     const { key, signal } = this.#call;
     const { lost, refused } = this.#tries;
     const returns =
-      same !== undefined && gateways.isHealthy(same) && same.pace.waitAt(performance.now()) === 0;
-    let gateway = returns ? same : gateways.choose({ key, lost, refused });
+      preferred !== undefined &&
+      gateways.isHealthy(preferred) &&
+      (!isPaced || preferred.pace.waitAt(performance.now()) === 0);
+    let gateway = returns ? preferred : gateways.choose({ key, lost, refused });
+    if (!isPaced) return gateway;
     for (let left = gateways.all.length; gateway !== undefined && left > 0; left--) {
       const wasHealthy = gateways.isHealthy(gateway);
       await gateways.turn(gateway, signal);

@@ -2,7 +2,7 @@
 import type { Kernels, KeyValueCache, QuantisedMatrix, StepSpans } from '../../../kernels/kernels.ts';
 import type { ModelConfig } from '../../config/config.ts';
 import { RotationTable } from '../../config/rope.ts';
-import type { DenseDevice, KvShape, LayerOutput, Rows, Span } from '../dense.ts';
+import type { DenseDevice, KvPages, KvShape, LayerOutput, Rows, Span } from '../dense.ts';
 import type { LayerWeights } from '../dense-weights.ts';
 import { cpuKvShape } from '../kv-shape.ts';
 
@@ -42,6 +42,14 @@ export class CpuDense implements DenseDevice {
   /** A position's bits depend neither on its chunk nor on its batch. */
   readonly minPrefillRows = 1;
   readonly kv: KvShape;
+  readonly pages: KvPages = {
+    read: (block) => {
+      const bytes = new Uint8Array(this.#memory.pageBytes);
+      this.#parts.kernels.readPage(this.#memory, block, bytes);
+      return bytes;
+    },
+    write: (block, bytes) => this.#parts.kernels.writePage(this.#memory, block, bytes),
+  };
   readonly #parts: CpuDenseParts;
   readonly #rotations: RotationTable;
   readonly #steps = new WeakMap<readonly Span[], StepBuffers>();
@@ -121,12 +129,16 @@ export class CpuDense implements DenseDevice {
     this.#cache = undefined;
   }
 
+  get #memory(): KeyValueCache {
+    if (this.#cache === undefined) throw new Error('no KV memory was allocated');
+    return this.#cache;
+  }
+
   #buffers(spans: readonly Span[], rows: number): StepBuffers {
     const known = this.#steps.get(spans);
     if (known !== undefined) return known;
     const { kernels, config } = this.#parts;
     const { hidden, heads, kvHeads, headDim, experts } = config;
-    if (this.#cache === undefined) throw new Error('no KV memory was allocated');
     const half = headDim / 2;
     const cos = new Float32Array(rows * half);
     const sin = new Float32Array(rows * half);
@@ -141,7 +153,7 @@ export class CpuDense implements DenseDevice {
     }
     if (row !== rows) throw new Error(`spans name ${row} rows, the step has ${rows}`);
     const buffers: StepBuffers = {
-      spans: kernels.spans(this.#cache, Int32Array.from(pages), table),
+      spans: kernels.spans(this.#memory, Int32Array.from(pages), table),
       cos,
       sin,
       x: new Float32Array(rows * hidden),

@@ -48,6 +48,11 @@ export function createCountingDense({
     kv: { blockSize, blockBytes: blockSize, shared },
     steps,
     sequences,
+    // Ids are below 256.
+    pages: {
+      read: (block) => Uint8Array.from(memory.subarray(block * blockSize, (block + 1) * blockSize)),
+      write: (block, bytes) => memory.set(bytes, block * blockSize),
+    },
     allocate(blocks) {
       memory = new Int32Array(blocks * blockSize).fill(-1);
     },

@@ -143,6 +143,12 @@ export class FakeEngine implements EngineClient {
     return successors && known !== undefined ? { ...heat, successors: known } : heat;
   }
 
+  async readPrefix(): Promise<undefined> {}
+
+  async writePrefix(): Promise<boolean> {
+    return false;
+  }
+
   async close(): Promise<void> {
     this.options = { ...this.options, fail: { after: 0, error: shuttingDown } };
   }
