@@ -1,12 +1,13 @@
 // The flags for access to the API and for the usage log, and the API options made from these flags.
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Logger } from 'pino';
-import { parseSecrets, type Secrets } from '../../gateway/api/resume/seal.ts';
+import type { Secrets } from '../../gateway/api/resume/seal.ts';
 import type { ApiOptions } from '../../gateway/api/shared.ts';
 import { parseKeys } from '../../gateway/api/tenants/keys.ts';
 import { MOST_WAITING, openUsageLog, type UsageLog } from '../../gateway/api/tenants/usage-log.ts';
 import { Warnings } from '../../gateway/api/warnings.ts';
 import { fileWarning, watchFile } from '../../infra/discovery/watch-file.ts';
+import { parseSecrets } from '../../resume/secrets.ts';
 import { isLoopback } from '../../rpc/address.ts';
 import { addFlags, commaSeparated, flag, inputFlag, several, switchFlag } from './flags.ts';
 

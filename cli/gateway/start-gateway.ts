@@ -23,6 +23,7 @@ import type { OpenedGateway } from './open-gateway.ts';
 import { portError } from './ports.ts';
 import { readyText } from './ready-text.ts';
 import { type Engines, startEngines } from './start-engines.ts';
+import type { Transfer } from './transfer.ts';
 
 /** The shards that serve a model. */
 type HoldersOf = (model: OpenedModel) => Holders;
@@ -30,6 +31,8 @@ type HoldersOf = (model: OpenedModel) => Holders;
 export interface GatewayProcess extends OpenedGateway {
   /** Starts the shards, if this process runs them. */
   startShards: (progress: Required<ShardProgress>) => Promise<HoldersOf>;
+  /** Opens the exchange of keys and values with other gateways. Absent: this is the only gateway. */
+  openTransfer?: (engines: readonly EngineClient[]) => Promise<Transfer | undefined>;
   /** Called when the gateway serves. */
   onServing?: () => void;
   /** Drains the shards that this process started, and waits until they have ended. */
@@ -73,12 +76,14 @@ export async function startGateway(options: GatewayProcess, starting: Starting):
   if (options.awaitExperts) await Promise.all(models.map(({ engine }) => allHeld(engine)));
   const [first] = options.models; // all models have the same shards elsewhere
   const drainShard = first && drainShardOf(holdersOf(first), log);
+  const transfer = await options.openTransfer?.(models.map(({ engine }) => engine));
   answerWith(
     createApi({
       models,
       ...api,
       ...(tracing !== undefined && { tracing }),
       ...(drainShard !== undefined && { drainShard }),
+      ...(transfer && { sendPrefix: transfer.send, transferPort: transfer.port }),
       textThreads: new TextThreads(),
       version,
       shutdown,

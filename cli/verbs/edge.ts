@@ -5,8 +5,8 @@ import { type ApiServer, serve } from '../../gateway/api/serve.ts';
 import { watchFile } from '../../infra/discovery/watch-file.ts';
 import { LARGEST_BODY } from '../../infra/edge/app.ts';
 import { createNodeEdge, type NodeEdge } from '../../infra/edge/node.ts';
-import { parseSecrets, SHORTEST_SECRET } from '../../infra/edge/secrets.ts';
 import type { LogEntry } from '../../infra/edge/send.ts';
+import { parseSecrets, SHORTEST_SECRET } from '../../resume/secrets.ts';
 import { formatAddress, isLoopback } from '../../rpc/address.ts';
 import {
   addFlags,

@@ -1,5 +1,7 @@
 // `expertgrid gateway`: runs the API and the engine over shards that run elsewhere.
-import { Command } from 'commander';
+import { Command, type Option } from 'commander';
+import type { Logger } from 'pino';
+import type { EngineClient } from '../../gateway/engine/messages.ts';
 import { discover } from '../../infra/discovery/discovery.ts';
 import {
   type PeerFlags,
@@ -9,18 +11,21 @@ import {
   shardSource,
 } from '../../infra/discovery/shard-source.ts';
 import { stale } from '../../infra/discovery/watch-file.ts';
-import { addFlags, asUsage, commaSeparated, flag, inputFlag, several } from '../flags/flags.ts';
+import { isLoopback } from '../../rpc/address.ts';
+import { addFlags, asUsage, commaSeparated, flag, inputFlag, port, several } from '../flags/flags.ts';
 import { addGatewayFlags, callPolicy, type GatewayFlags } from '../flags/gateway-flags.ts';
 import { homeExperts } from '../flags/home-experts.ts';
 import { namedModels } from '../flags/models.ts';
-import { securityPaths } from '../flags/security-flags.ts';
+import { CALLERS, openSecurity, type SecurityPaths, securityPaths } from '../flags/security-flags.ts';
 import { openGateway } from '../gateway/open-gateway.ts';
 import { serveGateway } from '../gateway/serve-gateway.ts';
+import { openTransfer, type Transfer } from '../gateway/transfer.ts';
 import { createLogger } from '../terminal/log.ts';
 
 interface Flags extends GatewayFlags, ShardSourceFlags, PeerFlags {
   /** One list of experts for each model. */
   experts?: string[];
+  transferPort: number;
 }
 
 export function gatewayCommand(): Command {
@@ -46,15 +51,8 @@ export function gatewayCommand(): Command {
       .env('EXPERTGRID_GATEWAY_EXPERTS') // EXPERTGRID_EXPERTS belongs to `shard`, which may run in the same environment
       .argParser(several)
       .default(undefined, 'none'),
-    flag(
-      '--peers <host:port,…>',
-      'Address of each gateway over these shards. Prompts that begin alike then go to the same gateway, which has them cached',
-    ).argParser(commaSeparated),
-    flag(
-      '--peers-dns <name:port>',
-      'One DNS name for all gateways, looked up every 2 s. Use it instead of --peers',
-    ),
   ]);
+  addFlags(command, 'Other gateways:', peerFlags());
   return addGatewayFlags(command).action(async (flags: Flags) => {
     const policy = await asUsage(command, () => callPolicy(flags));
     const source = await asUsage(command, () => requiredSource(flags));
@@ -77,12 +75,34 @@ export function gatewayCommand(): Command {
     await serveGateway({
       ...gateway,
       api: { ...gateway.api, ...(found && { peerAddresses: () => found.addresses }) },
+      ...(peers && { openTransfer: (engines) => transferOf(flags, security, engines, log) }),
       startShards: async () => (model) => ({ here: homeOf(model), ...(elsewhere && { elsewhere }) }),
       stopShards: async () => {},
       killShards: () => {},
       awaitExperts: false,
     });
   });
+}
+
+function peerFlags(): Option[] {
+  return [
+    flag(
+      '--peers <host:port,…>',
+      'Address of each gateway over these shards. Prompts that begin alike then go to the same gateway, which has them cached',
+    ).argParser(commaSeparated),
+    flag(
+      '--transfer-port <number>',
+      'Port at which other gateways of --peers or --peers-dns hand over the keys and values of their streams when they leave ' +
+        'service, 0–65535; 0 picks a free port. Uses the certificates and the secret for shards; without them, only with a ' +
+        '--host of this machine',
+    )
+      .argParser(port)
+      .default(0),
+    flag(
+      '--peers-dns <name:port>',
+      'One DNS name for all gateways, looked up every 2 s. Use it instead of --peers',
+    ),
+  ];
 }
 
 /** Throws if neither shards nor experts of this process are given. */
@@ -92,4 +112,23 @@ function requiredSource(flags: Flags): ShardSource | undefined {
   throw new Error(
     '--shards, --shards-dns, --shards-file: one is required, unless --experts names all experts for this process to hold',
   );
+}
+
+/** Undefined, with a line in the log, if anyone could send keys and values. */
+async function transferOf(
+  { host, transferPort: port }: Flags,
+  paths: SecurityPaths | undefined,
+  engines: readonly EngineClient[],
+  log: Logger,
+): Promise<Transfer | undefined> {
+  if (paths === undefined && !isLoopback(host)) {
+    log.warn(
+      'other gateways cannot hand over keys and values of their streams, because anyone could: give --secret-file, or ' +
+        '--tls-cert, --tls-key and --tls-ca',
+    );
+    return undefined;
+  }
+  const logLine = (level: 'info' | 'warn' | 'error', message: string) => log[level](message);
+  const security = paths && (await openSecurity(paths, { log: logLine, peers: CALLERS }));
+  return await openTransfer({ host, port, ...(security && { security }), engines, log });
 }

@@ -17,6 +17,7 @@ import { statusInTime } from './endpoints/engine-status.ts';
 import { type Keeping, keepHistory } from './endpoints/history/endpoint.ts';
 import { History } from './endpoints/history/history.ts';
 import type { Served } from './endpoints/models.ts';
+import type { SendPrefix } from './peers/hand-over.ts';
 import { type PeerCard, Peers } from './peers/peers.ts';
 import type { Secrets } from './resume/seal.ts';
 import { Shutdown } from './shutdown.ts';
@@ -44,6 +45,10 @@ export interface ApiOptions {
   degrade?: Rung;
   /** The current `host:port` of every gateway of these shards. Absent: this is the only gateway. */
   peerAddresses?: () => readonly string[];
+  /** Sends keys and values of streams to other gateways. Absent: other gateways compute them again. */
+  sendPrefix?: SendPrefix;
+  /** The port at which this gateway takes over keys and values of streams. Absent: it takes none. */
+  transferPort?: number;
   /** The API keys that may call. Absent: everyone may call. */
   access?: Access;
   /** The secrets of trusted callers, which may change at any time. Absent: no caller is trusted. */
@@ -87,6 +92,8 @@ export interface Shared {
   card: PeerCard;
   /** Undefined if this is the only gateway. */
   peers: Peers | undefined;
+  /** Undefined: keys and values of streams are not sent to other gateways. */
+  sendPrefix: SendPrefix | undefined;
   shutdown: Shutdown;
   warnings: Warnings;
   version: string;
@@ -121,11 +128,16 @@ export function createShared(options: ApiOptions): Shared {
     keepHistory(history, { ...options.history, contexts: served.contexts.values() });
   }
   const identities = models.map(({ model, engine }) => [model.id, engine.info.identity]);
-  const card: PeerCard = { instance: randomUUID(), models: Object.fromEntries(identities) };
+  const { transferPort: transfer, sendPrefix } = options;
+  const card: PeerCard = {
+    instance: randomUUID(),
+    models: Object.fromEntries(identities),
+    ...(transfer !== undefined && { transfer }),
+  };
   const peers =
     peerAddresses && new Peers({ card, addresses: peerAddresses, log: (message) => logger.warn(message) });
   return {
     ...{ served, limits, slices, ledger, metrics, history, card, peers },
-    ...{ shutdown, warnings, version, drainShard, hosts },
+    ...{ shutdown, warnings, version, drainShard, hosts, sendPrefix },
   };
 }

@@ -116,7 +116,7 @@ export class Engine implements PushingEngine {
   async writePrefix(prefix: KvPrefix): Promise<boolean> {
     const { dense, fleet } = this.#model;
     const written = writePrefix(prefix, saltOf(prefix, fleet), { dense, pool: this.#admission.pool });
-    if (written) this.#counters.received_positions += prefix.ids.length - prefix.first * dense.kv.blockSize;
+    if (written) this.#counters.received_positions += (prefix.end - prefix.first) * dense.kv.blockSize;
     return written;
   }
 

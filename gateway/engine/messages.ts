@@ -235,8 +235,9 @@ export interface EngineInfo {
 export interface KvPrefix {
   /** Ids of all positions up to the end of the last block. */
   ids: Int32Array;
-  /** Number of the first block in `bytes`. */
+  /** Number of the first block in `bytes`, and the number after the last one. */
   first: number;
+  end: number;
   /** The blocks, one after another. */
   bytes: Uint8Array<ArrayBuffer>;
   cacheSalt: string;

@@ -54,6 +54,7 @@ async function firstReply(call: Call, shared: Shared): Promise<Received | undefi
     const gateway = gateways.choose({ key: call.key, lost, refused });
     if (gateway === undefined || call.signal.aborted || shared.cut !== undefined) break;
     if (lost.size + refused.size > 0) counts.add('repeats', gateway.url);
+    const sentAt = performance.now();
     try {
       const answer = await received(await send(call, gateway, { shared }));
       if (!isUnable(answer.reply.status) || call.kind === 'act') return answer;
@@ -62,7 +63,7 @@ async function firstReply(call: Call, shared: Shared): Promise<Received | undefi
       owed = true;
     } catch (cause) {
       if (call.signal.aborted) break;
-      lost.add(gateway);
+      tries.lose(gateway, performance.now() - sentAt);
       shared.log({
         level: 'warn',
         code: unreachable.code,

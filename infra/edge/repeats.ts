@@ -3,6 +3,11 @@
 /** Times that one request is sent before the first byte of an answer, and tries to continue a stream after one interruption. */
 export const MOST_TRIES = 3;
 
+/** A gateway that was lost after this time had begun to work on the request. The tries are then counted anew. */
+const WORKED_MS = 1_000;
+/** How often tries are counted anew before the first byte of an answer. The limit bounds the harm of a request that ends gateways. */
+const MOST_RENEWALS = 8;
+
 const FIRST_BACKOFF_MS = 50;
 
 /** Wait before repeat number `repeat`, which counts from 0: exponential, with full jitter. `random` is from 0 to 1. */
@@ -41,6 +46,15 @@ export class Tries<Gateway> {
   /** Gateways whose answer was an error. They are not asked again. */
   readonly refused = new Set<Gateway>();
   #sent = 0;
+  #renewals = 0;
+
+  /** Notes that the gateway was lost after it had the request for `ms`. */
+  lose(gateway: Gateway, ms: number): void {
+    this.lost.add(gateway);
+    if (ms < WORKED_MS || this.#renewals === MOST_RENEWALS) return;
+    this.#renewals++;
+    this.#sent = 1;
+  }
 
   get left(): boolean {
     return this.#sent < MOST_TRIES;

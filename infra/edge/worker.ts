@@ -1,8 +1,9 @@
 // Runs the edge as a Cloudflare Worker. A Worker has no timers between requests, so it makes no health checks.
+
+import { SHORTEST_SECRET } from '../../resume/secrets.ts';
 import { createEdge, type Edge } from './app.ts';
 import type { Answer, Ask } from './ask.ts';
 import { envelope, internal } from './errors.ts';
-import { SHORTEST_SECRET } from './secrets.ts';
 import type { LogEntry } from './send.ts';
 
 interface Bindings {

@@ -42,7 +42,9 @@ export interface LayerOutput {
 
 /** Access to the bytes of blocks, so that another device of the same numerics class and shape can go on with them. */
 export interface KvPages {
-  /** The keys and values of a block, all layers together. `[blockBytes]` */
+  /** Bytes of a block. */
+  blockBytes: number;
+  /** The keys and values of a block, all layers together. */
   read(block: number): Uint8Array;
   /** Overwrites a block with bytes that `read` has returned. */
   write(block: number, bytes: Uint8Array): void;

@@ -109,7 +109,7 @@ export function generations(
         ...(choice > 0 && { sharesPromptOf: ids[0] }),
       };
       const index = p * made + choice;
-      const watch = record.generation(index, generation.known?.length ?? 0);
+      const watch = record.generation(index, generation);
       return answer({
         engine: { generate: (asked, signal) => watch.follow(engine.generate(asked, signal)) },
         tokenizer,

@@ -121,7 +121,8 @@ export function streamAnswer<Value extends object>(
     onCut: (end) => {
       const uncut = shutdown.onCut(end);
       if (recorder === undefined) return uncut;
-      const unmove = shutdown.onRefuse(() => end(new Moved()));
+      const move = async () => end(new Moved(await record.handOver?.()));
+      const unmove = shutdown.onRefuse(() => void move());
       return () => {
         uncut();
         unmove();

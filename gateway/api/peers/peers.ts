@@ -24,6 +24,8 @@ const peerCard = z.object({
   instance: z.string().min(1).max(128),
   /** The identity of each model's checkpoint by the id of the model. Two gateways may use one id for different checkpoints. */
   models: z.record(z.string().max(512), z.string().max(512)),
+  /** The port at which the gateway takes over keys and values of streams. Absent: it takes none. */
+  transfer: z.int().min(1).max(65_535).optional(),
 });
 
 /** The answer of GET /peer. */
@@ -83,6 +85,17 @@ export class Peers {
     const self = { name: this.#options.card.instance, address: undefined };
     const others = this.#alive.filter(({ models }) => models[model] === identity);
     return rendezvous(key, [self, ...others]).address;
+  }
+
+  /** The gateway to which a stream with this key moves when this one leaves service. Undefined if none takes over keys and values. */
+  heirOf(key: string, model: string): { address: string; transfer: string } | undefined {
+    const identity = this.#options.card.models[model];
+    const able = this.#alive.filter(
+      ({ models, transfer }) => models[model] === identity && transfer !== undefined,
+    );
+    if (able.length === 0) return undefined;
+    const { address, transfer } = rendezvous(key, able);
+    return { address, transfer: `${address.slice(0, address.lastIndexOf(':'))}:${transfer}` };
   }
 
   /**

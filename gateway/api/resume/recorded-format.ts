@@ -7,9 +7,13 @@ import type { ReleasedBy } from './released.ts';
 
 /** Ends the stream of a trusted caller, because this gateway leaves service. It is no failure: another gateway continues the stream. */
 export class Moved extends ApiError {
-  constructor() {
+  /** The gateway that has the keys and values of the stream. Undefined: no gateway has them. */
+  readonly to: string | undefined;
+
+  constructor(to: string | undefined) {
     super({ status: 200, message: 'Another gateway continues this stream.', code: 'moved' });
     this.name = 'Moved';
+    this.to = to;
   }
 }
 
@@ -21,6 +25,10 @@ export function withRecord<Value>(
   return {
     ...format,
     event: (value, json) => recorder.lines(releasedBy(value)) + format.event(value, json),
-    failure: (error) => (error instanceof Moved ? `${MOVED_LINE}\n\n` : format.failure(error)),
+    failure: (error) => (error instanceof Moved ? movedLine(error) : format.failure(error)),
   };
+}
+
+function movedLine({ to }: Moved): string {
+  return `${MOVED_LINE}${to === undefined ? '' : ` ${to}`}\n\n`;
 }

@@ -2,7 +2,7 @@
 // text of the prompt or the answer.
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { DegradedHops, Rung } from '../../engine/messages.ts';
+import type { DegradedHops, GenerationRequest, Rung } from '../../engine/messages.ts';
 import type { AnswerEvent } from '../answers/answer.ts';
 import type { Holding } from '../budget/ledger.ts';
 import type { Tenant } from '../budget/slices.ts';
@@ -70,6 +70,10 @@ export class RequestRecord {
   continuation: Continuation | undefined;
   /** Writes the record of the answer's stream. Undefined: the caller asks for no record. */
   recorder: Recorder | undefined;
+  /** Ids of the generations in the engine. */
+  readonly generationIds: string[] = [];
+  /** Sends keys and values of the generations to the gateway that will continue the stream, and resolves to its address. */
+  handOver: (() => Promise<string | undefined>) | undefined;
   /** Whether another gateway computes the answer and logs the usage. */
   passedOn = false;
   /** The parts of schemas that are not enforced, as paths in the request; see structured.ts. */
@@ -137,11 +141,10 @@ export class RequestRecord {
     if (!sharedPrefix) this.prefixTenant = key.sha256;
   }
 
-  /**
-   * Creates the watch of the choice `index`. Must be called before the choice is generated. `known` is the number of its tokens that
-   * were generated before this request, and that are not counted again.
-   */
-  generation(index: number, known: number): GenerationWatch {
+  /** Creates the watch of the choice `index`. Must be called before the choice is generated. Known ids are not counted again. */
+  generation(index: number, { id, known: ids }: Pick<GenerationRequest, 'id' | 'known'>): GenerationWatch {
+    const known = ids?.length ?? 0;
+    this.generationIds.push(id);
     this.knownTokens += known;
     this.#tokensOf.set(index, known);
     const watch = new GenerationWatch(index, { clock: this.clock, elapsedMs: () => this.elapsedMs });

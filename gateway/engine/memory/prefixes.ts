@@ -31,19 +31,23 @@ export function readPrefix(sequence: Sequence, first: number, { dense, pool }: M
     at += block.length;
   }
   const { cacheSalt = '', expertsPerToken = [] } = request;
-  return { ids: Int32Array.from(ids.slice(0, end * pool.size)), first, bytes, cacheSalt, expertsPerToken };
+  const known = Int32Array.from(ids.slice(0, end * pool.size));
+  return { ids: known, first, end, bytes, cacheSalt, expertsPerToken };
 }
 
 /**
  * Adds the blocks to the prefix cache under `salt`. Returns whether the cache has all of them now. It has not if the blocks before them
  * are unknown, if there is no room, or if the bytes are not those of the blocks.
  */
-export function writePrefix({ ids, first, bytes }: KvPrefix, salt: string, { dense, pool }: Memory): boolean {
+export function writePrefix(
+  { ids, first, end, bytes }: KvPrefix,
+  salt: string,
+  { dense, pool }: Memory,
+): boolean {
   const { kv, pages } = dense;
-  const end = ids.length / pool.size;
-  const blockBytes = bytes.length / (end - first);
-  if (pages === undefined || !kv.shared || !Number.isInteger(end) || blockBytes !== kv.blockBytes)
-    return false;
+  if (pages === undefined || !kv.shared) return false;
+  const { blockBytes } = pages;
+  if (ids.length !== end * pool.size || bytes.length !== (end - first) * blockBytes) return false;
   const all = Array.from(ids);
   const table = pool.open(all, { limit: all.length, salt });
   const { known } = table;

@@ -42,14 +42,6 @@ export class CpuDense implements DenseDevice {
   /** A position's bits depend neither on its chunk nor on its batch. */
   readonly minPrefillRows = 1;
   readonly kv: KvShape;
-  readonly pages: KvPages = {
-    read: (block) => {
-      const bytes = new Uint8Array(this.#memory.pageBytes);
-      this.#parts.kernels.readPage(this.#memory, block, bytes);
-      return bytes;
-    },
-    write: (block, bytes) => this.#parts.kernels.writePage(this.#memory, block, bytes),
-  };
   readonly #parts: CpuDenseParts;
   readonly #rotations: RotationTable;
   readonly #steps = new WeakMap<readonly Span[], StepBuffers>();
@@ -65,6 +57,20 @@ export class CpuDense implements DenseDevice {
   allocate(blocks: number): void {
     const { kernels, config } = this.#parts;
     this.#cache = kernels.cache(blocks, config.layers, config.kvHeads, config.headDim);
+  }
+
+  get pages(): KvPages {
+    const { kernels } = this.#parts;
+    const cache = this.#memory;
+    return {
+      blockBytes: cache.pageBytes,
+      read(block) {
+        const bytes = new Uint8Array(cache.pageBytes);
+        kernels.readPage(cache, block, bytes);
+        return bytes;
+      },
+      write: (block, bytes) => kernels.writePage(cache, block, bytes),
+    };
   }
 
   /** Nothing to do: a sequence has no state except its blocks. */

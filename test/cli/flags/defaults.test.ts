@@ -50,6 +50,7 @@ const onlyHere = [
   'edge --port',
   'gateway --grace',
   'gateway --port',
+  'gateway --transfer-port',
   'plan --replicas',
   'shard --check-every',
   'shard --port',

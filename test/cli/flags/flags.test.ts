@@ -51,6 +51,7 @@ describe('environment variables', () => {
     expect(toldApart.map(([twin]) => twin).sort()).toEqual([
       'EXPERTGRID_API_KEYS',
       'EXPERTGRID_BITS',
+      'EXPERTGRID_EDGE_SECRET_FILE',
       'EXPERTGRID_GATEWAY_EXPERTS',
       'EXPERTGRID_HOST',
       'EXPERTGRID_MEMORY',

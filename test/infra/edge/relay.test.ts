@@ -2,8 +2,8 @@
 import { createHash, createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { createNodeEdge, type NodeEdgeOptions } from '../../../infra/edge/node.ts';
-import { parseSecrets } from '../../../infra/edge/secrets.ts';
 import type { LogEntry } from '../../../infra/edge/send.ts';
+import { parseSecrets } from '../../../resume/secrets.ts';
 import { CLAIMS_HEADER, SIGNATURE_HEADER, textToSign } from '../../../resume/signed-request.ts';
 import { afterFile } from '../../support/after-file.ts';
 import { type Handle, startStandIn } from './stand-in.ts';

@@ -50,6 +50,7 @@ export function createCountingDense({
     sequences,
     // Ids are below 256.
     pages: {
+      blockBytes: blockSize,
       read: (block) => Uint8Array.from(memory.subarray(block * blockSize, (block + 1) * blockSize)),
       write: (block, bytes) => memory.set(bytes, block * blockSize),
     },

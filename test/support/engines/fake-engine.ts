@@ -8,6 +8,7 @@ import type {
   GenerationPart,
   GenerationRequest,
   HeatReport,
+  KvPrefix,
   PromptLogprob,
 } from '../../../gateway/engine/messages.ts';
 
@@ -145,7 +146,7 @@ export class FakeEngine implements EngineClient {
 
   async readPrefix(): Promise<undefined> {}
 
-  async writePrefix(): Promise<boolean> {
+  async writePrefix(_: KvPrefix): Promise<boolean> {
     return false;
   }
 

@@ -1,0 +1,121 @@
+// Starts shards, several gateways over them and the edge, as processes that can be killed, stopped and started again.
+import type { ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { split } from '../../cli/flags/split.ts';
+import { startShard, startVerb } from '../chaos/gateway.ts';
+import { end } from '../chaos/processes.ts';
+import { readConfig } from '../inputs.ts';
+
+export interface FleetOptions {
+  /** Directory of the bundle. */
+  model: string;
+  shards: number;
+  gateways: number;
+  gatewayFlags?: readonly string[];
+  /** File descriptor for the logs of the processes. */
+  log: number;
+}
+
+export class Fleet {
+  readonly edge: string;
+  readonly gateways: readonly OneGateway[];
+  readonly #children: readonly ChildProcess[];
+
+  private constructor(edge: string, gateways: readonly OneGateway[], children: readonly ChildProcess[]) {
+    this.edge = edge;
+    this.gateways = gateways;
+    this.#children = children;
+  }
+
+  static async start({ model, shards, gateways, gatewayFlags = [], log }: FleetOptions): Promise<Fleet> {
+    const secret = join(mkdtempSync(join(tmpdir(), 'expertgrid-secret-')), 'secret');
+    writeFileSync(secret, randomBytes(48).toString('base64'), { mode: 0o600 });
+    const { experts } = await readConfig(model);
+    const started = await Promise.all(
+      split(experts, shards).map((held) => startShard({ model, flags: ['--experts', held], log })),
+    );
+    const ports = await freePorts(gateways);
+    const peers = ports.map((port) => `127.0.0.1:${port}`).join(',');
+    const args = [
+      ...['gateway', '--model', model, '--shards', started.map(({ found }) => found).join(',')],
+      ...['--edge-secret-file', secret, '--peers', peers, '--log-level', 'info', ...gatewayFlags],
+    ];
+    const all = ports.map((port) => new OneGateway(port, [...args, '--port', `${port}`], log));
+    await Promise.all(all.map((gateway) => gateway.start()));
+    const urls = all.map(({ url }) => url).join(',');
+    const edge = await startVerb(
+      ['edge', '--gateways', urls, '--edge-secret-file', secret, '--port', '0'],
+      /^edge ready in .* at (http:\S+)/m,
+      log,
+    );
+    return new Fleet(edge.found, all, [...started.map(({ child }) => child), edge.child]);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.gateways.map((gateway) => gateway.kill()));
+    await Promise.all(this.#children.map((child) => end(child, 'SIGKILL')));
+  }
+}
+
+/** A gateway at a fixed port. */
+export class OneGateway {
+  readonly url: string;
+  readonly #args: readonly string[];
+  readonly #log: number;
+  #child: ChildProcess | undefined;
+
+  constructor(port: number, args: readonly string[], log: number) {
+    this.url = `http://127.0.0.1:${port}`;
+    this.#args = args;
+    this.#log = log;
+  }
+
+  /** Resolves when the gateway is ready for requests. */
+  async start(): Promise<void> {
+    const { child } = await startVerb(this.#args, /^ready in .* at (http:\S+),/m, this.#log);
+    this.#child = child;
+    for (let tries = 0; tries < 600; tries++) {
+      const ready = await fetch(`${this.url}/health/ready`).catch(() => undefined);
+      if (ready?.status === 200) return;
+      await delay(50);
+    }
+    throw new Error(`${this.url} was not ready within 30 s`);
+  }
+
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child?.kill(signal);
+  }
+
+  /** Resolves when the process has ended. */
+  async kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
+    if (this.#child !== undefined) await end(this.#child, signal, 60_000);
+  }
+}
+
+/** A copy of the bundle, as links, whose chat template begins to think if a request asks for it. */
+export function thinkingModel(model: string): string {
+  const dir = join(mkdtempSync(join(tmpdir(), 'expertgrid-thinking-')), 'nano');
+  mkdirSync(dir);
+  for (const name of readdirSync(model)) symlinkSync(join(model, name), join(dir, name));
+  const config = JSON.parse(readFileSync(join(model, 'tokenizer_config.json'), 'utf8')) as {
+    chat_template: string;
+  };
+  const begin = "{% if enable_thinking %}{{ '<think>\\n' }}{% endif %}{# </think> #}";
+  writeFileSync(join(dir, 'chat_template.jinja'), config.chat_template + begin);
+  return dir;
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return ports;
+}
