@@ -9,13 +9,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { split } from '../../cli/flags/split.ts';
-import { startShard, startVerb } from '../chaos/gateway.ts';
+import { startShard, startVerb, type Verb } from '../chaos/gateway.ts';
 import { end } from '../chaos/processes.ts';
 import { readConfig } from '../inputs.ts';
 
 export interface FleetOptions {
   /** Directory of the bundle. */
   model: string;
+  /** 0: each gateway holds all experts. */
   shards: number;
   gateways: number;
   gatewayFlags?: readonly string[];
@@ -25,37 +26,51 @@ export interface FleetOptions {
 
 export class Fleet {
   readonly edge: string;
+  readonly edgePid: number;
+  readonly secret: string;
   readonly gateways: readonly OneGateway[];
   readonly #children: readonly ChildProcess[];
 
-  private constructor(edge: string, gateways: readonly OneGateway[], children: readonly ChildProcess[]) {
-    this.edge = edge;
+  private constructor(
+    edge: Verb,
+    secret: string,
+    gateways: readonly OneGateway[],
+    children: readonly ChildProcess[],
+  ) {
+    this.edge = edge.found;
+    this.edgePid = edge.child.pid ?? Number.NaN;
+    this.secret = secret;
     this.gateways = gateways;
     this.#children = children;
   }
 
   static async start({ model, shards, gateways, gatewayFlags = [], log }: FleetOptions): Promise<Fleet> {
-    const secret = join(mkdtempSync(join(tmpdir(), 'expertgrid-secret-')), 'secret');
-    writeFileSync(secret, randomBytes(48).toString('base64'), { mode: 0o600 });
+    const file = join(mkdtempSync(join(tmpdir(), 'expertgrid-secret-')), 'secret');
+    const secret = randomBytes(48).toString('base64');
+    writeFileSync(file, secret, { mode: 0o600 });
     const { experts } = await readConfig(model);
+    const parts = shards === 0 ? [] : split(experts, shards);
     const started = await Promise.all(
-      split(experts, shards).map((held) => startShard({ model, flags: ['--experts', held], log })),
+      parts.map((held) => startShard({ model, flags: ['--experts', held], log })),
     );
     const ports = await freePorts(gateways);
     const peers = ports.map((port) => `127.0.0.1:${port}`).join(',');
     const args = [
-      ...['gateway', '--model', model, '--shards', started.map(({ found }) => found).join(',')],
-      ...['--edge-secret-file', secret, '--peers', peers, '--log-level', 'info', ...gatewayFlags],
+      ...['gateway', '--model', model],
+      ...(shards === 0
+        ? ['--experts', `0-${experts - 1}`]
+        : ['--shards', started.map(({ found }) => found).join(',')]),
+      ...['--edge-secret-file', file, '--peers', peers, '--log-level', 'info', ...gatewayFlags],
     ];
     const all = ports.map((port) => new OneGateway(port, [...args, '--port', `${port}`], log));
     await Promise.all(all.map((gateway) => gateway.start()));
     const urls = all.map(({ url }) => url).join(',');
     const edge = await startVerb(
-      ['edge', '--gateways', urls, '--edge-secret-file', secret, '--port', '0'],
+      ['edge', '--gateways', urls, '--edge-secret-file', file, '--port', '0'],
       /^edge ready in .* at (http:\S+)/m,
       log,
     );
-    return new Fleet(edge.found, all, [...started.map(({ child }) => child), edge.child]);
+    return new Fleet(edge, secret, all, [...started.map(({ child }) => child), edge.child]);
   }
 
   async close(): Promise<void> {
@@ -87,6 +102,12 @@ export class OneGateway {
       await delay(50);
     }
     throw new Error(`${this.url} was not ready within 30 s`);
+  }
+
+  /** Whether the gateway generates answers. */
+  async isBusy(): Promise<boolean> {
+    const page = await (await fetch(`${this.url}/metrics`)).text();
+    return Number(/^expertgrid_sequences_running (\d+)/m.exec(page)?.[1]) > 0;
   }
 
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void {

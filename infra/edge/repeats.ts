@@ -53,7 +53,13 @@ export class Tries<Gateway> {
     this.lost.add(gateway);
     if (ms < WORKED_MS || this.#renewals === MOST_RENEWALS) return;
     this.#renewals++;
-    this.#sent = 1;
+    this.#sent = 0;
+  }
+
+  /** Notes that the gateway cannot continue the stream, for example because it has another version. This is no failed try. */
+  passOver(gateway: Gateway): void {
+    this.refused.add(gateway);
+    this.#sent--;
   }
 
   get left(): boolean {

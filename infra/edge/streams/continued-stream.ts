@@ -33,6 +33,9 @@ export function continuedStream(reply: Reply, options: StreamOptions): ReadableS
   );
 }
 
+/** The status of a gateway of another bundle, numerics class or version. */
+const CANNOT_CONTINUE = 409;
+
 /** Lines of the log by code. */
 const logged = {
   stream_interrupted: { level: 'warn', message: 'a gateway was lost or left service during a stream' },
@@ -189,7 +192,8 @@ class ContinuedStream {
       }
       reply.attempt.abort('the answer is not needed');
       reply.attempt.end();
-      this.#tries.refused.add(gateway);
+      if (reply.status === CANNOT_CONTINUE) this.#tries.passOver(gateway);
+      else this.#tries.refused.add(gateway);
       this.#log('continuation_refused', gateway, `it answered ${reply.status}`);
     } catch (cause) {
       this.#tries.lost.add(gateway);

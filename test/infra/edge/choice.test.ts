@@ -137,6 +137,27 @@ describe('repeats', () => {
     expect(tries.left).toBe(false);
   });
 
+  it('begin anew after a gateway that had worked on the request, but not without end', () => {
+    const tries = new Tries<string>();
+    let sent = 0;
+    for (; tries.left; sent++) {
+      tries.next(0);
+      tries.lose(`gateway ${sent % 2}`, 1_500);
+    }
+    expect(sent).toBe(8 + MOST_TRIES);
+    expect([...tries.lost]).toEqual(['gateway 0', 'gateway 1']);
+  });
+
+  it('do not count gateways that cannot continue a stream', () => {
+    const tries = new Tries<number>();
+    for (let gateway = 0; gateway < 10; gateway++) {
+      tries.next(0);
+      tries.passOver(gateway);
+    }
+    expect(tries.left).toBe(true);
+    expect(tries.refused.size).toBe(10);
+  });
+
   it('after error answers are at most a tenth of the requests, and ten that were saved', () => {
     const budget = new RepeatBudget();
     const spend = (times: number) =>
