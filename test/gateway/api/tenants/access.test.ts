@@ -444,18 +444,21 @@ test.each([
 
 test('a key is charged in the engine for the time of its texts and schemas on other threads', async () => {
   const { url, engine } = await openKeyed({ keys: [named('a'), named('b')] });
-  const properties = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`p${i}`, { type: 'string' }]));
-  const schema = { type: 'object', properties, additionalProperties: false };
-  const body = {
-    ...ask,
-    response_format: { type: 'json_schema', json_schema: { name: 'x', strict: false, schema } },
-  };
-  const init = {
-    method: 'POST',
-    ...bearer('a'),
-    body: JSON.stringify({ ...body, prompt: 'word '.repeat(2_000) }),
-  };
-  await (await fetch(`${url}/v1/completions`, init)).text();
+  // A fast machine may do the work of one request in less time than is worth a charge, so it adds up over several requests.
+  for (let round = 0; round < 50 && !engine.charged.has('a'); round++) {
+    const names = Array.from({ length: 300 }, (_, i) => [`p${round}_${i}`, { type: 'string' }]);
+    const schema = { type: 'object', properties: Object.fromEntries(names), additionalProperties: false };
+    const body = {
+      ...ask,
+      response_format: { type: 'json_schema', json_schema: { name: 'x', strict: false, schema } },
+    };
+    const init = {
+      method: 'POST',
+      ...bearer('a'),
+      body: JSON.stringify({ ...body, prompt: 'word '.repeat(2_000) }),
+    };
+    await (await fetch(`${url}/v1/completions`, init)).text();
+  }
   expect(engine.charged.get('a')).toBeGreaterThan(0);
   expect(engine.charged.has('b')).toBe(false);
 });
