@@ -84,12 +84,11 @@ export function joinIds(before: string, more: string): string {
 }
 
 /**
- * The text whose HMAC is the seal of a record. `sums` has a line of `choiceSum` for each choice, by choice. It covers everything in the
- * record, so that no part can be exchanged.
+ * The text whose HMAC is the seal of a record: the SHA-256 of the head in hexadecimal, and a line of `choiceSum` for each choice, in
+ * ascending order. It covers everything in the record, so that no part can be exchanged.
  */
-export function textToSeal(head: string, sums: Iterable<readonly [choice: number, sum: string]>): string {
-  const lines = [...sums].sort(([a], [b]) => a - b).map(([, sum]) => sum);
-  return [head, ...lines].join('\n');
+export function textToSeal(headHash: string, sums: readonly string[]): string {
+  return `${headHash}\n${sums.join('\n')}`;
 }
 
 /** The sealed text of one choice. `idsHash` is the SHA-256 of `ids` in hexadecimal. */

@@ -1,5 +1,5 @@
 // Checks the record with which a request continues a stream, and turns it into what the answer begins with: docs/resume.md.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { z } from 'zod';
 import { errorText } from '../../../base/error-text.ts';
 import {
@@ -155,11 +155,10 @@ export function requireRungs({ hops }: KnownAnswer, allowed: Rung | undefined): 
 }
 
 function requireSeal({ head, choices, seal }: StreamRecord, { secrets }: Caller): void {
-  const sums = Object.entries(choices).map(([choice, { ids, ...counts }]) => {
-    const hash = createHash('sha256').update(ids).digest('hex');
-    return [Number(choice), choiceSum(Number(choice), counts, hash)] as const;
-  });
-  const sealed = textToSeal(head, sums);
+  const sums = Object.entries(choices)
+    .sort(([a], [b]) => Number(a) - Number(b))
+    .map(([choice, { ids, ...counts }]) => choiceSum(Number(choice), counts, hash('sha256', ids, 'hex')));
+  const sealed = textToSeal(hash('sha256', head, 'hex'), sums);
   let valid = false;
   for (const secret of secrets()) if (isSame(seal, sealOf(sealed, sealKey(secret)))) valid = true;
   if (valid) return;

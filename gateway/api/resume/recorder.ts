@@ -1,5 +1,5 @@
 // Writes the record of a stream while the stream is sent, and drops the events that an earlier part of the stream has released.
-import { createHash, type Hash } from 'node:crypto';
+import { createHash, type Hash, hash, type KeyObject } from 'node:crypto';
 import {
   type ChoiceProgress,
   choiceSum,
@@ -19,56 +19,58 @@ import { sealOf } from './seal.ts';
 export type Recorded = ReadonlyMap<number, ChoiceProgress>;
 
 class ChoiceState {
-  readonly #choice: number;
+  readonly choice: number;
   /** The counts that were sent last. */
   readonly counts: Omit<ChoiceProgress, 'ids'>;
   /** Ids since the last line. */
-  ids = '';
+  #ids = '';
   /** The state of the hash of all ids whose lines were sent. */
   readonly #hash: Hash;
-  #isFirst = true;
-  #sum = '';
+  #isFirst: boolean;
+  /** The sealed text of the choice, as of its last line. */
+  sum = '';
 
   constructor(choice: number, { ids, ...counts }: ChoiceProgress) {
-    this.#choice = choice;
+    this.choice = choice;
     this.counts = counts;
     this.#hash = createHash('sha256').update(ids);
     this.#isFirst = ids === '';
-    this.sum(true);
+    this.#add();
   }
 
   add(id: number): void {
-    this.ids = joinIds(this.ids, String(id));
+    this.#ids = joinIds(this.#ids, String(id));
   }
 
-  /** Returns the ids since the last call, and adds them to the hash. */
+  /** Returns the ids since the last call, and updates the sum. */
   take(): string {
-    const { ids } = this;
-    if (ids === '') return '';
-    this.#hash.update(this.#isFirst ? ids : `,${ids}`);
-    this.#isFirst = false;
-    this.ids = '';
+    const ids = this.#ids;
+    if (ids !== '') {
+      this.#hash.update(this.#isFirst ? ids : `,${ids}`);
+      this.#isFirst = false;
+      this.#ids = '';
+    }
+    this.#add();
     return ids;
   }
 
-  /** The sealed text of the choice. */
-  sum(changed: boolean): string {
-    if (changed) this.#sum = choiceSum(this.#choice, this.counts, this.#hash.copy().digest('hex'));
-    return this.#sum;
+  #add(): void {
+    this.sum = choiceSum(this.choice, this.counts, this.#hash.copy().digest('hex'));
   }
 }
 
 interface RecorderOptions {
   /** JSON text of the head. */
   head: string;
-  key: Buffer;
+  key: KeyObject;
   /** The record that the stream continues. Absent: the stream is new. */
   recorded?: Recorded;
 }
 
 export class Recorder {
   readonly #head: string;
-  readonly #key: Buffer;
+  readonly #headHash: string;
+  readonly #key: KeyObject;
   readonly #choices = new Map<number, ChoiceState>();
   /** The amounts that are still to be dropped, by choice. */
   readonly #owed: Map<number, Omit<ChoiceProgress, 'ids' | 'hops'>>;
@@ -76,6 +78,7 @@ export class Recorder {
 
   constructor({ head, key, recorded = new Map() }: RecorderOptions) {
     this.#head = head;
+    this.#headHash = hash('sha256', head, 'hex');
     this.#key = key;
     for (const [choice, progress] of recorded) this.#choices.set(choice, new ChoiceState(choice, progress));
     this.#owed = new Map(
@@ -113,7 +116,6 @@ export class Recorder {
     const state = this.#of(choice);
     add(state.counts, released);
     const ids = state.take();
-    state.sum(true);
     const seal = this.#seal();
     const line = writeLine({ choice, ...state.counts, ids, seal });
     if (this.#headSent) return line;
@@ -123,9 +125,15 @@ export class Recorder {
 
   #seal(): string {
     // The reader of the record knows only choices that have had a line.
-    const sent = [...this.#choices].filter(([, { counts }]) => counts.events > 0);
-    const sums = sent.map(([choice, state]) => [choice, state.sum(false)] as const);
-    return sealOf(textToSeal(this.#head, sums), this.#key);
+    const sent = [...this.#choices.values()].filter(({ counts }) => counts.events > 0);
+    if (sent.length > 1) sent.sort((a, b) => a.choice - b.choice);
+    return sealOf(
+      textToSeal(
+        this.#headHash,
+        sent.map(({ sum }) => sum),
+      ),
+      this.#key,
+    );
   }
 
   /** Whether the event was released before. */

@@ -1,5 +1,5 @@
 // The secrets that gateways share with their trusted callers, and the signatures and seals that are made from them.
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 
 /** The current secret, then the previous one if the secret is being exchanged. */
 export type Secrets = () => readonly string[];
@@ -14,11 +14,11 @@ export function signatureOf(text: string, secret: string): string {
 }
 
 /** The key of the seals, which is derived from a secret. */
-export function sealKey(secret: string): Buffer {
-  return createHmac('sha256', secret).update(RECORD_PURPOSE).digest();
+export function sealKey(secret: string): KeyObject {
+  return createSecretKey(createHmac('sha256', secret).update(RECORD_PURPOSE).digest());
 }
 
-export function sealOf(text: string, key: Buffer): string {
+export function sealOf(text: string, key: KeyObject): string {
   return createHmac('sha256', key).update(text).digest('base64url').slice(0, SEAL_LENGTH);
 }
 

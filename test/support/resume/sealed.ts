@@ -10,6 +10,6 @@ export function sealed(record: StreamRecord, secret: string): StreamRecord {
       return [choice, events, bytes, calls, entries, hops, hash].join(' ');
     });
   const key = createHmac('sha256', secret).update('expertgrid record v1').digest();
-  const text = [record.head, ...lines].join('\n');
+  const text = [createHash('sha256').update(record.head).digest('hex'), ...lines].join('\n');
   return { ...record, seal: createHmac('sha256', key).update(text).digest('base64url').slice(0, 22) };
 }
