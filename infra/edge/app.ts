@@ -9,7 +9,7 @@ import { Gateways } from './gateways/gateways.ts';
 import { relay } from './relay.ts';
 import { RepeatBudget } from './repeats.ts';
 import type { LogEntry, Shared } from './send.ts';
-import { signer } from './sign.ts';
+import { type Hashing, signer } from './sign.ts';
 
 /** The gateways' own limit is 10 MiB. A larger body gets its error from a gateway. */
 export const LARGEST_BODY = 11 * 1024 * 1024;
@@ -24,6 +24,7 @@ export interface EdgeOptions {
   log: (entry: LogEntry) => void;
   /** Current secret that the edge shares with its gateways. Undefined: requests are not signed, and streams cannot be continued. */
   secret?: (() => string) | undefined;
+  hashing: Hashing;
   region: string;
   /** Most bytes of a request's body. */
   maxBody?: number;
@@ -47,12 +48,12 @@ export interface Edge {
 }
 
 export function createEdge(options: EdgeOptions): Edge {
-  const { ask, log, secret, region, maxBody = LARGEST_BODY, addressOf = () => undefined } = options;
+  const { ask, log, secret, hashing, region, maxBody = LARGEST_BODY, addressOf = () => undefined } = options;
   const gateways = new Gateways(options.gateways);
   const counts = new Counts(options.gateways);
   const shared: Shared = {
-    ...{ ask, gateways, counts, log, region },
-    sign: secret && signer(secret),
+    ...{ ask, gateways, counts, hashing, log, region },
+    sign: secret && signer(secret, hashing),
     budget: new RepeatBudget(),
     cut: undefined,
     silentMs: options.silentMs ?? SILENT_MS,

@@ -1,10 +1,17 @@
 // Runs the edge on Node: sends requests with node:http, because fetch fails if the headers of an answer take more than five minutes,
 // and checks the gateways.
+import { createHmac, hash } from 'node:crypto';
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { createEdge, type Edge, type EdgeOptions } from './app.ts';
 import type { Answer, Ask, Asked } from './ask.ts';
 import { startChecks } from './gateways/checks.ts';
+import type { Hashing } from './sign.ts';
+
+const hashing: Hashing = {
+  sha256: (bytes) => hash('sha256', bytes, 'hex'),
+  hmac: (secret, text) => createHmac('sha256', secret).update(text).digest('base64url'),
+};
 
 /** Idle connections to each gateway. */
 const MOST_IDLE = 256;
@@ -15,7 +22,8 @@ export interface NodeEdge extends Edge {
   close(): void;
 }
 
-export interface NodeEdgeOptions extends Omit<EdgeOptions, 'ask' | 'metrics' | 'failsStreams' | 'addressOf'> {
+export interface NodeEdgeOptions
+  extends Omit<EdgeOptions, 'ask' | 'hashing' | 'metrics' | 'failsStreams' | 'addressOf'> {
   /** Time between two health checks of a gateway. */
   everyMs?: number;
   /** A gateway that takes longer to answer a health check is silent. */
@@ -25,7 +33,7 @@ export interface NodeEdgeOptions extends Omit<EdgeOptions, 'ask' | 'metrics' | '
 export function createNodeEdge({ everyMs, patienceMs, ...options }: NodeEdgeOptions): NodeEdge {
   const { ask, close } = nodeAsk();
   // @hono/node-server would append a text to a stream that fails.
-  const edge = createEdge({ ...options, ask, metrics: true, failsStreams: false });
+  const edge = createEdge({ ...options, ask, hashing, metrics: true, failsStreams: false });
   const log = (message: string) => options.log({ level: 'info', code: 'gateway_health', message });
   const checks = startChecks(edge.gateways, {
     ...{ ask, log },

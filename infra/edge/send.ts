@@ -7,7 +7,7 @@ import type { Counts } from './counts.ts';
 import type { EdgeError } from './errors.ts';
 import type { Attempt, Gateway, Gateways } from './gateways/gateways.ts';
 import type { RepeatBudget } from './repeats.ts';
-import { type Sign, sha256Hex } from './sign.ts';
+import type { Hashing, Sign } from './sign.ts';
 
 /** The parts of an edge that all requests share. */
 export interface Shared {
@@ -15,6 +15,7 @@ export interface Shared {
   gateways: Gateways;
   /** Undefined: the edge has no secret. It relays the caller's key, and cannot continue streams. */
   sign: Sign | undefined;
+  hashing: Hashing;
   /** The place of this edge, which gateways log. */
   region: string;
   budget: RepeatBudget;
@@ -81,7 +82,7 @@ export async function send(
 }
 
 /** The headers and the body of one request. Each has its own signature. */
-async function contentOf(call: Call, { sign, region }: Shared, record: StreamRecord | undefined) {
+async function contentOf(call: Call, { sign, hashing, region }: Shared, record: StreamRecord | undefined) {
   const { method, path, kind, id, answer } = call;
   const headers = new Headers(call.headers);
   let { body } = call;
@@ -92,7 +93,7 @@ async function contentOf(call: Call, { sign, region }: Shared, record: StreamRec
     body = joined(body === undefined ? [json] : [json, body]);
   }
   const claims: Omit<Claims, 'time' | 'nonce'> = {
-    body: await sha256Hex(body ?? new Uint8Array()),
+    body: await hashing.sha256(body ?? new Uint8Array()),
     tenant: TENANT,
     scopes: ['generate'],
     request: id,

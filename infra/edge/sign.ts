@@ -8,9 +8,6 @@ import {
   textToSign,
 } from '../../resume/signed-request.ts';
 
-/** `CryptoKey`, whose name is not known in Node's types. */
-type Key = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
-
 const NONCE_BYTES = 16;
 const ANSWER_ID_BYTES = 16;
 const encoder = new TextEncoder();
@@ -25,30 +22,31 @@ export interface Signed {
 
 export type Sign = (signed: Signed) => Promise<Record<string, string>>;
 
+/** The hashes that the edge needs. A host may have faster ones than those of `crypto.subtle`, which work in another thread. */
+export interface Hashing {
+  /** In hexadecimal. */
+  sha256(bytes: Uint8Array<ArrayBuffer>): string | Promise<string>;
+  /** HMAC-SHA256 in base64url. */
+  hmac(secret: string, text: string): string | Promise<string>;
+}
+
 /** Returns a function that makes the headers of one request. `secret` may change between two calls. */
-export function signer(secret: () => string): Sign {
-  let last: { secret: string; key: Key } | undefined;
-
-  async function keyOf(text: string): Promise<Key> {
-    if (last?.secret === text) return last.key;
-    const algorithm = { name: 'HMAC', hash: 'SHA-256' };
-    const key = await crypto.subtle.importKey('raw', encoder.encode(text), algorithm, false, ['sign']);
-    last = { secret: text, key };
-    return key;
-  }
-
+export function signer(secret: () => string, { hmac }: Pick<Hashing, 'hmac'>): Sign {
   return async ({ method, path, claims: given }) => {
-    const key = await keyOf(secret());
     const claims = asciiJson({ time: Date.now(), nonce: base64url(randomBytes(NONCE_BYTES)), ...given });
-    const text = encoder.encode(textToSign({ method, path, claims }));
-    const mac = new Uint8Array(await crypto.subtle.sign('HMAC', key, text));
-    return { [CLAIMS_HEADER]: claims, [SIGNATURE_HEADER]: `${SIGNATURE_VERSION}=${base64url(mac)}` };
+    const mac = await hmac(secret(), textToSign({ method, path, claims }));
+    return { [CLAIMS_HEADER]: claims, [SIGNATURE_HEADER]: `${SIGNATURE_VERSION}=${mac}` };
   };
 }
 
-export async function sha256Hex(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  return hex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)));
-}
+export const webHashing: Hashing = {
+  sha256: async (bytes) => hex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))),
+  hmac: async (secret, text) => {
+    const algorithm = { name: 'HMAC', hash: 'SHA-256' };
+    const key = await crypto.subtle.importKey('raw', encoder.encode(secret), algorithm, false, ['sign']);
+    return base64url(new Uint8Array(await crypto.subtle.sign('HMAC', key, encoder.encode(text))));
+  },
+};
 
 export function randomHex(bytes: number): string {
   return hex(randomBytes(bytes));

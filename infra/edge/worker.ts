@@ -5,6 +5,7 @@ import { createEdge, type Edge } from './app.ts';
 import type { Answer, Ask } from './ask.ts';
 import { envelope, internal } from './errors.ts';
 import type { LogEntry } from './send.ts';
+import { webHashing } from './sign.ts';
 
 interface Bindings {
   /** Origins of the gateways, separated by commas, such as `https://eu-1.example.com,https://eu-2.example.com`. */
@@ -25,6 +26,7 @@ export default {
         ask,
         log,
         addressOf,
+        hashing: webHashing,
         metrics: false,
         failsStreams: true,
       });

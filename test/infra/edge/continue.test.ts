@@ -5,6 +5,7 @@ import { createEdge, type Edge, type EdgeOptions } from '../../../infra/edge/app
 import type { Ask } from '../../../infra/edge/ask.ts';
 import { ranked } from '../../../infra/edge/gateways/choice.ts';
 import { createNodeEdge } from '../../../infra/edge/node.ts';
+import { webHashing } from '../../../infra/edge/sign.ts';
 import { CLAIMS_HEADER, type Claims, RECORD_HEADER } from '../../../resume/signed-request.ts';
 import { afterFile } from '../../support/after-file.ts';
 import { ENDING, gatewayStream, splitBody, wholeAnswer } from './record-stream.ts';
@@ -39,6 +40,7 @@ function scripted(
   const urls: string[] = [];
   const logged: string[] = [];
   const edge = createEdge({
+    hashing: webHashing,
     gateways: ['http://a', 'http://b', 'http://c'],
     ask,
     secret,
