@@ -72,6 +72,8 @@ export class Recorder {
   readonly #headHash: string;
   readonly #key: KeyObject;
   readonly #choices = new Map<number, ChoiceState>();
+  /** The choices that have had a line, in ascending order. The reader of the record knows no others. */
+  #sent: ChoiceState[] = [];
   /** The amounts that are still to be dropped, by choice. */
   readonly #owed: Map<number, Omit<ChoiceProgress, 'ids' | 'hops'>>;
   #headSent = false;
@@ -80,7 +82,11 @@ export class Recorder {
     this.#head = head;
     this.#headHash = hash('sha256', head, 'hex');
     this.#key = key;
-    for (const [choice, progress] of recorded) this.#choices.set(choice, new ChoiceState(choice, progress));
+    for (const [choice, progress] of recorded) {
+      const state = new ChoiceState(choice, progress);
+      this.#choices.set(choice, state);
+      this.#send(state);
+    }
     this.#owed = new Map(
       [...recorded]
         .filter(([, { events }]) => events > 0)
@@ -114,6 +120,7 @@ export class Recorder {
   lines(released: Released): string {
     const { choice } = released;
     const state = this.#of(choice);
+    if (state.counts.events === 0) this.#send(state);
     add(state.counts, released);
     const ids = state.take();
     const seal = this.#seal();
@@ -124,16 +131,12 @@ export class Recorder {
   }
 
   #seal(): string {
-    // The reader of the record knows only choices that have had a line.
-    const sent = [...this.#choices.values()].filter(({ counts }) => counts.events > 0);
-    if (sent.length > 1) sent.sort((a, b) => a.choice - b.choice);
-    return sealOf(
-      textToSeal(
-        this.#headHash,
-        sent.map(({ sum }) => sum),
-      ),
-      this.#key,
-    );
+    const sums = this.#sent.map(({ sum }) => sum);
+    return sealOf(textToSeal(this.#headHash, sums), this.#key);
+  }
+
+  #send(state: ChoiceState): void {
+    if (!this.#sent.includes(state)) this.#sent = [...this.#sent, state].sort((a, b) => a.choice - b.choice);
   }
 
   /** Whether the event was released before. */
