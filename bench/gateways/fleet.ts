@@ -19,6 +19,8 @@ export interface FleetOptions {
   /** 0: each gateway holds all experts. */
   shards: number;
   gateways: number;
+  /** Whether gateways that leave service hand keys and values over. Default true. */
+  transfer?: boolean;
   gatewayFlags?: readonly string[];
   /** File descriptor for the logs of the processes. */
   log: number;
@@ -44,7 +46,14 @@ export class Fleet {
     this.#children = children;
   }
 
-  static async start({ model, shards, gateways, gatewayFlags = [], log }: FleetOptions): Promise<Fleet> {
+  static async start({
+    model,
+    shards,
+    gateways,
+    gatewayFlags = [],
+    transfer = true,
+    log,
+  }: FleetOptions): Promise<Fleet> {
     const file = join(mkdtempSync(join(tmpdir(), 'expertgrid-secret-')), 'secret');
     const secret = randomBytes(48).toString('base64');
     writeFileSync(file, secret, { mode: 0o600 });
@@ -60,7 +69,14 @@ export class Fleet {
       ...(shards === 0
         ? ['--experts', `0-${experts - 1}`]
         : ['--shards', started.map(({ found }) => found).join(',')]),
-      ...['--edge-secret-file', file, '--peers', peers, '--log-level', 'info', ...gatewayFlags],
+      ...[
+        '--edge-secret-file',
+        file,
+        ...(transfer ? ['--peers', peers] : []),
+        '--log-level',
+        'info',
+        ...gatewayFlags,
+      ],
     ];
     const all = ports.map((port) => new OneGateway(port, [...args, '--port', `${port}`], log));
     await Promise.all(all.map((gateway) => gateway.start()));

@@ -1,5 +1,6 @@
 // Streams of every kind through the edge while gateways are killed and stopped: `npm run chaos -- --part gateways`, or
-// `node bench/gateways/run.ts [--gateways 3] [--shards 4] [--streams 16] [--kills 100] [--stops 50] [--restarts 0] [--seed 1]`.
+// `node bench/gateways/run.ts [--gateways 3] [--shards 4] [--streams 16] [--kills 100] [--stops 50] [--restarts 0] [--no-transfer]
+// [--seed 1]`.
 // With `--restarts N`, all gateways are restarted N times, one after another, instead. Checks that no answer fails, hangs or differs
 // from the answer without faults. Prints a table; the last line is JSON; exit code 1 if a target is missed.
 import { setTimeout as delay } from 'node:timers/promises';
@@ -24,6 +25,8 @@ const flags = readFlags({
   stops: '50',
   /** Restarts of every gateway, instead of kills and stops. */
   restarts: '0',
+  /** Gateways that leave service hand no keys and values over. */
+  'no-transfer': false,
   seed: '1',
   /** Flags for the gateways, separated by spaces. */
   gateway: '',
@@ -44,6 +47,7 @@ const fleet = await Fleet.start({
   model: thinkingModel(modelDirectory(flags.model)),
   shards: Number(flags.shards),
   gateways: Number(flags.gateways),
+  transfer: !flags['no-transfer'],
   gatewayFlags: flags.gateway.split(' ').filter((word) => word !== ''),
   log,
 });

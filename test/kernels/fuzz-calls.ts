@@ -1,4 +1,4 @@
-// Calls the addon at random with valid and invalid arguments. sanitize.slow.test.ts runs this with a build with sanitizers, which
+// Calls the addon at random with valid and invalid arguments. sanitize.long.test.ts runs this with a build with sanitizers, which
 // end the process at the first byte that is read or written out of bounds. Arguments: addon file, seed, number of calls.
 import { createRequire } from 'node:module';
 import {

@@ -1,5 +1,5 @@
 // Sends tens of thousands of valid, broken, split, pipelined and cancelled calls to a served shard, over connections that it opens and
-// cuts, while a worker exchanges frames with the shard. sanitize.slow.test.ts runs this with a build of the addon with sanitizers.
+// cuts, while a worker exchanges frames with the shard. sanitize.long.test.ts runs this with a build of the addon with sanitizers.
 // Needs --expose-gc. Arguments: seed, number of frames.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
