@@ -48,7 +48,7 @@ export interface Claims {
   answer?: AnswerClaims;
 }
 
-/** The text whose HMAC is the signature. `claims` is the value of `CLAIMS_HEADER`, and `path` contains no query. */
+/** The text whose HMAC is the signature. `claims` is the value of `CLAIMS_HEADER`, and `path` is the path as sent, without the query. */
 export function textToSign({
   method,
   path,

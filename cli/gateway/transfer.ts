@@ -69,6 +69,7 @@ function prefixSender(security: Security | undefined): SendPrefix {
   const close = (address: string) => {
     const known = open.get(address);
     open.delete(address);
+    clearTimeout(known?.timer);
     known?.transport.then((transport) => transport.close()).catch(() => {}); // its user has got the error
   };
   const connect = (address: string): Promise<Transport> => {

@@ -31,8 +31,10 @@ export function createApi(options: ApiOptions): App {
   // This must precede the check of API keys, because the preflight request of a browser has no key.
   if (corsOrigins.length > 0) app.use(allowOrigins(corsOrigins));
   const { sharedPrefix = false } = access ?? {};
-  const { bodyBytes } = shared.limits;
-  app.use(recognizeCaller({ secrets, sharedPrefix, bodyBytes, isOpen, isGenerating }));
+  const { ledger, limits } = shared;
+  app.use(
+    recognizeCaller({ secrets, sharedPrefix, bodyBytes: limits.bodyBytes, ledger, isOpen, isGenerating }),
+  );
   if (access !== undefined) app.use(requireKey(access, { metrics: shared.metrics, isOpen }));
 
   for (const { method, path, auth, polled, handler } of routes) {

@@ -83,8 +83,14 @@ export interface RequestContext extends ApiContext {
   /** Aborted when the client is gone. */
   signal: AbortSignal;
   text: TextWork;
+  /** Unix seconds of the answer, if the caller has fixed it. */
+  created: number | undefined;
 }
 
-export function requestContext(context: ApiContext, request: TextTenant): RequestContext {
-  return { ...context, tenant: request.tenant, signal: request.signal, text: context.textOf(request) };
+export function requestContext(
+  context: ApiContext,
+  request: TextTenant & { created?: number | undefined },
+): RequestContext {
+  const { tenant, signal, created } = request;
+  return { ...context, tenant, signal, created, text: context.textOf(request) };
 }

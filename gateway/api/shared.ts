@@ -17,7 +17,7 @@ import { statusInTime } from './endpoints/engine-status.ts';
 import { type Keeping, keepHistory } from './endpoints/history/endpoint.ts';
 import { History } from './endpoints/history/history.ts';
 import type { Served } from './endpoints/models.ts';
-import type { SendPrefix } from './peers/hand-over.ts';
+import { HandOvers, type SendPrefix } from './peers/hand-over.ts';
 import { type PeerCard, Peers } from './peers/peers.ts';
 import type { Secrets } from './resume/seal.ts';
 import { Shutdown } from './shutdown.ts';
@@ -94,6 +94,7 @@ export interface Shared {
   peers: Peers | undefined;
   /** Undefined: keys and values of streams are not sent to other gateways. */
   sendPrefix: SendPrefix | undefined;
+  handOvers: HandOvers;
   shutdown: Shutdown;
   warnings: Warnings;
   version: string;
@@ -138,6 +139,6 @@ export function createShared(options: ApiOptions): Shared {
     peerAddresses && new Peers({ card, addresses: peerAddresses, log: (message) => logger.warn(message) });
   return {
     ...{ served, limits, slices, ledger, metrics, history, card, peers },
-    ...{ shutdown, warnings, version, drainShard, hosts, sendPrefix },
+    ...{ shutdown, warnings, version, drainShard, hosts, sendPrefix, handOvers: new HandOvers() },
   };
 }

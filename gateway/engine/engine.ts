@@ -110,7 +110,10 @@ export class Engine implements PushingEngine {
   async readPrefix(id: string, first: number): Promise<KvPrefix | undefined> {
     const { running, pool } = this.#admission;
     const sequence = running.find(({ request, ended }) => request.id === id && !ended);
-    return sequence && readPrefix(sequence, first, { dense: this.#model.dense, pool });
+    const { dense, fleet } = this.#model;
+    // Blocks that were computed before a shard was cordoned may be wrong.
+    if (sequence === undefined || sequence.salt !== saltOf(sequence.request, fleet)) return undefined;
+    return readPrefix(sequence, first, { dense, pool });
   }
 
   async writePrefix(prefix: KvPrefix): Promise<boolean> {

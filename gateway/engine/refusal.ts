@@ -38,8 +38,11 @@ export function refusal(
       return fault('invalid_request', `experts_per_token is not ${layers} numbers from 1 to ${experts}`);
     }
   }
-  if (known.length > maxTokens || unreported > known.length) {
+  if (known.length > maxTokens) {
     return fault('invalid_request', `${known.length} known tokens do not fit into an answer of ${maxTokens}`);
+  }
+  if (unreported > known.length) {
+    return fault('invalid_request', `${unreported} of ${known.length} known tokens cannot be unreported`);
   }
   const isUnknown = (id: number) => id < 0 || id >= vocab;
   const unknown = prompt.find(isUnknown) ?? known.find(isUnknown);

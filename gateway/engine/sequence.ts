@@ -125,7 +125,7 @@ export class Sequence {
 
   /** The first position that must be computed even if the cache has it, because its logits are needed. */
   get firstNeeded(): number {
-    return Math.min(this.length, this.promptLength + this.reported) - 1;
+    return (this.reported < this.#knownLength ? this.promptLength + this.reported : this.length) - 1;
   }
 
   /** Advances the constraint by the known ids until `isOver` returns true. Returns whether it has been advanced by all of them. */
@@ -242,7 +242,7 @@ export class Sequence {
       ...stop,
       promptTokens: this.promptLength,
       completionTokens: this.answerLength,
-      cachedTokens: Math.min(this.cached ?? 0, this.promptLength), // cached known ids are no prompt
+      cachedTokens: Math.min(this.cached ?? 0, this.promptLength), // known ids do not count as prompt, even if they are cached
       ...this.#hops(),
       ...this.#began(),
     });

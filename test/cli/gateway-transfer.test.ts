@@ -1,7 +1,7 @@
 // Keys and values that one gateway hands over to another, over real sockets.
 import { expect, onTestFinished, test } from 'vitest';
 import { openTransfer } from '../../cli/gateway/transfer.ts';
-import { handOver, type PrefixModel } from '../../gateway/api/peers/hand-over.ts';
+import { HandOvers, type PrefixModel } from '../../gateway/api/peers/hand-over.ts';
 import type { KvPrefix } from '../../gateway/engine/messages.ts';
 import { RpcError } from '../../rpc/errors.ts';
 import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
@@ -107,11 +107,42 @@ test('a stream is handed over to its heir, and to none if the heir is lost', asy
   const heir = (transfer: number) => ({
     heirOf: () => ({ address: 'b:80', transfer: `127.0.0.1:${transfer}` }),
   });
-  expect(await handOver({ ...options, peers: heir(to.port) })).toBe('b:80');
-  expect(engine.taken.map(({ first }) => first)).toEqual([0, 2, 4, 0, 2, 4]);
-  expect(await handOver({ ...options, peers: { heirOf: () => undefined } })).toBeUndefined();
-  expect(await handOver({ ...options, peers: heir(1) })).toBeUndefined();
+  expect(await new HandOvers().add({ ...options, peers: heir(to.port) })).toBe('b:80');
+  expect(engine.taken.map(({ first }) => first)).toEqual([0, 2, 4, 0, 2, 4]); // the prompt fills no block
+  expect(await new HandOvers().add({ ...options, peers: { heirOf: () => undefined } })).toBeUndefined();
+  expect(await new HandOvers().add({ ...options, peers: heir(1) })).toBeUndefined();
   expect(logs).toEqual([
     expect.stringMatching(/^gateway b:80 did not take over the keys and values of a stream: /),
   ]);
+});
+
+test('streams are handed over one after another, and none waits longer than the limit', async () => {
+  let open = 0;
+  let most = 0;
+  const send = async (_: string, __: PrefixModel, { first }: KvPrefix) => {
+    most = Math.max(most, ++open);
+    await new Promise((resolve) => setTimeout(resolve, first === 99 ? 60_000 : 5));
+    open--;
+    return true;
+  };
+  const handOvers = new HandOvers({ mostMs: 200 });
+  const add = (from: number) =>
+    handOvers.add({
+      send,
+      peers: { heirOf: () => ({ address: 'b:80', transfer: 'b:1' }) },
+      engine: {
+        readPrefix: async (_, first) => (first < 3 ? piece(Math.max(from, first), from + 3) : undefined),
+      },
+      id: 'm',
+      model,
+      prompt: Array.from({ length: 9 }, (_, i) => i),
+      salt: '',
+      generations: ['a', 'b', 'c'],
+      log: () => {},
+    });
+  expect(await Promise.all([add(0), add(0), add(0)])).toEqual(['b:80', 'b:80', 'b:80']);
+  expect(most).toBe(1);
+  const from = performance.now();
+  expect(await Promise.all([add(99), add(0)])).toEqual([undefined, undefined]);
+  expect(performance.now() - from).toBeLessThan(5_000);
 });

@@ -64,7 +64,7 @@ export async function startGenerations(
   const seed = head?.seed ?? request.seed ?? answer?.seed ?? drawSeed();
   const frame: Frame = {
     id: head?.id ?? idPrefix + (request.request_id ?? answer?.id ?? randomUUID().replaceAll('-', '')),
-    created: head?.created ?? answer?.created ?? Math.floor(Date.now() / 1000),
+    created: record.created ?? Math.floor(Date.now() / 1000),
     model: context.model.id,
     fingerprint: arithmetic?.fingerprint ?? null,
     seed,
@@ -77,6 +77,7 @@ export async function startGenerations(
   if (request.stream === true) {
     record.recorder = recorderOf(record, {
       frame,
+      prompts: plan.prompts,
       numerics: arithmetic?.numerics,
       info: context.engine.info,
     });
@@ -119,8 +120,8 @@ export function streamAnswer<Value extends object>(
     stallMs: context.limits.stallMs,
     keepAliveMs: context.limits.keepAliveMs,
     onCut: (end) => {
-      const uncut = shutdown.onCut(end);
-      if (recorder === undefined) return uncut;
+      if (recorder === undefined) return shutdown.onCut(end);
+      const uncut = shutdown.onCut(() => end(new Moved(undefined)));
       const move = async () => end(new Moved(await record.handOver?.()));
       const unmove = shutdown.onRefuse(() => void move());
       return () => {

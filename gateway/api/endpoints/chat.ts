@@ -125,6 +125,7 @@ async function readChat(
     documents: templateDocuments(request.documents, template),
     variables: { ...thinkingVariables(request), ...templateVariables(request.chat_template_kwargs) },
     ending: endingOf(request),
+    time: context.created,
   };
   const { form: answer, asked: forms } = answerConstraint(request, toolUse?.constraint);
   const asked = [...(toolUse === undefined ? [] : [toolUse.asked]), ...forms];

@@ -10,7 +10,6 @@ import { refuseLargeAnswer } from '../budget/answer-size.ts';
 import type { MemoryLedger } from '../budget/ledger.ts';
 import { type RequestContext, requestContext } from '../context.ts';
 import { fromGeneration } from '../errors.ts';
-import { handOver } from '../peers/hand-over.ts';
 import { passOn } from '../peers/peers.ts';
 import type { Relayed } from '../peers/relayed.ts';
 import { noEffectHeaders } from '../requests/fields/no-effect.ts';
@@ -58,7 +57,7 @@ function holdGrammar(grammar: PackedGrammar | undefined, record: RequestRecord, 
 }
 
 export function completionHandler(endpoint: Endpoint, shared: Shared): Handler<RecordEnv> {
-  const { served, slices, peers, sendPrefix } = shared;
+  const { served, slices, peers } = shared;
   return async (c) => {
     const { tenant } = c.get('record');
     return await withFields(c.req.raw, { ...shared, tenant }, (fields) => answerTo(c, fields));
@@ -98,28 +97,40 @@ export function completionHandler(endpoint: Endpoint, shared: Shared): Handler<R
       const mayPass = peers && info.sharesPrefixes && record.caller === undefined;
       const passed = mayPass ? await passOn(c.req.raw, peers, work) : undefined;
       record.passedOn = passed !== undefined;
-      record.handOver = handOverOf(context, record, { plan, salt });
+      record.handOver = handOverOf(shared, context, record, { plan, salt });
       const answer = passed ?? (await respond(c, record));
       // A relayed answer needs the header too, because the other gateway does not get all of these fields and cannot name them.
       for (const [name, value] of Object.entries(idle)) answer.headers.set(name, value);
       return answer;
     });
   }
+}
 
-  function handOverOf(
-    { engine, model: { id }, fingerprint, logger }: RequestContext,
-    { generationIds: generations }: RequestRecord,
-    { plan: { prompts }, salt }: { plan: AnswerPlan; salt: string },
-  ): RequestRecord['handOver'] {
-    if (peers === undefined || sendPrefix === undefined) return undefined;
-    return async () => {
-      const { identity, content } = engine.info;
-      const numerics = (await fingerprint.current())?.numerics;
-      if (numerics === undefined) return undefined;
-      const model = { identity, content, numerics };
-      const prompt = prompts[0]?.prompt ?? [];
-      const log = (message: string) => logger.warn(message);
-      return await handOver({ peers, send: sendPrefix, engine, id, model, prompt, salt, generations, log });
-    };
-  }
+/** Undefined if the gateway knows no other gateways, or cannot send keys and values to them. */
+function handOverOf(
+  { peers, sendPrefix, handOvers }: Shared,
+  { engine, model: { id }, fingerprint, logger }: RequestContext,
+  { generationIds: generations }: RequestRecord,
+  { plan: { prompts }, salt }: { plan: AnswerPlan; salt: string },
+): RequestRecord['handOver'] {
+  if (peers === undefined || sendPrefix === undefined) return undefined;
+  return async () => {
+    const { identity, content } = engine.info;
+    const numerics = (await fingerprint.current())?.numerics;
+    if (numerics === undefined) return undefined;
+    const model = { identity, content, numerics };
+    const prompt = prompts[0]?.prompt ?? [];
+    const log = (message: string) => logger.warn(message);
+    return await handOvers.add({
+      peers,
+      send: sendPrefix,
+      engine,
+      id,
+      model,
+      prompt,
+      salt,
+      generations,
+      log,
+    });
+  };
 }

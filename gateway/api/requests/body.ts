@@ -30,12 +30,26 @@ export async function readBody(request: Request, most: number, holding?: Holding
   if (Number(headers.get('content-length') ?? 0) > most) throw tooLarge(most);
   let pieces: Pieces = limited(received(request), most);
   for (const encoding of encodings.reverse()) pieces = limited(decoded(pieces, encoding), most);
+  return textOf(await joined(pieces, holding));
+}
+
+/** The bytes of the body as they were sent. Throws as `readBody` does for a body that is too large or whose memory is not free. */
+export async function readBytes(
+  request: Request,
+  most: number,
+  holding: Holding,
+): Promise<Buffer<ArrayBuffer>> {
+  if (Number(request.headers.get('content-length') ?? 0) > most) throw tooLarge(most);
+  return await joined(limited(received(request), most), holding);
+}
+
+async function joined(pieces: Pieces, holding: Holding | undefined): Promise<Buffer<ArrayBuffer>> {
   const all: Uint8Array[] = [];
   for await (const piece of pieces) {
     if (holding?.grow(BYTES_PER_BYTE * piece.length) === false) throw memoryTaken();
     all.push(piece);
   }
-  return textOf(Buffer.concat(all));
+  return Buffer.concat(all);
 }
 
 /** Reads the whole body even if its consumer stops early. Otherwise the server would cut the connection after the answer. */

@@ -13,7 +13,9 @@ import {
   scopes,
   textToSign,
 } from '../../../resume/signed-request.ts';
+import type { Holding, MemoryLedger } from '../budget/ledger.ts';
 import { ApiError, badRequest } from '../errors.ts';
+import { readBytes } from '../requests/body.ts';
 import type { RecordEnv } from '../telemetry/request-record.ts';
 import { hashKey, type StoredKey } from '../tenants/keys.ts';
 import { isSame, type Secrets, signatureOf } from './seal.ts';
@@ -37,6 +39,7 @@ interface CallerOptions {
   bodyBytes: number;
   isOpen: (path: string) => boolean;
   isGenerating: (path: string) => boolean;
+  ledger: MemoryLedger;
 }
 
 /** Largest record in bytes: 128 choices with 8,192 ids of four digits have 5 MB. */
@@ -60,13 +63,14 @@ const claimsSchema = z.strictObject({
     .optional(),
 });
 
-/** Checks signed requests, and puts the caller into the record of the request. Requests without a signature pass unchanged. */
+/** Checks signed requests, and notes their caller. Requests without a signature pass unchanged. */
 export function recognizeCaller({
   secrets,
   sharedPrefix,
   bodyBytes,
   isOpen,
   isGenerating,
+  ledger,
 }: CallerOptions): MiddlewareHandler<RecordEnv> {
   const nonces = new Nonces();
   return async (c, next) => {
@@ -84,24 +88,30 @@ export function recognizeCaller({
       throw new ApiError({ status: 403, message, code: 'insufficient_permissions' });
     }
     const { raw } = c.req;
-    const received = await signedBody(raw, claims, bodyBytes);
-    if (received.caller.record !== undefined && !isGenerating(c.req.path)) {
-      const message = `A request to ${c.req.path} has no stream that a record could continue.`;
-      throw badRequest(message, { param: RECORD_HEADER, code: 'unsupported_parameter' });
+    // Counts the bytes until the request ends, because its text and its fields are counted again when they are read.
+    const holding = ledger.open(claims.tenant);
+    try {
+      const { body, caller } = await signedBody(raw, claims, { bodyBytes, holding });
+      if (caller.record !== undefined && !isGenerating(c.req.path)) {
+        const message = `A request to ${c.req.path} has no stream that a record could continue.`;
+        throw badRequest(message, { param: RECORD_HEADER, code: 'unsupported_parameter' });
+      }
+      const request = c.get('record');
+      request.calledBy({ claims, secrets, ...caller }, keyOf(claims), { sharedPrefix });
+      c.header('x-request-id', request.id);
+      if (body !== undefined) {
+        const { method, headers, signal, url } = raw;
+        c.req.raw = new Request(url, { method, headers, body, signal });
+      }
+      await next();
+    } finally {
+      holding.release();
     }
-    const record = c.get('record');
-    record.calledBy({ claims, secrets, ...received.caller }, keyOf(claims), { sharedPrefix });
-    c.header('x-request-id', record.id);
-    if (received.body !== undefined) {
-      const { method, headers, signal, url } = raw;
-      c.req.raw = new Request(url, { method, headers, body: received.body, signal });
-    }
-    await next();
   };
 }
 
 function requireSignature(c: Context, claims: string, secrets: readonly string[]): void {
-  const text = textToSign({ method: c.req.method, path: c.req.path, claims });
+  const text = textToSign({ method: c.req.method, path: new URL(c.req.url).pathname, claims });
   const given = c.req.header(SIGNATURE_HEADER) ?? '';
   let valid = false;
   for (const secret of secrets) {
@@ -117,7 +127,7 @@ function parseClaims(header: string): Claims {
   try {
     value = JSON.parse(header);
   } catch {
-    throw badRequest(`The header ${CLAIMS_HEADER} is no JSON.`, { param: CLAIMS_HEADER });
+    throw badRequest(`The header ${CLAIMS_HEADER} is not valid JSON.`, { param: CLAIMS_HEADER });
   }
   const parsed = claimsSchema.safeParse(value);
   if (parsed.success) {
@@ -167,10 +177,10 @@ class Nonces {
 async function signedBody(
   request: Request,
   claims: Claims,
-  bodyBytes: number,
-): Promise<{ body: Uint8Array<ArrayBuffer> | undefined; caller: Pick<Caller, 'body' | 'record'> }> {
+  { bodyBytes, holding }: { bodyBytes: number; holding: Holding },
+): Promise<{ body: Buffer<ArrayBuffer> | undefined; caller: Pick<Caller, 'body' | 'record'> }> {
   const recordBytes = recordLength(request.headers.get(RECORD_HEADER));
-  const all = await readAll(request, recordBytes + bodyBytes);
+  const all = await readBytes(request, recordBytes + bodyBytes, holding);
   const hash = sha256(all);
   if (!isSame(hash, claims.body)) {
     const message = `The body of the request has another hash than ${CLAIMS_HEADER} says.`;
@@ -192,26 +202,6 @@ function recordLength(header: string | null): number {
   if (/^\d{1,9}$/.test(header) && length > 0 && length <= LARGEST_RECORD) return length;
   const message = `Invalid '${RECORD_HEADER}': expected a number of bytes from 1 to ${LARGEST_RECORD}.`;
   throw badRequest(message, { param: RECORD_HEADER, code: 'invalid_value' });
-}
-
-async function readAll(request: Request, most: number): Promise<Uint8Array<ArrayBuffer>> {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  for await (const piece of request.body ?? []) {
-    size += piece.length;
-    if (size > most) {
-      const message = `The body of your request is larger than this server's limit of ${most} bytes.`;
-      throw new ApiError({ status: 413, message, code: 'request_too_large' });
-    }
-    pieces.push(piece);
-  }
-  const all = new Uint8Array(size);
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
 }
 
 function sha256(bytes: Uint8Array): string {

@@ -35,6 +35,8 @@ export interface Head {
   fingerprint: string | null;
   /** SHA-256 of the original body. */
   body: string;
+  /** SHA-256 of the ids of all prompts and of the room after each of them. A chat template may write the date, for example. */
+  prompts: string;
   tenant: string;
 }
 
@@ -42,6 +44,8 @@ export interface Head {
 export interface Continuation {
   head: Head;
   recorded: Recorded;
+  /** The recorded ids by choice. */
+  ids: ReadonlyMap<number, Int32Array>;
   /** Whether the caller allowed another numerics class or text version, and this gateway is of another. */
   otherClass: boolean;
 }
@@ -91,6 +95,7 @@ const headSchema = z.strictObject({
   numerics: text,
   fingerprint: text.nullable(),
   body: text,
+  prompts: text,
   tenant: text,
 });
 
@@ -114,6 +119,7 @@ export async function continuationOf(
 ): Promise<Continuation> {
   const { identity, content, vocab } = engine.info;
   const numerics = (await fingerprint.current())?.numerics;
+  if (numerics === undefined) throw notToldYet();
   const other = (what: string) =>
     cannotContinue(`This gateway has another ${what} than the one that began the stream`);
   if (head.identity !== identity) throw other('checkpoint');
@@ -124,8 +130,9 @@ export async function continuationOf(
     throw other(otherText ? 'text version' : 'numerics class');
   }
   const recorded = new Map(Object.entries(record.choices).map(([choice, each]) => [Number(choice), each]));
-  for (const [choice, { ids }] of recorded) {
-    const wrong = idsOf(ids).find((id) => id >= vocab);
+  const ids = new Map([...recorded].map(([choice, each]) => [choice, idsOf(each.ids)]));
+  for (const [choice, own] of ids) {
+    const wrong = own.find((id) => id >= vocab);
     if (wrong === undefined) continue;
     const param = `record.choices.${choice}.ids`;
     throw badRequest(`Invalid '${param}': the model has no token ${wrong}.`, {
@@ -133,15 +140,15 @@ export async function continuationOf(
       code: 'invalid_value',
     });
   }
-  return { head, recorded, otherClass };
+  return { head, recorded, ids, otherClass };
 }
 
 /** The recorded answer of a choice. Undefined if nothing of it was recorded. */
-export function knownOf({ recorded }: Continuation, choice: number): KnownAnswer | undefined {
+export function knownOf({ recorded, ids: all }: Continuation, choice: number): KnownAnswer | undefined {
   const found = recorded.get(choice);
   if (found === undefined || choice === NO_CHOICE) return undefined;
-  const { ids, entries, events, hops } = found;
-  return { ids: Int32Array.from(idsOf(ids)), entries, events, hops: hopsOf(hops) };
+  const { entries, events, hops } = found;
+  return { ids: all.get(choice) ?? new Int32Array(), entries, events, hops: hopsOf(hops) };
 }
 
 /** Throws a 409 if the request does not allow a rung that was used for the recorded part of the answer. */
@@ -187,13 +194,25 @@ function foreign(what: string): ApiError {
   return badRequest(`The record is ${what}.`, { param: 'record.head', code: 'foreign_record' });
 }
 
-function cannotContinue(why: string): ApiError {
+function notToldYet(): ApiError {
+  const message =
+    "The engine has not told its numerics class in time, so it cannot be compared with the record's. Try again.";
+  return new ApiError({
+    status: 503,
+    message,
+    type: 'server_error',
+    code: 'engine_busy',
+    headers: { 'retry-after': '1' },
+  });
+}
+
+export function cannotContinue(why: string): ApiError {
   const message = `${why}, so it cannot continue the stream. Let another gateway continue it.`;
   return new ApiError({ status: 409, message, code: 'cannot_continue' });
 }
 
-function idsOf(ids: string): number[] {
-  return ids === '' ? [] : ids.split(',').map(Number);
+function idsOf(ids: string): Int32Array {
+  return ids === '' ? new Int32Array() : Int32Array.from(ids.split(','), Number);
 }
 
 function hopsOf(hops: ChoiceProgress['hops']): DegradedHops {

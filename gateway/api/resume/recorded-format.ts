@@ -1,9 +1,11 @@
-// The format of a stream with a record: its lines stand before each event, and a line ends the part of a stream that moves on.
+// The format of a stream with a record: lines stand before each event. If the gateway cannot go on, one more line ends the stream here.
 import { MOVED_LINE } from '../../../resume/record.ts';
 import type { EventFormat } from '../answers/sse.ts';
 import { ApiError } from '../errors.ts';
-import type { Recorder } from './recorder.ts';
+import { RECORD_MISMATCH, type Recorder } from './recorder.ts';
 import type { ReleasedBy } from './released.ts';
+
+const MOVED = 'moved';
 
 /** Ends the stream of a trusted caller, because this gateway leaves service. It is no failure: another gateway continues the stream. */
 export class Moved extends ApiError {
@@ -11,7 +13,7 @@ export class Moved extends ApiError {
   readonly to: string | undefined;
 
   constructor(to: string | undefined) {
-    super({ status: 200, message: 'Another gateway continues this stream.', code: 'moved' });
+    super({ status: 200, message: 'Another gateway continues this stream.', code: MOVED });
     this.name = 'Moved';
     this.to = to;
   }
@@ -25,10 +27,16 @@ export function withRecord<Value>(
   return {
     ...format,
     event: (value, json) => recorder.lines(releasedBy(value)) + format.event(value, json),
-    failure: (error) => (error instanceof Moved ? movedLine(error) : format.failure(error)),
+    failure: (error) => (isOurs(error) ? movedLine(error) : format.failure(error)),
   };
 }
 
-function movedLine({ to }: Moved): string {
+/** Whether the failure is this gateway's and not the request's, so that another gateway may continue the stream. */
+function isOurs({ status, code }: ApiError): boolean {
+  return code === MOVED || status >= 500 || code === RECORD_MISMATCH;
+}
+
+function movedLine(error: ApiError): string {
+  const to = error instanceof Moved ? error.to : undefined;
   return `${MOVED_LINE}${to === undefined ? '' : ` ${to}`}\n\n`;
 }

@@ -175,8 +175,11 @@ function hopsText(hops: DegradedHops): string {
   return entries.length === 0 ? '-' : entries.map(([rung, count]) => `${rung}:${count}`).join(',');
 }
 
+/** The code of the error if the known ids give other events than the record says. */
+export const RECORD_MISMATCH = 'record_mismatch';
+
 function doesNotFit(): ApiError {
   const message =
     'The record does not fit the answer that this gateway generates, so the stream cannot continue here.';
-  return new ApiError({ status: 409, message, code: 'record_mismatch' });
+  return new ApiError({ status: 409, message, code: RECORD_MISMATCH });
 }

@@ -14,7 +14,7 @@ import type { Recorder } from '../resume/recorder.ts';
 import type { Shutdown } from '../shutdown.ts';
 import type { StoredKey } from '../tenants/keys.ts';
 import type { Exceeded, Turn } from '../tenants/rate-limits.ts';
-import type { UsageLine, UsageLog } from '../tenants/usage-log.ts';
+import { type UsageLine, type UsageLog, usageLineOf } from '../tenants/usage-log.ts';
 import type { Metrics } from './metrics.ts';
 import { GenerationWatch, OverheadClock } from './overhead.ts';
 import type { RequestTrace } from './telemetry.ts';
@@ -128,6 +128,11 @@ export class RequestRecord {
     return { name: this.key?.name, weight: this.key?.weight ?? 1 };
   }
 
+  /** Unix seconds of the answer, if the caller has fixed it. */
+  get created(): number | undefined {
+    return this.continuation?.head.created ?? this.caller?.claims.answer?.created;
+  }
+
   /** Value of the header `traceparent` for calls on behalf of this request. Undefined: requests are not traced. */
   get traceparent(): string | undefined {
     return this.#options.trace?.traceparent;
@@ -230,7 +235,7 @@ export class RequestRecord {
     metrics.requestEnded(this.endpoint, { status, seconds: durationMs / 1000, polled: this.polled });
     if (apiMs !== undefined) metrics.overhead(this.endpoint, apiMs / 1000);
     if (this.model !== undefined) metrics.modelAnswered(this.model, status);
-    metrics.tokens(this.promptTokens, this.completionTokens);
+    metrics.tokens(this.#billedPrompt, this.completionTokens);
     const facts = {
       requestId: this.id,
       method,
@@ -272,28 +277,21 @@ export class RequestRecord {
     else logger.info(line, 'request');
   }
 
+  /** The prompt of a stream that continues was billed where the stream began. */
+  get #billedPrompt(): number {
+    return this.continuation === undefined ? this.promptTokens : 0;
+  }
+
   #countUsage(status: number, durationMs: number): void {
     const { metrics, onUsage } = this.#options;
     const tokens = {
-      prompt: this.promptTokens,
+      prompt: this.#billedPrompt,
       cached: this.cachedTokens ?? 0,
       generated: this.completionTokens,
     };
     if (this.key !== undefined) metrics.keyUsed(this.key.name, status, tokens);
     if (!this.#admitted || this.passedOn) return;
-    onUsage?.({
-      time: new Date().toISOString(),
-      request: this.id,
-      key: this.key?.name ?? null,
-      model: this.model ?? null,
-      endpoint: this.endpoint,
-      prompt_tokens: tokens.prompt,
-      cached_tokens: this.cachedTokens ?? null,
-      generated_tokens: tokens.generated,
-      ...(this.continuation !== undefined && { known_tokens: this.knownTokens }),
-      status,
-      ms: Math.round(durationMs),
-    });
+    onUsage?.(usageLineOf(this, { promptTokens: tokens.prompt, status, ms: durationMs }));
   }
 }
 

@@ -36,6 +36,39 @@ export interface UsageLog {
   close(): void;
 }
 
+/** The facts about a request that its usage line has. */
+interface UsedRequest {
+  id: string;
+  key: { name: string } | undefined;
+  model: string | undefined;
+  endpoint: string;
+  cachedTokens: number | undefined;
+  completionTokens: number;
+  knownTokens: number;
+  /** Undefined unless the request continues a stream. */
+  continuation: object | undefined;
+}
+
+/** `ms` is how long the request took. */
+export function usageLineOf(
+  { id, key, model, endpoint, cachedTokens, completionTokens, knownTokens, continuation }: UsedRequest,
+  { promptTokens, status, ms }: { promptTokens: number; status: number; ms: number },
+): UsageLine {
+  return {
+    time: new Date().toISOString(),
+    request: id,
+    key: key?.name ?? null,
+    model: model ?? null,
+    endpoint,
+    prompt_tokens: promptTokens,
+    cached_tokens: cachedTokens ?? null,
+    generated_tokens: completionTokens,
+    ...(continuation !== undefined && { known_tokens: knownTokens }),
+    status,
+    ms: Math.round(ms),
+  };
+}
+
 export const MOST_WAITING = 20_000;
 
 export interface UsageLogOptions {

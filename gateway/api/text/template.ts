@@ -45,6 +45,8 @@ export interface Conversation {
    * which the answer continues. `none`: it ends after the final message.
    */
   ending?: 'turn' | 'final message' | 'none';
+  /** The time that `strftime_now` writes, in Unix seconds. Default: now. */
+  time?: number | undefined;
 }
 
 /** Variables that no request may set: the conversation, names of special tokens, and the functions and constants of Jinja. */
@@ -80,9 +82,10 @@ export function compileTemplate(
   return {
     source,
     // As in transformers, `tools` and `documents` are null if there are none.
-    render: ({ messages, tools = [], documents = [], variables = {}, ending = 'turn' }) => {
+    render: ({ messages, tools = [], documents = [], variables = {}, ending = 'turn', time }) => {
       const scope = new Scope();
-      for (const [name, value] of Object.entries(globals)) scope.set(name, value);
+      const own = time === undefined ? globals : globalsOf({ now: () => new Date(1000 * time) });
+      for (const [name, value] of Object.entries(own)) scope.set(name, value);
       const given = {
         ...others,
         ...variables,

@@ -116,6 +116,17 @@ describe('known ids', () => {
     expect((await engine.status()).counters.cached_prompt_tokens).toBeGreaterThan(0);
   });
 
+  it('do not keep a preempted answer from finding its own blocks in the cache', async () => {
+    const { generate, engine } = await openCountingEngine({ kvMemory: 40, maxSequences: 2 });
+    const prompt = (n: number) => Int32Array.from({ length: 5 }, (_, i) => n + i);
+    const both = [0, 20].map((n) => collect(generate({ prompt: prompt(n), maxTokens: 20 })));
+    await Promise.all(both);
+    const { counters } = await engine.status();
+    expect(counters.preempted_sequences).toBeGreaterThan(0);
+    // More positions than the prompt has: the answer's blocks were found too.
+    expect(counters.cached_prompt_tokens).toBeGreaterThan(5);
+  });
+
   it('advance the constraint', async () => {
     const { generate } = await openCountingEngine();
     const constraint = { type: 'ids', ids: [4, 5, 9] } as const;

@@ -104,6 +104,21 @@ test('a request that is sent twice is refused the second time', async () => {
   expect([again.status, again.body.error.code]).toEqual([401, 'replayed_request']);
 });
 
+test.each(['/v1/completions/', '/completions'])(
+  'the signature covers the path as sent, such as %s',
+  async (path) => {
+    const room = await openRoom(trusting);
+    expect((await send(room, { path })).status).toBe(200);
+  },
+);
+
+test('the memory of a signed body counts for the tenant', async () => {
+  const room = await openRoom({ ...trusting, limits: { answerMemory: 256 * 1024 } });
+  const large = { ...body, model: modelOf(room), prompt: 'word '.repeat(40_000) };
+  const refused = await send(room, { body: large });
+  expect([refused.status, refused.body.error.code]).toEqual([429, 'request_memory']);
+});
+
 test('changed claims do not fit their signature', async () => {
   const room = await openRoom(trusting);
   const refused = await send(room, {}, (headers) => {
