@@ -101,15 +101,7 @@ export function choiceSum(choice: number, progress: Omit<ChoiceProgress, 'ids'>,
 export class RecordReader {
   #head: string | undefined;
   #seal = '';
-  readonly #choices: Map<number, ChoiceProgress>;
-
-  /** `before` is the record that the stream continues. */
-  constructor(before?: StreamRecord) {
-    this.#head = before?.head;
-    this.#seal = before?.seal ?? '';
-    const choices = Object.entries(before?.choices ?? {});
-    this.#choices = new Map(choices.map(([choice, progress]) => [Number(choice), progress]));
-  }
+  readonly #choices = new Map<number, ChoiceProgress>();
 
   /** Takes a line of the stream. Returns whether it belongs to the record; other lines belong to events. */
   take(line: string): boolean {

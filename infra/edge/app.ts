@@ -51,11 +51,13 @@ export function createEdge(options: EdgeOptions): Edge {
   const { ask, log, secret, hashing, region, maxBody = LARGEST_BODY, addressOf = () => undefined } = options;
   const gateways = new Gateways(options.gateways);
   const counts = new Counts(options.gateways);
+  const cutting = new AbortController();
   const shared: Shared = {
     ...{ ask, gateways, counts, hashing, log, region },
     sign: secret && signer(secret, hashing),
     budget: new RepeatBudget(),
     cut: undefined,
+    cutSignal: cutting.signal,
     silentMs: options.silentMs ?? SILENT_MS,
     failsStreams: options.failsStreams,
   };
@@ -109,6 +111,7 @@ export function createEdge(options: EdgeOptions): Edge {
     cut() {
       draining = true;
       shared.cut = shuttingDown;
+      cutting.abort();
       gateways.abort(new Error('the edge is shutting down'));
     },
   };

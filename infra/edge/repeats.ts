@@ -8,6 +8,9 @@ const WORKED_MS = 1_000;
 /** How often tries are counted anew before the first byte of an answer. The limit bounds the harm of a request that ends gateways. */
 const MOST_RENEWALS = 8;
 
+/** How often a continuation waits for a place in a full queue. */
+const MOST_WAITS = 10;
+
 const FIRST_BACKOFF_MS = 50;
 
 /** Wait before repeat number `repeat`, which counts from 0: exponential, with full jitter. `random` is from 0 to 1. */
@@ -47,6 +50,7 @@ export class Tries<Gateway> {
   readonly refused = new Set<Gateway>();
   #sent = 0;
   #renewals = 0;
+  #waits = 0;
 
   /** Notes that the gateway was lost after it had the request for `ms`. */
   lose(gateway: Gateway, ms: number): void {
@@ -60,6 +64,14 @@ export class Tries<Gateway> {
   passOver(gateway: Gateway): void {
     this.refused.add(gateway);
     this.#sent--;
+  }
+
+  /** Whether the request may wait for a place in a full queue once more. Such a try does not count. */
+  mayWait(): boolean {
+    if (this.#waits === MOST_WAITS) return false;
+    this.#waits++;
+    this.#sent--;
+    return true;
   }
 
   get left(): boolean {

@@ -23,6 +23,8 @@ export interface Shared {
   log: (entry: LogEntry) => void;
   /** The error for all open requests, once the edge ends them. */
   cut: EdgeError | undefined;
+  /** Aborted when `cut` is set, so that no request waits longer. */
+  cutSignal: AbortSignal;
   /** Time without a byte after which a stream counts as lost. */
   silentMs: number;
   /** See `RelayOptions` of event-stream.ts. */

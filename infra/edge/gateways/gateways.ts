@@ -55,9 +55,9 @@ export class Gateways {
     return isHealthy(gateway.health, performance.now());
   }
 
-  /** The gateway with this `host:port`. */
+  /** The gateway at this `host:port`, which is the address by which other gateways know it. */
   at(address: string | undefined): Gateway | undefined {
-    return this.all.find(({ url }) => new URL(url).host === address);
+    return this.all.find(({ url }) => addressOf(url) === address);
   }
 
   /** Undefined if every gateway has refused. */
@@ -105,7 +105,7 @@ export class Gateways {
   }
 
   /** Waits until a continuation may begin at the gateway. Returns early if `client` aborts. */
-  async turn(gateway: Gateway, client: AbortSignal): Promise<void> {
+  async waitForPace(gateway: Gateway, client: AbortSignal): Promise<void> {
     gateway.waiting++;
     await sleep(gateway.pace.take(performance.now()), client);
     gateway.waiting--;
@@ -126,4 +126,9 @@ export class Gateways {
   #happen(gateway: Gateway, event: HealthEvent): void {
     gateway.health = healthAfter(gateway.health, event, performance.now());
   }
+}
+
+function addressOf(url: string): string {
+  const { protocol, hostname, port } = new URL(url);
+  return `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`;
 }

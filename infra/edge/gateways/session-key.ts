@@ -24,7 +24,7 @@ function parsedKey(body: Uint8Array): string | undefined {
   if (typeof fields !== 'object' || fields === null) return undefined;
   const { prompt_cache_key: key, prompt, messages, input } = fields as Record<string, unknown>;
   if (typeof key === 'string' && key !== '') return key;
-  return JSON.stringify(prompt ?? messages ?? input)?.slice(0, KEY_LENGTH);
+  return beginning(JSON.stringify(prompt ?? messages ?? input) ?? '');
 }
 
 /** Inside of JSON strings, quotation marks are escaped. So these patterns match only names of fields, although of any depth. */
@@ -40,5 +40,15 @@ function foundKey(body: Uint8Array): string | undefined {
   const prompt = promptStart.exec(start);
   if (prompt === null) return undefined;
   const from = prompt.index + prompt[0].length;
-  return start.slice(from, from + KEY_LENGTH);
+  return beginning(start.slice(from));
+}
+
+/** Without white space, because a long body is not parsed, and a growing conversation should keep its key. */
+function beginning(json: string): string | undefined {
+  return (
+    json
+      .slice(0, 2 * KEY_LENGTH)
+      .replaceAll(/\s/g, '')
+      .slice(0, KEY_LENGTH) || undefined
+  );
 }

@@ -33,6 +33,11 @@ export function continuedStream(reply: Reply, options: StreamOptions): ReadableS
   );
 }
 
+/** The status of a gateway whose queue is full. */
+const BUSY = 429;
+/** Longest wait for a place in a full queue. */
+const LONGEST_WAIT_MS = 2_000;
+
 /** The status of a gateway of another bundle, numerics class or version. */
 const CANNOT_CONTINUE = 409;
 
@@ -123,6 +128,7 @@ class ContinuedStream {
 
   /** Whether the stream has a new source. */
   async #continue({ cause, silent }: Interruption): Promise<boolean> {
+    if (this.#shared.cut !== undefined) return false;
     const { signal } = this.#call;
     const moved = this.#state === 'moved';
     this.#log('stream_interrupted', this.#gateway, cause);
@@ -133,13 +139,18 @@ class ContinuedStream {
     this.#progressed = false;
     // Without a record, the answer can only begin again.
     if (this.#events > 0 && this.#record.record === undefined) return false;
-    // A gateway that leaves service may name the gateway that got the keys and values of the stream.
     const { gateways } = this.#shared;
-    let preferred = moved ? gateways.at(this.#blocks.movedTo) : silent ? undefined : this.#gateway;
+    // The gateway that has the keys and values of the stream computes almost nothing, so it need not be paced.
+    const heir = moved ? gateways.at(this.#blocks.movedTo) : undefined;
+    let preferred = moved || silent ? undefined : this.#gateway;
     this.#tries[moved ? 'refused' : 'lost'].add(this.#gateway);
+    if (heir !== undefined && gateways.isHealthy(heir)) {
+      this.#tries.next(0);
+      if (await this.#ask(heir)) return true;
+    }
     while (this.#tries.left) {
-      await sleep(this.#tries.next(Math.random()), signal);
-      const gateway = await this.#turn({ preferred, isPaced: !moved });
+      await sleep(this.#tries.next(Math.random()), this.#waiting);
+      const gateway = await this.#chooseInTurn(preferred);
       preferred = undefined;
       if (gateway === undefined || signal.aborted || this.#shared.cut !== undefined) return false;
       if (await this.#ask(gateway)) return true;
@@ -148,29 +159,23 @@ class ContinuedStream {
   }
 
   /**
-   * Waits for a turn at a gateway: at `preferred` if it seems to work. Chooses again if the gateway is lost during the wait. A gateway that
-   * leaves service ends its streams one after another, so their continuations are not paced.
+   * Waits until a continuation may begin at a gateway: at `preferred` if it seems to work. Chooses again if the gateway is lost during the
+   * wait.
    */
-  async #turn({
-    preferred,
-    isPaced,
-  }: {
-    preferred: Gateway | undefined;
-    isPaced: boolean;
-  }): Promise<Gateway | undefined> {
+  async #chooseInTurn(preferred: Gateway | undefined): Promise<Gateway | undefined> {
     const { gateways } = this.#shared;
     const { key, signal } = this.#call;
     const { lost, refused } = this.#tries;
     const returns =
       preferred !== undefined &&
       gateways.isHealthy(preferred) &&
-      (!isPaced || preferred.pace.waitAt(performance.now()) === 0);
+      preferred.pace.waitAt(performance.now()) === 0;
     let gateway = returns ? preferred : gateways.choose({ key, lost, refused });
-    if (!isPaced) return gateway;
     for (let left = gateways.all.length; gateway !== undefined && left > 0; left--) {
       const wasHealthy = gateways.isHealthy(gateway);
-      await gateways.turn(gateway, signal);
-      if (signal.aborted || gateways.isHealthy(gateway) || !wasHealthy) return gateway;
+      await gateways.waitForPace(gateway, this.#waiting);
+      if (signal.aborted || this.#shared.cut !== undefined) return undefined;
+      if (gateways.isHealthy(gateway) || !wasHealthy) return gateway;
       lost.add(gateway);
       gateway = gateways.choose({ key, lost, refused });
     }
@@ -193,6 +198,7 @@ class ContinuedStream {
       reply.attempt.abort('the answer is not needed');
       reply.attempt.end();
       if (reply.status === CANNOT_CONTINUE) this.#tries.passOver(gateway);
+      else if (reply.status === BUSY && this.#tries.mayWait()) await this.#waitFor(reply);
       else this.#tries.refused.add(gateway);
       this.#log('continuation_refused', gateway, `it answered ${reply.status}`);
     } catch (cause) {
@@ -201,6 +207,18 @@ class ContinuedStream {
     }
     counts.add('continuation_failures', gateway.url);
     return false;
+  }
+
+  /** Ends waits: the client leaves, or the edge ends. */
+  get #waiting(): AbortSignal {
+    return AbortSignal.any([this.#call.signal, this.#shared.cutSignal]);
+  }
+
+  /** Waits for as long as a gateway with a full queue asks for. */
+  async #waitFor({ headers }: Reply): Promise<void> {
+    const seconds = Number(headers.get('retry-after') ?? 1);
+    const askedMs = Number.isFinite(seconds) ? 1000 * seconds : LONGEST_WAIT_MS;
+    await sleep(Math.min(askedMs, LONGEST_WAIT_MS), this.#waiting);
   }
 
   #log(code: keyof typeof logged, { url: gateway }: Gateway, cause?: unknown): void {

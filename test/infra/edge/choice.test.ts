@@ -76,6 +76,21 @@ describe('the key of a request', () => {
   const key = (body: unknown, headers = {}) =>
     sessionKey(new Headers(headers), new TextEncoder().encode(JSON.stringify(body)));
 
+  it('stays the same when a conversation grows too long to be parsed', () => {
+    const keyOf = (turns: number) => {
+      const messages = Array.from({ length: turns }, (_, i) => ({
+        role: 'user',
+        content: `turn ${i} of many`,
+      }));
+      return sessionKey(
+        new Headers(),
+        new TextEncoder().encode(JSON.stringify({ model: 'm', messages }, null, 1)),
+      );
+    };
+    expect(keyOf(20)).toHaveLength(512);
+    expect(keyOf(5_000)).toBe(keyOf(20));
+  });
+
   it('is the session, or the cache key, or the beginning of the prompt', () => {
     expect(key({ prompt_cache_key: 'c' }, { 'x-session-id': 's' })).toBe('s');
     expect(key({ prompt_cache_key: 'c', prompt: 'p' })).toBe('c');

@@ -147,6 +147,33 @@ describe('a stream', () => {
     expect(logged).toEqual(['stream_interrupted', 'continuation_refused', 'continuation_refused']);
   });
 
+  it('goes to the gateway that the leaving one names', async () => {
+    const moved = (claim: Claims) =>
+      `${gatewayStream(claim.answer).split('\n\n').slice(0, 2).join('\n\n')}\n\n`;
+    for (const [address, url] of [
+      ['b:80', 'http://b'],
+      ['c:443', 'https://c'],
+    ]) {
+      const { edge, urls, claims } = scripted(
+        [(claim) => streamOf(encode(`${moved(claim)}:m ${address}\n\n`)), whole],
+        { gateways: ['http://a', 'http://b', 'https://c'] },
+      );
+      expect(await (await post(edge)).text()).toBe(wholeAnswer(claims[0]!.answer));
+      if (!urls[0]?.startsWith(url!)) expect(new URL(urls[1]!).origin).toBe(url);
+    }
+  });
+
+  it('waits for a place if the queues of the gateways are full', async () => {
+    const full = () => Response.json({}, { status: 429, headers: { 'retry-after': '0' } });
+    const { edge, claims } = scripted([
+      (claim) => streamOf(encode(gatewayStream(claim.answer)).subarray(0, 500), { fails: true }),
+      ...new Array<typeof full>(8).fill(full),
+      whole,
+    ]);
+    expect(await (await post(edge)).text()).toBe(wholeAnswer(claims[0]!.answer));
+    expect(claims).toHaveLength(10);
+  });
+
   it('continues at another gateway if a line of the record cannot be read', async () => {
     const { edge, claims, urls } = scripted([
       (claim) => streamOf(encode(gatewayStream(claim.answer).replace(':r 0 3 ', ':r 0 x '))),
@@ -387,5 +414,21 @@ describe('over real connections', () => {
     expect((await edge.fetch(new Request('http://edge/health/ready'))).status).toBe(503);
     edge.cut();
     expect(await text).toContain('"code":"shutting_down"');
+  });
+
+  it('the end of the edge ends streams that wait to be continued, too', async () => {
+    const ask: Ask = async (_, { headers, body: bytes = new Uint8Array(), signal }) => {
+      const claim: Claims = JSON.parse(headers.get(CLAIMS_HEADER) ?? '{}');
+      if (splitBody(headers, bytes).record !== undefined)
+        await delay(60_000, undefined, { ref: false, signal });
+      return streamOf(encode(gatewayStream(claim.answer)).subarray(0, 500), { fails: true });
+    };
+    const { edge } = scripted([], { ask });
+    const texts = Array.from({ length: 80 }, async () => (await post(edge)).text());
+    await delay(200);
+    const from = performance.now();
+    edge.cut();
+    for (const text of await Promise.all(texts)) expect(text).toContain('"code":"shutting_down"');
+    expect(performance.now() - from).toBeLessThan(1_000);
   });
 });

@@ -75,14 +75,14 @@ export function blocksOf(text: string): Block[] {
     .slice(0, -1)
     .map((block) => {
       const lines = block.split('\n');
-      const isRecord = (line: string) => /^:[hr] /.test(line) || line === MOVED_LINE;
+      const isRecord = (line: string) => /^:[hr] /.test(line) || line.startsWith(MOVED_LINE);
       return { lines: lines.filter(isRecord), event: lines.filter((line) => !isRecord(line)).join('\n') };
     });
 }
 
 /** The record of a stream that was cut after these blocks. */
-export function recordOf(blocks: readonly Block[], before?: StreamRecord): StreamRecord | undefined {
-  const reader = new RecordReader(before);
+export function recordOf(blocks: readonly Block[]): StreamRecord | undefined {
+  const reader = new RecordReader();
   for (const { lines } of blocks) for (const line of lines) reader.take(line);
   return reader.record;
 }

@@ -73,7 +73,7 @@ async function cutTwice(request: SignedOptions, shares: readonly [number, number
   const repeated = { ...request, claims: { ...request.claims, answer } };
   const rest = await stream(second, { ...repeated, ...(record && { record }) });
   const again = cutOff(rest, shares[1]);
-  const both = recordOf(again, record);
+  const both = recordOf([...before, ...again]);
   const last = await stream(first, { ...repeated, ...(both && { record: both }) });
   return {
     whole: eventsByChoice(blocksOf(undisturbed)),
