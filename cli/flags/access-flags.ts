@@ -7,8 +7,8 @@ import { parseKeys } from '../../gateway/api/tenants/keys.ts';
 import { MOST_WAITING, openUsageLog, type UsageLog } from '../../gateway/api/tenants/usage-log.ts';
 import { Warnings } from '../../gateway/api/warnings.ts';
 import { fileWarning, watchFile } from '../../infra/discovery/watch-file.ts';
-import { parseSecrets } from '../../resume/secrets.ts';
 import { isLoopback } from '../../rpc/address.ts';
+import { watchSecrets } from '../edge-secrets.ts';
 import { addFlags, commaSeparated, flag, inputFlag, several, switchFlag } from './flags.ts';
 
 export interface AccessFlags {
@@ -107,13 +107,7 @@ async function openSecrets(
   { log, warnings }: { log: Logger; warnings: Warnings },
 ): Promise<Secrets | undefined> {
   if (path === undefined) return undefined;
-  const secrets = await watchFile({
-    path,
-    parse: (text) => parseSecrets(text, path),
-    what: 'edge secrets',
-    format: (all) => `${all.length} of them`,
-    log,
-  });
+  const secrets = await watchSecrets(path, log);
   warnings.watch('edge_secrets', fileWarning('--edge-secret-file', secrets.failing));
   return secrets.current;
 }

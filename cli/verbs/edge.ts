@@ -2,12 +2,12 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { Logger } from 'pino';
 import { type ApiServer, serve } from '../../gateway/api/serve.ts';
-import { watchFile } from '../../infra/discovery/watch-file.ts';
 import { LARGEST_BODY } from '../../infra/edge/app.ts';
 import { createNodeEdge, type NodeEdge } from '../../infra/edge/node.ts';
 import type { LogEntry } from '../../infra/edge/send.ts';
-import { parseSecrets, SHORTEST_SECRET } from '../../resume/secrets.ts';
+import { SHORTEST_SECRET } from '../../resume/secrets.ts';
 import { formatAddress, isLoopback } from '../../rpc/address.ts';
+import { watchSecrets } from '../edge-secrets.ts';
 import {
   addFlags,
   bytes,
@@ -41,6 +41,12 @@ const LAST_ANSWERS_MS = 1_000;
 /** Exit code after a second Ctrl-C. */
 const INTERRUPTED = 130;
 
+/** Gateways refuse other names. */
+function region(text: string): string {
+  if (text.length >= 1 && text.length <= 64) return text;
+  throw new InvalidArgumentError('It must have 1 to 64 characters.');
+}
+
 export function edgeCommand(): Command {
   const command = new Command('edge').description(
     'Relay requests to several gateways, and continue the streams of a gateway that is lost. See docs/edge.md.',
@@ -60,8 +66,10 @@ function addEdgeFlags(command: Command): Command {
       '--edge-secret-file <file>',
       'File with the secret that the edge shares with its gateways: the current secret, and below it the previous one if there ' +
         `is one. Each has at least ${SHORTEST_SECRET} characters. Read again when it changes`,
-    ).default(undefined, "requests keep the caller's API key, and streams cannot be continued"),
-    flag('--region <name>', 'Place of this edge, for the logs of gateways').default('local'),
+    ).default(undefined, "requests keep the client's API key, and streams cannot be continued"),
+    flag('--region <name>', 'Place of this edge, for the logs of gateways; 1–64 characters')
+      .argParser(region)
+      .default('local'),
   ]);
   return addFlags(command, 'HTTP:', [
     flag('--host <address>', 'Address to listen on').default(LOOPBACK),
@@ -101,7 +109,8 @@ async function runEdge(flags: EdgeFlags): Promise<void> {
   const { gateways, region, host, port, maxBody, edgeSecretFile: path } = flags;
   const begun = performance.now();
   const log = createLogger(flags);
-  const secret = path === undefined ? undefined : await watchSecret(path, log);
+  const secrets = path === undefined ? undefined : await watchSecrets(path, log);
+  const secret = secrets && (() => secrets.current()[0]);
   if (!isLoopback(host) && secret !== undefined) {
     log.warn(`--host ${host}: anyone who can connect may use the gateways`);
   }
@@ -113,18 +122,6 @@ async function runEdge(flags: EdgeFlags): Promise<void> {
   const count = `${gateways.length} gateway${gateways.length === 1 ? '' : 's'}`;
   const url = `http://${formatAddress({ host, port: server.port })}`;
   process.stdout.write(`edge ready in ${seconds} s: ${count} at ${url}\n`);
-}
-
-/** The current secret. Rejects if the file is wrong now; later faults are logged. */
-async function watchSecret(path: string, log: Logger): Promise<() => string> {
-  const secrets = await watchFile({
-    path,
-    parse: (text) => parseSecrets(text, path),
-    what: 'edge secrets',
-    format: (all) => `${all.length} of them`,
-    log,
-  });
-  return () => secrets.current()[0];
 }
 
 function write(log: Logger, { level, message, ...fields }: LogEntry): void {

@@ -94,7 +94,7 @@ function peerFlags(): Option[] {
       '--transfer-port <number>',
       'Port at which other gateways of --peers or --peers-dns hand over the keys and values of their streams when they leave ' +
         'service, 0–65535; 0 picks a free port. Uses the certificates and the secret for shards; without them, only with a ' +
-        '--host of this machine',
+        'loopback --host',
     )
       .argParser(port)
       .default(0),

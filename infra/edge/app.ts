@@ -11,7 +11,7 @@ import { RepeatBudget } from './repeats.ts';
 import type { LogEntry, Shared } from './send.ts';
 import { type Hashing, signer } from './sign.ts';
 
-/** The gateways' own limit is 10 MiB. A larger body gets its error from a gateway. */
+/** The gateways' own limit is 10 MiB. Bodies between the two limits get the gateway's error, and larger ones the edge's. */
 export const LARGEST_BODY = 11 * 1024 * 1024;
 
 /** Gateways send a keep-alive comment every 15 s. */

@@ -5,7 +5,7 @@ import { errorAnswer, unreachable } from './errors.ts';
 import type { Attempt, Gateway } from './gateways/gateways.ts';
 import { ofAnswer } from './headers.ts';
 import { sleep, Tries } from './repeats.ts';
-import { isUnable, type Reply, type Shared, send } from './send.ts';
+import { isUnavailable, type Reply, type Shared, send } from './send.ts';
 import { continuedStream } from './streams/continued-stream.ts';
 import { relayEvents } from './streams/event-stream.ts';
 
@@ -57,7 +57,7 @@ async function firstReply(call: Call, shared: Shared): Promise<Received | undefi
     const sentAt = performance.now();
     try {
       const answer = await received(await send(call, gateway, { shared }));
-      if (!isUnable(answer.reply.status) || call.kind === 'act') return answer;
+      if (!isUnavailable(answer.reply.status) || call.kind === 'act') return answer;
       refused.add(gateway);
       refusal = answer;
       owed = true;

@@ -47,11 +47,11 @@ export interface Reply extends Answer {
 /** Who is billed for the requests of an edge without accounts. */
 const TENANT = 'edge';
 
-/** Answers of a gateway that cannot work, or of a proxy in front of a gateway that cannot be reached. */
-const UNABLE: ReadonlySet<number> = new Set([502, 503, 504]);
+/** Statuses of a gateway that cannot serve, or of a proxy that cannot reach its gateway. */
+const UNAVAILABLE: ReadonlySet<number> = new Set([502, 503, 504]);
 
-export function isUnable(status: number): boolean {
-  return UNABLE.has(status);
+export function isUnavailable(status: number): boolean {
+  return UNAVAILABLE.has(status);
 }
 
 /** Rejects if the gateway gives no answer, or if the client leaves. The caller must end the attempt of the reply. */
@@ -73,7 +73,7 @@ export async function send(
       signal: attempt.signal,
     });
     const { status, body: content } = answer;
-    if (isUnable(status)) attempt.failed();
+    if (isUnavailable(status)) attempt.failed();
     else attempt.answered();
     return { status, headers: answer.headers, body: content, attempt };
   } catch (thrown) {

@@ -83,7 +83,7 @@ export function generations(
     ...(minTokens > 0 && { minTokens }),
     ...degradeOf(request, degrade),
   };
-  const told = toldTo(record);
+  const reports = reportsTo(record);
   record.promptTokens = prompts.reduce((total, { prompt }) => total + prompt.length, 0);
   const sources = prompts.flatMap(({ prompt, maxTokens, text }, p) => {
     const ids = Array.from({ length: made }, () => randomUUID());
@@ -121,7 +121,7 @@ export function generations(
         rules,
         signal,
         ...(generation.known && { replayed: generation.known.subarray(0, generation.unreported) }),
-        ...told,
+        ...reports,
       });
     });
   });
@@ -132,8 +132,8 @@ export function generations(
   );
 }
 
-/** The options by which an answer reports to the record of the request and to the record of the stream. */
-function toldTo(record: RequestRecord): Pick<AnswerOptions, 'onToken' | 'onDegraded' | 'otherClass'> {
+/** The options by which an answer reports its tokens to the request's record and to the stream's recorder. */
+function reportsTo(record: RequestRecord): Pick<AnswerOptions, 'onToken' | 'onDegraded' | 'otherClass'> {
   const { recorder, continuation } = record;
   return {
     otherClass: continuation?.otherClass === true,

@@ -113,7 +113,7 @@ export interface Usage {
   completion_tokens_details?: { reasoning_tokens: number };
   /** Number of pairs of a row and a layer in which an expert was replaced, by rung of the degradation ladder. Absent: none. */
   degraded_hops?: DegradedHops;
-  /** A gateway of another numerics class or text version generated the beginning of the answer. Absent: no other did. */
+  /** A gateway of another numerics class or text version generated the beginning. Absent if one class generated the whole answer. */
   continued_on_other_class?: true;
 }
 
