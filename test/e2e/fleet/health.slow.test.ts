@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { tinyBundle } from '../../support/models/tiny-bundle.ts';
 import { complete, type Gateway, startUp } from '../gateway.ts';
 
-const PROMPT = 2_000;
+const PROMPT = 4_000;
 const PROBES = 200;
 const ROUNDS = 3;
 const layouts = [{ flags: ['--in-process'] }, { flags: ['--shards', '4'] }];
@@ -12,7 +12,7 @@ const layouts = [{ flags: ['--in-process'] }, { flags: ['--shards', '4'] }];
 let model: string;
 beforeAll(async () => {
   // The model is so wide that the prompt keeps the engine busy for at least a second.
-  model = await tinyBundle({ hidden: 256, inner: 128, heads: 8, layers: 24, context: 4_096 });
+  model = await tinyBundle({ hidden: 256, inner: 128, heads: 8, layers: 24, context: 8_192 });
 });
 
 let prompts = 0;
