@@ -95,9 +95,12 @@ describe('the console', () => {
     const answers = `document.querySelectorAll('.turn.answer').length`;
     await page.evaluate(`document.getElementById('seed').value = '7'`);
     for (let i = 0; i < 2; i++) {
+      await page.evaluate(`document.querySelector('.usage')?.setAttribute('data-before', '')`);
       await page.click('.retry:not([hidden])');
+      await page.until(
+        `document.querySelector('.usage:not([data-before])')?.textContent.includes('seed 7') === true`,
+      );
       await page.until(`${answers} === 1 && ${text('progress')}.startsWith('Finished')`);
-      await page.until(`document.querySelector('.usage')?.textContent.includes('seed 7')`);
     }
     const said = await page.evaluate<string>(`document.querySelector('.answer-text').textContent`);
     const again = await browser.newPage();
@@ -298,7 +301,14 @@ describe('the console', () => {
     await docs.until(`document.querySelectorAll('.opblock').length > 15`, 60_000);
     await docs.screenshot(join(pictures, 'docs.png'));
     await docs.click('[id$="post_v_completions"] .opblock-summary-control');
-    await docs.until(`document.querySelector('[id$="post_v_completions"] .execute') !== null`);
+    const button = `document.querySelector('[id$="post_v_completions"] .execute')`;
+    await docs.until(`${button} !== null`);
+    const placeOf = () => docs.evaluate<number>(`${button}.getBoundingClientRect().top`);
+    // The panel opens with an animation.
+    for (let before = Number.NaN, top = await placeOf(); top !== before; top = await placeOf()) {
+      before = top;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
     await docs.click('[id$="post_v_completions"] .execute');
     const answer = `document.querySelector('[id$="post_v_completions"] .live-responses-table')?.textContent`;
     await docs.until(`${answer}?.includes('text_completion')`, 60_000);
