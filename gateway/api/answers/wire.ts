@@ -2,7 +2,7 @@
 
 import { NO_CHOICE } from '../../../resume/record.ts';
 import { type DegradedHops, type Route, rungs } from '../../engine/messages.ts';
-import type { Released } from '../resume/released.ts';
+import type { ReleasedAmounts } from '../resume/released.ts';
 import type { AnswerEvent, ChoiceUsage } from './answer.ts';
 import type { AnswerToken } from './answer-text.ts';
 import { bestChoices } from './best-of.ts';
@@ -187,7 +187,7 @@ interface Chunk {
   expertgrid?: { digests?: unknown[]; routes?: unknown[] };
 }
 
-export function releasedByChunk(chunk: Chunk): Released {
+export function releasedByChunk(chunk: Chunk): ReleasedAmounts {
   const [choice] = chunk.choices ?? [];
   if (choice === undefined) return { choice: NO_CHOICE, bytes: 0, calls: 0, entries: 0 };
   const { index, text, delta, logprobs } = choice;

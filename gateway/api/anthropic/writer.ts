@@ -2,7 +2,7 @@
 import type { ChoiceUsage } from '../answers/answer.ts';
 import type { MessageEvent } from '../answers/messages/message-events.ts';
 import { provenanceOf } from '../answers/wire.ts';
-import type { Released } from '../resume/released.ts';
+import type { ReleasedAmounts } from '../resume/released.ts';
 import type { AppliedEdit } from './context-management.ts';
 import type { MessagesRequest } from './schema.ts';
 
@@ -28,7 +28,7 @@ export interface WireEvent {
 }
 
 /** Anthropic's answers have one choice and no log-probabilities. */
-export function releasedByEvent({ type, delta, content_block: block }: WireEvent): Released {
+export function releasedByEvent({ type, delta, content_block: block }: WireEvent): ReleasedAmounts {
   const { text, thinking, partial_json: json } = (delta ?? {}) as Record<string, string | undefined>;
   const begins = type === 'content_block_start' && (block as { type?: string }).type === 'tool_use';
   return {

@@ -12,7 +12,7 @@ import {
 import type { DegradedHops, Rung } from '../../engine/messages.ts';
 import { type Stream, withNext } from '../answers/streams.ts';
 import { ApiError } from '../errors.ts';
-import type { Released, ReleasedBy } from './released.ts';
+import type { ReleasedAmounts, ReleasedBy } from './released.ts';
 import { sealOf } from './seal.ts';
 
 /** The recorded progress of a choice in the earlier part of a stream. */
@@ -75,7 +75,7 @@ export class Recorder {
   /** The choices that have had a line, in ascending order. The reader of the record knows no others. */
   #sent: ChoiceState[] = [];
   /** The amounts that are still to be dropped, by choice. */
-  readonly #owed: Map<number, Omit<ChoiceProgress, 'ids' | 'hops'>>;
+  readonly #toDrop: Map<number, Omit<ChoiceProgress, 'ids' | 'hops'>>;
   #headSent = false;
 
   constructor({ head, key, recorded = new Map() }: RecorderOptions) {
@@ -87,7 +87,7 @@ export class Recorder {
       this.#choices.set(choice, state);
       this.#send(state);
     }
-    this.#owed = new Map(
+    this.#toDrop = new Map(
       [...recorded]
         .filter(([, { events }]) => events > 0)
         .map(([choice, { events, bytes, calls, entries }]) => [choice, { events, bytes, calls, entries }]),
@@ -106,7 +106,7 @@ export class Recorder {
 
   /** The stream without the values that an earlier part of the stream has released. Throws a 409 if they do not fit the record. */
   unreleased<Value extends object>(values: Stream<Value>, releasedBy: ReleasedBy<Value>): Stream<Value> {
-    if (this.#owed.size === 0) return values;
+    if (this.#toDrop.size === 0) return values;
     const next = async (): Promise<IteratorResult<Value, void>> => {
       for (;;) {
         const result = await values.next();
@@ -117,7 +117,7 @@ export class Recorder {
   }
 
   /** The lines that stand before the event of the value. */
-  lines(released: Released): string {
+  lines(released: ReleasedAmounts): string {
     const { choice } = released;
     const state = this.#of(choice);
     if (state.counts.events === 0) this.#send(state);
@@ -140,17 +140,17 @@ export class Recorder {
   }
 
   /** Whether the event was released before. */
-  #drops({ choice, ...amounts }: Released): boolean {
-    const owed = this.#owed.get(choice);
-    if (owed === undefined) return false;
-    owed.events--;
-    owed.bytes -= amounts.bytes;
-    owed.calls -= amounts.calls;
-    owed.entries -= amounts.entries;
-    const { events, ...rest } = owed;
+  #drops({ choice, ...amounts }: ReleasedAmounts): boolean {
+    const left = this.#toDrop.get(choice);
+    if (left === undefined) return false;
+    left.events--;
+    left.bytes -= amounts.bytes;
+    left.calls -= amounts.calls;
+    left.entries -= amounts.entries;
+    const { events, ...rest } = left;
     if (events > 0) return true;
-    this.#owed.delete(choice);
-    if (Object.values(rest).some((left) => left !== 0)) throw doesNotFit();
+    this.#toDrop.delete(choice);
+    if (Object.values(rest).some((amount) => amount !== 0)) throw doesNotFit();
     return true;
   }
 
@@ -163,7 +163,7 @@ export class Recorder {
   }
 }
 
-function add(counts: Omit<ChoiceProgress, 'ids'>, { bytes, calls, entries }: Released): void {
+function add(counts: Omit<ChoiceProgress, 'ids'>, { bytes, calls, entries }: ReleasedAmounts): void {
   counts.events++;
   counts.bytes += bytes;
   counts.calls += calls;

@@ -1,7 +1,7 @@
 // How much of a choice one event of a stream releases. Pure.
 
 /** The amounts of one event. */
-export interface Released {
+export interface ReleasedAmounts {
   /** `NO_CHOICE` for events that belong to no choice. */
   choice: number;
   /** UTF-8 bytes of text. */
@@ -12,4 +12,4 @@ export interface Released {
   entries: number;
 }
 
-export type ReleasedBy<Value> = (value: Value) => Released;
+export type ReleasedBy<Value> = (value: Value) => ReleasedAmounts;

@@ -4,7 +4,7 @@ import type { ChatLogprobEntry } from '../../answers/logprobs.ts';
 import type { MessageEvent } from '../../answers/messages/message-events.ts';
 import type { ApiError } from '../../errors.ts';
 import { derivedId } from '../../resume/derived-id.ts';
-import type { Released } from '../../resume/released.ts';
+import type { ReleasedAmounts } from '../../resume/released.ts';
 import type { OfferedTool } from '../tools/offered-tools.ts';
 import { type ResponseFrame, type ResponseState, responseBody } from './body.ts';
 import {
@@ -20,7 +20,7 @@ import {
 export type ResponseEvent = ItemEvent & { sequence_number: number };
 
 /** The answer has one choice. Only deltas count, because the events at the end of an item repeat its text. */
-export function releasedByEvent({ type, delta, logprobs }: ResponseEvent): Released {
+export function releasedByEvent({ type, delta, logprobs }: ResponseEvent): ReleasedAmounts {
   if (typeof delta !== 'string') return { choice: 0, bytes: 0, calls: 0, entries: 0 };
   return {
     choice: 0,
