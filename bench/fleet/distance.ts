@@ -1,8 +1,9 @@
 // Speed over shards that are a network away, in one micro-batch, in as many as the engine chooses, and with drafts:
 // `node bench/fleet/distance.ts [--model DIR] [--shards 1] [--distances in-process,0,0.25,1,3] [--streams 1,4,8,16]
-// [--variants one,chosen,drafts] [--temperature 0.8] [--prompt 64] [--tokens 128] [--rounds 7] [--threads 1]`. A relay before
-// each shard delays messages by `--distances` milliseconds in each direction. In each round every engine continues the same
-// prompts, and must give the same ids. Every second round runs in reverse order. Prints medians; the last line is JSON.
+// [--variants one,chosen,drafts] [--temperature 0.8] [--prompt 64] [--tokens 128] [--rounds 7] [--threads 1]`. The variants
+// `two` and `four` are that many micro-batches. A relay before each shard delays messages by `--distances` milliseconds in
+// each direction. In each round every engine continues the same prompts, and must give the same ids. Every second round runs
+// in reverse order. Prints medians; the last line is JSON.
 import { cpus, loadavg } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { modelDirectory } from '../../cli/files.ts';
@@ -40,6 +41,8 @@ const flags = readFlags({
 const IN_PROCESS = 'in-process';
 const variants: Record<string, Partial<EngineOptions>> = {
   one: { microBatches: 1 },
+  two: { microBatches: 2 },
+  four: { microBatches: 4 },
   chosen: {},
   drafts: { speculate: true },
 };
