@@ -272,7 +272,9 @@ export class RequestRecord {
         generations: this.#generations,
       });
     }
-    if (status >= 500) logger.error(line, 'request');
+    // A probe that answers 503 says that the server is not ready, which is not a fault.
+    const notReady = this.polled && status === 503 && this.error === undefined;
+    if (status >= 500 && !notReady) logger.error(line, 'request');
     else if (quiet) logger.debug(line, 'request');
     else logger.info(line, 'request');
   }

@@ -17,12 +17,14 @@ test('/health is ok even if the engine does not answer', async () => {
 
 test('/health/ready is 200, or 503 with the missing experts', async () => {
   const missing = [{ layer: 3, experts: '0-23,40' }];
-  const { url, engine } = await openRoom();
+  const { url, engine, logs } = await openRoom();
   const ready = await fetch(`${url}/health/ready`);
   expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready', missing: [] }]);
   engine.options = { ...engine.options, status: { ready: false, missing } };
   const waiting = await fetch(`${url}/health/ready`);
   expect([waiting.status, await waiting.json()]).toEqual([503, { status: 'not_ready', missing }]);
+  const info = 30; // not the level of a fault
+  await until(() => logs.some(({ status, level }) => status === 503 && level === info));
 });
 
 test('/health/ready is 503 if the engine does not answer in time', async () => {
