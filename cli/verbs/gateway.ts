@@ -91,6 +91,10 @@ function peerFlags(): Option[] {
       'Address of each gateway over these shards. Prompts that begin alike then go to the same gateway, which has them cached',
     ).argParser(commaSeparated),
     flag(
+      '--peers-dns <name:port>',
+      'One DNS name for all gateways, looked up every 2 s. Use it instead of --peers',
+    ),
+    flag(
       '--transfer-port <number>',
       'Port at which other gateways of --peers or --peers-dns hand over the keys and values of their streams when they leave ' +
         'service, 0–65535; 0 picks a free port. Uses the certificates and the secret for shards; without them, only with a ' +
@@ -98,10 +102,6 @@ function peerFlags(): Option[] {
     )
       .argParser(port)
       .default(0),
-    flag(
-      '--peers-dns <name:port>',
-      'One DNS name for all gateways, looked up every 2 s. Use it instead of --peers',
-    ),
   ];
 }
 

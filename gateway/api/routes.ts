@@ -108,7 +108,7 @@ export function isOpen(path: string): boolean {
 
 /** Whether a request for this path generates an answer. */
 export function isGenerating(path: string): boolean {
-  return Object.keys(generating).includes(routeOf(path)?.path ?? '');
+  return Object.hasOwn(generating, routeOf(path)?.path ?? '');
 }
 
 /** Whether a request for this path is still answered while the server shuts down. */

@@ -56,7 +56,6 @@ export function createEdge(options: EdgeOptions): Edge {
     ...{ ask, gateways, counts, hashing, log, region },
     sign: secret && signer(secret, hashing),
     budget: new RepeatBudget(),
-    cut: undefined,
     cutSignal: cutting.signal,
     silentMs: options.silentMs ?? SILENT_MS,
     failsStreams: options.failsStreams,
@@ -110,7 +109,6 @@ export function createEdge(options: EdgeOptions): Edge {
     },
     cut() {
       draining = true;
-      shared.cut = shuttingDown;
       cutting.abort();
       gateways.abort(new Error('the edge is shutting down'));
     },

@@ -17,23 +17,40 @@ export interface Answer {
 /** Does not follow redirects. Rejects if there is no answer, or if `signal` aborts the request; the body then fails too. */
 export type Ask = (url: string, asked: Asked) => Promise<Answer>;
 
+/** Whether the answer is a stream of server-sent events. */
+export function isStream({ headers, status }: Answer): boolean {
+  return status === 200 && (headers.get('content-type') ?? '').startsWith('text/event-stream');
+}
+
 /** Reads a body to its end, but at most `most` bytes. Undefined if it is longer. */
 export async function readWhole(
   body: ReadableStream<Uint8Array> | null,
   most: number,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
   if (body === null) return new Uint8Array();
+  const { parts, rest } = await readUpTo(body, most);
+  if (rest === undefined) return joined(parts);
+  await rest.cancel();
+  return undefined;
+}
+
+interface Beginning {
+  parts: Uint8Array[];
+  /** Reads what follows. Undefined if the body has ended. */
+  rest: ReadableStreamDefaultReader<Uint8Array> | undefined;
+}
+
+/** Reads a body to its end, or until it has more than `most` bytes. */
+export async function readUpTo(body: ReadableStream<Uint8Array>, most: number): Promise<Beginning> {
   const reader = body.getReader();
   const parts: Uint8Array[] = [];
   let length = 0;
   for (let next = await reader.read(); next.done !== true; next = await reader.read()) {
     parts.push(next.value);
     length += next.value.length;
-    if (length <= most) continue;
-    await reader.cancel();
-    return undefined;
+    if (length > most) return { parts, rest: reader };
   }
-  return joined(parts);
+  return { parts, rest: undefined };
 }
 
 export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

@@ -8,7 +8,7 @@ import type { Answer, Ask, Asked } from './ask.ts';
 import { startChecks } from './gateways/checks.ts';
 import type { Hashing } from './sign.ts';
 
-const hashing: Hashing = {
+export const nodeHashing: Hashing = {
   sha256: (bytes) => hash('sha256', bytes, 'hex'),
   hmac: (secret, text) => createHmac('sha256', secret).update(text).digest('base64url'),
 };
@@ -33,7 +33,7 @@ export interface NodeEdgeOptions
 export function createNodeEdge({ everyMs, patienceMs, ...options }: NodeEdgeOptions): NodeEdge {
   const { ask, close } = nodeAsk();
   // @hono/node-server would append a text to a stream that fails.
-  const edge = createEdge({ ...options, ask, hashing, metrics: true, failsStreams: false });
+  const edge = createEdge({ ...options, ask, hashing: nodeHashing, metrics: true, failsStreams: false });
   const log = (message: string) => options.log({ level: 'info', code: 'gateway_health', message });
   const checks = startChecks(edge.gateways, {
     ...{ ask, log },

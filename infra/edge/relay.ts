@@ -1,7 +1,7 @@
 // Relays one request: asks gateways until one answers, and sends the answer to the client as a whole or as a stream.
-import { type Answer, joined } from './ask.ts';
+import { isStream, joined, readUpTo } from './ask.ts';
 import type { Call } from './call.ts';
-import { errorAnswer, unreachable } from './errors.ts';
+import { errorAnswer, shuttingDown, unreachable } from './errors.ts';
 import type { Attempt, Gateway } from './gateways/gateways.ts';
 import { ofAnswer } from './headers.ts';
 import { sleep, Tries } from './repeats.ts';
@@ -26,7 +26,7 @@ export async function relay(call: Call, shared: Shared): Promise<Response> {
   const first = await firstReply(call, shared);
   if (first === undefined) {
     const { format, id: requestId } = call;
-    return errorAnswer(shared.cut ?? unreachable, { format, requestId });
+    return errorAnswer(shared.cutSignal.aborted ? shuttingDown : unreachable, { format, requestId });
   }
   const { reply, content } = first;
   const { status } = reply;
@@ -52,7 +52,7 @@ async function firstReply(call: Call, shared: Shared): Promise<Received | undefi
     owed = false;
     await sleep(tries.next(Math.random()), call.signal);
     const gateway = gateways.choose({ key: call.key, lost, refused });
-    if (gateway === undefined || call.signal.aborted || shared.cut !== undefined) break;
+    if (gateway === undefined || call.signal.aborted || shared.cutSignal.aborted) break;
     if (lost.size + refused.size > 0) counts.add('repeats', gateway.url);
     const sentAt = performance.now();
     try {
@@ -78,10 +78,6 @@ async function firstReply(call: Call, shared: Shared): Promise<Received | undefi
   return refusal;
 }
 
-function isStream({ headers, status }: Answer): boolean {
-  return status === 200 && (headers.get('content-type') ?? '').startsWith('text/event-stream');
-}
-
 /** A reply whose body has arrived, unless it is a stream or very long. Rejects if the gateway is lost. */
 async function received(reply: Reply): Promise<Received> {
   const { body, attempt } = reply;
@@ -90,14 +86,8 @@ async function received(reply: Reply): Promise<Received> {
     return { reply, content: body };
   }
   try {
-    const reader = body.getReader();
-    const parts: Uint8Array[] = [];
-    let length = 0;
-    for (let next = await reader.read(); next.done !== true; next = await reader.read()) {
-      parts.push(next.value);
-      length += next.value.length;
-      if (length > LARGEST_HELD) return { reply, content: restOf(parts, reader, attempt) };
-    }
+    const { parts, rest } = await readUpTo(body, LARGEST_HELD);
+    if (rest !== undefined) return { reply, content: restOf(parts, rest, attempt) };
     attempt.end();
     return { reply, content: joined(parts) };
   } catch (thrown) {

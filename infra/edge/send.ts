@@ -4,7 +4,6 @@ import { type Claims, RECORD_HEADER } from '../../resume/signed-request.ts';
 import { type Answer, type Ask, joined } from './ask.ts';
 import type { Call } from './call.ts';
 import type { Counts } from './counts.ts';
-import type { EdgeError } from './errors.ts';
 import type { Attempt, Gateway, Gateways } from './gateways/gateways.ts';
 import type { RepeatBudget } from './repeats.ts';
 import type { Hashing, Sign } from './sign.ts';
@@ -21,9 +20,7 @@ export interface Shared {
   budget: RepeatBudget;
   counts: Counts;
   log: (entry: LogEntry) => void;
-  /** The error for all open requests, once the edge ends them. */
-  cut: EdgeError | undefined;
-  /** Aborted when `cut` is set, so that no request waits longer. */
+  /** Aborted when the edge ends all open requests. */
   cutSignal: AbortSignal;
   /** Time without a byte after which a stream counts as lost. */
   silentMs: number;

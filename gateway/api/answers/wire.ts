@@ -122,12 +122,13 @@ function totalUsage(choices: readonly ChoiceUsage[]): Usage {
   const completion = sum(choices.map((choice) => choice.completionTokens));
   const cached = choices.flatMap(({ cachedTokens }) => cachedTokens ?? []);
   const reasoning = choices.flatMap(({ reasoningTokens }) => reasoningTokens ?? []);
-  const degraded = totalHops(choices);
   const usage = {
     ...tokenCounts(prompt, completion),
     ...(reasoning.length > 0 && { completion_tokens_details: { reasoning_tokens: sum(reasoning) } }),
-    ...(degraded !== undefined && { degraded_hops: degraded }),
-    ...(choices.some(({ otherClass }) => otherClass) && { continued_on_other_class: true as const }),
+    ...provenanceOf({
+      degradedHops: totalHops(choices),
+      otherClass: choices.some((each) => each.otherClass),
+    }),
   };
   if (cached.length < choices.length) return usage;
   return { ...usage, prompt_tokens_details: { cached_tokens: sum(cached) } };
@@ -267,10 +268,16 @@ async function* chunks<P extends Piece, F extends Finish, C extends Choice>(
 }
 
 /** The fields that say where an answer was computed in another way than usual. */
-export function provenanceOf({ degradedHops, otherClass }: ChoiceUsage): object {
+export function provenanceOf({
+  degradedHops,
+  otherClass,
+}: Pick<ChoiceUsage, 'degradedHops' | 'otherClass'>): Pick<
+  Usage,
+  'degraded_hops' | 'continued_on_other_class'
+> {
   return {
     ...(degradedHops !== undefined && { degraded_hops: degradedHops }),
-    ...(otherClass && { continued_on_other_class: true }),
+    ...(otherClass && { continued_on_other_class: true as const }),
   };
 }
 

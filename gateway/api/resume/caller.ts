@@ -1,5 +1,5 @@
 // Recognizes trusted callers, such as the edge, by the signature of their requests: docs/resume.md.
-import { createHash } from 'node:crypto';
+import { hash as hashOf } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
 import { z } from 'zod';
 import {
@@ -18,7 +18,8 @@ import { ApiError, badRequest } from '../errors.ts';
 import { readBytes } from '../requests/body.ts';
 import type { RecordEnv } from '../telemetry/request-record.ts';
 import { hashKey, type StoredKey } from '../tenants/keys.ts';
-import { isSame, type Secrets, signatureOf } from './seal.ts';
+import { parseJson } from './parse-json.ts';
+import { isMadeWith, isSame, type Secrets, signatureOf } from './seal.ts';
 
 /** A caller whose signature is valid. */
 export interface Caller {
@@ -113,30 +114,14 @@ export function recognizeCaller({
 function requireSignature(c: Context, claims: string, secrets: readonly string[]): void {
   const text = textToSign({ method: c.req.method, path: new URL(c.req.url).pathname, claims });
   const given = c.req.header(SIGNATURE_HEADER) ?? '';
-  let valid = false;
-  for (const secret of secrets) {
-    if (isSame(given, `${SIGNATURE_VERSION}=${signatureOf(text, secret)}`)) valid = true;
-  }
-  if (valid) return;
+  if (isMadeWith(secrets, given, (secret) => `${SIGNATURE_VERSION}=${signatureOf(text, secret)}`)) return;
   const message = `The signature in ${SIGNATURE_HEADER} does not fit this request. Give caller and gateway the same secret.`;
   throw new ApiError({ status: 401, message, code: 'invalid_signature' });
 }
 
 function parseClaims(header: string): Claims {
-  let value: unknown;
-  try {
-    value = JSON.parse(header);
-  } catch {
-    throw badRequest(`The header ${CLAIMS_HEADER} is not valid JSON.`, { param: CLAIMS_HEADER });
-  }
-  const parsed = claimsSchema.safeParse(value);
-  if (parsed.success) {
-    const { records, answer, ...claims } = parsed.data;
-    return { ...claims, ...(records !== undefined && { records }), ...(answer !== undefined && { answer }) };
-  }
-  const [issue] = parsed.error.issues;
-  const param = [CLAIMS_HEADER, ...(issue?.path ?? [])].join('.');
-  throw badRequest(`Invalid '${param}': ${issue?.message}.`, { param, code: 'invalid_value' });
+  const { records, answer, ...claims } = parseJson(claimsSchema, header, CLAIMS_HEADER);
+  return { ...claims, ...(records !== undefined && { records }), ...(answer !== undefined && { answer }) };
 }
 
 /** Throws a 401 if the request was signed too long ago, or if it has been received before. */
@@ -181,7 +166,7 @@ async function signedBody(
 ): Promise<{ body: Buffer<ArrayBuffer> | undefined; caller: Pick<Caller, 'body' | 'record'> }> {
   const recordBytes = recordLength(request.headers.get(RECORD_HEADER));
   const all = await readBytes(request, recordBytes + bodyBytes, holding);
-  const hash = sha256(all);
+  const hash = hashOf('sha256', all, 'hex');
   if (!isSame(hash, claims.body)) {
     const message = `The body of the request has another hash than ${CLAIMS_HEADER} says.`;
     throw new ApiError({ status: 401, message, param: 'body', code: 'invalid_signature' });
@@ -193,7 +178,7 @@ async function signedBody(
   if (recordBytes === 0) return { body: all.length > 0 ? all : undefined, caller: { body: hash } };
   const body = all.subarray(recordBytes);
   const record = new TextDecoder().decode(all.subarray(0, recordBytes));
-  return { body, caller: { body: sha256(body), record } };
+  return { body, caller: { body: hashOf('sha256', body, 'hex'), record } };
 }
 
 function recordLength(header: string | null): number {
@@ -202,10 +187,6 @@ function recordLength(header: string | null): number {
   if (/^\d{1,9}$/.test(header) && length > 0 && length <= LARGEST_RECORD) return length;
   const message = `Invalid '${RECORD_HEADER}': expected a number of bytes from 1 to ${LARGEST_RECORD}.`;
   throw badRequest(message, { param: RECORD_HEADER, code: 'invalid_value' });
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }
 
 /** A key in the name of the signed tenant. It decides cache salt, fair share and usage, and is in no file. */

@@ -1,7 +1,6 @@
 // Checks the record with which a request continues a stream, and turns it into what the answer begins with: docs/resume.md.
 import { hash } from 'node:crypto';
 import { z } from 'zod';
-import { errorText } from '../../../base/error-text.ts';
 import {
   type ChoiceProgress,
   choiceSum,
@@ -14,8 +13,9 @@ import { type DegradedHops, type Rung, rungs } from '../../engine/messages.ts';
 import type { ApiContext } from '../context.ts';
 import { ApiError, badRequest } from '../errors.ts';
 import type { Caller } from './caller.ts';
+import { parseJson } from './parse-json.ts';
 import type { Recorded } from './recorder.ts';
-import { isSame, sealKey, sealOf } from './seal.ts';
+import { isMadeWith, sealKey, sealOf } from './seal.ts';
 import { TEXT_VERSION } from './text-version.ts';
 
 /** The head of a record: what decides the events of an answer, besides the request and the generated ids. */
@@ -102,11 +102,11 @@ const headSchema = z.strictObject({
 /** Reads the record of a caller's request. Throws a 400 that names the invalid part, and a 403 if the seal is not a gateway's. */
 export function readRecord(caller: Caller): { record: StreamRecord; head: Head } | undefined {
   if (caller.record === undefined) return undefined;
-  const parsed = parse(recordSchema, jsonOf(caller.record, 'record'), 'record');
+  const parsed = parseJson(recordSchema, caller.record, 'record');
   const { other_class, ...rest } = parsed;
   const record: StreamRecord = { ...rest, ...(other_class !== undefined && { other_class }) };
   requireSeal(record, caller);
-  const head: Head = parse(headSchema, jsonOf(record.head, 'record.head'), 'record.head');
+  const head: Head = parseJson(headSchema, record.head, 'record.head');
   if (head.body !== caller.body) throw foreign('of another request: its body differs');
   if (head.tenant !== caller.claims.tenant) throw foreign('of another tenant');
   return { record, head };
@@ -166,28 +166,10 @@ function requireSeal({ head, choices, seal }: StreamRecord, { secrets }: Caller)
     .sort(([a], [b]) => Number(a) - Number(b))
     .map(([choice, { ids, ...counts }]) => choiceSum(Number(choice), counts, hash('sha256', ids, 'hex')));
   const sealed = textToSeal(hash('sha256', head, 'hex'), sums);
-  let valid = false;
-  for (const secret of secrets()) if (isSame(seal, sealOf(sealed, sealKey(secret)))) valid = true;
-  if (valid) return;
+  if (isMadeWith(secrets(), seal, (secret) => sealOf(sealed, sealKey(secret)))) return;
   const message =
     'The seal of the record is not valid: the record was changed, or was written with another secret.';
   throw new ApiError({ status: 403, message, param: 'record.seal', code: 'invalid_seal' });
-}
-
-function jsonOf(json: string, param: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch (error) {
-    throw badRequest(`Invalid '${param}': ${errorText(error)}.`, { param, code: 'invalid_value' });
-  }
-}
-
-function parse<Schema extends z.ZodType>(schema: Schema, value: unknown, from: string): z.infer<Schema> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const param = [from, ...(issue?.path ?? [])].join('.');
-  throw badRequest(`Invalid '${param}': ${issue?.message}.`, { param, code: 'invalid_value' });
 }
 
 function foreign(what: string): ApiError {

@@ -22,6 +22,15 @@ export function sealOf(text: string, key: KeyObject): string {
   return createHmac('sha256', key).update(text).digest('base64url').slice(0, SEAL_LENGTH);
 }
 
+/** Whether `given` is what `make` makes with one of the secrets. Takes the same time whichever it is. */
+export function isMadeWith(
+  secrets: readonly string[],
+  given: string,
+  make: (secret: string) => string,
+): boolean {
+  return secrets.map((secret) => isSame(given, make(secret))).includes(true);
+}
+
 /** Takes the same time wherever the texts differ. */
 export function isSame(given: string, expected: string): boolean {
   const [a, b] = [Buffer.from(given), Buffer.from(expected)];

@@ -3,9 +3,9 @@
 // Worked example: gateway A is killed after `{"text":"Hel"}`. Its record says that choice 0 has one event with the ids 512 and 7. The
 // request is sent to gateway B with that record, B answers with the events after the first one, and the client gets `{"text":"lo"}`.
 import { RecordReader } from '../../../resume/record.ts';
-import { joined } from '../ask.ts';
+import { isStream, joined } from '../ask.ts';
 import type { Call } from '../call.ts';
-import { type EdgeError, errorEvent, streamLost } from '../errors.ts';
+import { type EdgeError, errorEvent, shuttingDown, streamLost } from '../errors.ts';
 import type { Gateway } from '../gateways/gateways.ts';
 import { sleep, Tries } from '../repeats.ts';
 import { type Reply, type Shared, send } from '../send.ts';
@@ -90,7 +90,7 @@ class ContinuedStream {
         const forward = this.#take(this.#blocks.push(read.bytes));
         if (forward !== undefined) return forward;
       } else if (this.#state === 'ended') return this.#end();
-      else if (!(await this.#continue(read))) return this.#end(this.#shared.cut ?? streamLost);
+      else if (!(await this.#continue(read))) return this.#end(this.#isCut ? shuttingDown : streamLost);
     }
   }
 
@@ -128,7 +128,7 @@ class ContinuedStream {
 
   /** Whether the stream has a new source. */
   async #continue({ cause, silent }: Interruption): Promise<boolean> {
-    if (this.#shared.cut !== undefined) return false;
+    if (this.#isCut) return false;
     const { signal } = this.#call;
     const moved = this.#state === 'moved';
     this.#log('stream_interrupted', this.#gateway, cause);
@@ -152,7 +152,7 @@ class ContinuedStream {
       await sleep(this.#tries.next(Math.random()), this.#waiting);
       const gateway = await this.#chooseInTurn(preferred);
       preferred = undefined;
-      if (gateway === undefined || signal.aborted || this.#shared.cut !== undefined) return false;
+      if (gateway === undefined || signal.aborted || this.#isCut) return false;
       if (await this.#ask(gateway)) return true;
     }
     return false;
@@ -174,7 +174,7 @@ class ContinuedStream {
     for (let left = gateways.all.length; gateway !== undefined && left > 0; left--) {
       const wasHealthy = gateways.isHealthy(gateway);
       await gateways.waitForPace(gateway, this.#waiting);
-      if (signal.aborted || this.#shared.cut !== undefined) return undefined;
+      if (signal.aborted || this.#isCut) return undefined;
       if (gateways.isHealthy(gateway) || !wasHealthy) return gateway;
       lost.add(gateway);
       gateway = gateways.choose({ key, lost, refused });
@@ -189,8 +189,7 @@ class ContinuedStream {
     try {
       const { record } = this.#record;
       const reply = await send(this.#call, gateway, { shared: this.#shared, record });
-      const type = reply.headers.get('content-type') ?? '';
-      if (reply.status === 200 && type.startsWith('text/event-stream')) {
+      if (isStream(reply)) {
         this.#gateway = gateway;
         this.#source = new Source(reply, this.#shared.silentMs);
         return true;
@@ -207,6 +206,11 @@ class ContinuedStream {
     }
     counts.add('continuation_failures', gateway.url);
     return false;
+  }
+
+  /** Whether the edge ends all open requests. */
+  get #isCut(): boolean {
+    return this.#shared.cutSignal.aborted;
   }
 
   /** Ends waits: the client leaves, or the edge ends. */
