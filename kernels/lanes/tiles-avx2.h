@@ -1,84 +1,138 @@
-// One row of tiles times one panel with AVX2. 16-bit sums cannot overflow with 4-bit weights, but can with 8-bit ones.
+// One row of tiles times one panel with AVX2, which has no instruction that adds four products of bytes into 32 bits.
 #pragma once
 #include <immintrin.h>
+#include <stdbool.h>
 #include <string.h>
 #include "layout.h"
 #include "prefetch.h"
 
-enum { ROWS_AT_ONCE = 4 };
+// vpmaddubsw adds two products into 16 bits. Half of an output's products in a block add up to at most 16 * 15 * 127 = 30,480
+// with 4-bit weights, so a block is summed in 16 bits and widened once. An 8-bit weight is computed as two 4-bit weights; the
+// sum of the high ones is multiplied by 16.
 
-// vpmaddubsw adds two products into 16 bits. A block adds 8 such pairs: at most 8 * 2 * 15 * 127 = 30,480 with 4-bit
-// weights, so a block is summed in 16 bits and widened once. An 8-bit weight is computed as two 4-bit weights; the sum of
-// the high ones is multiplied by 16.
-static inline __attribute__((always_inline)) void half_tile_row(int bits, int rows, int half, const uint8_t *tile,
-                                                                size_t blocks, const uint8_t *panel,
-                                                                size_t panel_rows, size_t first, float *y,
-                                                                size_t stride, size_t outputs) {
-  const int weight_bytes = bits == 4 ? 256 : 512;
-  const __m256i low = _mm256_set1_epi8(15), one = _mm256_set1_epi16(1), sixteen = _mm256_set1_epi16(16);
-  __m256 sums[ROWS_AT_ONCE];
-  for (int r = 0; r < rows; r++) sums[r] = _mm256_setzero_ps();
-  // The second half of the tile and later rows find the weights in the cache.
-  const struct prefetch choice = half == 0 && first == 0 ? prefetch : (struct prefetch){HINT_NONE, 0};
-  for (size_t block = 0; block < blocks; block++) {
-    prefetch_tile(choice.hint, tile + choice.ahead, weight_bytes + TILE_SCALES);
-    const uint8_t *values = panel + first * BLOCK;
-    // The sums of products with the low and with the high four bits of the weights.
-    __m256i lows[ROWS_AT_ONCE], highs[ROWS_AT_ONCE];
-    for (int r = 0; r < rows; r++) lows[r] = highs[r] = _mm256_setzero_si256();
-    for (int v = 0; v < weight_bytes / 64; v++) {
-      const __m256i bytes = _mm256_loadu_si256((const __m256i *)(tile + 64 * v + 32 * half));
-      const __m256i a = _mm256_and_si256(bytes, low);
-      const __m256i b = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), low);
+enum {
+  HALVES = 2,     // vectors of 8 outputs in a tile
+  FOURS = 8,      // groups of 4 inputs in a block
+  MOST_PARTS = 2,
+  MOST_AT_ONCE = 4,
+};
+// 4-bit parts of a weight.
+static inline int parts_of(int bits) { return bits == 4 ? 1 : 2; }
+// Rows whose sums fit into the registers.
+static inline size_t rows_at_once(int bits) { return bits == 4 ? 4 : 2; }
+
+// Weights of 4 inputs and 8 outputs, from 0 to 15: at 8 bits, the low four bits (part 0) or the high ones.
+static inline __attribute__((always_inline)) __m256i four_weights(int bits, const uint8_t *tile, int four, int half,
+                                                                  int part) {
+  const int from = bits == 4 ? four / 2 : four;
+  const bool high = bits == 4 ? four % 2 == 1 : part == 1;
+  const __m256i bytes = _mm256_loadu_si256((const __m256i *)(tile + 64 * from + 32 * half));
+  return _mm256_and_si256(high ? _mm256_srli_epi16(bytes, 4) : bytes, _mm256_set1_epi8(15));
+}
+
+// One block of a tile, and the same block of rows of a panel.
+struct block {
+  const uint8_t *tile;
+  __m256 tile_scales[HALVES];
+  const uint8_t *values, *scales, *offsets;
+};
+
+// Adds the products of `rows` rows to their sums. `bits` and `rows` are constants when this is inlined.
+static inline __attribute__((always_inline)) void add_block(int bits, int rows, const struct block *block,
+                                                            __m256 sums[][HALVES]) {
+  const int parts = parts_of(bits);
+  __m256i pairs[MOST_AT_ONCE][HALVES][MOST_PARTS];
+#pragma GCC unroll 8
+  for (int four = 0; four < FOURS; four++) {
+    __m256i w[HALVES][MOST_PARTS];
 #pragma GCC unroll 4
-      for (int r = 0; r < rows; r++) {
-        const uint8_t *x = values + r * BLOCK + (bits == 4 ? 8 : 4) * v;
-        int32_t for_low, for_high;
-        memcpy(&for_low, x, sizeof for_low);
-        memcpy(&for_high, bits == 4 ? x + 4 : x, sizeof for_high);
-        lows[r] = _mm256_add_epi16(lows[r], _mm256_maddubs_epi16(a, _mm256_set1_epi32(for_low)));
-        highs[r] = _mm256_add_epi16(highs[r], _mm256_maddubs_epi16(b, _mm256_set1_epi32(for_high)));
-      }
+    for (int i = 0; i < HALVES * parts; i++) {
+      const int half = i / parts, part = i % parts;
+      w[half][part] = four_weights(bits, block->tile, four, half, part);
     }
-    const __m256 tile_scales = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(tile + weight_bytes + 16 * half)));
-    const uint8_t *scales = panel + panel_rows * BLOCK + first * sizeof(float);
-    const uint8_t *offsets = scales + panel_rows * sizeof(float);
 #pragma GCC unroll 4
     for (int r = 0; r < rows; r++) {
-      float scale;
-      int32_t offset;
-      memcpy(&scale, scales + r * sizeof scale, sizeof scale);
-      memcpy(&offset, offsets + r * sizeof offset, sizeof offset);
-      // The sum starts at -8 Σq for 4-bit weights and at -128 Σq for 8-bit ones.
-      __m256i dot = _mm256_set1_epi32(bits == 4 ? offset : offset * 16);
-      dot = _mm256_add_epi32(dot, _mm256_madd_epi16(lows[r], one));
-      dot = _mm256_add_epi32(dot, _mm256_madd_epi16(highs[r], bits == 4 ? one : sixteen));
-      sums[r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), _mm256_mul_ps(_mm256_set1_ps(scale), tile_scales), sums[r]);
+      int32_t inputs;
+      memcpy(&inputs, block->values + r * BLOCK + 4 * four, sizeof inputs);
+      const __m256i x = _mm256_set1_epi32(inputs);
+#pragma GCC unroll 4
+      for (int i = 0; i < HALVES * parts; i++) {
+        __m256i *sum = &pairs[r][i / parts][i % parts];
+        const __m256i products = _mm256_maddubs_epi16(w[i / parts][i % parts], x);
+        *sum = four == 0 ? products : _mm256_add_epi16(*sum, products);
+        // Keeps the order of additions. GCC would add in the form of a tree, for which there are not enough registers.
+        __asm__("" : "+x"(*sum));
+      }
     }
-    tile += weight_bytes + TILE_SCALES;
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < rows; r++) {
+    float scale;
+    int32_t offset;
+    memcpy(&scale, block->scales + r * sizeof scale, sizeof scale);
+    memcpy(&offset, block->offsets + r * sizeof offset, sizeof offset);
+#pragma GCC unroll 2
+    for (int half = 0; half < HALVES; half++) {
+      // The weights are 8 too large at 4 bits and 128 at 8, so -8 Σq or -128 Σq is added.
+      __m256i dot = _mm256_set1_epi32(bits == 4 ? offset : offset * 16);
+      dot = _mm256_add_epi32(dot, _mm256_madd_epi16(pairs[r][half][0], _mm256_set1_epi16(1)));
+      if (parts > 1) dot = _mm256_add_epi32(dot, _mm256_madd_epi16(pairs[r][half][1], _mm256_set1_epi16(16)));
+      const __m256 both = _mm256_mul_ps(_mm256_set1_ps(scale), block->tile_scales[half]);
+      sums[r][half] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), both, sums[r][half]);
+    }
+  }
+}
+
+// What later rows of a panel prefetch, which find their own weights in the cache: the row of tiles behind this one, so that the
+// memory is not idle meanwhile. `bytes` are those of a row of tiles. Too few rows would wait for the memory themselves.
+static inline __attribute__((always_inline)) struct prefetch prefetch_beside(int bits, int rows, size_t first,
+                                                                             size_t bytes) {
+  const bool helps = first == rows_at_once(bits) && rows >= 3;
+  return (struct prefetch){helps ? HINT_T1 : HINT_NONE, bytes};
+}
+
+// Rows `first` to `first + rows` of a panel of `panel_rows`. `bits` and `rows` are constants when this is inlined.
+static inline __attribute__((always_inline)) void tile_row(int bits, int rows, const uint8_t *tile, size_t blocks,
+                                                           const uint8_t *panel, size_t panel_rows, size_t first,
+                                                           float *y, size_t stride, size_t outputs) {
+  const int weight_bytes = bits == 4 ? 256 : 512, tile_bytes = weight_bytes + TILE_SCALES;
+  const struct prefetch choice = first == 0 ? prefetch : prefetch_beside(bits, rows, first, blocks * tile_bytes);
+  __m256 sums[MOST_AT_ONCE][HALVES];
+#pragma GCC unroll 4
+  for (int r = 0; r < rows; r++) sums[r][0] = sums[r][1] = _mm256_setzero_ps();
+  for (size_t at = 0; at < blocks; at++) {
+    prefetch_tile(choice.hint, tile + choice.ahead, tile_bytes);
+    const __m128i *tile_scales = (const __m128i *)(tile + weight_bytes);
+    const uint8_t *scales = panel + panel_rows * BLOCK + first * sizeof(float);
+    const struct block block = {
+        .tile = tile,
+        .tile_scales = {_mm256_cvtph_ps(_mm_loadu_si128(tile_scales)), _mm256_cvtph_ps(_mm_loadu_si128(tile_scales + 1))},
+        .values = panel + first * BLOCK,
+        .scales = scales,
+        .offsets = scales + panel_rows * sizeof(float),
+    };
+    add_block(bits, rows, &block, sums);
+    tile += tile_bytes;
     panel += panel_rows * PANEL_BYTES;
   }
+#pragma GCC unroll 4
   for (int r = 0; r < rows; r++) {
-    float eight[8];
-    _mm256_storeu_ps(eight, sums[r]);
-    memcpy(y + (first + r) * stride, eight, outputs * sizeof(float));
+    float sixteen[TILE_ROWS];
+    _mm256_storeu_ps(sixteen, sums[r][0]);
+    _mm256_storeu_ps(sixteen + TILE_ROWS / HALVES, sums[r][1]);
+    memcpy(y + (first + r) * stride, sixteen, outputs * sizeof(float));
   }
 }
 
 static void tiles(int bits, const uint8_t *tile, size_t blocks, const uint8_t *panel, size_t rows, float *y,
                   size_t stride, size_t outputs) {
-  for (int half = 0; half < 2; half++) {
-    const size_t from = 8 * (size_t)half;
-    if (outputs <= from) return;
-    const size_t eight = smaller(outputs - from, 8);
-    for (size_t first = 0; first < rows; first += ROWS_AT_ONCE) {
-      switch (smaller(rows - first, ROWS_AT_ONCE) * 2 + (bits == 8)) {
-#define ROWS(n)                                                                                                      \
-  case n * 2: half_tile_row(4, n, half, tile, blocks, panel, rows, first, y + from, stride, eight); break;           \
-  case n * 2 + 1: half_tile_row(8, n, half, tile, blocks, panel, rows, first, y + from, stride, eight); break;
-        ROWS(1) ROWS(2) ROWS(3) ROWS(4)
+  const size_t at_once = rows_at_once(bits);
+  for (size_t first = 0; first < rows; first += at_once) {
+    switch (smaller(rows - first, at_once) * 2 + (bits == 8)) {
+#define ROWS(bits, n) \
+  case n * 2 + (bits == 8): tile_row(bits, n, tile, blocks, panel, rows, first, y, stride, outputs); break;
+      ROWS(4, 1) ROWS(4, 2) ROWS(4, 3) ROWS(4, 4) ROWS(8, 1) ROWS(8, 2)
 #undef ROWS
-      }
     }
   }
 }
