@@ -121,6 +121,14 @@ export class RecordReader {
     return true;
   }
 
+  /** Number of tokens that the stream has generated so far. */
+  get generated(): number {
+    return [...this.#choices.values()].reduce(
+      (sum, { ids }) => sum + (ids === '' ? 0 : ids.split(',').length),
+      0,
+    );
+  }
+
   /** The record so far. Undefined if the stream has no head yet, so that the request can only be repeated. */
   get record(): StreamRecord | undefined {
     if (this.#head === undefined) return undefined;

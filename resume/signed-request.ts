@@ -39,6 +39,8 @@ export interface Claims {
   /** Who is billed. Decides cache salt, fair share and usage. */
   tenant: string;
   scopes: readonly Scope[];
+  /** Share of the gateway's time relative to other busy tenants. Default 1. */
+  weight?: number;
   /** Id of the request, for logs and usage. */
   request: string;
   /** Region of the caller. */

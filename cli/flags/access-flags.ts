@@ -1,5 +1,5 @@
 // The flags for access to the API and for the usage log, and the API options made from these flags.
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, type Option } from 'commander';
 import type { Logger } from 'pino';
 import type { Secrets } from '../../gateway/api/resume/seal.ts';
 import type { ApiOptions } from '../../gateway/api/shared.ts';
@@ -16,12 +16,22 @@ export interface AccessFlags {
   apiKeys?: string;
   /** Path of a file. */
   edgeSecretFile?: string;
+  edgeOnly: boolean;
   sharedPrefix: boolean;
   corsOrigin?: string[];
   allowedHosts?: string[];
   /** Path of a file. */
   usageLog?: string;
   usageLogRequired: boolean;
+}
+
+export function corsOriginFlag(): Option {
+  return flag(
+    '--cors-origin <origin>',
+    'Origin of web pages that may call the API from a browser, such as https://app.example.com, or * for all. Repeatable',
+  )
+    .argParser(origins)
+    .default(undefined, 'none');
 }
 
 export function addAccessFlags(command: Command): Command {
@@ -37,15 +47,14 @@ export function addAccessFlags(command: Command): Command {
         'if this one ends; see docs/resume.md. Read again when it changes',
     ).default(undefined, 'no caller is trusted'),
     switchFlag(
+      '--edge-only',
+      'Refuse requests that are not signed with the secret of --edge-secret-file, which it needs. Health checks need no signature',
+    ),
+    switchFlag(
       '--shared-prefix',
       'Let API keys share cached prompts. This is faster, but one tenant can find out what another has asked',
     ),
-    flag(
-      '--cors-origin <origin>',
-      'Origin of web pages that may call the API from a browser, such as https://app.example.com, or * for all. Repeatable',
-    )
-      .argParser(origins)
-      .default(undefined, 'none'),
+    corsOriginFlag(),
     flag(
       '--allowed-hosts <name,…>',
       'Names to accept in the Host header, besides loopback addresses, *.localhost and names without a dot. ' +
@@ -62,7 +71,13 @@ export function addAccessFlags(command: Command): Command {
       `Refuse requests with 503 while the file of --usage-log cannot be written. Without this flag, up to ${MOST_WAITING.toLocaleString('en')} lines wait in memory; beyond that the oldest are lost`,
     ),
   ]).hook('preAction', (called) => {
-    const { usageLog, usageLogRequired } = called.opts<AccessFlags>();
+    const { usageLog, usageLogRequired, edgeOnly, edgeSecretFile, apiKeys } = called.opts<AccessFlags>();
+    if (edgeOnly && edgeSecretFile === undefined) {
+      called.error('error: --edge-only: give --edge-secret-file too');
+    }
+    if (edgeOnly && apiKeys !== undefined) {
+      called.error('error: --edge-only: no API key would be valid, so leave out --api-keys');
+    }
     if (usageLogRequired && usageLog === undefined) {
       called.error('error: --usage-log-required: give --usage-log too');
     }
@@ -85,6 +100,7 @@ export async function openAccess(flags: AccessFlags & { host: string }, log: Log
   const logged = usage && { onUsage: usage.write, usageLog: usage, usageRequired: flags.usageLogRequired };
   const callerSecrets = await openSecrets(flags.edgeSecretFile, { log, warnings });
   const rest = { corsOrigins, hosts, warnings, ...logged, ...(callerSecrets && { callerSecrets }) };
+  if (flags.edgeOnly) return { ...rest, access: { keys: () => [], sharedPrefix, edgeOnly: true } };
   if (path === undefined) {
     if (!isLoopback(host))
       log.warn(`--host ${host} without --api-keys: anyone who can connect may use the API`);

@@ -26,7 +26,14 @@ import {
 } from './flags.ts';
 import { fitModels, machineMemory } from './model-fit.ts';
 import type { OpenedModel } from './models.ts';
-import { addLogFlags, deviceFlag, portFlag, prefetchFlag, threadsFlag } from './process-flags.ts';
+import {
+  addLogFlags,
+  deviceFlag,
+  metricsFlags,
+  portFlag,
+  prefetchFlag,
+  threadsFlag,
+} from './process-flags.ts';
 import { addSecurityFlags, type SecurityFlags } from './security-flags.ts';
 
 export interface GatewayFlags extends SecurityFlags, AccessFlags, LogFlags {
@@ -38,6 +45,8 @@ export interface GatewayFlags extends SecurityFlags, AccessFlags, LogFlags {
   aliases?: string;
   host: string;
   port: number;
+  metricsPort?: number;
+  metricsHost: string;
   /** Seconds. */
   keepAlive: number;
   maxIdleConnections: number;
@@ -107,6 +116,7 @@ function addHttpFlags(command: Command): Command {
   return addFlags(command, 'HTTP:', [
     flag('--host <address>', 'Address to listen on').default(LOOPBACK),
     portFlag(GATEWAY_PORT),
+    ...metricsFlags('only --port serves them, and /metrics needs an admin key if there are keys'),
     flag('--keep-alive <seconds>', 'Seconds after which an idle connection is closed, 1–3600')
       .argParser(integer({ min: 1, max: 3600 }))
       .default(defaultConnections.keepAliveMs / 1000),

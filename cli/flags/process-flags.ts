@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError, type Option } from 'commander';
 import { type Prefetch, parsePrefetch } from '../../model/devices/cpu/prefetch.ts';
 import { DEFAULT_DEVICE, deviceNames } from '../../model/devices/options.ts';
 import { LOG_FORMATS, LOG_LEVELS } from '../terminal/log.ts';
-import { addFlags, flag, integer, port } from './flags.ts';
+import { addFlags, flag, integer, LOOPBACK, port } from './flags.ts';
 
 export function deviceFlag(): Option {
   return flag('--device <name>', 'Device that runs the model; see docs/devices.md')
@@ -48,6 +48,19 @@ export function portFlag(standard: number): Option {
   return flag('--port <number>', 'Port to listen on, 0–65535; 0 picks a free port')
     .argParser(port)
     .default(standard);
+}
+
+/** `otherwise` describes what happens without the flags. */
+export function metricsFlags(otherwise: string): Option[] {
+  return [
+    flag('--metrics-port <number>', 'Port for /metrics and /health, 0–65535; 0 picks a free port')
+      .argParser(port)
+      .default(undefined, otherwise),
+    flag(
+      '--metrics-host <address>',
+      'Address for --metrics-port. Anyone who can connect to it may read the metrics',
+    ).default(LOOPBACK),
+  ];
 }
 
 export function addLogFlags(command: Command): Command {

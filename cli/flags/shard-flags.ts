@@ -4,8 +4,16 @@ import type { Prefetch } from '../../model/devices/cpu/prefetch.ts';
 import type { DeviceName } from '../../model/devices/options.ts';
 import { MOST_CONNECTIONS } from '../../rpc/socket/server.ts';
 import type { LogFlags } from '../terminal/log.ts';
-import { addFlags, bytes, flag, integer, LOOPBACK, port, several, switchFlag } from './flags.ts';
-import { addLogFlags, deviceFlag, portFlag, prefetchFlag, spinFlag, threadsFlag } from './process-flags.ts';
+import { addFlags, bytes, flag, integer, LOOPBACK, several, switchFlag } from './flags.ts';
+import {
+  addLogFlags,
+  deviceFlag,
+  metricsFlags,
+  portFlag,
+  prefetchFlag,
+  spinFlag,
+  threadsFlag,
+} from './process-flags.ts';
 import { addSecurityFlags, CALLERS, type SecurityFlags } from './security-flags.ts';
 
 const SHARD_PORT = 7001;
@@ -102,13 +110,5 @@ function addAddressFlags(command: Command): Command {
 }
 
 function addMetricsFlags(command: Command): Command {
-  return addFlags(command, 'Metrics:', [
-    flag('--metrics-port <number>', 'Port for /metrics and /health, 0–65535; 0 picks a free port')
-      .argParser(port)
-      .default(undefined, 'neither is served'),
-    flag(
-      '--metrics-host <address>',
-      'Address for --metrics-port. Anyone who can connect to it may read the metrics',
-    ).default(LOOPBACK),
-  ]);
+  return addFlags(command, 'Metrics:', [...metricsFlags('neither is served')]);
 }

@@ -16,6 +16,8 @@ export interface OpenedGateway {
   api: AccessOptions & Pick<ApiOptions, 'aliases' | 'limits' | 'degrade' | 'peerAddresses'>;
   host: string;
   port: number;
+  /** Address for health and metrics alone. Undefined: none. */
+  status: { host: string; port: number } | undefined;
   connections: Partial<ConnectionLimits>;
   /** Time for open requests to end after the first signal. */
   graceMs: number;
@@ -31,7 +33,7 @@ export async function openGateway(
   policy: EngineThreadData['policy'],
   log: Logger,
 ): Promise<OpenedGateway> {
-  const { host, port, device, threads, degrade, answerMemory } = flags;
+  const { host, port, metricsPort, metricsHost, device, threads, degrade, answerMemory } = flags;
   const models = await openModels(bundles, { device });
   const prefetch = fitKernels(flags, log);
   const engine = engineOptions(flags, models, log);
@@ -48,6 +50,7 @@ export async function openGateway(
     },
     host,
     port,
+    status: metricsPort === undefined ? undefined : { host: metricsHost, port: metricsPort },
     connections: { keepAliveMs: flags.keepAlive * 1000, idle: flags.maxIdleConnections },
     graceMs: flags.grace * 1000,
     engines: { device, threads, engine, policy },

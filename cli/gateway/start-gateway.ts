@@ -12,6 +12,7 @@ import type { ApiOptions, ModelOptions } from '../../gateway/api/shared.ts';
 import { loadTextSide, type TextSide } from '../../gateway/api/text/text-side.ts';
 import { vocabularyData } from '../../gateway/constraints/vocabulary.ts';
 import type { EngineClient } from '../../gateway/engine/messages.ts';
+import { formatAddress, isLoopback } from '../../rpc/address.ts';
 import { type OpenTracing, openTracing } from '../../tracing/tracing.ts';
 import type { OpenedModel } from '../flags/models.ts';
 import type { ShardProgress } from '../shard/shard-process.ts';
@@ -104,16 +105,37 @@ export async function startGateway(options: GatewayProcess, starting: Starting):
 }
 
 /** Listens before models are loaded. A port in use is reported at once, and health probes get the answer that models are loading. */
-async function listen({ models, host, port, connections }: GatewayProcess) {
+async function listen({ models, host, port, status, connections, log }: GatewayProcess) {
   let app: App = createLoadingApi(models.map(({ id }) => id));
   const current: App = { fetch: (request) => app.fetch(request), onConnection: () => app.onConnection?.() };
   const server = await serve({ app: current, host, port, connections }).catch((error: unknown) => {
     throw portError(error, { host, port });
   });
+  if (status !== undefined) await listenForStatus(status, () => app, log);
   const answerWith = (next: App) => {
     app = next;
   };
   return { server, answerWith };
+}
+
+/** Serves health and metrics at an address of their own. */
+async function listenForStatus(
+  place: { host: string; port: number },
+  current: () => App,
+  log: Logger,
+): Promise<void> {
+  const app: App = {
+    fetch(request) {
+      const { status, fetch } = current();
+      return (status ?? fetch)(request);
+    },
+  };
+  const { port } = await serve({ app, ...place }).catch((error: unknown) => {
+    throw portError(error, place, { host: '--metrics-host', port: '--metrics-port' });
+  });
+  log.info(`/metrics and /health are served at ${formatAddress({ ...place, port })}`);
+  if (!isLoopback(place.host))
+    log.warn(`--metrics-host ${place.host}: anyone who can connect may read the metrics`);
 }
 
 function loadingProgress(log: Logger) {

@@ -1,6 +1,9 @@
 // The HTTP application: checks host, origin and API key, calls the route of routes.ts, and turns errors into answers.
 import { type Context, type Handler, Hono, type MiddlewareHandler } from 'hono';
+import { USAGE_HEADER } from '../../resume/usage-report.ts';
+import { allowOrigins } from '../../tenancy/cross-origin.ts';
 import { requireAllowedHost } from './allowed-hosts.ts';
+import { statusApp } from './endpoints/health.ts';
 import { errorAnswer } from './error-answer.ts';
 import { ApiError, ClientGone, toApiError } from './errors.ts';
 import { recognizeCaller } from './resume/caller.ts';
@@ -20,7 +23,6 @@ import { type ApiOptions, createShared, type Shared } from './shared.ts';
 import { shuttingDown } from './shutdown.ts';
 import { type RecordEnv, RequestRecord } from './telemetry/request-record.ts';
 import { forAdmins, requireKey } from './tenants/access.ts';
-import { allowOrigins } from './tenants/cross-origin.ts';
 
 export function createApi(options: ApiOptions): App {
   const { hosts, corsOrigins = [], access, callerSecrets: secrets } = options;
@@ -59,7 +61,12 @@ export function createApi(options: ApiOptions): App {
     return refuse(c, new ApiError({ status: 404, message, code: 'unknown_url' }));
   });
   app.onError((thrown, c) => refuse(c, thrown));
-  return { fetch: (request) => app.fetch(request), onConnection: () => shared.slices.shortenTurn() };
+  const status = statusApp(shared);
+  return {
+    fetch: (request) => app.fetch(request),
+    onConnection: () => shared.slices.shortenTurn(),
+    status: (request) => status.fetch(request),
+  };
 }
 
 type RecordOptions = Pick<ApiOptions, 'onUsage' | 'usageLog' | 'usageRequired' | 'tracing' | 'logger'>;
@@ -67,7 +74,7 @@ type RecordOptions = Pick<ApiOptions, 'onUsage' | 'usageLog' | 'usageRequired' |
 /** Gives each request a record and an id, and ends the record when the request ends. */
 function recordRequest(
   { onUsage, usageLog, usageRequired = false, tracing, logger }: RecordOptions,
-  { shutdown, metrics }: Shared,
+  { shutdown, metrics, recentUsage }: Shared,
 ): MiddlewareHandler<RecordEnv> {
   return async (c, next) => {
     const { method, path, raw } = c.req;
@@ -75,6 +82,7 @@ function recordRequest(
     const [traceparent, tracestate] = [c.req.header('traceparent'), c.req.header('tracestate')];
     const record = new RequestRecord({
       ...{ method, path, givenId, signal: raw.signal, shutdown, logger, metrics },
+      onEnd: (ended) => recentUsage.add(ended),
       ...(onUsage !== undefined && { onUsage }),
       ...(usageRequired && usageLog !== undefined && { usageLog }),
       ...(tracing !== undefined && { trace: tracing.begin({ traceparent, tracestate }) }),
@@ -92,8 +100,16 @@ function recordRequest(
     } finally {
       if (!record.streaming) record.settle(c.res.status);
     }
+    reportUsage(c);
     c.header('openai-processing-ms', String(Math.round(record.elapsedMs)));
   };
+}
+
+/** Tells a trusted caller the usage of an answer. The lines of a stream tell it instead. */
+function reportUsage(c: Context<RecordEnv>): void {
+  const { caller, usage } = c.get('record');
+  const isStream = c.res.headers.get('content-type')?.startsWith('text/event-stream') === true;
+  if (caller?.claims.answer !== undefined && !isStream) c.header(USAGE_HEADER, JSON.stringify(usage));
 }
 
 function bothPaths(path: string): [string, string] {

@@ -9,6 +9,8 @@ export interface App {
   fetch: (request: Request) => Response | Promise<Response>;
   /** Called for each connection that the server accepts. */
   onConnection?: () => void;
+  /** Answers for health and metrics only, without keys. Absent: `fetch` answers for health itself. */
+  status?: (request: Request) => Response | Promise<Response>;
 }
 
 export interface ServeOptions {

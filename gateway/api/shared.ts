@@ -19,6 +19,7 @@ import { History } from './endpoints/history/history.ts';
 import type { Served } from './endpoints/models.ts';
 import { HandOvers, type SendPrefix } from './peers/hand-over.ts';
 import { type PeerCard, Peers } from './peers/peers.ts';
+import { RecentUsage } from './resume/recent-usage.ts';
 import type { Secrets } from './resume/seal.ts';
 import { Shutdown } from './shutdown.ts';
 import { Metrics } from './telemetry/metrics.ts';
@@ -95,6 +96,7 @@ export interface Shared {
   /** Undefined: keys and values of streams are not sent to other gateways. */
   sendPrefix: SendPrefix | undefined;
   handOvers: HandOvers;
+  recentUsage: RecentUsage;
   shutdown: Shutdown;
   warnings: Warnings;
   version: string;
@@ -140,5 +142,6 @@ export function createShared(options: ApiOptions): Shared {
   return {
     ...{ served, limits, slices, ledger, metrics, history, card, peers },
     ...{ shutdown, warnings, version, drainShard, hosts, sendPrefix, handOvers: new HandOvers() },
+    recentUsage: new RecentUsage(),
   };
 }

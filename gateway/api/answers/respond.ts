@@ -113,7 +113,10 @@ export function streamAnswer<Value extends object>(
   const { recorder, shutdown } = record;
   record.streaming = true;
   const body = eventStream(recorder?.unreleased(values, releasedBy) ?? values, {
-    format: recorder === undefined ? format : withRecord(format, recorder, releasedBy),
+    format:
+      recorder === undefined
+        ? format
+        : withRecord(format, { recorder, releasedBy, usage: () => record.usage }),
     write: (value) =>
       isFew(value) ? JSON.stringify(value) : context.slices.run(record.tenant, jsonText(value)),
     clock: record.clock,

@@ -7,6 +7,8 @@ import type { Stream } from './streams.ts';
 export interface EventFormat<Value> {
   /** `json` is the JSON text of `value`. */
   event(value: Value, json: string): string;
+  /** Whether the value is the last one. Absent if `ending` marks the end instead. */
+  isLast?(value: Value): boolean;
   /** Sent after the last value. */
   ending: string;
   /** Sent periodically while no value is ready. */

@@ -66,6 +66,7 @@ function limited(plan: ChatPlan, { max_tokens }: MessagesRequest): ChatPlan {
 function eventFormat(requestId: string): EventFormat<WireEvent> {
   return {
     event: namedEvent,
+    isLast: ({ type }) => type === 'message_stop',
     ending: '',
     keepAlive: namedEvent({ type: 'ping' }),
     failure: (error) => namedEvent(anthropicError(error, requestId)),

@@ -1,4 +1,5 @@
 // Translates an ApiError to the shape of Anthropic's API: status, type and envelope.
+import { anthropicType } from '../../../tenancy/error-types.ts';
 import { ApiError, type ErrorDetails } from '../errors.ts';
 
 export interface AnthropicError {
@@ -13,7 +14,7 @@ export function anthropicStatus({ status, code }: ApiError): number {
 }
 
 export function anthropicError(error: ApiError, requestId: string): AnthropicError {
-  const type = typeOf(anthropicStatus(error));
+  const type = anthropicType(anthropicStatus(error));
   const { message, details } = error;
   const body = { type, message, ...(details !== undefined && { details }) };
   return { type: 'error', error: body, request_id: requestId };
@@ -30,19 +31,4 @@ export function refuseThread({ thread }: Record<string, unknown>): void {
     code: 'unsupported_parameter',
     details: { error_code: 'thread_unsupported_request' },
   });
-}
-
-const types: Record<number, string> = {
-  401: 'authentication_error',
-  403: 'permission_error',
-  404: 'not_found_error',
-  408: 'timeout_error',
-  413: 'request_too_large',
-  429: 'rate_limit_error',
-  504: 'timeout_error',
-  529: 'overloaded_error',
-};
-
-function typeOf(status: number): string {
-  return types[status] ?? (status < 500 ? 'invalid_request_error' : 'api_error');
 }

@@ -1,5 +1,5 @@
-// GET /health, /health/ready and /metrics: liveness, readiness and the metrics of the process.
-import type { Context } from 'hono';
+// GET /health, /health/ready and /metrics: liveness, readiness and the metrics of the process; also for a port of their own.
+import { type Context, Hono } from 'hono';
 import type { MissingUnits } from '../../engine/messages.ts';
 import type { ApiContext } from '../context.ts';
 import type { Shared } from '../shared.ts';
@@ -67,4 +67,13 @@ export async function metricsPage(c: Context, { served, metrics }: Shared): Prom
   });
   const page = await metrics.render(await Promise.all(engines));
   return c.text(page, 200, { 'content-type': metrics.contentType });
+}
+
+/** Only these paths, without keys, for a port that clients cannot reach. */
+export function statusApp(shared: Shared): Hono {
+  const app = new Hono({ strict: false });
+  app.get('/health', health);
+  app.get('/health/ready', (c) => healthReady(c, shared));
+  app.get('/metrics', (c) => metricsPage(c, shared));
+  return app;
 }

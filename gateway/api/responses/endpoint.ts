@@ -66,6 +66,7 @@ export const responsesEndpoint: Endpoint = {
 function formatOf(writer: ResponseWriter): EventFormat<ResponseEvent> {
   return {
     event: (event, json) => namedEvent(event, json),
+    isLast: ({ type }) => /^response\.(?:completed|incomplete|failed)$/.test(type),
     ending: '',
     keepAlive: ': keep-alive\n\n',
     failure: (error) => {

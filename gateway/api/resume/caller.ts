@@ -13,6 +13,7 @@ import {
   scopes,
   textToSign,
 } from '../../../resume/signed-request.ts';
+import { MOST_WEIGHT } from '../../../tenancy/api-key.ts';
 import type { Holding, MemoryLedger } from '../budget/ledger.ts';
 import { ApiError, badRequest } from '../errors.ts';
 import { readBytes } from '../requests/body.ts';
@@ -52,6 +53,7 @@ const claimsSchema = z.strictObject({
   body: z.string().regex(/^[0-9a-f]{64}$/),
   tenant: z.string().min(1).max(128),
   scopes: z.array(z.enum(scopes)).max(scopes.length),
+  weight: z.int().min(1).max(MOST_WEIGHT).optional(),
   request: z.string().regex(/^[\x21-\x7e]{1,128}$/),
   region: z.string().min(1).max(64),
   records: z.boolean().optional(),
@@ -120,8 +122,13 @@ function requireSignature(c: Context, claims: string, secrets: readonly string[]
 }
 
 function parseClaims(header: string): Claims {
-  const { records, answer, ...claims } = parseJson(claimsSchema, header, CLAIMS_HEADER);
-  return { ...claims, ...(records !== undefined && { records }), ...(answer !== undefined && { answer }) };
+  const { weight, records, answer, ...claims } = parseJson(claimsSchema, header, CLAIMS_HEADER);
+  return {
+    ...claims,
+    ...(weight !== undefined && { weight }),
+    ...(records !== undefined && { records }),
+    ...(answer !== undefined && { answer }),
+  };
 }
 
 /** Throws a 401 if the request was signed too long ago, or if it has been received before. */
@@ -190,11 +197,12 @@ function recordLength(header: string | null): number {
 }
 
 /** A key in the name of the signed tenant. It decides cache salt, fair share and usage, and is in no file. */
-function keyOf({ tenant, scopes, time }: Claims): StoredKey {
+function keyOf({ tenant, scopes, weight, time }: Claims): StoredKey {
   return {
     name: tenant,
     sha256: hashKey(`tenant/${tenant}`),
     created: new Date(time).toISOString(),
+    ...(weight !== undefined && { weight }),
     ...(scopes.includes('admin') && { admin: true as const }),
   };
 }

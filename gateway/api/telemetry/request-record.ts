@@ -2,11 +2,12 @@
 // text of the prompt or the answer.
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
+import type { UsageReport } from '../../../resume/usage-report.ts';
 import type { DegradedHops, GenerationRequest, Rung } from '../../engine/messages.ts';
 import type { AnswerEvent } from '../answers/answer.ts';
 import type { Holding } from '../budget/ledger.ts';
 import type { Tenant } from '../budget/slices.ts';
-import { ApiError } from '../errors.ts';
+import type { ApiError } from '../errors.ts';
 import { abortedWith } from '../linked-abort.ts';
 import type { Caller } from '../resume/caller.ts';
 import type { Continuation } from '../resume/continuation.ts';
@@ -14,7 +15,7 @@ import type { Recorder } from '../resume/recorder.ts';
 import type { Shutdown } from '../shutdown.ts';
 import type { StoredKey } from '../tenants/keys.ts';
 import type { Exceeded, Turn } from '../tenants/rate-limits.ts';
-import { type UsageLine, type UsageLog, usageLineOf } from '../tenants/usage-log.ts';
+import { type UsageLine, type UsageLog, usageLineOf, usageLogUnavailable } from '../tenants/usage-log.ts';
 import type { Metrics } from './metrics.ts';
 import { GenerationWatch, OverheadClock } from './overhead.ts';
 import type { RequestTrace } from './telemetry.ts';
@@ -37,6 +38,8 @@ interface RequestRecordOptions {
   metrics: Metrics;
   /** Called at the end of each admitted request, with the tokens that it used. */
   onUsage?: (line: UsageLine) => void;
+  /** Called at the end of each request. */
+  onEnd?: (record: RequestRecord) => void;
   /** No request is admitted while lines of this log wait to be written. Absent: usage need not be logged. */
   usageLog?: Pick<UsageLog, 'waiting'>;
   /** Absent: requests are not traced. */
@@ -138,6 +141,16 @@ export class RequestRecord {
     return this.#options.trace?.traceparent;
   }
 
+  /** The tokens of the whole answer so far, with those of earlier parts of a stream. */
+  get usage(): UsageReport {
+    return {
+      prompt_tokens: this.promptTokens,
+      cached_tokens: this.cachedTokens ?? null,
+      generated_tokens: this.knownTokens + this.completionTokens,
+      degraded_hops: Object.values(this.#degradedHops).reduce((sum, hops) => sum + hops, 0),
+    };
+  }
+
   /** Notes that the request was signed by `caller` in the name of the tenant `key`. */
   calledBy(caller: Caller, key: StoredKey, { sharedPrefix }: { sharedPrefix: boolean }): void {
     this.caller = caller;
@@ -167,22 +180,10 @@ export class RequestRecord {
    * limit of the key refuses the tokens, and a 503 while usage cannot be logged.
    */
   admit(tokens: number): void {
-    if ((this.#options.usageLog?.waiting ?? 0) > 0) {
-      const message =
-        'The server cannot write its usage log now, and answers no requests that it cannot account for. Try again later.';
-      const headers = { 'retry-after': '1' };
-      throw new ApiError({
-        status: 503,
-        message,
-        type: 'server_error',
-        code: 'usage_log_unavailable',
-        headers,
-      });
-    }
+    if ((this.#options.usageLog?.waiting ?? 0) > 0) throw usageLogUnavailable();
     if (this.#turn !== undefined) {
-      const { turn, refusal } = this.#turn;
-      const exceeded = turn.prompt(tokens);
-      if (exceeded !== undefined) throw refusal(exceeded);
+      const exceeded = this.#turn.turn.prompt(tokens);
+      if (exceeded !== undefined) throw this.#turn.refusal(exceeded);
     }
     this.#admitted = true;
   }
@@ -231,6 +232,7 @@ export class RequestRecord {
     const apiMs = this.#generations.length > 0 ? this.clock.ms : undefined;
     this.#turn?.turn.end();
     this.holding?.release();
+    this.#options.onEnd?.(this);
     this.#countUsage(status, durationMs);
     metrics.requestEnded(this.endpoint, { status, seconds: durationMs / 1000, polled: this.polled });
     if (apiMs !== undefined) metrics.overhead(this.endpoint, apiMs / 1000);
@@ -249,9 +251,7 @@ export class RequestRecord {
     const error = this.error?.code ?? this.error?.type;
     const line = {
       ...facts,
-      ttftMs: rounded(this.#firstTokenMs),
-      durationMs: rounded(durationMs),
-      apiMs: rounded(apiMs),
+      ...{ ttftMs: rounded(this.#firstTokenMs), durationMs: rounded(durationMs), apiMs: rounded(apiMs) },
       finish: this.#reasons.size > 0 ? [...this.#reasons].join(',') : undefined,
       error,
       err: this.error?.cause,

@@ -1,10 +1,12 @@
 // Checks the API key of each request before its body is read, and applies the rate limits of the key.
 import type { Context, Handler, MiddlewareHandler } from 'hono';
+import { keyOfRequest, missingKey, wrongKey } from '../../../tenancy/api-key.ts';
+import { rateHeaders } from '../../../tenancy/rate-headers.ts';
 import { ApiError } from '../errors.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { RecordEnv } from '../telemetry/request-record.ts';
-import { findKey, KEY_PREFIX, type StoredKey } from './keys.ts';
-import { rateError, rateHeaders } from './rate-answers.ts';
+import { findKey, type StoredKey } from './keys.ts';
+import { rateError } from './rate-answers.ts';
 import { type Exceeded, RateLimits } from './rate-limits.ts';
 
 export interface Access {
@@ -12,16 +14,19 @@ export interface Access {
   keys: () => readonly StoredKey[];
   /** Whether all tenants share cached prompts. Default false: only requests with the same key share them. */
   sharedPrefix?: boolean;
+  /** Whether only signed requests may call, so that no key is valid. Default false. */
+  edgeOnly?: boolean;
 }
 
 /** Throws a 401 for requests without a valid key, unless they are signed or the path needs none. The rate limits of a key count its POST requests. */
 export function requireKey(
-  { keys, sharedPrefix = false }: Access,
+  { keys, sharedPrefix = false, edgeOnly = false }: Access,
   { metrics, isOpen }: { metrics: Metrics; isOpen: (path: string) => boolean },
 ): MiddlewareHandler<RecordEnv> {
   const limits = new RateLimits();
   return async (c, next) => {
     if (isOpen(c.req.path) || c.get('record').caller !== undefined) return await next();
+    if (edgeOnly) throw edgeOnlyError();
     const key = callerOf(c, keys());
     const record = c.get('record');
     record.key = key;
@@ -50,34 +55,21 @@ export function forAdmins(handler: Handler<RecordEnv>): Handler<RecordEnv> {
 
 /** Throws a 401 if the request has no valid key. */
 function callerOf(c: Context, keys: readonly StoredKey[]): StoredKey {
-  const given = keyOf(c);
-  if (given === undefined) {
-    const message =
-      "You didn't provide an API key. Send yours as a bearer token: the header 'Authorization: Bearer YOUR_KEY'.";
-    throw unauthorized(message);
-  }
+  const given = keyOfRequest((name) => c.req.header(name));
+  if (given === undefined) throw unauthorized(missingKey);
   const key = findKey(keys, given);
-  if (key === undefined) throw unauthorized(`Incorrect API key provided${veiled(given)}.`);
+  if (key === undefined) throw unauthorized(wrongKey(given));
   return key;
-}
-
-/** OpenAI's clients send the key as a bearer token. Anthropic's clients send it as `x-api-key`. */
-function keyOf(c: Context): string | undefined {
-  const bearer = /^bearer +(\S+) *$/i.exec(c.req.header('authorization') ?? '')?.[1];
-  return bearer ?? c.req.header('x-api-key');
-}
-
-/** Quotes the beginning of a key of this server. Other text is not quoted, because it may be a secret of another service. */
-function veiled(given: string): string {
-  const end = KEY_PREFIX.length + 3;
-  return given.startsWith(KEY_PREFIX) && given.length > 2 * end
-    ? `: ${given.slice(0, end)}…`
-    : `. Keys of this server begin with ${KEY_PREFIX}`;
 }
 
 function unauthorized(message: string): ApiError {
   const headers = { 'www-authenticate': 'Bearer realm="expertgrid"' };
   return new ApiError({ status: 401, message, code: 'invalid_api_key', headers });
+}
+
+function edgeOnlyError(): ApiError {
+  const message = 'This gateway answers only requests that the edge has signed. Send yours to the edge.';
+  return new ApiError({ status: 401, message, code: 'edge_only' });
 }
 
 function adminsOnly(name: string, path: string): ApiError {

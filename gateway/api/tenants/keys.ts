@@ -4,21 +4,12 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { errorText } from '../../../base/error-text.ts';
-import { LARGEST_INT32 } from '../requests/fields/numbers.ts';
-
-/** First characters of every key, by which people and scanners of published code recognize it. */
-export const KEY_PREFIX = 'eg-';
-
-/** Names of keys are labels of metrics and arguments of commands. */
-export const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
+import { KEY_BYTES, KEY_NAME, KEY_PREFIX, MOST_LIMIT, MOST_WEIGHT } from '../../../tenancy/api-key.ts';
 
 /** Content of the file after its last key was revoked. A gateway that finds the file empty keeps its old keys. */
 export const NO_KEYS = '# every key was revoked\n';
 
-/** Largest weight of a key. */
-export const MOST_WEIGHT = 1000;
-
-const limit = z.int().min(1).max(LARGEST_INT32);
+const limit = z.int().min(1).max(MOST_LIMIT);
 
 const storedKey = z.strictObject({
   name: z.string().regex(KEY_NAME),
@@ -41,7 +32,7 @@ export type StoredKey = z.infer<typeof storedKey>;
 
 /** Draws a key of 256 random bits. The caller shows the key once and stores only its hash. */
 export function drawKey(): string {
-  return KEY_PREFIX + randomBytes(32).toString('base64url');
+  return KEY_PREFIX + randomBytes(KEY_BYTES).toString('base64url');
 }
 
 export function hashKey(key: string): string {

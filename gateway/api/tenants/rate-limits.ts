@@ -2,8 +2,9 @@
 //
 // A request that is passed on to another gateway counts in both. A client therefore gains nothing if it forges the header that
 // marks such requests.
+import { type Bucket, fullBucket, readBucket, taken, waitFor } from '../../../tenancy/rate-buckets.ts';
+import type { Readings } from '../../../tenancy/rate-headers.ts';
 import type { StoredKey } from './keys.ts';
-import { type Bucket, fullBucket, type Reading, readBucket, taken, waitFor } from './rate-buckets.ts';
 
 export type LimitKind = 'requests' | 'tokens' | 'concurrency';
 
@@ -88,7 +89,7 @@ export class RateLimits {
   }
 
   /** The state of the limits that the key has. */
-  read(key: StoredKey): { requests?: Reading; tokens?: Reading } {
+  read(key: StoredKey): Readings {
     const { rpm, tpm } = key;
     const use = this.#useOf(key);
     return {

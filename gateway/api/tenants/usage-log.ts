@@ -2,6 +2,7 @@
 
 import { appendFileSync, closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { errorText } from '../../../base/error-text.ts';
+import { ApiError } from '../errors.ts';
 
 export interface UsageLine {
   /** When the request ended, ISO 8601. */
@@ -34,6 +35,14 @@ export interface UsageLog {
   readonly lost: number;
   /** Tries once more to write the waiting lines, and drops those that still cannot be written. */
   close(): void;
+}
+
+/** The error of requests while lines wait, if the operator wants no request that is not accounted for. */
+export function usageLogUnavailable(): ApiError {
+  const message =
+    'The server cannot write its usage log now, and answers no requests that it cannot account for. Try again later.';
+  const headers = { 'retry-after': '1' };
+  return new ApiError({ status: 503, message, type: 'server_error', code: 'usage_log_unavailable', headers });
 }
 
 /** The facts about a request that its usage line has. */

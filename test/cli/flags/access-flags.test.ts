@@ -14,7 +14,7 @@ function parsed(...args: string[]): AccessFlags {
 }
 
 it('has no keys, origins, hosts or usage log by default', () => {
-  expect(parsed()).toEqual({ sharedPrefix: false, usageLogRequired: false });
+  expect(parsed()).toEqual({ edgeOnly: false, sharedPrefix: false, usageLogRequired: false });
 });
 
 it.each([
@@ -54,4 +54,11 @@ it.each(['https://a.example', 'a.example:80', 'a.*.example', 'a..example', ''])(
 it('--usage-log-required is refused without --usage-log', () => {
   expect(() => parsed('--usage-log-required')).toThrow('--usage-log-required: give --usage-log too');
   expect(parsed('--usage-log-required', '--usage-log', 'u').usageLogRequired).toBe(true);
+});
+
+it('--edge-only needs the secret of the edge, and allows no API keys', () => {
+  expect(() => parsed('--edge-only')).toThrow('--edge-only: give --edge-secret-file too');
+  const keys = ['--edge-only', '--edge-secret-file', 's', '--api-keys', 'k'];
+  expect(() => parsed(...keys)).toThrow('no API key would be valid, so leave out --api-keys');
+  expect(parsed(...keys.slice(0, 3)).edgeOnly).toBe(true);
 });

@@ -15,6 +15,8 @@ export const SECRET = 'a secret that only the tests know, of 48 chars';
 export interface SignedOptions {
   path: string;
   body: unknown;
+  /** Default: POST. A GET has no body. */
+  method?: 'GET' | 'POST';
   secret?: string;
   record?: StreamRecord;
   /** Text in place of a record's JSON. */
@@ -27,6 +29,7 @@ export interface SignedOptions {
 export function signedRequest({
   path,
   body,
+  method = 'POST',
   secret = SECRET,
   record,
   recordText = record && JSON.stringify(record),
@@ -47,16 +50,18 @@ export function signedRequest({
     ...claims,
   };
   const header = asciiJson(all);
-  const signature = createHmac('sha256', secret).update(`v1\nPOST\n${path}\n${header}`).digest('base64url');
+  const signature = createHmac('sha256', secret)
+    .update(`v1\n${method}\n${path}\n${header}`)
+    .digest('base64url');
   return new Request(`http://127.0.0.1${path}`, {
-    method: 'POST',
+    method,
     headers: {
       'content-type': 'application/json',
       [CLAIMS_HEADER]: header,
       [SIGNATURE_HEADER]: `v1=${signature}`,
       ...(before !== '' && { [RECORD_HEADER]: String(Buffer.byteLength(before)) }),
     },
-    body: bytes,
+    ...(method === 'POST' && { body: bytes }),
     ...(signal && { signal }),
   });
 }
@@ -75,7 +80,7 @@ export function blocksOf(text: string): Block[] {
     .slice(0, -1)
     .map((block) => {
       const lines = block.split('\n');
-      const isRecord = (line: string) => /^:[hr] /.test(line) || line.startsWith(MOVED_LINE);
+      const isRecord = (line: string) => /^:[hru] /.test(line) || line.startsWith(MOVED_LINE);
       return { lines: lines.filter(isRecord), event: lines.filter((line) => !isRecord(line)).join('\n') };
     });
 }

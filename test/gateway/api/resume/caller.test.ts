@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Claims } from '../../../../resume/signed-request.ts';
 import { CLAIMS_HEADER, RECORD_HEADER } from '../../../../resume/signed-request.ts';
+import { USAGE_HEADER } from '../../../../resume/usage-report.ts';
 import { SECRET, type SignedOptions, signedRequest } from '../../../support/resume/signed.ts';
 import { type AnswerBody, openRoom, type Room, type RoomOptions } from '../harness.ts';
 
@@ -154,4 +155,68 @@ test.each(['0', '-1', 'x', '999999999'])('the length of a record may not be %s',
   const room = await openRoom(trusting);
   const refused = await send(room, {}, (headers) => headers.set(RECORD_HEADER, length));
   expect([refused.status, refused.body.error.param]).toEqual([400, RECORD_HEADER]);
+});
+
+test('a weight in the claims decides the fair share of the tenant', async () => {
+  const room = await openRoom(trusting);
+  expect((await send(room, { claims: { weight: 7 } })).status).toBe(200);
+  expect(room.engine.requests[0]?.weight).toBe(7);
+  expect((await send(room, { claims: { weight: 0 } })).body.error.param).toContain('weight');
+});
+
+const answered = { id: '0123456789abcdef0123456789abcdef', created: 1_700_000_123, seed: 42 };
+const usageOf = (room: Room, id: string, change: Partial<SignedOptions> = {}) => {
+  const asked = signedRequest({
+    path: `/v1/usage/${id}`,
+    body: '',
+    claims: { nonce: crypto.randomUUID() },
+    ...change,
+    method: 'GET',
+  });
+  return fetch(room.url + new URL(asked.url).pathname, { headers: asked.headers });
+};
+
+test('an answer that is not a stream tells its usage in a header, and an error does too', async () => {
+  const room = await openRoom(trusting);
+  const good = await send(room, { claims: { answer: answered } });
+  const { usage } = good.body;
+  expect(JSON.parse(good.headers.get(USAGE_HEADER) ?? '')).toEqual({
+    prompt_tokens: usage?.prompt_tokens,
+    cached_tokens: usage?.prompt_tokens_details?.cached_tokens,
+    generated_tokens: usage?.completion_tokens,
+    degraded_hops: 0,
+  });
+  const bad = await send(room, { body: { model: modelOf(room), prompt: 7 }, claims: { answer: answered } });
+  expect([bad.status, JSON.parse(bad.headers.get(USAGE_HEADER) ?? '').generated_tokens]).toEqual([400, 0]);
+  expect((await send(room)).headers.has(USAGE_HEADER)).toBe(false);
+});
+
+test('the usage of a request that has ended can be asked for by its answer id, by trusted callers only', async () => {
+  const room = await openRoom(trusting);
+  await send(room, { claims: { answer: answered } });
+  const found = await usageOf(room, answered.id);
+  expect([found.status, await found.json()]).toEqual([
+    200,
+    expect.objectContaining({ generated_tokens: expect.any(Number) }),
+  ]);
+  const unknown = await usageOf(room, 'f'.repeat(32));
+  expect([unknown.status, ((await unknown.json()) as AnswerBody).error.code]).toEqual([
+    404,
+    'usage_not_found',
+  ]);
+  expect((await fetch(`${room.url}/v1/usage/${answered.id}`)).status).toBe(403);
+});
+
+test('with --edge-only, only signed requests and health checks are answered; metrics are at the port for the status', async () => {
+  const room = await openRoom({ api: { ...trusting.api, access: { keys: () => [], edgeOnly: true } } });
+  expect((await send(room)).status).toBe(200);
+  for (const path of ['/v1/models', '/metrics']) {
+    const refused = await fetch(room.url + path);
+    expect([path, refused.status, ((await refused.json()) as AnswerBody).error.code]).toEqual([
+      path,
+      401,
+      'edge_only',
+    ]);
+  }
+  expect((await fetch(`${room.url}/health`)).status).toBe(200);
 });

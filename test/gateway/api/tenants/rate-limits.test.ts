@@ -1,8 +1,10 @@
 // The limits of API keys, and the headers and errors that report them.
 import { expect, test } from 'vitest';
 import type { StoredKey } from '../../../../gateway/api/tenants/keys.ts';
-import { formatDuration, rateError, rateHeaders } from '../../../../gateway/api/tenants/rate-answers.ts';
+import { rateError } from '../../../../gateway/api/tenants/rate-answers.ts';
 import { RateLimits, type Turn } from '../../../../gateway/api/tenants/rate-limits.ts';
+import { formatDuration } from '../../../../tenancy/durations.ts';
+import { rateHeaders } from '../../../../tenancy/rate-headers.ts';
 
 const key = (limits: Partial<StoredKey>, name = 'alice'): StoredKey => {
   return { name, sha256: '0'.repeat(64), created: '2026-01-31T12:00:00.000Z', ...limits };

@@ -1,7 +1,6 @@
 // CORS for the web pages that the operator allows. This check runs before that of API keys, because a preflight request has no key.
 import type { MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
-import { NO_EFFECT } from '../requests/fields/no-effect.ts';
 
 /** Headers of an answer that a page's script may read. */
 const exposed = [
@@ -10,12 +9,15 @@ const exposed = [
   'retry-after',
   'retry-after-ms',
   'x-expertgrid-gateway',
-  NO_EFFECT,
+  'x-expertgrid-no-effect',
   'x-expertgrid-seed',
   'x-request-id',
   'x-should-retry',
   ...['limit', 'remaining', 'reset'].flatMap((what) =>
-    ['requests', 'tokens'].map((kind) => `x-ratelimit-${what}-${kind}`),
+    ['requests', 'tokens'].flatMap((kind) => [
+      `x-ratelimit-${what}-${kind}`,
+      `anthropic-ratelimit-${kind}-${what}`,
+    ]),
   ),
 ];
 

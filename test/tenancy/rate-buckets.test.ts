@@ -1,14 +1,7 @@
 // Properties of a limit per minute, checked over random sequences of requests.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import {
-  type Bucket,
-  filled,
-  fullBucket,
-  readBucket,
-  taken,
-  waitFor,
-} from '../../../../gateway/api/tenants/rate-buckets.ts';
+import { type Bucket, filled, fullBucket, readBucket, taken, waitFor } from '../../tenancy/rate-buckets.ts';
 
 const seeded = { seed: 20_260, numRuns: 300 };
 const limits = fc.integer({ min: 1, max: 100_000 });
