@@ -1,13 +1,18 @@
-// The edge as an application: relays the API of several gateways, and answers for its own health. Uses no API of Node or Workers.
+// The edge as an application: checks who may make a request, relays the API of several gateways, and answers for its own health. Uses
+// no API of Node or Workers.
 import { type Context, Hono } from 'hono';
+import { allowOrigins } from '../../tenancy/cross-origin.ts';
+import { Accounts, type AccountsOptions, callerOf } from './accounts/accounts.ts';
 import type { Ask } from './ask.ts';
-import { readCall, requestId } from './call.ts';
+import { anyone, readCall, requestId } from './call.ts';
 import { Counts } from './counts.ts';
 import { type Endpoint, endpointOf } from './endpoints.ts';
-import { bodyTooLarge, type EdgeError, envelope, errorAnswer, internal, shuttingDown } from './errors.ts';
+import { type EdgeError, envelope, errorAnswer, internal, shuttingDown } from './errors.ts';
 import { Gateways } from './gateways/gateways.ts';
+import { nearest } from './regions/distance.ts';
+import type { Place, Region } from './regions/regions.ts';
 import { relay } from './relay.ts';
-import { RepeatBudget } from './repeats.ts';
+import { REPEAT_SHARE, RepeatBudget, SPILL_SHARE } from './repeats.ts';
 import type { LogEntry, Shared } from './send.ts';
 import { type Hashing, signer } from './sign.ts';
 
@@ -18,19 +23,25 @@ export const LARGEST_BODY = 11 * 1024 * 1024;
 const SILENT_MS = 20_000;
 
 export interface EdgeOptions {
-  /** Origins of the gateways. */
-  gateways: readonly string[];
+  regions: readonly Region[];
   ask: Ask;
   log: (entry: LogEntry) => void;
   /** Current secret that the edge shares with its gateways. Undefined: requests are not signed, and streams cannot be continued. */
   secret?: (() => string) | undefined;
+  /** Undefined: everybody may use the edge. */
+  accounts?: AccountsOptions | undefined;
   hashing: Hashing;
+  /** Name of the region in which this edge stands, for the logs of gateways. */
   region: string;
+  /** Where the caller is, if the host knows it. */
+  placeOf?: (request: Request) => Place | undefined;
   /** Most bytes of a request's body. */
   maxBody?: number;
   silentMs?: number;
   /** The client's address, if the host knows it. */
   addressOf?: (request: Request) => string | undefined;
+  /** Origins of the web pages that may call; `*` allows every page. Default: none. */
+  corsOrigins?: readonly string[];
   /** Whether /metrics is served. */
   metrics: boolean;
   /** See `RelayOptions` of streams/event-stream.ts. */
@@ -45,21 +56,41 @@ export interface Edge {
   drain(): void;
   /** Ends all open requests with an error. */
   cut(): void;
+  /** Settles the requests that were open when an earlier process ended. Resolves to their number. */
+  recover(): Promise<number>;
+  /** Resolves when the usage of all requests that have ended is written. */
+  settled(): Promise<void>;
+}
+
+const noRegion: EdgeError = {
+  status: 403,
+  message: 'Your key may use none of the regions of this edge. Ask the operator.',
+  code: 'region_not_allowed',
+};
+
+function healthOf(gateways: Gateways, region: string) {
+  const all = gateways.in(region);
+  return { healthy: all.filter((gateway) => gateways.isHealthy(gateway)).length, all: all.length };
 }
 
 export function createEdge(options: EdgeOptions): Edge {
-  const { ask, log, secret, hashing, region, maxBody = LARGEST_BODY, addressOf = () => undefined } = options;
-  const gateways = new Gateways(options.gateways);
-  const counts = new Counts(options.gateways);
+  const { ask, log, secret, hashing, regions, region, maxBody = LARGEST_BODY } = options;
+  const { addressOf = () => undefined, placeOf = () => undefined } = options;
+  const gateways = new Gateways(
+    regions.flatMap(({ name, gateways: urls }) => urls.map((url) => ({ url, region: name }))),
+  );
+  const counts = new Counts(gateways.all);
   const cutting = new AbortController();
   const shared: Shared = {
     ...{ ask, gateways, counts, hashing, log, region },
     sign: secret && signer(secret, hashing),
-    budget: new RepeatBudget(),
+    budget: new RepeatBudget(REPEAT_SHARE),
+    spills: new RepeatBudget(SPILL_SHARE),
     cutSignal: cutting.signal,
     silentMs: options.silentMs ?? SILENT_MS,
     failsStreams: options.failsStreams,
   };
+  const accounts = options.accounts && new Accounts(options.accounts, shared);
   let draining = false;
 
   async function answer(c: Context, endpoint: Endpoint): Promise<Response> {
@@ -67,39 +98,34 @@ export function createEdge(options: EdgeOptions): Edge {
     const id = requestId(request.headers);
     const refuse = (error: EdgeError) => errorAnswer(error, { format: endpoint.format, requestId: id });
     if (draining) return refuse(shuttingDown);
-    const signed = secret !== undefined;
-    const call = await readCall(request, { id, endpoint, signed, maxBody, address: addressOf(request) });
-    return call === undefined ? refuse(bodyTooLarge(maxBody)) : await relay(call, shared);
+    const entered = await accounts?.enter(request.headers);
+    if (entered !== undefined && 'error' in entered) return refuse(entered.error);
+    const call = await readCall(request, {
+      ...{ id, endpoint, maxBody },
+      signed: secret !== undefined,
+      caller: entered === undefined ? anyone : callerOf(entered.account),
+      address: addressOf(request),
+      decodes: entered !== undefined,
+    });
+    if ('error' in call) return refuse(call.error);
+    const may = (name: string) => entered?.account.regions?.includes(name) !== false;
+    const order = nearest(
+      regions.filter(({ name }) => may(name)),
+      {
+        place: placeOf(request),
+        roundTrip: (name) => gateways.roundTrip(name),
+        key: call.key,
+        random: Math.random(),
+      },
+    );
+    if (order.length === 0) return refuse(noRegion);
+    const placed = { ...call, regions: order };
+    const admitted = entered && (await accounts?.admit(entered.account, placed));
+    if (admitted !== undefined && 'error' in admitted) return refuse(admitted.error);
+    return await relay({ ...placed, ticket: admitted?.ticket }, shared);
   }
 
-  const app = new Hono({ strict: false });
-  app.get('/health', (c) => c.json({ status: 'ok' }));
-  app.get('/health/ready', (c) => {
-    const healthy = gateways.all.filter((gateway) => gateways.isHealthy(gateway)).length;
-    const ready = healthy > 0 && !draining;
-    const body = { status: ready ? 'ready' : 'not_ready', gateways: { healthy, all: gateways.all.length } };
-    return c.json(body, ready ? 200 : 503);
-  });
-  if (options.metrics) {
-    app.get('/metrics', (c) => c.text(counts.render(), 200, { 'content-type': 'text/plain; version=0.0.4' }));
-  }
-  app.all('*', (c) => {
-    const endpoint = endpointOf(c.req.method, c.req.path);
-    return endpoint === undefined ? c.notFound() : answer(c, endpoint);
-  });
-  app.notFound((c) => {
-    const error = { message: `Invalid URL (${c.req.method} ${c.req.path})`, code: 'unknown_url' };
-    return c.json(envelope(error, 'invalid_request_error'), 404);
-  });
-  app.onError((cause, c) => {
-    const { code } = internal;
-    // If the client has left, nobody reads the answer, and reading its body has failed.
-    if (!c.req.raw.signal.aborted) {
-      log({ level: 'error', code, message: `${c.req.method} ${c.req.path} failed`, cause: String(cause) });
-    }
-    return c.json(envelope(internal), 500);
-  });
-
+  const app = createRoutes(options, { gateways, counts, accounts, answer, isDraining: () => draining });
   return {
     gateways,
     counts,
@@ -112,5 +138,59 @@ export function createEdge(options: EdgeOptions): Edge {
       cutting.abort();
       gateways.abort(new Error('the edge is shutting down'));
     },
+    recover: async () => (await accounts?.recover()) ?? 0,
+    settled: async () => await accounts?.settled(),
   };
+}
+
+interface Parts {
+  gateways: Gateways;
+  counts: Counts;
+  accounts: Accounts | undefined;
+  /** Answers a request to the API. */
+  answer: (c: Context, endpoint: Endpoint) => Promise<Response>;
+  isDraining: () => boolean;
+}
+
+function createRoutes(options: EdgeOptions, { gateways, counts, accounts, answer, isDraining }: Parts): Hono {
+  const app = new Hono({ strict: false });
+  const { metrics, log, regions, corsOrigins = [] } = options;
+  if (corsOrigins.length > 0) app.use(allowOrigins(corsOrigins));
+  app.get('/health', (c) => c.json({ status: 'ok' }));
+  app.get('/health/ready', (c) => {
+    const healthy = gateways.all.filter((gateway) => gateways.isHealthy(gateway)).length;
+    const ready = healthy > 0 && !isDraining();
+    const body = {
+      status: ready ? 'ready' : 'not_ready',
+      gateways: { healthy, all: gateways.all.length },
+      regions: Object.fromEntries(regions.map(({ name }) => [name, healthOf(gateways, name)])),
+    };
+    return c.json(body, ready ? 200 : 503);
+  });
+  if (metrics) {
+    app.get('/metrics', (c) => c.text(counts.render(), 200, { 'content-type': 'text/plain; version=0.0.4' }));
+  }
+  if (accounts !== undefined) {
+    const usage = (c: Context) => accounts.usage(c.req.raw);
+    app.get('/usage', usage).get('/v1/usage', usage);
+  }
+  const admin = accounts?.admin;
+  if (admin !== undefined) app.route('/admin', admin);
+  app.all('*', (c) => {
+    const endpoint = endpointOf(c.req.method, c.req.path);
+    return endpoint === undefined ? c.notFound() : answer(c, endpoint);
+  });
+  app.notFound((c) => {
+    const message = `Invalid URL (${c.req.method} ${c.req.path})`;
+    return c.json(envelope({ status: 404, message, code: 'unknown_url' }), 404);
+  });
+  app.onError((cause, c) => {
+    const { code } = internal;
+    // If the client has left, nobody reads the answer, and reading its body has failed.
+    if (!c.req.raw.signal.aborted) {
+      log({ level: 'error', code, message: `${c.req.method} ${c.req.path} failed`, cause: String(cause) });
+    }
+    return c.json(envelope(internal), 500);
+  });
+  return app;
 }

@@ -1,10 +1,18 @@
 // One request of a client: its body, which is kept for repeats, and everything that is the same in all of its repeats.
-import type { AnswerClaims } from '../../resume/signed-request.ts';
-import { readWhole } from './ask.ts';
+import type { AnswerClaims, Claims } from '../../resume/signed-request.ts';
+import { decodedBody, readBody } from './body.ts';
 import type { Endpoint } from './endpoints.ts';
+import type { EdgeError } from './errors.ts';
 import { sessionKey } from './gateways/session-key.ts';
 import { forGateway } from './headers.ts';
+import type { Ticket } from './limits/ticket.ts';
 import { drawAnswer, randomHex } from './sign.ts';
+
+/** In whose name the edge signs a request. */
+export type Caller = Pick<Claims, 'tenant' | 'scopes' | 'weight'>;
+
+/** Who is billed for the requests of an edge without accounts. */
+export const anyone: Caller = { tenant: 'edge', scopes: ['generate'] };
 
 export interface Call extends Endpoint {
   method: string;
@@ -20,6 +28,11 @@ export interface Call extends Endpoint {
   key: string | undefined;
   /** Only for requests that generate. */
   answer?: AnswerClaims;
+  caller: Caller;
+  /** The regions that may serve it, the preferred one first. */
+  regions: readonly string[];
+  /** Undefined: the edge has no accounts, or the request uses no tokens. */
+  ticket?: Ticket | undefined;
   /** Aborts if the client leaves. */
   signal: AbortSignal;
 }
@@ -33,19 +46,26 @@ interface ReadOptions {
   id: string;
   endpoint: Endpoint;
   signed: boolean;
+  caller: Caller;
   address: string | undefined;
   /** Most bytes of the body. */
   maxBody: number;
+  /** Whether the body is decoded, because the edge must know its fields. */
+  decodes: boolean;
 }
 
-/** Undefined if the body is larger than `maxBody`. */
+/** An error if the body is too large, or if it cannot be decoded. */
 export async function readCall(
   request: Request,
-  { id, endpoint, signed, address, maxBody }: ReadOptions,
-): Promise<Call | undefined> {
-  const body = await readBody(request, maxBody);
-  if (body === 'too large') return undefined;
+  { id, endpoint, signed, caller, address, maxBody, decodes }: ReadOptions,
+): Promise<Omit<Call, 'regions'> | { error: EdgeError }> {
+  let body = await readBody(request, maxBody);
   const headers = forGateway(request.headers, { signed, address });
+  if (decodes && body instanceof Uint8Array) {
+    body = await decodedBody(body, headers.get('content-encoding'), maxBody);
+    headers.delete('content-encoding');
+  }
+  if (body !== undefined && 'error' in body) return body;
   headers.set('x-request-id', id);
   const { pathname, search } = new URL(request.url);
   const generates = endpoint.kind === 'generate';
@@ -59,18 +79,7 @@ export async function readCall(
     id,
     key: generates ? sessionKey(request.headers, body ?? new Uint8Array()) : undefined,
     ...(generates && { answer: drawAnswer() }),
+    caller,
     signal: request.signal,
   };
-}
-
-async function readBody(
-  request: Request,
-  maxBody: number,
-): Promise<Uint8Array<ArrayBuffer> | undefined | 'too large'> {
-  if (request.method === 'GET' || request.method === 'HEAD') return undefined;
-  const stated = request.headers.get('content-length');
-  if (stated !== null && Number(stated) > maxBody) return 'too large';
-  // The host makes sure that the body is not longer than stated.
-  if (stated !== null) return new Uint8Array(await request.arrayBuffer());
-  return (await readWhole(request.body, maxBody)) ?? 'too large';
 }

@@ -1,6 +1,12 @@
 // Counts what the edge does, by gateway, and writes the counts in the text format of Prometheus.
 
+import type { Gateway } from './gateways/gateways.ts';
+
 const descriptions = {
+  affinity_kept: 'Requests that reached the gateway which is preferred for their session or prompt.',
+  affinity_lost:
+    'Requests that reached the gateway although another one is preferred for their session or prompt.',
+  spills: 'Requests that were sent to the gateway because a nearer region was full.',
   requests: 'Requests that were sent to the gateway, with repeats and continuations.',
   repeats: 'Requests that were sent again before the client had received anything.',
   continuations: 'Tries to continue a stream at the gateway.',
@@ -12,11 +18,14 @@ export type CountName = keyof typeof descriptions;
 
 export class Counts {
   readonly #counts = new Map<CountName, Map<string, number>>();
+  /** Region of each gateway. */
+  readonly #regions: ReadonlyMap<string, string>;
 
   /** `gateways` are counted as 0 at first, so that a rate can be computed from the first event on. */
-  constructor(gateways: readonly string[]) {
+  constructor(gateways: readonly Pick<Gateway, 'url' | 'region'>[]) {
+    this.#regions = new Map(gateways.map(({ url, region }) => [url, region]));
     for (const name of Object.keys(descriptions) as CountName[]) {
-      this.#counts.set(name, new Map(gateways.map((gateway) => [gateway, 0])));
+      this.#counts.set(name, new Map(gateways.map(({ url }) => [url, 0])));
     }
   }
 
@@ -29,11 +38,13 @@ export class Counts {
     return this.#counts.get(name)?.get(gateway) ?? 0;
   }
 
-  /** Addresses contain no characters that must be escaped. */
+  /** Addresses and names of regions contain no characters that must be escaped. */
   render(): string {
     const metrics = [...this.#counts].map(([name, counts]) => {
       const metric = `expertgrid_edge_${name}_total`;
-      const values = [...counts].map(([gateway, count]) => `${metric}{gateway="${gateway}"} ${count}\n`);
+      const values = [...counts].map(([gateway, count]) => {
+        return `${metric}{region="${this.#regions.get(gateway)}",gateway="${gateway}"} ${count}\n`;
+      });
       return `# HELP ${metric} ${descriptions[name]}\n# TYPE ${metric} counter\n${values.join('')}`;
     });
     return metrics.join('');

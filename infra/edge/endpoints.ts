@@ -46,9 +46,13 @@ const bare: ReadonlySet<string> = new Set([
 
 const harmless: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
+/** The usage that one gateway remembers is for the edge itself. */
+const own = /^usage(?:\/|$)/;
+
 /** Undefined if the edge does not relay the path. */
 export function endpointOf(method: string, path: string): Endpoint | undefined {
   const [, versioned, name = ''] = /^(\/v1)?\/(.*?)\/?$/.exec(path) ?? [];
+  if (own.test(name)) return undefined;
   if (versioned === undefined && !bare.has(name.split('/')[0] ?? '')) return undefined;
   const known = Object.hasOwn(posts, name) ? posts[name] : undefined;
   if (method === 'POST' && known !== undefined) return known;

@@ -1,4 +1,5 @@
 // Errors of the edge itself, in the format of the endpoint. The gateway's own errors are relayed unchanged.
+import { anthropicType } from '../../tenancy/error-types.ts';
 import type { Format } from './endpoints.ts';
 
 export interface EdgeError {
@@ -6,8 +7,13 @@ export interface EdgeError {
   message: string;
   /** A stable name of the cause, for programs. */
   code: string;
+  /** Type in OpenAI's format. Default: that of the status. */
+  type?: string;
+  /** The field that is wrong. */
+  param?: string;
   /** Seconds after which the client may try again. */
   retryAfter?: number;
+  headers?: Record<string, string>;
 }
 
 export const unreachable: EdgeError = {
@@ -36,27 +42,18 @@ export const internal: EdgeError = {
   code: 'edge_internal',
 };
 
-export function bodyTooLarge(most: number): EdgeError {
-  return {
-    status: 413,
-    message: `The body of your request has more than ${most} bytes.`,
-    code: 'body_too_large',
-  };
-}
-
 /** In OpenAI's format. Always has all four keys, because clients read them without a check. */
-export function envelope({ message, code }: Pick<EdgeError, 'message' | 'code'>, type = 'server_error') {
-  return { error: { message, type, param: null, code } };
+export function envelope({ status, message, code, type, param }: ErrorFacts) {
+  const known = type ?? (status < 500 ? 'invalid_request_error' : 'server_error');
+  return { error: { message, type: known, param: param ?? null, code } };
 }
 
-/** Types of errors by status. All other statuses have the last type. */
-const openAiTypes: Record<number, string> = { 404: 'invalid_request_error', 413: 'invalid_request_error' };
-const anthropicTypes: Record<number, string> = { 413: 'request_too_large' };
+type ErrorFacts = Pick<EdgeError, 'status' | 'message' | 'code' | 'type' | 'param'>;
 
 function anthropic({ status, message }: EdgeError, requestId: string) {
   return {
     type: 'error',
-    error: { type: anthropicTypes[status] ?? 'api_error', message },
+    error: { type: anthropicType(status), message },
     request_id: requestId,
   };
 }
@@ -66,12 +63,9 @@ export function errorAnswer(
   { format, requestId }: { format: Format; requestId: string },
 ): Response {
   const { status, retryAfter } = error;
-  const headers = new Headers({ 'x-request-id': requestId });
+  const headers = new Headers({ ...error.headers, 'x-request-id': requestId });
   if (retryAfter !== undefined) headers.set('retry-after', String(retryAfter));
-  const body =
-    format === 'messages'
-      ? anthropic(error, requestId)
-      : envelope(error, openAiTypes[status] ?? 'server_error');
+  const body = format === 'messages' ? anthropic(error, requestId) : envelope(error);
   return Response.json(body, { status, headers });
 }
 

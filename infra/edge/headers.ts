@@ -1,4 +1,5 @@
 // Selects the headers that the edge relays.
+import { USAGE_HEADER } from '../../resume/usage-report.ts';
 
 /** Headers of one connection, which must not be relayed (RFC 9110, 7.6.1). */
 const hopByHop = [
@@ -57,7 +58,7 @@ export function forGateway(headers: Headers, { address, signed = false }: SentOp
 /** The answer's headers for the client. The host states the length. `decoded`: the body that is relayed has no encoding any more. */
 export function ofAnswer(headers: Headers, { decoded }: { decoded: boolean }): Headers {
   const sent = endToEnd(headers);
-  sent.delete('content-length');
+  for (const name of ['content-length', USAGE_HEADER]) sent.delete(name);
   if (decoded) sent.delete('content-encoding');
   return sent;
 }

@@ -6,12 +6,16 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { createEdge, type Edge, type EdgeOptions } from './app.ts';
 import type { Answer, Ask, Asked } from './ask.ts';
 import { startChecks } from './gateways/checks.ts';
+import { readPlace } from './regions/distance.ts';
 import type { Hashing } from './sign.ts';
 
 export const nodeHashing: Hashing = {
   sha256: (bytes) => hash('sha256', bytes, 'hex'),
   hmac: (secret, text) => createHmac('sha256', secret).update(text).digest('base64url'),
 };
+
+/** Where the caller is, such as `50.1,8.7`, if a proxy in front of the edge knows it. */
+const PLACE_HEADER = 'x-expertgrid-place';
 
 /** Idle connections to each gateway. */
 const MOST_IDLE = 256;
@@ -23,7 +27,7 @@ export interface NodeEdge extends Edge {
 }
 
 export interface NodeEdgeOptions
-  extends Omit<EdgeOptions, 'ask' | 'hashing' | 'metrics' | 'failsStreams' | 'addressOf'> {
+  extends Omit<EdgeOptions, 'ask' | 'hashing' | 'metrics' | 'failsStreams' | 'addressOf' | 'placeOf'> {
   /** Time between two health checks of a gateway. */
   everyMs?: number;
   /** A gateway that takes longer to answer a health check is silent. */
@@ -33,7 +37,15 @@ export interface NodeEdgeOptions
 export function createNodeEdge({ everyMs, patienceMs, ...options }: NodeEdgeOptions): NodeEdge {
   const { ask, close } = nodeAsk();
   // @hono/node-server would append a text to a stream that fails.
-  const edge = createEdge({ ...options, ask, hashing: nodeHashing, metrics: true, failsStreams: false });
+  const placeOf = ({ headers }: Request) => readPlace(headers.get(PLACE_HEADER));
+  const edge = createEdge({
+    ...options,
+    ask,
+    hashing: nodeHashing,
+    placeOf,
+    metrics: true,
+    failsStreams: false,
+  });
   const log = (message: string) => options.log({ level: 'info', code: 'gateway_health', message });
   const checks = startChecks(edge.gateways, {
     ...{ ask, log },

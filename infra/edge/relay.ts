@@ -1,11 +1,13 @@
 // Relays one request: asks gateways until one answers, and sends the answer to the client as a whole or as a stream.
+import { readUsageReport, USAGE_HEADER } from '../../resume/usage-report.ts';
 import { isStream, joined, readUpTo } from './ask.ts';
 import type { Call } from './call.ts';
 import { errorAnswer, shuttingDown, unreachable } from './errors.ts';
 import type { Attempt, Gateway } from './gateways/gateways.ts';
 import { ofAnswer } from './headers.ts';
+import { noUsage, type Outcome } from './limits/ticket.ts';
 import { sleep, Tries } from './repeats.ts';
-import { isUnavailable, type Reply, type Shared, send } from './send.ts';
+import { BUSY, isUnavailable, type Reply, type Shared, send } from './send.ts';
 import { continuedStream } from './streams/continued-stream.ts';
 import { relayEvents } from './streams/event-stream.ts';
 
@@ -23,42 +25,81 @@ interface Received {
 
 export async function relay(call: Call, shared: Shared): Promise<Response> {
   shared.budget.earn();
+  shared.spills.earn();
+  const { format, id: requestId, ticket } = call;
   const first = await firstReply(call, shared);
-  if (first === undefined) {
-    const { format, id: requestId } = call;
+  if (!('reply' in first)) {
+    await endTicket(call, unanswered(call, shared, first.asked));
     return errorAnswer(shared.cutSignal.aborted ? shuttingDown : unreachable, { format, requestId });
   }
   const { reply, content } = first;
   const { status } = reply;
   const headers = ofAnswer(reply.headers, { decoded: isStream(reply) });
-  if (!headers.has('x-request-id')) headers.set('x-request-id', call.id);
+  if (!headers.has('x-request-id')) headers.set('x-request-id', requestId);
+  if (!isStream(reply)) await endTicket(call, answered(reply));
+  for (const [name, value] of Object.entries(ticket?.headers(format) ?? {})) headers.set(name, value);
   if (content === null || BODILESS.has(status)) return new Response(null, { status, headers });
   const body = isStream(reply) ? streamOf(reply, { call, shared }) : content;
   return new Response(body, { status, headers });
 }
 
+/** The outcome of a request that no gateway has answered. The work of a gateway that was lost is not counted. */
+function unanswered({ signal }: Call, { cutSignal }: Shared, asked: Gateway | undefined): Outcome {
+  const isStopped = signal.aborted || cutSignal.aborted;
+  return {
+    status: signal.aborted ? 499 : cutSignal.aborted ? 503 : 502,
+    regions: asked === undefined ? [] : [asked.region],
+    resumes: 0,
+    // A gateway that is stopped in its work knows what it has used.
+    usage: isStopped && asked !== undefined ? undefined : noUsage,
+    isFinal: !isStopped || asked === undefined,
+    gateway: asked?.url,
+  };
+}
+
+/** Waits until the usage is written, but not until a gateway that has not reported it was asked for it. */
+async function endTicket({ ticket }: Call, outcome: Outcome): Promise<void> {
+  const settled = ticket?.end(outcome);
+  if (outcome.isFinal) await settled;
+}
+
+/** The outcome of a request whose answer is not a stream. */
+function answered({ status, headers, attempt }: Reply): Outcome {
+  const reported = readUsageReport(headers.get(USAGE_HEADER) ?? '');
+  const usage = reported ?? (status < 400 ? undefined : noUsage);
+  const { url: gateway, region } = attempt.gateway;
+  return { status, regions: [region], resumes: 0, usage, isFinal: usage !== undefined, gateway };
+}
+
 /**
- * The first answer that is not an error, or else the last error answer. Undefined if no gateway answers. An answer that is not a
+ * The first answer that is not an error, or else the last error answer. If no gateway answers, the gateway that was asked last. An answer that is not a
  * stream has arrived completely, so that it can be repeated if its gateway is lost.
  */
-async function firstReply(call: Call, shared: Shared): Promise<Received | undefined> {
-  const { gateways, budget, counts } = shared;
+async function firstReply(call: Call, shared: Shared): Promise<Received | { asked: Gateway | undefined }> {
+  const { gateways, budget, spills, counts } = shared;
   const tries = new Tries<Gateway>();
   const { lost, refused } = tries;
   let refusal: Received | undefined;
+  let asked: Gateway | undefined;
   let owed = false;
+  let isFull = false;
   while (tries.left && refused.size < gateways.all.length) {
-    if (owed && !budget.spend()) break;
+    if (owed && !(isFull ? spills : budget).spend()) break;
     owed = false;
     await sleep(tries.next(Math.random()), call.signal);
-    const gateway = gateways.choose({ key: call.key, lost, refused });
+    const gateway = gateways.choose({ regions: call.regions, key: call.key, lost, refused });
     if (gateway === undefined || call.signal.aborted || shared.cutSignal.aborted) break;
     if (lost.size + refused.size > 0) counts.add('repeats', gateway.url);
+    else countAffinity(call, gateway, shared);
+    if (isFull && gateway.region !== asked?.region) counts.add('spills', gateway.url);
     const sentAt = performance.now();
+    asked = gateway;
     try {
       const answer = await received(await send(call, gateway, { shared }));
-      if (!isUnavailable(answer.reply.status) || call.kind === 'act') return answer;
-      refused.add(gateway);
+      const { status } = answer.reply;
+      if (call.kind === 'act' || !(isUnavailable(status) || mayLeave(status, call, shared))) return answer;
+      isFull = status === BUSY;
+      for (const each of isFull ? gateways.in(gateway.region) : [gateway]) refused.add(each);
       refusal = answer;
       owed = true;
     } catch (cause) {
@@ -75,7 +116,18 @@ async function firstReply(call: Call, shared: Shared): Promise<Received | undefi
       if (call.kind === 'act') break;
     }
   }
-  return refusal;
+  return refusal ?? { asked };
+}
+
+/** Whether a gateway's queue is full, and another region may have room. Only the 429 of a signed request always means a full queue. */
+function mayLeave(status: number, { regions }: Call, { sign }: Shared): boolean {
+  return status === BUSY && sign !== undefined && regions.length > 1;
+}
+
+function countAffinity({ key, regions }: Call, gateway: Gateway, { gateways, counts }: Shared): void {
+  if (key === undefined) return;
+  const isKept = gateways.preferred(key, regions) === gateway;
+  counts.add(isKept ? 'affinity_kept' : 'affinity_lost', gateway.url);
 }
 
 /** A reply whose body has arrived, unless it is a stream or very long. Rejects if the gateway is lost. */

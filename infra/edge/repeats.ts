@@ -18,19 +18,27 @@ export function backoffMs(repeat: number, random: number): number {
   return random * FIRST_BACKOFF_MS * 2 ** repeat;
 }
 
-const BUDGET_SHARE = 0.1;
+/** Repeats after error answers, as a share of all requests. */
+export const REPEAT_SHARE = 0.1;
+/** Requests that leave a region that is full, as a share of all requests. */
+export const SPILL_SHARE = 0.25;
 const MOST_SAVED = 10;
 
 /**
- * Bounds the repeats after error answers to a share of the requests, so that repeats do not add to the load of gateways that fail
- * because of their load. Up to 10 unused repeats are saved.
+ * Bounds the repeats of one kind to a share of the requests, so that repeats do not add to the load of gateways that fail because of
+ * their load. Up to 10 unused repeats are saved.
  */
 export class RepeatBudget {
+  readonly #share: number;
   #saved = MOST_SAVED;
+
+  constructor(share: number) {
+    this.#share = share;
+  }
 
   /** Called for each request of a client. */
   earn(): void {
-    this.#saved = Math.min(MOST_SAVED, this.#saved + BUDGET_SHARE);
+    this.#saved = Math.min(MOST_SAVED, this.#saved + this.#share);
   }
 
   /** Whether one more repeat is allowed. */

@@ -17,7 +17,10 @@ export interface Shared {
   hashing: Hashing;
   /** The place of this edge, which gateways log. */
   region: string;
+  /** Of repeats after error answers. */
   budget: RepeatBudget;
+  /** Of requests that leave a region that is full. */
+  spills: RepeatBudget;
   counts: Counts;
   log: (entry: LogEntry) => void;
   /** Aborted when the edge ends all open requests. */
@@ -41,8 +44,8 @@ export interface Reply extends Answer {
   attempt: Attempt;
 }
 
-/** Who is billed for the requests of an edge without accounts. */
-const TENANT = 'edge';
+/** The status of a gateway whose queue is full. */
+export const BUSY = 429;
 
 /** Statuses of a gateway that cannot serve, or of a proxy that cannot reach its gateway. */
 const UNAVAILABLE: ReadonlySet<number> = new Set([502, 503, 504]);
@@ -82,7 +85,7 @@ export async function send(
 
 /** The headers and the body of one request. Each has its own signature. */
 async function contentOf(call: Call, { sign, hashing, region }: Shared, record: StreamRecord | undefined) {
-  const { method, path, kind, id, answer } = call;
+  const { method, path, kind, id, answer, caller } = call;
   const headers = new Headers(call.headers);
   let { body } = call;
   if (sign === undefined) return { headers, body };
@@ -93,8 +96,7 @@ async function contentOf(call: Call, { sign, hashing, region }: Shared, record: 
   }
   const claims: Omit<Claims, 'time' | 'nonce'> = {
     body: await hashing.sha256(body ?? new Uint8Array()),
-    tenant: TENANT,
-    scopes: ['generate'],
+    ...caller,
     request: id,
     region,
     ...(kind === 'generate' && { records: true }),

@@ -48,6 +48,10 @@ export const webHashing: Hashing = {
   },
 };
 
+export function utf8(text: string): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(encoder.encode(text));
+}
+
 export function randomHex(bytes: number): string {
   return hex(randomBytes(bytes));
 }
@@ -58,7 +62,7 @@ export function drawAnswer(): NonNullable<Claims['answer']> {
   return { id: randomHex(ANSWER_ID_BYTES), created: Math.floor(Date.now() / 1000), seed: drawn >>> 1 };
 }
 
-function randomBytes(count: number): Uint8Array {
+export function randomBytes(count: number): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(count));
 }
 
@@ -66,7 +70,7 @@ function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-function base64url(bytes: Uint8Array): string {
+export function base64url(bytes: Uint8Array): string {
   return btoa(String.fromCharCode(...bytes))
     .replaceAll('+', '-')
     .replaceAll('/', '_')

@@ -5,6 +5,8 @@ import type { Gateway, Gateways } from './gateways.ts';
 const EVERY_MS = 2_000;
 /** A gateway that takes longer to answer a check counts as silent. */
 const PATIENCE_MS = 1_000;
+/** Growth of the shortest round trip for each check, so that a network that has become slower is noticed. */
+const FORGET = 1.02;
 /** Largest answer of a check that is read. A longer one closes the connection. */
 const LARGEST_ANSWER = 1024 * 1024;
 
@@ -38,7 +40,9 @@ export function startChecks(
   }
 
   async function check(gateway: Gateway): Promise<void> {
+    const sentAt = performance.now();
     const ready = await probe(ask, `${gateway.url}/health/ready`, patienceMs);
+    if (ready === 'good') noteRoundTrip(gateway, performance.now() - sentAt);
     if (ready !== 'silent') return tell(gateway, ready === 'good', ready === 'good' ? 'ready' : 'not ready');
     // A gateway asks its engine whether it is ready, and a busy engine answers late. Its main thread always answers soon.
     const alive = await probe(ask, `${gateway.url}/health`, patienceMs);
@@ -67,6 +71,12 @@ export function startChecks(
       for (const timer of timers.values()) clearTimeout(timer);
     },
   };
+}
+
+/** A busy gateway answers late, so the shortest of the last times tells the distance. */
+function noteRoundTrip(gateway: Gateway, ms: number): void {
+  const slowly = gateway.roundTripMs === undefined ? ms : gateway.roundTripMs * FORGET;
+  gateway.roundTripMs = Math.min(ms, slowly);
 }
 
 async function probe(ask: Ask, url: string, patienceMs: number): Promise<Outcome> {

@@ -8,6 +8,8 @@ export interface Candidate {
   healthy: boolean;
   /** Whether this request has lost a connection to the gateway. */
   lost: boolean;
+  /** Place of its region in the order of preference. 0 is the nearest. */
+  rank: number;
 }
 
 /** The preferred gateway is passed over if it has more open requests than this factor times the mean, plus the constant. */
@@ -15,7 +17,7 @@ const LOAD_FACTOR = 1.25;
 const LOAD_SLACK = 2;
 
 /**
- * With a key, the gateway that is preferred for the key, unless it has too much load; otherwise the gateway with the least load. Falls
+ * Of the nearest region that has a healthy gateway: with a key, the gateway that is preferred for the key, unless it has too much load; otherwise the gateway with the least load. Falls
  * back to gateways that are not healthy, because a check may be wrong and an attempt costs little. `random` is from 0 to 1.
  */
 export function chooseGateway<C extends Candidate>(
@@ -23,7 +25,9 @@ export function chooseGateway<C extends Candidate>(
   { key, random }: { key?: string | undefined; random: number },
 ): C | undefined {
   const tier = Math.min(...candidates.map(tierOf));
-  const best = candidates.filter((candidate) => tierOf(candidate) === tier);
+  const alike = candidates.filter((candidate) => tierOf(candidate) === tier);
+  const rank = Math.min(...alike.map((candidate) => candidate.rank));
+  const best = alike.filter((candidate) => candidate.rank === rank);
   if (key === undefined) return leastLoaded(best, random);
   const [preferred, second, third] = ranked(key, best);
   if (preferred === undefined || second === undefined) return preferred;
@@ -44,16 +48,21 @@ function leastLoaded<C extends Candidate>(candidates: readonly C[], random: numb
 }
 
 /**
- * Orders by random weights for the key, largest first (rendezvous hashing, Thaler and Ravishankar 1998). If a gateway is added or
- * removed, only its own keys move.
+ * Orders by random scores for the key, largest first (rendezvous hashing, Thaler and Ravishankar 1998). If a candidate is added or
+ * removed, only its own keys move. A candidate is first for a share of the keys in proportion to its weight, which is 1 if it has none
+ * (Schindelhauer and Schomaker 2005).
  */
-export function ranked<C extends { name: string }>(key: string, candidates: readonly C[]): C[] {
+export function ranked<C extends { name: string; weight?: number }>(
+  key: string,
+  candidates: readonly C[],
+): C[] {
   const hash = hashOf(key);
-  const weighed = candidates.map((candidate) => {
-    return { candidate, weight: mixed(hash ^ hashOf(candidate.name)) };
+  const scored = candidates.map((candidate) => {
+    const uniform = (mixed(hash ^ hashOf(candidate.name)) + 0.5) / 2 ** 32;
+    return { candidate, score: (candidate.weight ?? 1) / -Math.log(uniform) };
   });
-  weighed.sort((a, b) => b.weight - a.weight);
-  return weighed.map(({ candidate }) => candidate);
+  scored.sort((a, b) => b.score - a.score);
+  return scored.map(({ candidate }) => candidate);
 }
 
 /** FNV-1a over UTF-16 units. */

@@ -1,18 +1,21 @@
 // The gateways of an edge: their health, and the requests in progress at each of them.
 import { sleep } from '../repeats.ts';
-import { chooseGateway } from './choice.ts';
+import { chooseGateway, ranked } from './choice.ts';
 import { type Health, type HealthEvent, healthAfter, isHealthy, newHealth } from './health.ts';
 import { Pace } from './pace.ts';
 
 export interface Gateway {
   /** Origin, such as `https://eu-1.example.com`. */
   readonly url: string;
+  readonly region: string;
   readonly pace: Pace;
   health: Health;
   /** One for each request in progress. */
   readonly aborts: Set<AbortController>;
   /** Number of continuations that wait for their turn. */
   waiting: number;
+  /** Shortest of the last round trips of health checks, in milliseconds. Undefined: not measured. */
+  roundTripMs: number | undefined;
 }
 
 /** One request at one gateway. */
@@ -32,6 +35,8 @@ export interface Attempt {
 }
 
 interface ChooseOptions {
+  /** Names of the regions that may serve, the preferred one first. Undefined: every region, all alike. */
+  regions?: readonly string[] | undefined;
   key?: string | undefined;
   lost?: ReadonlySet<Gateway>;
   /** Gateways that must not be chosen. */
@@ -41,13 +46,14 @@ interface ChooseOptions {
 export class Gateways {
   readonly all: readonly Gateway[];
 
-  constructor(urls: readonly string[]) {
-    this.all = urls.map((url) => ({
-      url,
+  constructor(gateways: readonly Pick<Gateway, 'url' | 'region'>[]) {
+    this.all = gateways.map(({ url, region }) => ({
+      ...{ url, region },
       pace: new Pace(),
       health: newHealth,
       aborts: new Set(),
       waiting: 0,
+      roundTripMs: undefined,
     }));
   }
 
@@ -60,19 +66,39 @@ export class Gateways {
     return this.all.find(({ url }) => addressOf(url) === address);
   }
 
+  in(region: string): Gateway[] {
+    return this.all.filter((gateway) => gateway.region === region);
+  }
+
   /** Undefined if every gateway has refused. */
-  choose({ key, lost, refused }: ChooseOptions): Gateway | undefined {
+  choose({ regions, key, lost, refused }: ChooseOptions): Gateway | undefined {
     const now = performance.now();
     const candidates = this.all
-      .filter((gateway) => refused?.has(gateway) !== true)
+      .filter((gateway) => refused?.has(gateway) !== true && regions?.includes(gateway.region) !== false)
       .map((gateway) => ({
         gateway,
         name: gateway.url,
         open: gateway.aborts.size + gateway.waiting,
         healthy: isHealthy(gateway.health, now),
         lost: lost?.has(gateway) === true,
+        rank: regions?.indexOf(gateway.region) ?? 0,
       }));
     return chooseGateway(candidates, { key, random: Math.random() })?.gateway;
+  }
+
+  /** The gateway that the key prefers in the first of the regions, whether or not it is healthy. */
+  preferred(key: string, regions: readonly string[]): Gateway | undefined {
+    const near = this.in(regions[0] ?? '');
+    return ranked(
+      key,
+      near.map((gateway) => ({ gateway, name: gateway.url })),
+    )[0]?.gateway;
+  }
+
+  /** Shortest round trip to a gateway of the region, in milliseconds. Undefined: not measured. */
+  roundTrip(region: string): number | undefined {
+    const known = this.in(region).flatMap(({ roundTripMs }) => roundTripMs ?? []);
+    return known.length === 0 ? undefined : Math.min(...known);
   }
 
   /** `client` aborts if the client leaves. */

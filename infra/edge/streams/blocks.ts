@@ -4,6 +4,7 @@
 // Worked example: after the bytes `:r 0 1 2 0 0 - 7 kT9\ndata: {"a":1}\n\ndata: {"b` the block `data: {"a":1}\n\n` is forwarded, the
 // record has progressed by one event, and `data: {"b` is held until its block is complete.
 import { HEAD_LINE, MOVED_LINE, RECORD_LINE, type RecordReader } from '../../../resume/record.ts';
+import { readUsageReport, USAGE_LINE, type UsageReport } from '../../../resume/usage-report.ts';
 import { joined } from '../ask.ts';
 import { ENDING_LENGTH, isEnding } from './endings.ts';
 
@@ -30,6 +31,8 @@ interface Block {
 export class Blocks {
   /** The address that a `moved` block names. Undefined if it names none. */
   movedTo: string | undefined;
+  /** The last report of the usage. Undefined if there was none yet. */
+  usage: UsageReport | undefined;
   readonly #record: RecordReader;
   #held: Uint8Array[] = [];
   /** Whether the held bytes end with a newline. */
@@ -119,6 +122,10 @@ export class Blocks {
     if (start.startsWith(MOVED_LINE)) {
       this.movedTo = textOf(line.subarray(MOVED_LINE.length)).trim() || undefined;
       return 'moved';
+    }
+    if (start === USAGE_LINE) {
+      this.usage = readUsageReport(textOf(line.subarray(USAGE_LINE.length))) ?? this.usage;
+      return 'record';
     }
     if (start !== HEAD_LINE && start !== RECORD_LINE) return 'comment';
     try {

@@ -8,7 +8,7 @@ import type { Call } from '../call.ts';
 import { type EdgeError, errorEvent, shuttingDown, streamLost } from '../errors.ts';
 import type { Gateway } from '../gateways/gateways.ts';
 import { sleep, Tries } from '../repeats.ts';
-import { type Reply, type Shared, send } from '../send.ts';
+import { BUSY, type Reply, type Shared, send } from '../send.ts';
 import { Blocks, type Taken } from './blocks.ts';
 import { type Read, Source } from './source.ts';
 
@@ -33,8 +33,6 @@ export function continuedStream(reply: Reply, options: StreamOptions): ReadableS
   );
 }
 
-/** The status of a gateway whose queue is full. */
-const BUSY = 429;
 /** Longest wait for a place in a full queue. */
 const LONGEST_WAIT_MS = 2_000;
 
@@ -71,6 +69,9 @@ class ContinuedStream {
   #tries = new Tries<Gateway>();
   /** Number of events that the client has got. */
   #events = 0;
+  /** The regions that have served the stream, in order. */
+  readonly #regions: string[];
+  #resumes = 0;
   /** Whether the client has got an event since the last interruption. */
   #progressed = false;
   #state: Taken['state'] = 'open';
@@ -79,6 +80,7 @@ class ContinuedStream {
     this.#call = { ...call, signal: AbortSignal.any([call.signal, this.#left.signal]) };
     this.#shared = shared;
     this.#gateway = reply.attempt.gateway;
+    this.#regions = [this.#gateway.region];
     this.#source = new Source(reply, shared.silentMs);
   }
 
@@ -97,6 +99,7 @@ class ContinuedStream {
   cancel(reason: unknown): void {
     this.#left.abort(reason);
     this.#source.abort(reason);
+    this.#account(499);
   }
 
   /** Does not read on after a line that ends the source. */
@@ -109,6 +112,7 @@ class ContinuedStream {
   #take({ forward, state, events }: Taken): Uint8Array | undefined {
     // What follows an ending, such as a lost connection, does not change it.
     if (this.#state !== 'ended') this.#state = state;
+    if (this.#events === 0 && this.#blocks.usage !== undefined) this.#call.ticket?.began(this.#blocks.usage);
     this.#events += events;
     if (events > 0) this.#progressed = true;
     return forward.length > 1 ? joined(forward) : forward[0];
@@ -117,6 +121,7 @@ class ContinuedStream {
   #end(error?: EdgeError): Uint8Array {
     this.#source.abort('the stream is over');
     this.over = true;
+    this.#account(this.#call.signal.aborted ? 499 : (error?.status ?? 200));
     if (error === undefined || this.#call.signal.aborted) return new Uint8Array();
     const { format, id: requestId } = this.#call;
     if (error === streamLost) {
@@ -124,6 +129,19 @@ class ContinuedStream {
       this.#log('stream_lost', this.#gateway);
     }
     return new TextEncoder().encode(errorEvent(format, error, { requestId, events: this.#events }));
+  }
+
+  /** Ends the ticket. Of a lost stream, the tokens that have arrived are counted. */
+  #account(status: number): void {
+    const { usage } = this.#blocks;
+    const ended = this.#state === 'ended' && usage !== undefined;
+    const arrived = usage && { ...usage, generated_tokens: this.#record.generated };
+    void this.#call.ticket?.end({
+      ...{ status, regions: this.#regions, resumes: this.#resumes },
+      usage: ended ? usage : arrived,
+      isFinal: ended || (status === streamLost.status && arrived !== undefined),
+      gateway: this.#gateway.url,
+    });
   }
 
   /** Whether the stream has a new source. */
@@ -164,20 +182,20 @@ class ContinuedStream {
    */
   async #chooseInTurn(preferred: Gateway | undefined): Promise<Gateway | undefined> {
     const { gateways } = this.#shared;
-    const { key, signal } = this.#call;
+    const { key, regions, signal } = this.#call;
     const { lost, refused } = this.#tries;
     const returns =
       preferred !== undefined &&
       gateways.isHealthy(preferred) &&
       preferred.pace.waitAt(performance.now()) === 0;
-    let gateway = returns ? preferred : gateways.choose({ key, lost, refused });
+    let gateway = returns ? preferred : gateways.choose({ regions, key, lost, refused });
     for (let left = gateways.all.length; gateway !== undefined && left > 0; left--) {
       const wasHealthy = gateways.isHealthy(gateway);
       await gateways.waitForPace(gateway, this.#waiting);
       if (signal.aborted || this.#isCut) return undefined;
       if (gateways.isHealthy(gateway) || !wasHealthy) return gateway;
       lost.add(gateway);
-      gateway = gateways.choose({ key, lost, refused });
+      gateway = gateways.choose({ regions, key, lost, refused });
     }
     return gateway;
   }
@@ -191,6 +209,8 @@ class ContinuedStream {
       const reply = await send(this.#call, gateway, { shared: this.#shared, record });
       if (isStream(reply)) {
         this.#gateway = gateway;
+        this.#resumes++;
+        if (gateway.region !== this.#regions.at(-1)) this.#regions.push(gateway.region);
         this.#source = new Source(reply, this.#shared.silentMs);
         return true;
       }

@@ -52,6 +52,7 @@ const onlyHere = [
   'gateway --port',
   'gateway --transfer-port',
   'plan --replicas',
+  'rotate --grace',
   'shard --check-every',
   'shard --port',
   'synth --bits',

@@ -49,6 +49,7 @@ describe('environment variables', () => {
     });
     // Verbs describe these variables in different words. Every other variable has one description.
     expect(toldApart.map(([twin]) => twin).sort()).toEqual([
+      'EXPERTGRID_ADMIN_SECRET_FILE',
       'EXPERTGRID_API_KEYS',
       'EXPERTGRID_BITS',
       'EXPERTGRID_EDGE_SECRET_FILE',
@@ -113,7 +114,10 @@ describe('a wrong command line', () => {
       /'--port <number>' argument '99999' is invalid. It must be a whole number from 0/,
     ],
     [['gateway', '--shards', '4'], /"4" is not an address; write host:port/],
-    [['key', 'list'], /required option '--file <file>' not specified\nRun "expertgrid key list --help"/],
+    [
+      ['key', 'revoke', 'a'],
+      /required option '--file <file>' not specified\nRun "expertgrid key revoke --help"/,
+    ],
   ])('%o is refused with the reason and the command for help', async (args, reason) => {
     expect(await told(args)).toMatch(reason);
   });
@@ -129,6 +133,7 @@ describe('flags that name a file', () => {
     const others = flags.filter(({ option }) => /file>$/.test(option.flags) && !isInput(option));
     expect(others.map(({ verb, option }) => `${verb} ${option.flags}`).sort()).toEqual([
       'create --file <file>',
+      'edge --accounts <file>',
       'gateway --usage-log <file>',
       'plan --heat <url|file>',
       'plan --out <file>',

@@ -54,7 +54,13 @@ test('key create prints the key once and stores its hash, list shows the limits,
 });
 
 test.each([
-  ['a missing --file', ['create', 'alice'], 2, "required option '--file <file>' not specified"],
+  [
+    'a missing --file',
+    ['create', 'alice'],
+    2,
+    'give --file for the keys of a gateway, or --edge for those of an edge',
+  ],
+  ['limits of an edge in a file', ['create', 'a', '--budget', '9', '--file', 'x'], 2, 'need --edge'],
   ['an invalid name', ['create', 'a b', '--file', 'x'], 2, 'It must begin with a letter or digit'],
   ['a limit of 0', ['create', 'a', '--rpm', '0', '--file', 'x'], 2, 'whole number'],
   [

@@ -4,10 +4,10 @@ import { chooseGateway, ranked } from '../../../infra/edge/gateways/choice.ts';
 import { type Health, healthAfter, isHealthy, newHealth } from '../../../infra/edge/gateways/health.ts';
 import { MOST_PER_SECOND, Pace } from '../../../infra/edge/gateways/pace.ts';
 import { sessionKey } from '../../../infra/edge/gateways/session-key.ts';
-import { backoffMs, MOST_TRIES, RepeatBudget, Tries } from '../../../infra/edge/repeats.ts';
+import { backoffMs, MOST_TRIES, REPEAT_SHARE, RepeatBudget, Tries } from '../../../infra/edge/repeats.ts';
 
 const candidates = (...open: number[]) =>
-  open.map((each, i) => ({ name: `http://gateway-${i}`, open: each, healthy: true, lost: false }));
+  open.map((each, i) => ({ name: `http://gateway-${i}`, open: each, healthy: true, lost: false, rank: 0 }));
 const keys = Array.from({ length: 3000 }, (_, i) => `key ${i}`);
 
 describe('rendezvous hashing', () => {
@@ -26,6 +26,15 @@ describe('rendezvous hashing', () => {
       expect(ranked(key, left)[0]).toBe(first === removed ? second : first);
     }
   });
+});
+
+it('rendezvous hashing gives each candidate a share in proportion to its weight', () => {
+  const all = [
+    { name: 'eu', weight: 1 },
+    { name: 'us', weight: 3 },
+  ];
+  const count = keys.filter((key) => ranked(key, all)[0]?.name === 'us').length;
+  expect(Math.abs(count - 2250)).toBeLessThan(100);
 });
 
 describe('the choice of a gateway', () => {
@@ -59,6 +68,13 @@ describe('the choice of a gateway', () => {
     expect(chooseGateway(candidates(3, 1, 2), { random: 0.9 })?.name).toBe('http://gateway-1');
     expect(chooseGateway(candidates(1, 1), { random: 0 })?.name).toBe('http://gateway-0');
     expect(chooseGateway(candidates(1, 1), { random: 1 })?.name).toBe('http://gateway-1');
+  });
+
+  it('goes to a farther region only if the nearer one has no healthy gateway', () => {
+    const [near, far] = candidates(9, 0);
+    const farther = { ...far!, rank: 1 };
+    expect(chooseGateway([near!, farther], { key: 'k', random: 0 })).toBe(near);
+    expect(chooseGateway([{ ...near!, healthy: false }, farther], { random: 0 })).toBe(farther);
   });
 
   it('prefers healthy gateways, and then those to which no connection was lost', () => {
@@ -174,7 +190,7 @@ describe('repeats', () => {
   });
 
   it('after error answers are at most a tenth of the requests, and ten that were saved', () => {
-    const budget = new RepeatBudget();
+    const budget = new RepeatBudget(REPEAT_SHARE);
     const spend = (times: number) =>
       Array.from({ length: times }, () => budget.spend()).filter(Boolean).length;
     expect(spend(20)).toBe(10);

@@ -5,6 +5,7 @@ import { createEdge, type Edge, type EdgeOptions } from '../../../infra/edge/app
 import type { Ask } from '../../../infra/edge/ask.ts';
 import { ranked } from '../../../infra/edge/gateways/choice.ts';
 import { createNodeEdge } from '../../../infra/edge/node.ts';
+import { onlyRegion } from '../../../infra/edge/regions/regions.ts';
 import { webHashing } from '../../../infra/edge/sign.ts';
 import { CLAIMS_HEADER, type Claims, RECORD_HEADER } from '../../../resume/signed-request.ts';
 import { afterFile } from '../../support/after-file.ts';
@@ -41,7 +42,7 @@ function scripted(
   const logged: string[] = [];
   const edge = createEdge({
     hashing: webHashing,
-    gateways: ['http://a', 'http://b', 'http://c'],
+    regions: onlyRegion('test', ['http://a', 'http://b', 'http://c']),
     ask,
     secret,
     region: 'test',
@@ -156,7 +157,7 @@ describe('a stream', () => {
     ]) {
       const { edge, urls, claims } = scripted(
         [(claim) => streamOf(encode(`${moved(claim)}:m ${address}\n\n`)), whole],
-        { gateways: ['http://a', 'http://b', 'https://c'] },
+        { regions: onlyRegion('test', ['http://a', 'http://b', 'https://c']) },
       );
       expect(await (await post(edge)).text()).toBe(wholeAnswer(claims[0]!.answer));
       if (!urls[0]?.startsWith(url!)) expect(new URL(urls[1]!).origin).toBe(url);
@@ -284,7 +285,13 @@ describe('over real connections', () => {
   ) {
     const gateways = await Promise.all(Array.from({ length: count }, () => startStandIn(serveWhole)));
     const urls = gateways.map(({ url }) => url);
-    const edge = createNodeEdge({ gateways: urls, secret, region: 'test', log: () => {}, ...options });
+    const edge = createNodeEdge({
+      regions: onlyRegion('test', urls),
+      secret,
+      region: 'test',
+      log: () => {},
+      ...options,
+    });
     afterFile(async () => edge.close());
     await edge.checked;
     return { edge, gateways };

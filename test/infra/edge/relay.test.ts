@@ -2,6 +2,7 @@
 import { createHash, createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { createNodeEdge, type NodeEdgeOptions } from '../../../infra/edge/node.ts';
+import { onlyRegion } from '../../../infra/edge/regions/regions.ts';
 import type { LogEntry } from '../../../infra/edge/send.ts';
 import { parseSecrets } from '../../../resume/secrets.ts';
 import { CLAIMS_HEADER, SIGNATURE_HEADER, textToSign } from '../../../resume/signed-request.ts';
@@ -14,7 +15,10 @@ async function start(count: number, options: Partial<NodeEdgeOptions> = {}) {
   const gateways = await Promise.all(Array.from({ length: count }, () => startStandIn()));
   const logged: LogEntry[] = [];
   const edge = createNodeEdge({
-    gateways: gateways.map(({ url }) => url),
+    regions: onlyRegion(
+      'eu',
+      gateways.map(({ url }) => url),
+    ),
     secret: () => secret,
     region: 'eu',
     log: (entry) => logged.push(entry),
@@ -144,7 +148,9 @@ describe('a request', () => {
     expect(first!.claims.answer).toEqual(second!.claims.answer);
     expect(first!.claims.request).toBe(second!.claims.request);
     expect(first!.claims.nonce).not.toBe(second!.claims.nonce);
-    expect(edge.counts.render()).toMatch(/^expertgrid_edge_repeats_total\{gateway="http:[^"]+"\} 1$/m);
+    expect(edge.counts.render()).toMatch(
+      /^expertgrid_edge_repeats_total\{region="eu",gateway="http:[^"]+"\} 1$/m,
+    );
   });
 
   it('is repeated if its answer breaks off, and the client gets only the whole answer', async () => {
@@ -274,7 +280,7 @@ describe('the edge itself', () => {
     await post();
     const text = await (await edge.fetch(new Request('http://edge/metrics'))).text();
     expect(text).toMatch(
-      /# TYPE expertgrid_edge_requests_total counter\nexpertgrid_edge_requests_total\{gateway="[^"]+"\} 1\n/,
+      /# TYPE expertgrid_edge_requests_total counter\nexpertgrid_edge_requests_total\{region="eu",gateway="[^"]+"\} 1\n/,
     );
     const unknown = await edge.fetch(new Request('http://edge/peer'));
     expect(unknown.status).toBe(404);

@@ -1,0 +1,212 @@
+// The accounts of an edge: finds the key of each request, decides what the key may do, and counts what its requests use.
+import type { Hono } from 'hono';
+import { keyOfRequest } from '../../../tenancy/api-key.ts';
+import { anthropicRateHeaders, type Readings, rateHeaders } from '../../../tenancy/rate-headers.ts';
+import { type Call, type Caller, requestId } from '../call.ts';
+import type { Format } from '../endpoints.ts';
+import { type EdgeError, errorAnswer } from '../errors.ts';
+import { Contexts } from '../gateways/contexts.ts';
+import { type Beginning, Metering, type Meters } from '../limits/metering.ts';
+import { limitError } from '../limits/refusals.ts';
+import type { Outcome, Ticket } from '../limits/ticket.ts';
+import { type RequestFields, requestFields } from '../request-fields.ts';
+import type { Shared } from '../send.ts';
+import type { Sql } from '../storage/sql.ts';
+import { askUsage } from '../usage/ask-usage.ts';
+import { usageAnswer, usageQuery } from '../usage/usage-answer.ts';
+import type { Account } from './account.ts';
+import { AccountCache } from './account-cache.ts';
+import { AccountStore } from './account-store.ts';
+import { adminApi } from './admin.ts';
+import { authenticated, permissionError } from './authorize.ts';
+
+export interface AccountsOptions {
+  /** Keys and usage. */
+  database: Sql;
+  /** Default: meters in this process, which keep their state in `database`. */
+  meters?: Meters | undefined;
+  /** The secrets of operators that are valid now. Undefined: the operators' API is not served. */
+  adminSecrets?: (() => readonly string[]) | undefined;
+}
+
+const unavailable: EdgeError = {
+  status: 503,
+  message: 'The edge cannot check API keys now. Try again.',
+  code: 'accounts_unavailable',
+  retryAfter: 1,
+};
+
+/** Lines of the log by code. */
+const failures = {
+  accounts_unavailable: 'the database of API keys does not answer',
+  usage_not_written: 'the usage of a request is not written yet; it is written with the next one',
+  meter_not_corrected: 'a reservation could not be lowered; it stays until its request ends',
+} as const;
+
+/** Tokens that a chat template may add to the text of a request. */
+const TEMPLATE_TOKENS = 256;
+/** Answers of `/v1/completions` are this long if the request does not say. */
+const COMPLETION_TOKENS = 16;
+
+export class Accounts {
+  readonly #store: AccountStore;
+  readonly #cache: AccountCache;
+  readonly #meters: Meters;
+  readonly #contexts: Contexts;
+  readonly #options: AccountsOptions;
+  readonly #shared: Shared;
+  /** Requests whose usage is not written yet, although they have ended. */
+  readonly #settling = new Set<Promise<void>>();
+
+  constructor(options: AccountsOptions, shared: Shared) {
+    const { database } = options;
+    this.#options = options;
+    this.#shared = shared;
+    this.#store = new AccountStore(database, shared.hashing);
+    this.#cache = new AccountCache(this.#store);
+    this.#contexts = new Contexts(shared);
+    this.#meters =
+      options.meters ??
+      new Metering({ database, onFailure: (cause) => this.#failed('usage_not_written', cause) });
+  }
+
+  /** The operators' API, to be mounted under `/admin`. Undefined if operators have no secret. */
+  get admin(): Hono | undefined {
+    const { adminSecrets: secrets, database } = this.#options;
+    const { hashing } = this.#shared;
+    const onChange = () => this.#cache.clear();
+    return secrets && adminApi({ accounts: this.#store, database, hashing, secrets, onChange });
+  }
+
+  /** The key of a request. */
+  async enter(headers: Headers): Promise<{ account: Account } | { error: EdgeError }> {
+    const given = keyOfRequest((name) => headers.get(name));
+    const now = Date.now();
+    try {
+      const found = given === undefined ? undefined : await this.#cache.bySecret(given, now);
+      return authenticated(given, found, now);
+    } catch (cause) {
+      this.#failed('accounts_unavailable', cause);
+      return { error: unavailable };
+    }
+  }
+
+  /** Whether the key may make the call now. A call that generates gets a ticket, which must end. */
+  async admit(account: Account, call: Call): Promise<{ ticket?: Ticket } | { error: EdgeError }> {
+    const fields = requestFields(call.body);
+    const refusal = permissionError(account, { ...fields, needsModel: call.kind === 'generate' });
+    if (refusal !== undefined) return { error: refusal };
+    try {
+      if (call.answer !== undefined) return await this.#reserve(account, call, fields);
+      if (call.method !== 'POST') return {};
+      const exceeded = await this.#meters.pass(account.name, account, Date.now());
+      const asked = { promptTokens: 0, answerTokens: 0 };
+      return exceeded === undefined ? {} : { error: limitError(account.name, exceeded, asked) };
+    } catch (cause) {
+      this.#failed('accounts_unavailable', cause);
+      return { error: unavailable };
+    }
+  }
+
+  /** Answers a key's question about its own usage. */
+  async usage({ headers, url }: Request): Promise<Response> {
+    const error = (fault: EdgeError) =>
+      errorAnswer(fault, { format: 'choices', requestId: requestId(headers) });
+    const entered = await this.enter(headers);
+    if ('error' in entered) return error(entered.error);
+    const { searchParams } = new URL(url);
+    const asked = usageQuery((name) => searchParams.get(name) ?? undefined);
+    if ('error' in asked) return error(asked.error);
+    return await usageAnswer(this.#options.database, asked, entered.account.name);
+  }
+
+  /** Settles the requests that were open when an earlier process ended, if their meters were in it. Resolves to their number. */
+  async recover(): Promise<number> {
+    const { gateways } = this.#shared;
+    if (!(this.#meters instanceof Metering)) return 0;
+    return await this.#meters.recover(async (id) => {
+      for (const { url } of gateways.all) {
+        const found = await askUsage(url, id, this.#shared, [0]);
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    });
+  }
+
+  /** Resolves when the usage of all requests that have ended is written. */
+  async settled(): Promise<void> {
+    while (this.#settling.size > 0) await Promise.all(this.#settling);
+  }
+
+  async #reserve(account: Account, call: Call, fields: RequestFields) {
+    const request = await this.#beginningOf(account, call, fields);
+    const reserved = await this.#meters.reserve(request, account);
+    if ('exceeded' in reserved) return { error: limitError(account.name, reserved.exceeded, request) };
+    return { ticket: this.#ticketOf(request, account, reserved.readings) };
+  }
+
+  /** A token has at least one byte, so the body bounds the prompt. */
+  async #beginningOf(
+    account: Account,
+    call: Call,
+    { model, maxTokens, answers }: RequestFields,
+  ): Promise<Beginning> {
+    const context = await this.#contexts.of(model);
+    const isCompletion = /\/completions\/?$/.test(call.path) && !/\/chat\/completions\/?$/.test(call.path);
+    const each = Math.min(maxTokens ?? (isCompletion ? COMPLETION_TOKENS : context), context);
+    return {
+      id: call.answer?.id ?? '',
+      request: call.id,
+      key: account.name,
+      model: model ?? null,
+      endpoint: call.path,
+      began: Date.now(),
+      promptTokens: Math.min((call.body?.length ?? 0) + TEMPLATE_TOKENS, context * answers),
+      answerTokens: each * answers,
+    };
+  }
+
+  #ticketOf(request: Beginning, account: Account, reserved: Readings): Ticket {
+    let readings = reserved;
+    return {
+      began: ({ prompt_tokens: tokens }) => {
+        this.#meters
+          .correct(request, tokens, account)
+          .catch((cause: unknown) => this.#failed('meter_not_corrected', cause));
+      },
+      end: (outcome) => {
+        const settling = this.#settle(request, outcome, account)
+          .then((after) => {
+            readings = after;
+          })
+          .catch((cause: unknown) => this.#failed('usage_not_written', cause))
+          .finally(() => this.#settling.delete(settling));
+        this.#settling.add(settling);
+        return settling;
+      },
+      headers: (format: Format) => ({
+        ...rateHeaders(readings),
+        ...(format === 'messages' && anthropicRateHeaders(readings, Date.now())),
+      }),
+    };
+  }
+
+  async #settle(request: Beginning, outcome: Outcome, account: Account): Promise<Readings> {
+    const { isFinal, gateway, regions, status, resumes } = outcome;
+    const asked =
+      isFinal || gateway === undefined ? undefined : await askUsage(gateway, request.id, this.#shared);
+    const usage = asked ?? outcome.usage;
+    const isExact = isFinal || asked !== undefined;
+    const ending = { regions: regions.join(','), status, resumes, usage, isExact, ended: Date.now() };
+    return await this.#meters.settle(request, ending, account);
+  }
+
+  #failed(code: keyof typeof failures, cause: unknown): void {
+    this.#shared.log({ level: 'error', code, message: failures[code], cause: String(cause) });
+  }
+}
+
+/** In whose name requests of the key are signed. */
+export function callerOf({ name, scopes, weight }: Account): Caller {
+  return { tenant: name, scopes, ...(weight !== null && { weight }) };
+}

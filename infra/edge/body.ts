@@ -1,0 +1,62 @@
+// Reads the body of a client's request, and decodes it if the edge must know its fields.
+import { readWhole } from './ask.ts';
+import type { EdgeError } from './errors.ts';
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** What both Node and Workers can decode. */
+const formats: Readonly<Record<string, 'gzip' | 'deflate'>> = {
+  gzip: 'gzip',
+  'x-gzip': 'gzip',
+  deflate: 'deflate',
+};
+
+/** Undefined if the request has no body. An error if the body has more than `most` bytes. */
+export async function readBody(
+  request: Request,
+  most: number,
+): Promise<Bytes | undefined | { error: EdgeError }> {
+  if (request.method === 'GET' || request.method === 'HEAD') return undefined;
+  const stated = request.headers.get('content-length');
+  if (stated !== null && Number(stated) > most) return { error: bodyTooLarge(most) };
+  // The host makes sure that the body is not longer than stated.
+  if (stated !== null) return new Uint8Array(await request.arrayBuffer());
+  return (await readWhole(request.body, most)) ?? { error: bodyTooLarge(most) };
+}
+
+/** `encoding` is the header `content-encoding`. */
+export async function decodedBody(
+  body: Bytes,
+  encoding: string | null,
+  most: number,
+): Promise<Bytes | { error: EdgeError }> {
+  const name = (encoding ?? '').trim().toLowerCase();
+  if (name === '' || name === 'identity') return body;
+  const format = formats[name];
+  if (format === undefined) return { error: unknownEncoding(name) };
+  try {
+    const decoded = new Blob([body]).stream().pipeThrough(new DecompressionStream(format));
+    return (await readWhole(decoded, most)) ?? { error: bodyTooLarge(most) };
+  } catch {
+    const message = `The body of your request is not the ${name} stream that its content-encoding says.`;
+    return { error: { status: 400, message, code: 'invalid_content_encoding' } };
+  }
+}
+
+function bodyTooLarge(most: number): EdgeError {
+  return {
+    status: 413,
+    message: `The body of your request has more than ${most} bytes.`,
+    code: 'body_too_large',
+  };
+}
+
+function unknownEncoding(name: string): EdgeError {
+  const accepted = 'gzip, deflate';
+  return {
+    status: 415,
+    message: `The content-encoding '${name.slice(0, 100)}' is not supported. Supported encodings are: ${accepted}.`,
+    code: 'unsupported_content_encoding',
+    headers: { 'accept-encoding': accepted },
+  };
+}

@@ -1,0 +1,196 @@
+// Applies the limits of keys, and writes reservations and usage to the database.
+//
+// The meters in memory decide. Each decision is in the database before it has an effect outside: a reservation before the request
+// leaves the edge, and the usage of a request together with the end of its reservation, in one transaction. So each request is
+// settled exactly once, even if the edge is killed in between.
+import type { UsageReport } from '../../../resume/usage-report.ts';
+import type { Readings } from '../../../tenancy/rate-headers.ts';
+import { type Sql, type SqlValue, type Statement, sql } from '../storage/sql.ts';
+import type { UsageRow } from '../usage/usage-row.ts';
+import { insertRow } from '../usage/usage-store.ts';
+import { type Exceeded, type Limits, Meter, type MeterState } from './meter.ts';
+
+/** A request before it leaves the edge. */
+export interface Beginning extends Pick<UsageRow, 'id' | 'request' | 'key' | 'model' | 'endpoint' | 'began'> {
+  /** The most tokens that the prompt may have. */
+  promptTokens: number;
+  /** The most tokens that all of its answers may have. */
+  answerTokens: number;
+}
+
+/** How a request has ended. */
+export interface Ending extends Pick<UsageRow, 'regions' | 'resumes' | 'status' | 'ended'> {
+  /** Undefined if nothing is known about it. */
+  usage: UsageReport | undefined;
+  /** Whether a gateway has told the usage after its end. */
+  isExact: boolean;
+}
+
+/** Applies the limits of keys. Its state may be in this process or elsewhere. */
+export interface Meters {
+  /** Reserves the tokens of a request, or returns the limit that refuses it. Rejects if the reservation cannot be written. */
+  reserve(request: Beginning, limits: Limits): Promise<{ exceeded: Exceeded } | { readings: Readings }>;
+  /** Counts a request that uses no tokens. It has no row of usage. Returns the limit that refuses it. */
+  pass(key: string, limits: Limits, now: number): Promise<Exceeded | undefined>;
+  /** Lowers the reservation of an open request, because the tokens of its prompt are known now. */
+  correct(request: Beginning, promptTokens: number, limits: Limits): Promise<void>;
+  /** Ends a request. Further calls for the same request have no effect. */
+  settle(request: Beginning, ending: Ending, limits: Limits): Promise<Readings>;
+}
+
+interface MeteringOptions {
+  database: Sql;
+  /** Called if usage cannot be written. It is written again with the next request. */
+  onFailure: (cause: unknown) => void;
+}
+
+const noLimits: Limits = { rpm: null, tpm: null, concurrency: null, budget: null };
+
+/** Keeps the state of all meters in this process, and in a database that no other process writes. */
+export class Metering implements Meters {
+  readonly #database: Sql;
+  readonly #onFailure: MeteringOptions['onFailure'];
+  readonly #meters = new Map<string, Promise<Meter>>();
+  /** What could not be written yet, oldest first. */
+  #unwritten: Statement[] = [];
+
+  constructor({ database, onFailure }: MeteringOptions) {
+    this.#database = database;
+    this.#onFailure = onFailure;
+  }
+
+  async reserve(
+    request: Beginning,
+    limits: Limits,
+  ): Promise<{ exceeded: Exceeded } | { readings: Readings }> {
+    const { id, key, promptTokens, answerTokens, began: now } = request;
+    const meter = await this.#meterOf(key);
+    const exceeded = meter.reserve(id, { tokens: promptTokens + answerTokens, limits, now });
+    if (exceeded !== undefined) return { exceeded };
+    try {
+      await this.#write([saveMeter(key, meter.state), insertReservation(request)]);
+    } catch (error) {
+      meter.settle(id, { tokens: 0, limits, now });
+      throw error;
+    }
+    return { readings: meter.read(limits, now) };
+  }
+
+  async pass(key: string, limits: Limits, now: number): Promise<Exceeded | undefined> {
+    const meter = await this.#meterOf(key);
+    const id = '';
+    const exceeded = meter.reserve(id, { tokens: 0, limits: { ...limits, tpm: null, budget: null }, now });
+    meter.settle(id, { tokens: 0, limits, now });
+    return exceeded;
+  }
+
+  async correct({ id, key, answerTokens }: Beginning, promptTokens: number, limits: Limits): Promise<void> {
+    const meter = await this.#meterOf(key);
+    meter.correct(id, { tokens: promptTokens + answerTokens, limits, now: Date.now() });
+  }
+
+  /** Rejects only if the meter of a key cannot be read. */
+  async settle(request: Beginning, ending: Ending, limits: Limits): Promise<Readings> {
+    const { id, key } = request;
+    const row = rowOf(request, ending);
+    const meter = await this.#meterOf(key);
+    const tokens = row.prompt_tokens + row.generated_tokens;
+    if (meter.settle(id, { tokens, limits, now: ending.ended })) {
+      this.#unwritten.push(
+        saveMeter(key, meter.state),
+        sql`DELETE FROM reservations WHERE id = ${id}`,
+        insertRow(row),
+      );
+      await this.#write([]).catch(this.#onFailure);
+    }
+    return meter.read(limits, ending.ended);
+  }
+
+  /**
+   * Settles the requests that were open when the edge ended: with the usage that `usageOf` finds, or else with all tokens that they had
+   * reserved.
+   */
+  async recover(usageOf: (id: string) => Promise<UsageReport | undefined>): Promise<number> {
+    const rows = await this.#database.all(sql`SELECT * FROM reservations`);
+    for (const row of rows) {
+      const request = reservationOf(row);
+      const usage = await usageOf(request.id);
+      const ending = { regions: '', resumes: 0, status: 502, ended: Date.now(), usage };
+      await this.settle(request, { ...ending, isExact: usage !== undefined }, noLimits);
+    }
+    return rows.length;
+  }
+
+  #meterOf(key: string): Promise<Meter> {
+    const known = this.#meters.get(key);
+    if (known !== undefined) return known;
+    const loading = this.#load(key);
+    this.#meters.set(key, loading);
+    loading.catch(() => this.#meters.delete(key));
+    return loading;
+  }
+
+  async #load(key: string): Promise<Meter> {
+    const [[saved], open] = await Promise.all([
+      this.#database.all(sql`SELECT state FROM meters WHERE key = ${key}`),
+      this.#database.all(sql`SELECT * FROM reservations WHERE key = ${key}`),
+    ]);
+    const state = saved && (JSON.parse(String(saved['state'])) as MeterState);
+    return new Meter(
+      state,
+      open.map(reservationOf).map(({ id, promptTokens, answerTokens, began }) => {
+        return [id, { tokens: promptTokens + answerTokens, at: began }];
+      }),
+    );
+  }
+
+  /** Writes `statements` after all that could not be written before. */
+  async #write(statements: readonly Statement[]): Promise<void> {
+    const earlier = this.#unwritten;
+    this.#unwritten = [];
+    try {
+      await this.#database.run([...earlier, ...statements]);
+    } catch (error) {
+      this.#unwritten = [...earlier, ...this.#unwritten];
+      throw error;
+    }
+  }
+}
+
+function rowOf(
+  { promptTokens, answerTokens, ...request }: Beginning,
+  { usage, isExact, regions, resumes, status, ended }: Ending,
+): UsageRow {
+  return {
+    ...request,
+    ...{ regions, resumes, status, ended },
+    prompt_tokens: usage?.prompt_tokens ?? promptTokens,
+    cached_tokens: usage?.cached_tokens ?? null,
+    generated_tokens: usage?.generated_tokens ?? answerTokens,
+    degraded_hops: usage?.degraded_hops ?? 0,
+    estimated: isExact ? 0 : 1,
+  };
+}
+
+function saveMeter(key: string, state: MeterState): Statement {
+  return sql`INSERT INTO meters VALUES (${key}, ${JSON.stringify(state)}) ON CONFLICT (key) DO UPDATE SET state = excluded.state`;
+}
+
+function insertReservation(request: Beginning): Statement {
+  const { id, key, promptTokens, answerTokens, request: requestId, model, endpoint, began } = request;
+  return sql`INSERT INTO reservations VALUES (${id}, ${key}, ${promptTokens}, ${answerTokens}, ${requestId}, ${model}, ${endpoint},
+    ${began})`;
+}
+
+function reservationOf(row: Record<string, SqlValue>): Beginning {
+  return {
+    id: String(row['id']),
+    key: String(row['key']),
+    promptTokens: Number(row['prompt_tokens']),
+    answerTokens: Number(row['answer_tokens']),
+    request: String(row['request']),
+    model: row['model'] === null ? null : String(row['model']),
+    endpoint: String(row['endpoint']),
+    began: Number(row['began']),
+  };
+}

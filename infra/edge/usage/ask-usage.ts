@@ -1,0 +1,50 @@
+// Asks a gateway for the usage of a request whose end the edge did not see.
+import { readUsageReport, type UsageReport } from '../../../resume/usage-report.ts';
+import { readWhole } from '../ask.ts';
+import { anyone } from '../call.ts';
+import { sleep } from '../repeats.ts';
+import type { Shared } from '../send.ts';
+import { randomHex } from '../sign.ts';
+
+/** Waits before each question. A gateway knows the usage as soon as it has noticed that its client is gone. */
+const WAITS_MS = [20, 50, 100, 200, 400, 800, 1_600];
+const PATIENCE_MS = 2_000;
+const LARGEST_REPORT = 4_096;
+
+type Parts = Pick<Shared, 'ask' | 'sign' | 'hashing' | 'region'>;
+
+/** `id` is that of the claim `answer`. Undefined if the gateway does not answer, or does not know the request. */
+export async function askUsage(
+  gateway: string,
+  id: string,
+  parts: Parts,
+  waitsMs: readonly number[] = WAITS_MS,
+): Promise<UsageReport | undefined> {
+  for (const waitMs of waitsMs) {
+    await sleep(waitMs, new AbortController().signal);
+    const found = await askOnce(gateway, id, parts);
+    if (found !== 'not yet') return found;
+  }
+  return undefined;
+}
+
+async function askOnce(
+  gateway: string,
+  id: string,
+  { ask, sign, hashing, region }: Parts,
+): Promise<UsageReport | undefined | 'not yet'> {
+  if (sign === undefined) return undefined;
+  const [method, path] = ['GET', `/v1/usage/${id}`];
+  const body = await hashing.sha256(new Uint8Array());
+  const claims = { ...anyone, body, request: `usage_${randomHex(8)}`, region };
+  try {
+    const headers = new Headers(await sign({ method, path, claims }));
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const answer = await ask(`${gateway}${path}`, { method, headers, body: undefined, signal });
+    const bytes = await readWhole(answer.body, LARGEST_REPORT);
+    if (answer.status === 404) return 'not yet';
+    return answer.status === 200 ? readUsageReport(new TextDecoder().decode(bytes)) : undefined;
+  } catch {
+    return undefined; // the gateway is gone; the caller estimates the usage
+  }
+}
