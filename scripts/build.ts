@@ -1,5 +1,5 @@
 // Prepares the npm package: compiles the TypeScript of the command line into dist/, because Node runs no TypeScript below
-// node_modules, and copies the console, the edge's migrations, Swagger UI and the CPU kernels that were built on this machine.
+// node_modules, and copies the console, the edge's migrations and page, Swagger UI and the CPU kernels that were built on this machine.
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -12,9 +12,10 @@ const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.
   stdio: 'inherit',
 });
 process.exitCode = status ?? 1;
-cpSync(new URL('infra/edge/storage/migrations', root), new URL('dist/infra/edge/storage/migrations', root), {
-  recursive: true,
-});
+for (const folder of ['infra/edge/storage/migrations', 'infra/edge/page']) {
+  const only = (path: string) => !path.endsWith('.ts');
+  cpSync(new URL(folder, root), new URL(`dist/${folder}`, root), { recursive: true, filter: only });
+}
 cpSync(new URL('console', root), new URL('dist/console', root), { recursive: true });
 // The files of Swagger UI that /docs needs (docs/decisions/0021-swagger-ui-copied.md).
 for (const name of [

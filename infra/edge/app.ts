@@ -2,17 +2,18 @@
 // no API of Node or Workers.
 import { type Context, Hono } from 'hono';
 import { allowOrigins } from '../../tenancy/cross-origin.ts';
-import { Accounts, type AccountsOptions, callerOf } from './accounts/accounts.ts';
+import { Accounts, type AccountsOptions } from './accounts/accounts.ts';
+import { answering } from './answer.ts';
 import type { Ask } from './ask.ts';
-import { anyone, readCall, requestId } from './call.ts';
 import { Counts } from './counts.ts';
-import { type Endpoint, endpointOf } from './endpoints.ts';
-import { type EdgeError, envelope, errorAnswer, internal, shuttingDown } from './errors.ts';
+import { envelope, errorAnswer, internal, shuttingDown } from './errors.ts';
 import { Gateways } from './gateways/gateways.ts';
-import { nearest } from './regions/distance.ts';
+import { ServedModels } from './gateways/served-models.ts';
+import { pageAnswer } from './page/page.ts';
 import type { Place, Region } from './regions/regions.ts';
-import { relay } from './relay.ts';
 import { REPEAT_SHARE, RepeatBudget, SPILL_SHARE } from './repeats.ts';
+import { requestIdOf } from './requests/call.ts';
+import { type Endpoint, endpointOf } from './requests/endpoints.ts';
 import type { LogEntry, Shared } from './send.ts';
 import { type Hashing, signer } from './sign.ts';
 
@@ -42,7 +43,9 @@ export interface EdgeOptions {
   addressOf?: (request: Request) => string | undefined;
   /** Origins of the web pages that may call; `*` allows every page. Default: none. */
   corsOrigins?: readonly string[];
-  /** Whether /metrics is served. */
+  /** The text of page/edge.html. Undefined: there is no page for operators. */
+  page?: string;
+  /** Whether /metrics is served: only if no other instances have counts of their own. */
   metrics: boolean;
   /** See `RelayOptions` of streams/event-stream.ts. */
   failsStreams: boolean;
@@ -62,12 +65,6 @@ export interface Edge {
   settled(): Promise<void>;
 }
 
-const noRegion: EdgeError = {
-  status: 403,
-  message: 'Your key may use none of the regions of this edge. Ask the operator.',
-  code: 'region_not_allowed',
-};
-
 function healthOf(gateways: Gateways, region: string) {
   const all = gateways.in(region);
   return { healthy: all.filter((gateway) => gateways.isHealthy(gateway)).length, all: all.length };
@@ -75,7 +72,6 @@ function healthOf(gateways: Gateways, region: string) {
 
 export function createEdge(options: EdgeOptions): Edge {
   const { ask, log, secret, hashing, regions, region, maxBody = LARGEST_BODY } = options;
-  const { addressOf = () => undefined, placeOf = () => undefined } = options;
   const gateways = new Gateways(
     regions.flatMap(({ name, gateways: urls }) => urls.map((url) => ({ url, region: name }))),
   );
@@ -90,41 +86,24 @@ export function createEdge(options: EdgeOptions): Edge {
     silentMs: options.silentMs ?? SILENT_MS,
     failsStreams: options.failsStreams,
   };
-  const accounts = options.accounts && new Accounts(options.accounts, shared);
+  if (options.accounts !== undefined && secret === undefined) {
+    throw new Error(
+      'an edge with accounts needs a secret, so that the gateways trust it to check its clients',
+    );
+  }
+  const models = new ServedModels(
+    regions.map(({ name }) => name),
+    shared,
+  );
+  const accounts = options.accounts && new Accounts(options.accounts, shared, models);
   let draining = false;
 
-  async function answer(c: Context, endpoint: Endpoint): Promise<Response> {
-    const request = c.req.raw;
-    const id = requestId(request.headers);
-    const refuse = (error: EdgeError) => errorAnswer(error, { format: endpoint.format, requestId: id });
-    if (draining) return refuse(shuttingDown);
-    const entered = await accounts?.enter(request.headers);
-    if (entered !== undefined && 'error' in entered) return refuse(entered.error);
-    const call = await readCall(request, {
-      ...{ id, endpoint, maxBody },
-      signed: secret !== undefined,
-      caller: entered === undefined ? anyone : callerOf(entered.account),
-      address: addressOf(request),
-      decodes: entered !== undefined,
-    });
-    if ('error' in call) return refuse(call.error);
-    const may = (name: string) => entered?.account.regions?.includes(name) !== false;
-    const order = nearest(
-      regions.filter(({ name }) => may(name)),
-      {
-        place: placeOf(request),
-        roundTrip: (name) => gateways.roundTrip(name),
-        key: call.key,
-        random: Math.random(),
-      },
-    );
-    if (order.length === 0) return refuse(noRegion);
-    const placed = { ...call, regions: order };
-    const admitted = entered && (await accounts?.admit(entered.account, placed));
-    if (admitted !== undefined && 'error' in admitted) return refuse(admitted.error);
-    return await relay({ ...placed, ticket: admitted?.ticket }, shared);
-  }
-
+  const answerCall = answering({ ...options, maxBody }, { shared, accounts, models });
+  const answer = async (c: Context, endpoint: Endpoint) => {
+    const requestId = requestIdOf(c.req.raw.headers);
+    if (draining) return errorAnswer(shuttingDown, { format: endpoint.format, requestId });
+    return await answerCall(c.req.raw, { endpoint, requestId });
+  };
   const app = createRoutes(options, { gateways, counts, accounts, answer, isDraining: () => draining });
   return {
     gateways,
@@ -154,7 +133,7 @@ interface Parts {
 
 function createRoutes(options: EdgeOptions, { gateways, counts, accounts, answer, isDraining }: Parts): Hono {
   const app = new Hono({ strict: false });
-  const { metrics, log, regions, corsOrigins = [] } = options;
+  const { metrics, log, regions, page, corsOrigins = [] } = options;
   if (corsOrigins.length > 0) app.use(allowOrigins(corsOrigins));
   app.get('/health', (c) => c.json({ status: 'ok' }));
   app.get('/health/ready', (c) => {
@@ -174,8 +153,11 @@ function createRoutes(options: EdgeOptions, { gateways, counts, accounts, answer
     const usage = (c: Context) => accounts.usage(c.req.raw);
     app.get('/usage', usage).get('/v1/usage', usage);
   }
-  const admin = accounts?.admin;
-  if (admin !== undefined) app.route('/admin', admin);
+  const admin = accounts?.admin({ regions, gateways, counts, isOneOfMany: !metrics });
+  if (admin !== undefined) {
+    app.route('/admin', admin);
+    if (page !== undefined) app.get('/edge', () => pageAnswer(page));
+  }
   app.all('*', (c) => {
     const endpoint = endpointOf(c.req.method, c.req.path);
     return endpoint === undefined ? c.notFound() : answer(c, endpoint);

@@ -16,6 +16,8 @@ const descriptions = {
 
 export type CountName = keyof typeof descriptions;
 
+export const countNames = Object.keys(descriptions) as CountName[];
+
 export class Counts {
   readonly #counts = new Map<CountName, Map<string, number>>();
   /** Region of each gateway. */
@@ -24,7 +26,7 @@ export class Counts {
   /** `gateways` are counted as 0 at first, so that a rate can be computed from the first event on. */
   constructor(gateways: readonly Pick<Gateway, 'url' | 'region'>[]) {
     this.#regions = new Map(gateways.map(({ url, region }) => [url, region]));
-    for (const name of Object.keys(descriptions) as CountName[]) {
+    for (const name of countNames) {
       this.#counts.set(name, new Map(gateways.map(({ url }) => [url, 0])));
     }
   }

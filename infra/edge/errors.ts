@@ -1,6 +1,6 @@
 // Errors of the edge itself, in the format of the endpoint. The gateway's own errors are relayed unchanged.
 import { anthropicType } from '../../tenancy/error-types.ts';
-import type { Format } from './endpoints.ts';
+import type { Format } from './requests/endpoints.ts';
 
 export interface EdgeError {
   status: number;

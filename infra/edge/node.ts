@@ -1,6 +1,7 @@
 // Runs the edge on Node: sends requests with node:http, because fetch fails if the headers of an answer take more than five minutes,
 // and checks the gateways.
 import { createHmac, hash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { createEdge, type Edge, type EdgeOptions } from './app.ts';
@@ -39,6 +40,7 @@ export function createNodeEdge({ everyMs, patienceMs, ...options }: NodeEdgeOpti
   // @hono/node-server would append a text to a stream that fails.
   const placeOf = ({ headers }: Request) => readPlace(headers.get(PLACE_HEADER));
   const edge = createEdge({
+    page: readFileSync(new URL('page/edge.html', import.meta.url), 'utf8'),
     ...options,
     ask,
     hashing: nodeHashing,

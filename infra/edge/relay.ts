@@ -1,12 +1,12 @@
 // Relays one request: asks gateways until one answers, and sends the answer to the client as a whole or as a stream.
 import { readUsageReport, USAGE_HEADER } from '../../resume/usage-report.ts';
 import { isStream, joined, readUpTo } from './ask.ts';
-import type { Call } from './call.ts';
 import { errorAnswer, shuttingDown, unreachable } from './errors.ts';
 import type { Attempt, Gateway } from './gateways/gateways.ts';
-import { ofAnswer } from './headers.ts';
 import { noUsage, type Outcome } from './limits/ticket.ts';
 import { sleep, Tries } from './repeats.ts';
+import type { Call } from './requests/call.ts';
+import { ofAnswer } from './requests/headers.ts';
 import { BUSY, isUnavailable, type Reply, type Shared, send } from './send.ts';
 import { continuedStream } from './streams/continued-stream.ts';
 import { relayEvents } from './streams/event-stream.ts';

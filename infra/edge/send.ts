@@ -2,10 +2,10 @@
 import type { StreamRecord } from '../../resume/record.ts';
 import { type Claims, RECORD_HEADER } from '../../resume/signed-request.ts';
 import { type Answer, type Ask, joined } from './ask.ts';
-import type { Call } from './call.ts';
 import type { Counts } from './counts.ts';
 import type { Attempt, Gateway, Gateways } from './gateways/gateways.ts';
 import type { RepeatBudget } from './repeats.ts';
+import type { Call } from './requests/call.ts';
 import type { Hashing, Sign } from './sign.ts';
 
 /** The parts of an edge that all requests share. */

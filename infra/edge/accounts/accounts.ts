@@ -2,18 +2,21 @@
 import type { Hono } from 'hono';
 import { keyOfRequest } from '../../../tenancy/api-key.ts';
 import { anthropicRateHeaders, type Readings, rateHeaders } from '../../../tenancy/rate-headers.ts';
-import { type Call, type Caller, requestId } from '../call.ts';
-import type { Format } from '../endpoints.ts';
 import { type EdgeError, errorAnswer } from '../errors.ts';
-import { Contexts } from '../gateways/contexts.ts';
+import type { ServedModels } from '../gateways/served-models.ts';
+import { monthOf } from '../limits/meter.ts';
 import { type Beginning, Metering, type Meters } from '../limits/metering.ts';
 import { limitError } from '../limits/refusals.ts';
 import type { Outcome, Ticket } from '../limits/ticket.ts';
-import { type RequestFields, requestFields } from '../request-fields.ts';
+import { type StatusParts, statusOf } from '../page/status.ts';
+import { type Call, type Caller, requestIdOf } from '../requests/call.ts';
+import type { Format } from '../requests/endpoints.ts';
+import type { RequestFields } from '../requests/request-fields.ts';
 import type { Shared } from '../send.ts';
 import type { Sql } from '../storage/sql.ts';
-import { askUsage } from '../usage/ask-usage.ts';
+import { askAllUsage, askUsage } from '../usage/ask-usage.ts';
 import { usageAnswer, usageQuery } from '../usage/usage-answer.ts';
+import { usageByDay } from '../usage/usage-store.ts';
 import type { Account } from './account.ts';
 import { AccountCache } from './account-cache.ts';
 import { AccountStore } from './account-store.ts';
@@ -36,12 +39,18 @@ const unavailable: EdgeError = {
   retryAfter: 1,
 };
 
+/** Characters of `model` that rows of usage keep. */
+const LONGEST_MODEL = 256;
+
 /** Lines of the log by code. */
 const failures = {
   accounts_unavailable: 'the database of API keys does not answer',
   usage_not_written: 'the usage of a request is not written yet; it is written with the next one',
   meter_not_corrected: 'a reservation could not be lowered; it stays until its request ends',
 } as const;
+
+/** A meter elsewhere takes a request for lost if it hears nothing of it for some of these intervals. */
+const TOUCH_MS = 30_000;
 
 /** Tokens that a chat template may add to the text of a request. */
 const TEMPLATE_TOKENS = 256;
@@ -52,30 +61,36 @@ export class Accounts {
   readonly #store: AccountStore;
   readonly #cache: AccountCache;
   readonly #meters: Meters;
-  readonly #contexts: Contexts;
+  readonly #models: ServedModels;
   readonly #options: AccountsOptions;
   readonly #shared: Shared;
   /** Requests whose usage is not written yet, although they have ended. */
   readonly #settling = new Set<Promise<void>>();
 
-  constructor(options: AccountsOptions, shared: Shared) {
+  constructor(options: AccountsOptions, shared: Shared, models: ServedModels) {
     const { database } = options;
     this.#options = options;
     this.#shared = shared;
     this.#store = new AccountStore(database, shared.hashing);
     this.#cache = new AccountCache(this.#store);
-    this.#contexts = new Contexts(shared);
+    this.#models = models;
     this.#meters =
       options.meters ??
       new Metering({ database, onFailure: (cause) => this.#failed('usage_not_written', cause) });
   }
 
   /** The operators' API, to be mounted under `/admin`. Undefined if operators have no secret. */
-  get admin(): Hono | undefined {
+  admin(edge: Pick<StatusParts, 'regions' | 'gateways' | 'counts' | 'isOneOfMany'>): Hono | undefined {
     const { adminSecrets: secrets, database } = this.#options;
     const { hashing } = this.#shared;
     const onChange = () => this.#cache.clear();
-    return secrets && adminApi({ accounts: this.#store, database, hashing, secrets, onChange });
+    const status = async () => {
+      const now = Date.now();
+      const from = Date.parse(`${monthOf(now)}-01`);
+      const month = await usageByDay(database, { key: undefined, from, to: now + 1 });
+      return statusOf({ ...edge, accounts: await this.#store.list(), month, now });
+    };
+    return secrets && adminApi({ accounts: this.#store, database, hashing, secrets, onChange, status });
   }
 
   /** The key of a request. */
@@ -93,7 +108,7 @@ export class Accounts {
 
   /** Whether the key may make the call now. A call that generates gets a ticket, which must end. */
   async admit(account: Account, call: Call): Promise<{ ticket?: Ticket } | { error: EdgeError }> {
-    const fields = requestFields(call.body);
+    const { fields } = call;
     const refusal = permissionError(account, { ...fields, needsModel: call.kind === 'generate' });
     if (refusal !== undefined) return { error: refusal };
     try {
@@ -111,7 +126,7 @@ export class Accounts {
   /** Answers a key's question about its own usage. */
   async usage({ headers, url }: Request): Promise<Response> {
     const error = (fault: EdgeError) =>
-      errorAnswer(fault, { format: 'choices', requestId: requestId(headers) });
+      errorAnswer(fault, { format: 'choices', requestId: requestIdOf(headers) });
     const entered = await this.enter(headers);
     if ('error' in entered) return error(entered.error);
     const { searchParams } = new URL(url);
@@ -124,13 +139,8 @@ export class Accounts {
   async recover(): Promise<number> {
     const { gateways } = this.#shared;
     if (!(this.#meters instanceof Metering)) return 0;
-    return await this.#meters.recover(async (id) => {
-      for (const { url } of gateways.all) {
-        const found = await askUsage(url, id, this.#shared, [0]);
-        if (found !== undefined) return found;
-      }
-      return undefined;
-    });
+    const urls = gateways.all.map(({ url }) => url);
+    return await this.#meters.recover((id) => askAllUsage(urls, id, this.#shared), Date.now());
   }
 
   /** Resolves when the usage of all requests that have ended is written. */
@@ -151,14 +161,14 @@ export class Accounts {
     call: Call,
     { model, maxTokens, answers }: RequestFields,
   ): Promise<Beginning> {
-    const context = await this.#contexts.of(model);
+    const context = await this.#models.contextOf(model);
     const isCompletion = /\/completions\/?$/.test(call.path) && !/\/chat\/completions\/?$/.test(call.path);
     const each = Math.min(maxTokens ?? (isCompletion ? COMPLETION_TOKENS : context), context);
     return {
       id: call.answer?.id ?? '',
       request: call.id,
       key: account.name,
-      model: model ?? null,
+      model: model?.slice(0, LONGEST_MODEL) ?? null,
       endpoint: call.path,
       began: Date.now(),
       promptTokens: Math.min((call.body?.length ?? 0) + TEMPLATE_TOKENS, context * answers),
@@ -168,6 +178,8 @@ export class Accounts {
 
   #ticketOf(request: Beginning, account: Account, reserved: Readings): Ticket {
     let readings = reserved;
+    const { touch } = this.#meters;
+    const timer = touch && setInterval(() => touch(request).catch(() => {}), TOUCH_MS);
     return {
       began: ({ prompt_tokens: tokens }) => {
         this.#meters
@@ -175,6 +187,7 @@ export class Accounts {
           .catch((cause: unknown) => this.#failed('meter_not_corrected', cause));
       },
       end: (outcome) => {
+        if (timer !== undefined) clearInterval(timer);
         const settling = this.#settle(request, outcome, account)
           .then((after) => {
             readings = after;

@@ -3,8 +3,8 @@ import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { z } from 'zod';
 import { keyOfRequest } from '../../../tenancy/api-key.ts';
 import { readWhole } from '../ask.ts';
-import { requestId } from '../call.ts';
 import { type EdgeError, errorAnswer } from '../errors.ts';
+import { requestIdOf } from '../requests/call.ts';
 import { type Hashing, utf8 } from '../sign.ts';
 import type { Sql } from '../storage/sql.ts';
 import { usageAnswer, usageQuery } from '../usage/usage-answer.ts';
@@ -27,13 +27,15 @@ interface AdminOptions {
   secrets: () => readonly string[];
   /** Called when a key has changed. */
   onChange: () => void;
+  /** What the operators' page shows. */
+  status: () => Promise<object>;
 }
 
 /** To be mounted under `/admin`. */
-export function adminApi({ accounts, database, hashing, secrets, onChange }: AdminOptions): Hono {
+export function adminApi({ accounts, database, hashing, secrets, onChange, status }: AdminOptions): Hono {
   const app = new Hono();
   const refuse = (c: Context, error: EdgeError) =>
-    errorAnswer(error, { format: 'choices', requestId: requestId(c.req.raw.headers) });
+    errorAnswer(error, { format: 'choices', requestId: requestIdOf(c.req.raw.headers) });
   app.use(forOperators({ secrets, hashing, refuse }));
 
   app.get('/keys', async (c) => c.json({ keys: (await accounts.list()).map(accountJson) }));
@@ -75,6 +77,8 @@ export function adminApi({ accounts, database, hashing, secrets, onChange }: Adm
     onChange();
     return c.json(accountJson(account));
   });
+
+  app.get('/status', async (c) => c.json(await status()));
 
   app.get('/usage', async (c) => {
     const asked = usageQuery((name) => c.req.query(name));

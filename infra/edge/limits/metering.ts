@@ -36,6 +36,8 @@ export interface Meters {
   correct(request: Beginning, promptTokens: number, limits: Limits): Promise<void>;
   /** Ends a request. Further calls for the same request have no effect. */
   settle(request: Beginning, ending: Ending, limits: Limits): Promise<Readings>;
+  /** Called now and then while the request is open. Absent if the meters end together with the edge. */
+  touch?(request: Beginning): Promise<void>;
 }
 
 interface MeteringOptions {
@@ -51,6 +53,8 @@ export class Metering implements Meters {
   readonly #database: Sql;
   readonly #onFailure: MeteringOptions['onFailure'];
   readonly #meters = new Map<string, Promise<Meter>>();
+  /** When open requests were last known to be open, by id. */
+  readonly #touched = new Map<string, number>();
   /** What could not be written yet, oldest first. */
   #unwritten: Statement[] = [];
 
@@ -95,6 +99,7 @@ export class Metering implements Meters {
     const row = rowOf(request, ending);
     const meter = await this.#meterOf(key);
     const tokens = row.prompt_tokens + row.generated_tokens;
+    this.#touched.delete(id);
     if (meter.settle(id, { tokens, limits, now: ending.ended })) {
       this.#unwritten.push(
         saveMeter(key, meter.state),
@@ -106,19 +111,30 @@ export class Metering implements Meters {
     return meter.read(limits, ending.ended);
   }
 
+  /** Notes that the request is still open at `now`. */
+  touched(id: string, now: number): void {
+    this.#touched.set(id, now);
+  }
+
+  /** Number of requests that are open. */
+  async open(): Promise<number> {
+    const [row] = await this.#database.all(sql`SELECT count(*) AS count FROM reservations`);
+    return Number(row?.['count']);
+  }
+
   /**
-   * Settles the requests that were open when the edge ended: with the usage that `usageOf` finds, or else with all tokens that they had
-   * reserved.
+   * Settles the requests whose edge has ended: those that were last known to be open before `before`. They are settled with the usage that
+   * `usageOf` finds, or else with all tokens that they had reserved. Resolves to their number.
    */
-  async recover(usageOf: (id: string) => Promise<UsageReport | undefined>): Promise<number> {
-    const rows = await this.#database.all(sql`SELECT * FROM reservations`);
-    for (const row of rows) {
-      const request = reservationOf(row);
+  async recover(usageOf: (id: string) => Promise<UsageReport | undefined>, before: number): Promise<number> {
+    const all = (await this.#database.all(sql`SELECT * FROM reservations`)).map(reservationOf);
+    const lost = all.filter(({ id, began }) => (this.#touched.get(id) ?? began) < before);
+    for (const request of lost) {
       const usage = await usageOf(request.id);
       const ending = { regions: '', resumes: 0, status: 502, ended: Date.now(), usage };
       await this.settle(request, { ...ending, isExact: usage !== undefined }, noLimits);
     }
-    return rows.length;
+    return lost.length;
   }
 
   #meterOf(key: string): Promise<Meter> {

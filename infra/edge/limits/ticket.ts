@@ -1,6 +1,6 @@
 // The ticket of one admitted request: it must end exactly once, whatever becomes of the request.
 import type { UsageReport } from '../../../resume/usage-report.ts';
-import type { Format } from '../endpoints.ts';
+import type { Format } from '../requests/endpoints.ts';
 
 /** How a request has ended, as the edge saw it. */
 export interface Outcome {

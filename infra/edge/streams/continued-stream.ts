@@ -4,10 +4,10 @@
 // request is sent to gateway B with that record, B answers with the events after the first one, and the client gets `{"text":"lo"}`.
 import { RecordReader } from '../../../resume/record.ts';
 import { isStream, joined } from '../ask.ts';
-import type { Call } from '../call.ts';
 import { type EdgeError, errorEvent, shuttingDown, streamLost } from '../errors.ts';
 import type { Gateway } from '../gateways/gateways.ts';
 import { sleep, Tries } from '../repeats.ts';
+import type { Call } from '../requests/call.ts';
 import { BUSY, type Reply, type Shared, send } from '../send.ts';
 import { Blocks, type Taken } from './blocks.ts';
 import { type Read, Source } from './source.ts';
@@ -56,7 +56,7 @@ const logged = {
 type Interruption = Exclude<Read, { bytes: Uint8Array }>;
 
 class ContinuedStream {
-  /** Whether the client has got the end of the stream. */
+  /** Whether the client has got the end of the stream, or has left. */
   over = false;
   readonly #call: Call;
   readonly #shared: Shared;
@@ -72,6 +72,7 @@ class ContinuedStream {
   /** The regions that have served the stream, in order. */
   readonly #regions: string[];
   #resumes = 0;
+  #isAccounted = false;
   /** Whether the client has got an event since the last interruption. */
   #progressed = false;
   #state: Taken['state'] = 'open';
@@ -82,6 +83,10 @@ class ContinuedStream {
     this.#gateway = reply.attempt.gateway;
     this.#regions = [this.#gateway.region];
     this.#source = new Source(reply, shared.silentMs);
+    // A host may drop a stream that the client has left without cancelling it.
+    const leave = () => this.cancel('the client has left');
+    if (call.signal.aborted) leave();
+    else call.signal.addEventListener('abort', leave, { once: true });
   }
 
   /** The next bytes for the client. Sets `over` if they are the last ones. */
@@ -96,7 +101,10 @@ class ContinuedStream {
     }
   }
 
+  /** Has no effect after the end of the stream. */
   cancel(reason: unknown): void {
+    if (this.over) return;
+    this.over = true;
     this.#left.abort(reason);
     this.#source.abort(reason);
     this.#account(499);
@@ -131,8 +139,10 @@ class ContinuedStream {
     return new TextEncoder().encode(errorEvent(format, error, { requestId, events: this.#events }));
   }
 
-  /** Ends the ticket. Of a lost stream, the tokens that have arrived are counted. */
+  /** Ends the ticket, once. Of a lost stream, the tokens that have arrived are counted. */
   #account(status: number): void {
+    if (this.#isAccounted) return;
+    this.#isAccounted = true;
     const { usage } = this.#blocks;
     const ended = this.#state === 'ended' && usage !== undefined;
     const arrived = usage && { ...usage, generated_tokens: this.#record.generated };

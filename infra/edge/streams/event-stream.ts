@@ -1,7 +1,7 @@
 // Relays server-sent events without a record, so that a client can distinguish a complete stream from one that was cut off.
 
-import type { Format } from '../endpoints.ts';
 import { type EdgeError, errorEvent } from '../errors.ts';
+import type { Format } from '../requests/endpoints.ts';
 import { isEnding } from './endings.ts';
 
 const cut: EdgeError = {

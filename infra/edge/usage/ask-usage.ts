@@ -1,8 +1,8 @@
 // Asks a gateway for the usage of a request whose end the edge did not see.
 import { readUsageReport, type UsageReport } from '../../../resume/usage-report.ts';
 import { readWhole } from '../ask.ts';
-import { anyone } from '../call.ts';
 import { sleep } from '../repeats.ts';
+import { anyone } from '../requests/call.ts';
 import type { Shared } from '../send.ts';
 import { randomHex } from '../sign.ts';
 
@@ -11,7 +11,7 @@ const WAITS_MS = [20, 50, 100, 200, 400, 800, 1_600];
 const PATIENCE_MS = 2_000;
 const LARGEST_REPORT = 4_096;
 
-type Parts = Pick<Shared, 'ask' | 'sign' | 'hashing' | 'region'>;
+export type Parts = Pick<Shared, 'ask' | 'sign' | 'hashing' | 'region'>;
 
 /** `id` is that of the claim `answer`. Undefined if the gateway does not answer, or does not know the request. */
 export async function askUsage(
@@ -24,6 +24,19 @@ export async function askUsage(
     await sleep(waitMs, new AbortController().signal);
     const found = await askOnce(gateway, id, parts);
     if (found !== 'not yet') return found;
+  }
+  return undefined;
+}
+
+/** Asks each gateway once. */
+export async function askAllUsage(
+  gateways: readonly string[],
+  id: string,
+  parts: Parts,
+): Promise<UsageReport | undefined> {
+  for (const gateway of gateways) {
+    const found = await askUsage(gateway, id, parts, [0]);
+    if (found !== undefined) return found;
   }
   return undefined;
 }

@@ -22,9 +22,9 @@ export function usageQuery(query: (name: string) => string | undefined): Asked |
   const to = timeOf(query('to'), Date.now() + 1);
   const from = timeOf(query('from'), to - DEFAULT_DAYS * DAY_MS);
   const [by = 'day', format = 'json'] = [query('by'), query('format')];
+  if (Number.isNaN(to)) return { error: invalid('to', 'a date such as 2026-12-31, or a time in ISO 8601') };
   if (Number.isNaN(from))
     return { error: invalid('from', 'a date such as 2026-12-01, or a time in ISO 8601') };
-  if (Number.isNaN(to)) return { error: invalid('to', 'a date such as 2026-12-31, or a time in ISO 8601') };
   if (by !== 'day' && by !== 'request') return { error: invalid('by', "'day' or 'request'") };
   if (format !== 'json' && format !== 'csv') return { error: invalid('format', "'json' or 'csv'") };
   return { from, to, by, format };

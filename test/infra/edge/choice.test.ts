@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { endpointOf } from '../../../infra/edge/endpoints.ts';
 import { chooseGateway, ranked } from '../../../infra/edge/gateways/choice.ts';
 import { type Health, healthAfter, isHealthy, newHealth } from '../../../infra/edge/gateways/health.ts';
 import { MOST_PER_SECOND, Pace } from '../../../infra/edge/gateways/pace.ts';
 import { sessionKey } from '../../../infra/edge/gateways/session-key.ts';
 import { backoffMs, MOST_TRIES, REPEAT_SHARE, RepeatBudget, Tries } from '../../../infra/edge/repeats.ts';
+import { endpointOf } from '../../../infra/edge/requests/endpoints.ts';
 
 const candidates = (...open: number[]) =>
   open.map((each, i) => ({ name: `http://gateway-${i}`, open: each, healthy: true, lost: false, rank: 0 }));

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { endToEnd, forGateway, ofAnswer } from '../../../infra/edge/headers.ts';
+import { endToEnd, forGateway, ofAnswer } from '../../../infra/edge/requests/headers.ts';
 
 it('endToEnd drops hop-by-hop headers and those that the connection header names, and keeps the others', () => {
   const headers = new Headers({

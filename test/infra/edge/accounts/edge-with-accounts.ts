@@ -35,22 +35,54 @@ export const answerWithUsage: Handle = ({ url }, response) =>
     .writeHead(200, { [USAGE_HEADER]: JSON.stringify(used) })
     .end(url === '/v1/models' ? JSON.stringify(models) : '{}');
 
+/** The status of an answer and its error in OpenAI's format. */
+export async function errorOf(answer: Response): Promise<Json> {
+  return { status: answer.status, ...((await answer.json()) as Json).error };
+}
+
+/** An edge of any host, in front of one stand-in. */
 export interface Opened {
   gateway: StandIn;
-  database: SqliteFile;
-  logged: LogEntry[];
   fetch(path: string, init?: RequestInit & { key?: string }): Promise<Response>;
   /** Calls the operators' API. */
   admin(method: string, path: string, body?: unknown): Promise<{ status: number; body: Json }>;
   /** Makes a key and returns its secret. */
   createKey(fields: object): Promise<string>;
+}
+
+export interface OpenedOnNode extends Opened {
+  database: SqliteFile;
+  logged: LogEntry[];
   settled(): Promise<void>;
+}
+
+/** `send` sends a request to the edge. */
+export function openedOver(
+  gateway: StandIn,
+  send: (path: string, init: RequestInit) => Response | Promise<Response>,
+): Opened {
+  const fetch: Opened['fetch'] = async (path, { key, headers, ...init } = {}) => {
+    const sent = new Headers(headers);
+    if (key !== undefined) sent.set('authorization', `Bearer ${key}`);
+    return await send(path, { ...init, headers: sent });
+  };
+  const admin: Opened['admin'] = async (method, path, body) => {
+    const init = body === undefined ? {} : { body: JSON.stringify(body) };
+    const answer = await fetch(`/admin${path}`, { method, key: ADMIN, ...init });
+    return { status: answer.status, body: await answer.json() };
+  };
+  const createKey = async (fields: object) => {
+    const { status, body } = await admin('POST', '/keys', fields);
+    if (status !== 201) throw new Error(JSON.stringify(body));
+    return body.key;
+  };
+  return { gateway, fetch, admin, createKey };
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are checked by their tests
 export type Json = any;
 
-export async function openEdge(options: Partial<NodeEdgeOptions> = {}): Promise<Opened> {
+export async function openEdge(options: Partial<NodeEdgeOptions> = {}): Promise<OpenedOnNode> {
   const gateway = await startStandIn(answerWithUsage);
   const database = await temporaryDatabase();
   const logged: LogEntry[] = [];
@@ -64,23 +96,6 @@ export async function openEdge(options: Partial<NodeEdgeOptions> = {}): Promise<
   });
   afterFile(async () => edge.close());
   await edge.checked;
-  const fetch: Opened['fetch'] = async (path, { key, headers, ...init } = {}) => {
-    const sent = new Headers(headers);
-    if (key !== undefined) sent.set('authorization', `Bearer ${key}`);
-    return await edge.fetch(new Request(`http://edge${path}`, { ...init, headers: sent }));
-  };
-  const admin: Opened['admin'] = async (method, path, body) => {
-    const init = body === undefined ? {} : { body: JSON.stringify(body) };
-    const answer = await fetch(`/admin${path}`, { method, key: ADMIN, ...init });
-    return { status: answer.status, body: await answer.json() };
-  };
-  return {
-    ...{ gateway, database, logged, fetch, admin },
-    async createKey(fields) {
-      const { status, body } = await admin('POST', '/keys', fields);
-      if (status !== 201) throw new Error(JSON.stringify(body));
-      return body.key;
-    },
-    settled: () => edge.settled(),
-  };
+  const opened = openedOver(gateway, (path, init) => edge.fetch(new Request(`http://edge${path}`, init)));
+  return { ...opened, database, logged, settled: () => edge.settled() };
 }

@@ -1,12 +1,13 @@
 // One request of a client: its body, which is kept for repeats, and everything that is the same in all of its repeats.
-import type { AnswerClaims, Claims } from '../../resume/signed-request.ts';
+import type { AnswerClaims, Claims } from '../../../resume/signed-request.ts';
+import type { EdgeError } from '../errors.ts';
+import { sessionKey } from '../gateways/session-key.ts';
+import type { Ticket } from '../limits/ticket.ts';
+import { drawAnswer, randomHex } from '../sign.ts';
 import { decodedBody, readBody } from './body.ts';
 import type { Endpoint } from './endpoints.ts';
-import type { EdgeError } from './errors.ts';
-import { sessionKey } from './gateways/session-key.ts';
 import { forGateway } from './headers.ts';
-import type { Ticket } from './limits/ticket.ts';
-import { drawAnswer, randomHex } from './sign.ts';
+import { type RequestFields, requestFields } from './request-fields.ts';
 
 /** In whose name the edge signs a request. */
 export type Caller = Pick<Claims, 'tenant' | 'scopes' | 'weight'>;
@@ -23,6 +24,8 @@ export interface Call extends Endpoint {
   headers: Headers;
   /** Undefined: the request has no body. */
   body: Uint8Array<ArrayBuffer> | undefined;
+  /** Only if the edge reads them; otherwise as of a request without a body. */
+  fields: RequestFields;
   id: string;
   /** Undefined: any gateway will do. */
   key: string | undefined;
@@ -37,7 +40,7 @@ export interface Call extends Endpoint {
   signal: AbortSignal;
 }
 
-export function requestId(headers: Headers): string {
+export function requestIdOf(headers: Headers): string {
   const given = headers.get('x-request-id');
   return given !== null && /^[\x21-\x7e]{1,128}$/.test(given) ? given : `req_${randomHex(16)}`;
 }
@@ -50,7 +53,7 @@ interface ReadOptions {
   address: string | undefined;
   /** Most bytes of the body. */
   maxBody: number;
-  /** Whether the body is decoded, because the edge must know its fields. */
+  /** Whether the body is decoded and its fields are read. */
   decodes: boolean;
 }
 
@@ -76,6 +79,7 @@ export async function readCall(
     query: search,
     headers,
     body,
+    fields: requestFields(decodes ? body : undefined),
     id,
     key: generates ? sessionKey(request.headers, body ?? new Uint8Array()) : undefined,
     ...(generates && { answer: drawAnswer() }),

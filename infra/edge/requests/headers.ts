@@ -1,5 +1,5 @@
 // Selects the headers that the edge relays.
-import { USAGE_HEADER } from '../../resume/usage-report.ts';
+import { USAGE_HEADER } from '../../../resume/usage-report.ts';
 
 /** Headers of one connection, which must not be relayed (RFC 9110, 7.6.1). */
 const hopByHop = [

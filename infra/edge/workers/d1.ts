@@ -1,5 +1,5 @@
-// The edge's database as Cloudflare D1. `wrangler d1 migrations apply` makes its tables from migrations/.
-import type { Sql, SqlValue, Statement } from './sql.ts';
+// The edge's database as Cloudflare D1. `wrangler d1 migrations apply` makes its tables from storage/migrations/.
+import type { Sql, SqlValue, Statement } from '../storage/sql.ts';
 
 export function d1(database: D1Database): Sql {
   const bound = ({ sql, values }: Statement) => database.prepare(sql).bind(...values);

@@ -1,6 +1,6 @@
 // Reads the body of a client's request, and decodes it if the edge must know its fields.
-import { readWhole } from './ask.ts';
-import type { EdgeError } from './errors.ts';
+import { readWhole } from '../ask.ts';
+import type { EdgeError } from '../errors.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

@@ -1,5 +1,0 @@
-// Wrangler bundles files of SQL as texts.
-declare module '*.sql' {
-  const text: string;
-  export default text;
-}

@@ -1,0 +1,109 @@
+// The meter of one key as a Durable Object, which all instances of the Worker share. Rows of usage wait in the object's own storage
+// until they are in D1. Requests whose instance of the Worker has ended are settled by the object.
+import { DurableObject } from 'cloudflare:workers';
+import type { Readings } from '../../../tenancy/rate-headers.ts';
+import type { Exceeded, Limits } from '../limits/meter.ts';
+import { type Beginning, type Ending, Metering, type Meters } from '../limits/metering.ts';
+import { signer, webHashing } from '../sign.ts';
+import tables from '../storage/migrations/0002_usage.sql';
+import { type Sql, sql } from '../storage/sql.ts';
+import { askAllUsage } from '../usage/ask-usage.ts';
+import type { UsageRow } from '../usage/usage-row.ts';
+import { insertRow } from '../usage/usage-store.ts';
+import { d1 } from './d1.ts';
+import { durableSql } from './durable-sql.ts';
+import { fetchAsk } from './fetch-ask.ts';
+import { type Bindings, settingsOf } from './settings.ts';
+
+/** Rows wait at most this long for others, so that one write to D1 has many of them. */
+const SHIP_MS = 1_000;
+const ROWS_AT_ONCE = 50;
+/** A request of which nothing was heard for this long is lost: its instance of the Worker has ended. */
+const LOST_MS = 120_000;
+
+export class KeyMeter extends DurableObject<Bindings> implements Meters {
+  readonly #database: Sql;
+  readonly #metering: Metering;
+  /** Before this time the object did not run, and heard nothing. */
+  readonly #startedAt = Date.now();
+
+  constructor(state: DurableObjectState, bindings: Bindings) {
+    super(state, bindings);
+    const { storage } = state;
+    void state.blockConcurrencyWhile(async () => {
+      if ((await storage.get('tables')) !== undefined) return;
+      storage.sql.exec(tables);
+      await storage.put('tables', 1);
+    });
+    this.#database = durableSql(storage);
+    this.#metering = new Metering({ database: this.#database, onFailure: (cause) => failed(cause) });
+  }
+
+  async reserve(
+    request: Beginning,
+    limits: Limits,
+  ): Promise<{ exceeded: Exceeded } | { readings: Readings }> {
+    const reserved = await this.#metering.reserve(request, limits);
+    await this.#wakeWithin(LOST_MS);
+    return reserved;
+  }
+
+  pass(key: string, limits: Limits, now: number): Promise<Exceeded | undefined> {
+    return this.#metering.pass(key, limits, now);
+  }
+
+  correct(request: Beginning, promptTokens: number, limits: Limits): Promise<void> {
+    return this.#metering.correct(request, promptTokens, limits);
+  }
+
+  async touch({ id }: Beginning): Promise<void> {
+    this.#metering.touched(id, Date.now());
+  }
+
+  async settle(request: Beginning, ending: Ending, limits: Limits): Promise<Readings> {
+    const readings = await this.#metering.settle(request, ending, limits);
+    await this.#wakeWithin(SHIP_MS);
+    return readings;
+  }
+
+  override async alarm(): Promise<void> {
+    await this.#settleLost();
+    if (await this.#ship()) await this.#wakeWithin(0);
+    else if ((await this.#metering.open()) > 0) await this.#wakeWithin(LOST_MS / 2);
+  }
+
+  async #wakeWithin(ms: number): Promise<void> {
+    const { storage } = this.ctx;
+    const at = Date.now() + ms;
+    const planned = await storage.getAlarm();
+    if (planned === null || planned > at) await storage.setAlarm(at);
+  }
+
+  async #settleLost(): Promise<void> {
+    const before = Date.now() - LOST_MS;
+    if (this.#startedAt > before) return;
+    const { secret, regions, region } = settingsOf(this.env);
+    const parts = { ask: fetchAsk, sign: secret && signer(secret, webHashing), hashing: webHashing, region };
+    const gateways = regions.flatMap(({ gateways: urls }) => urls);
+    await this.#metering.recover((id) => askAllUsage(gateways, id, parts), before);
+  }
+
+  /**
+   * Sends rows to D1, and returns whether there are more. A row that is sent again, because the object ended before it could forget the
+   * row, counts once.
+   */
+  async #ship(): Promise<boolean> {
+    const { DB } = this.env;
+    const rows = (await this.#database.all(
+      sql`SELECT * FROM usage LIMIT ${ROWS_AT_ONCE}`,
+    )) as unknown as UsageRow[];
+    if (rows.length === 0 || DB === undefined) return false;
+    await d1(DB).run(rows.map(insertRow));
+    await this.#database.run(rows.map(({ id }) => sql`DELETE FROM usage WHERE id = ${id}`));
+    return rows.length === ROWS_AT_ONCE;
+  }
+}
+
+function failed(cause: unknown): void {
+  console.error(JSON.stringify({ level: 'error', code: 'usage_not_written', cause: String(cause) }));
+}

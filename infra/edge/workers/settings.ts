@@ -1,0 +1,59 @@
+// The variables, secrets and bindings of the Worker.
+import { SHORTEST_SECRET } from '../../../resume/secrets.ts';
+import type { AccountsOptions } from '../accounts/accounts.ts';
+import { onlyRegion, parseRegions } from '../regions/regions.ts';
+import { d1 } from './d1.ts';
+import { durableMeters } from './durable-meters.ts';
+import type { KeyMeter } from './key-meter.ts';
+
+export interface Bindings {
+  /** Origins of the gateways, separated by commas, such as `https://eu-1.example.com,https://eu-2.example.com`. */
+  GATEWAYS?: string;
+  /** JSON of several regions, instead of `GATEWAYS`; see docs/edge.md. */
+  REGIONS?: string;
+  /** Secret that the edge shares with its gateways. Without it, streams cannot be continued. */
+  EDGE_SECRET?: string;
+  /** Name of the region of this edge, which gateways log. */
+  REGION?: string;
+  /** Secret of operators. Without it, the edge has no accounts. */
+  ADMIN_SECRET?: string;
+  /** Keys and usage. */
+  DB?: D1Database;
+  /** The limits of each key. */
+  METERS?: DurableObjectNamespace<KeyMeter>;
+}
+
+/** Throws an error that names the variable if one is wrong. */
+export function settingsOf({ GATEWAYS, REGIONS, EDGE_SECRET, REGION = 'local' }: Bindings) {
+  if (EDGE_SECRET !== undefined && EDGE_SECRET.length < SHORTEST_SECRET) {
+    throw new Error(`EDGE_SECRET needs at least ${SHORTEST_SECRET} characters`);
+  }
+  return {
+    regions:
+      REGIONS === undefined ? onlyRegion(REGION, gatewaysIn(GATEWAYS)) : parseRegions(REGIONS, 'REGIONS'),
+    secret: EDGE_SECRET === undefined ? undefined : () => EDGE_SECRET,
+    region: REGION,
+  };
+}
+
+/** Undefined, so that everybody may use the edge, if operators have no secret with which they could make keys. */
+export function accountsIn({ ADMIN_SECRET, EDGE_SECRET, DB, METERS }: Bindings): AccountsOptions | undefined {
+  if (ADMIN_SECRET === undefined) return undefined;
+  if (ADMIN_SECRET.length < SHORTEST_SECRET) {
+    throw new Error(`ADMIN_SECRET needs at least ${SHORTEST_SECRET} characters`);
+  }
+  if (EDGE_SECRET === undefined)
+    throw new Error('ADMIN_SECRET needs EDGE_SECRET, so that the gateways trust the edge');
+  if (DB === undefined || METERS === undefined)
+    throw new Error('ADMIN_SECRET needs the bindings DB and METERS');
+  return { database: d1(DB), meters: durableMeters(METERS), adminSecrets: () => [ADMIN_SECRET] };
+}
+
+function gatewaysIn(list = ''): string[] {
+  const gateways = list.split(',').map((each) => each.trim());
+  const wrong = gateways.find((each) => !URL.canParse(each));
+  if (wrong !== undefined) {
+    throw new Error(`GATEWAYS has "${wrong}", which is no URL: set it in wrangler.toml`);
+  }
+  return [...new Set(gateways.map((each) => new URL(each).origin))];
+}
