@@ -46,10 +46,11 @@ async function runEdge(flags: EdgeFlags): Promise<void> {
     ...(corsOrigins !== undefined && { corsOrigins }),
     log: (entry) => write(log, entry),
   });
-  const server = await serve({ app: edge, host, port });
-  await edge.checked;
+  // Before the first request, which would otherwise look like one that was open.
   const recovered = await edge.recover();
   if (recovered > 0) log.info(`settled ${recovered} requests that were open when the edge ended before`);
+  const server = await serve({ app: edge, host, port });
+  await edge.checked;
   endOnSignals({ edge, server, graceMs: flags.grace * 1_000, log, close: () => accounts?.database.close() });
   const seconds = ((performance.now() - begun) / 1_000).toFixed(1);
   const all = regions.flatMap(({ gateways }) => gateways).length;

@@ -55,7 +55,7 @@ export const routes: readonly Route[] = [
   get('/v1/tokenizer_info', 'key', ofModel(tokenizerInfo)),
   get('/v1/models', 'key', ofModels(listModels, listAnthropicModels), { polled: true }),
   get('/v1/models/:id{.+}', 'key', ofModels(showModel, showAnthropicModel)),
-  get('/v1/usage/:id{.+}', 'key', ofServer(showUsage), { polled: true }),
+  get('/v1/usage/:id{.+}', 'key', ofServer(showUsage), { polled: true, untilTheEnd: true }),
   get('/v1/shards', 'admin', ofModel(listShards), { polled: true }),
   post('/v1/shards/drain', 'admin', ofServer(drainEndpoint)),
   get('/v1/experts/heat', 'admin', ofModel(expertHeat), { polled: true }),

@@ -19,10 +19,32 @@ interface Options {
   placeOf?: (request: Request) => Place | undefined;
 }
 
+interface Answering {
+  endpoint: Endpoint;
+  requestId: string;
+  /** Keeps the host from ending work that goes on after the answer. */
+  hold: (work: Promise<unknown>) => void;
+}
+
 interface Parts {
   shared: Shared;
   accounts: Accounts | undefined;
   models: ServedModels;
+}
+
+/** Bytes. The edge adds its claims, and a gateway reads 16 KiB. */
+const LARGEST_HEADERS = 12 * 1024;
+
+const headersTooLarge: EdgeError = {
+  status: 431,
+  message: `The headers of your request have more than ${LARGEST_HEADERS} bytes.`,
+  code: 'headers_too_large',
+};
+
+function sizeOf(headers: Headers): number {
+  let size = 0;
+  for (const [name, value] of headers) size += name.length + value.length + 4;
+  return size;
 }
 
 const noRegion: EdgeError = {
@@ -62,9 +84,10 @@ export function answering(
     return await models.serving(model, order);
   }
 
-  return async (request: Request, { endpoint, requestId }: { endpoint: Endpoint; requestId: string }) => {
+  return async (request: Request, { endpoint, requestId, hold }: Answering) => {
     const refuse = (error: EdgeError) => errorAnswer(error, { format: endpoint.format, requestId });
-    const entered = await accounts?.enter(request.headers);
+    if (sizeOf(request.headers) > LARGEST_HEADERS) return refuse(headersTooLarge);
+    const entered = await accounts?.enter(request);
     if (entered !== undefined && 'error' in entered) return refuse(entered.error);
     const account = entered?.account;
     const read = await readCall(request, {
@@ -80,7 +103,7 @@ export function answering(
     const placed = await regionsFor(request, { key: read.key, model: read.fields.model, allowed });
     if (placed.length === 0) return refuse(noRegion);
     const call = { ...read, regions: placed };
-    const admitted = account && (await accounts?.admit(account, call));
+    const admitted = account && (await accounts?.admit(account, call, hold));
     if (admitted !== undefined && 'error' in admitted) return refuse(admitted.error);
     if (asksForModels(call)) return await modelsAnswer(call, shared, account?.models ?? null);
     const ticket = admitted?.ticket;

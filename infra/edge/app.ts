@@ -17,8 +17,8 @@ import { type Endpoint, endpointOf } from './requests/endpoints.ts';
 import type { LogEntry, Shared } from './send.ts';
 import { type Hashing, signer } from './sign.ts';
 
-/** The gateways' own limit is 10 MiB. Bodies between the two limits get the gateway's error, and larger ones the edge's. */
-export const LARGEST_BODY = 11 * 1024 * 1024;
+/** Bodies stay in memory while their streams may have to be continued. Prompts of this size fit into no context. */
+export const LARGEST_BODY = 2 * 1024 * 1024;
 
 /** Gateways send a keep-alive comment every 15 s. */
 const SILENT_MS = 20_000;
@@ -54,7 +54,8 @@ export interface EdgeOptions {
 export interface Edge {
   readonly gateways: Gateways;
   readonly counts: Counts;
-  fetch(request: Request): Response | Promise<Response>;
+  /** `hold` keeps the host from ending work that goes on after the answer. */
+  fetch(request: Request, hold?: (work: Promise<unknown>) => void): Response | Promise<Response>;
   /** Refuses new requests from now on. */
   drain(): void;
   /** Ends all open requests with an error. */
@@ -102,13 +103,14 @@ export function createEdge(options: EdgeOptions): Edge {
   const answer = async (c: Context, endpoint: Endpoint) => {
     const requestId = requestIdOf(c.req.raw.headers);
     if (draining) return errorAnswer(shuttingDown, { format: endpoint.format, requestId });
-    return await answerCall(c.req.raw, { endpoint, requestId });
+    const { hold = () => {} } = (c.env ?? {}) as { hold?: (work: Promise<unknown>) => void };
+    return await answerCall(c.req.raw, { endpoint, requestId, hold });
   };
   const app = createRoutes(options, { gateways, counts, accounts, answer, isDraining: () => draining });
   return {
     gateways,
     counts,
-    fetch: (request) => app.fetch(request),
+    fetch: (request, hold) => app.fetch(request, { hold }),
     drain() {
       draining = true;
     },
@@ -134,7 +136,11 @@ interface Parts {
 function createRoutes(options: EdgeOptions, { gateways, counts, accounts, answer, isDraining }: Parts): Hono {
   const app = new Hono({ strict: false });
   const { metrics, log, regions, page, corsOrigins = [] } = options;
-  if (corsOrigins.length > 0) app.use(allowOrigins(corsOrigins));
+  if (corsOrigins.length > 0) {
+    const allow = allowOrigins(corsOrigins);
+    // Pages of others have no business with the operators' API.
+    app.use((c, next) => (/^\/(?:admin|edge)(?:\/|$)/.test(c.req.path) ? next() : allow(c, next)));
+  }
   app.get('/health', (c) => c.json({ status: 'ok' }));
   app.get('/health/ready', (c) => {
     const healthy = gateways.all.filter((gateway) => gateways.isHealthy(gateway)).length;

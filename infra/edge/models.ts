@@ -4,11 +4,8 @@ import { relay } from './relay.ts';
 import type { Call } from './requests/call.ts';
 import type { Shared } from './send.ts';
 
-const list = /^(?:\/v1)?\/models\/?$/;
-const one = /^(?:\/v1)?\/models\/./;
-
-export function asksForModels({ method, path }: Pick<Call, 'method' | 'path'>): boolean {
-  return method === 'GET' && (list.test(path) || one.test(path));
+export function asksForModels({ method, name }: Pick<Call, 'method' | 'name'>): boolean {
+  return method === 'GET' && (name === 'models' || name.startsWith('models/'));
 }
 
 interface ModelList {
@@ -26,7 +23,7 @@ export async function modelsAnswer(
 ): Promise<Response> {
   if (call.regions.length === 1 && allowed === null) return await relay(call, shared);
   const regional = (region: string) => relay({ ...call, regions: [region] }, shared);
-  if (one.test(call.path)) return await firstKnown(call.regions, regional);
+  if (call.name !== 'models') return await firstKnown(call.regions, regional);
   const answers = await Promise.all(call.regions.map(regional));
   const good = answers.filter(({ status }) => status === 200);
   const [first] = good.length > 0 ? good : answers;

@@ -70,8 +70,14 @@ export function nodeAsk(): { ask: Ask; close: () => void } {
   const http = new HttpAgent(options);
   const https = new HttpsAgent(options);
 
-  function begin(url: string, { method, headers, signal }: Asked, take: (answer: IncomingMessage) => void) {
-    const sent = { method, headers: Object.fromEntries(headers), signal };
+  function begin(
+    url: string,
+    { method, headers, body, signal }: Asked,
+    take: (answer: IncomingMessage) => void,
+  ) {
+    // Node states no length for a body of some methods, so that the gateway would read the body as another request.
+    const length = body === undefined ? {} : { 'content-length': String(body.length) };
+    const sent = { method, headers: { ...Object.fromEntries(headers), ...length }, signal };
     return url.startsWith('https:')
       ? httpsRequest(url, { ...sent, agent: https }, take)
       : httpRequest(url, { ...sent, agent: http }, take);

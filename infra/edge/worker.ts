@@ -15,7 +15,7 @@ export { KeyMeter } from './workers/key-meter.ts';
 let edge: Edge | undefined;
 
 export default {
-  fetch(request: Request, bindings: Bindings): Response | Promise<Response> {
+  fetch(request: Request, bindings: Bindings, context: ExecutionContext): Response | Promise<Response> {
     try {
       edge ??= createEdge({
         ...settingsOf(bindings),
@@ -33,7 +33,7 @@ export default {
       log({ level: 'error', code: internal.code, message: 'the settings are wrong', cause: String(cause) });
       return Response.json(envelope(internal), { status: 500 });
     }
-    return edge.fetch(request);
+    return edge.fetch(request, (work) => context.waitUntil(work));
   },
 };
 

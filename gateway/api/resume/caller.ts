@@ -91,6 +91,9 @@ export function recognizeCaller({
       throw new ApiError({ status: 403, message, code: 'insufficient_permissions' });
     }
     const { raw } = c.req;
+    const request = c.get('record');
+    // Noted before the body is read, so that the caller can ask for the usage even of a request whose body never arrived.
+    request.calledBy({ claims, secrets, body: claims.body }, keyOf(claims), { sharedPrefix });
     // Counts the bytes until the request ends, because its text and its fields are counted again when they are read.
     const holding = ledger.open(claims.tenant);
     try {
@@ -99,7 +102,6 @@ export function recognizeCaller({
         const message = `A request to ${c.req.path} has no stream that a record could continue.`;
         throw badRequest(message, { param: RECORD_HEADER, code: 'unsupported_parameter' });
       }
-      const request = c.get('record');
       request.calledBy({ claims, secrets, ...caller }, keyOf(claims), { sharedPrefix });
       c.header('x-request-id', request.id);
       if (body !== undefined) {

@@ -10,7 +10,7 @@ const MOST_KNOWN = 10_000;
 const MOST_WRONG = 1_000;
 
 interface Entry {
-  found: Promise<Account | undefined>;
+  account: Account | undefined;
   at: number;
 }
 
@@ -18,6 +18,8 @@ export class AccountCache {
   readonly #store: Pick<AccountStore, 'bySecret'>;
   readonly #known = new Map<string, Entry>();
   readonly #wrong = new Map<string, Entry>();
+  /** Number of changes. What was asked before a change is not remembered. */
+  #version = 0;
 
   constructor(store: Pick<AccountStore, 'bySecret'>) {
     this.#store = store;
@@ -26,39 +28,27 @@ export class AccountCache {
   /** Rejects if the database cannot be asked. `now` is in Unix milliseconds. */
   async bySecret(secret: string, now: number): Promise<Account | undefined> {
     const entry = this.#known.get(secret) ?? this.#wrong.get(secret);
-    if (entry !== undefined && now - entry.at < CACHED_MS && now >= entry.at) return await entry.found;
-    return await this.#ask(secret, now);
+    if (entry !== undefined && now - entry.at < CACHED_MS && now >= entry.at) return entry.account;
+    const version = this.#version;
+    const account = await this.#store.bySecret(secret, now);
+    if (version === this.#version) this.#remember(secret, { account, at: now });
+    return account;
   }
 
   /** Called when a key has changed. */
   clear(): void {
+    this.#version++;
     this.#known.clear();
     this.#wrong.clear();
   }
 
-  async #ask(secret: string, now: number): Promise<Account | undefined> {
-    const asked: Entry = { found: this.#store.bySecret(secret, now), at: now };
-    // Requests that come meanwhile wait for the same answer.
-    remember(this.#known, secret, asked, MOST_KNOWN);
-    try {
-      const found = await asked.found;
-      if (found === undefined && this.#known.get(secret) === asked) {
-        this.#known.delete(secret);
-        remember(this.#wrong, secret, asked, MOST_WRONG);
-      }
-      return found;
-    } catch (error) {
-      if (this.#known.get(secret) === asked) this.#known.delete(secret);
-      throw error;
-    }
+  #remember(secret: string, entry: Entry): void {
+    const [entries, most] =
+      entry.account === undefined ? [this.#wrong, MOST_WRONG] : [this.#known, MOST_KNOWN];
+    entries.delete(secret);
+    entries.set(secret, entry);
+    if (entries.size <= most) return;
+    const [oldest] = entries.keys();
+    if (oldest !== undefined) entries.delete(oldest);
   }
-}
-
-/** Forgets the oldest entry if there are too many. */
-function remember(entries: Map<string, Entry>, secret: string, entry: Entry, most: number): void {
-  entries.delete(secret);
-  entries.set(secret, entry);
-  if (entries.size <= most) return;
-  const [oldest] = entries.keys();
-  if (oldest !== undefined) entries.delete(oldest);
 }

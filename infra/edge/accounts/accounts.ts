@@ -1,6 +1,6 @@
 // The accounts of an edge: finds the key of each request, decides what the key may do, and counts what its requests use.
 import type { Hono } from 'hono';
-import { keyOfRequest } from '../../../tenancy/api-key.ts';
+import { KEY_PREFIX, keyOfRequest } from '../../../tenancy/api-key.ts';
 import { anthropicRateHeaders, type Readings, rateHeaders } from '../../../tenancy/rate-headers.ts';
 import { type EdgeError, errorAnswer } from '../errors.ts';
 import type { ServedModels } from '../gateways/served-models.ts';
@@ -16,7 +16,7 @@ import type { Shared } from '../send.ts';
 import type { Sql } from '../storage/sql.ts';
 import { askAllUsage, askUsage } from '../usage/ask-usage.ts';
 import { usageAnswer, usageQuery } from '../usage/usage-answer.ts';
-import { usageByDay } from '../usage/usage-store.ts';
+import { type UsageDay, usageByDay } from '../usage/usage-store.ts';
 import type { Account } from './account.ts';
 import { AccountCache } from './account-cache.ts';
 import { AccountStore } from './account-store.ts';
@@ -39,9 +39,6 @@ const unavailable: EdgeError = {
   retryAfter: 1,
 };
 
-/** Characters of `model` that rows of usage keep. */
-const LONGEST_MODEL = 256;
-
 /** Lines of the log by code. */
 const failures = {
   accounts_unavailable: 'the database of API keys does not answer',
@@ -49,13 +46,14 @@ const failures = {
   meter_not_corrected: 'a reservation could not be lowered; it stays until its request ends',
 } as const;
 
+/** The sums of the month are read at most this often, because they take long. */
+const MONTH_KNOWN_MS = 10_000;
+
 /** A meter elsewhere takes a request for lost if it hears nothing of it for some of these intervals. */
 const TOUCH_MS = 30_000;
 
 /** Tokens that a chat template may add to the text of a request. */
 const TEMPLATE_TOKENS = 256;
-/** Answers of `/v1/completions` are this long if the request does not say. */
-const COMPLETION_TOKENS = 16;
 
 export class Accounts {
   readonly #store: AccountStore;
@@ -84,35 +82,62 @@ export class Accounts {
     const { adminSecrets: secrets, database } = this.#options;
     const { hashing } = this.#shared;
     const onChange = () => this.#cache.clear();
+    const onFailure = (cause: unknown) => {
+      this.#failed('accounts_unavailable', cause);
+      return unavailable;
+    };
+    let month: { days: UsageDay[]; at: number } | undefined;
     const status = async () => {
       const now = Date.now();
-      const from = Date.parse(`${monthOf(now)}-01`);
-      const month = await usageByDay(database, { key: undefined, from, to: now + 1 });
-      return statusOf({ ...edge, accounts: await this.#store.list(), month, now });
+      if (month === undefined || now - month.at > MONTH_KNOWN_MS) {
+        const from = Date.parse(`${monthOf(now)}-01`);
+        month = { days: await usageByDay(database, { key: undefined, from, to: now + 1 }), at: now };
+      }
+      return statusOf({ ...edge, accounts: await this.#store.list(), month: month.days, now });
     };
-    return secrets && adminApi({ accounts: this.#store, database, hashing, secrets, onChange, status });
+    return (
+      secrets && adminApi({ accounts: this.#store, database, hashing, secrets, onChange, onFailure, status })
+    );
   }
 
-  /** The key of a request. */
-  async enter(headers: Headers): Promise<{ account: Account } | { error: EdgeError }> {
+  /** The key of a request. Refuses it before its body is read, if a limit leaves no room for any request. */
+  async enter({
+    headers,
+    method,
+  }: Pick<Request, 'headers' | 'method'>): Promise<{ account: Account } | { error: EdgeError }> {
     const given = keyOfRequest((name) => headers.get(name));
     const now = Date.now();
     try {
-      const found = given === undefined ? undefined : await this.#cache.bySecret(given, now);
-      return authenticated(given, found, now);
+      const isKey = given?.startsWith(KEY_PREFIX) === true;
+      const found = isKey ? await this.#cache.bySecret(given, now) : undefined;
+      const entered = authenticated(given, found, now);
+      if ('error' in entered) return entered;
+      const { account } = entered;
+      // Only a POST counts.
+      const exceeded =
+        method === 'POST' ? await this.#meters.refusal?.(account.name, account, now) : undefined;
+      if (exceeded === undefined) return entered;
+      return { error: limitError(account.name, exceeded, { promptTokens: 0, answerTokens: 0 }) };
     } catch (cause) {
       this.#failed('accounts_unavailable', cause);
       return { error: unavailable };
     }
   }
 
-  /** Whether the key may make the call now. A call that generates gets a ticket, which must end. */
-  async admit(account: Account, call: Call): Promise<{ ticket?: Ticket } | { error: EdgeError }> {
+  /**
+   * Whether the key may make the call now. A call that generates gets a ticket, which must end. `hold` keeps the host from ending work
+   * that goes on after the answer.
+   */
+  async admit(
+    account: Account,
+    call: Call,
+    hold: (work: Promise<unknown>) => void,
+  ): Promise<{ ticket?: Ticket } | { error: EdgeError }> {
     const { fields } = call;
     const refusal = permissionError(account, { ...fields, needsModel: call.kind === 'generate' });
     if (refusal !== undefined) return { error: refusal };
     try {
-      if (call.answer !== undefined) return await this.#reserve(account, call, fields);
+      if (call.answer !== undefined) return await this.#reserve(account, call, hold);
       if (call.method !== 'POST') return {};
       const exceeded = await this.#meters.pass(account.name, account, Date.now());
       const asked = { promptTokens: 0, answerTokens: 0 };
@@ -123,16 +148,26 @@ export class Accounts {
     }
   }
 
-  /** Answers a key's question about its own usage. */
-  async usage({ headers, url }: Request): Promise<Response> {
-    const error = (fault: EdgeError) =>
-      errorAnswer(fault, { format: 'choices', requestId: requestIdOf(headers) });
-    const entered = await this.enter(headers);
-    if ('error' in entered) return error(entered.error);
+  /** Answers a key's question about its own usage. Such questions count as requests. */
+  async usage(request: Request): Promise<Response> {
+    const { headers, url } = request;
+    const refuse = (error: EdgeError) =>
+      errorAnswer(error, { format: 'choices', requestId: requestIdOf(headers) });
+    const entered = await this.enter(request);
+    if ('error' in entered) return refuse(entered.error);
+    const { account } = entered;
     const { searchParams } = new URL(url);
     const asked = usageQuery((name) => searchParams.get(name) ?? undefined);
-    if ('error' in asked) return error(asked.error);
-    return await usageAnswer(this.#options.database, asked, entered.account.name);
+    if ('error' in asked) return refuse(asked.error);
+    try {
+      const exceeded = await this.#meters.pass(account.name, account, Date.now());
+      const nothing = { promptTokens: 0, answerTokens: 0 };
+      if (exceeded !== undefined) return refuse(limitError(account.name, exceeded, nothing));
+      return await usageAnswer(this.#options.database, asked, account.name);
+    } catch (cause) {
+      this.#failed('accounts_unavailable', cause);
+      return refuse(unavailable);
+    }
   }
 
   /** Settles the requests that were open when an earlier process ended, if their meters were in it. Resolves to their number. */
@@ -140,7 +175,8 @@ export class Accounts {
     const { gateways } = this.#shared;
     if (!(this.#meters instanceof Metering)) return 0;
     const urls = gateways.all.map(({ url }) => url);
-    return await this.#meters.recover((id) => askAllUsage(urls, id, this.#shared), Date.now());
+    const silent = new Set<string>();
+    return await this.#meters.recover((id) => askAllUsage(urls, id, this.#shared, silent), Date.now());
   }
 
   /** Resolves when the usage of all requests that have ended is written. */
@@ -148,11 +184,11 @@ export class Accounts {
     while (this.#settling.size > 0) await Promise.all(this.#settling);
   }
 
-  async #reserve(account: Account, call: Call, fields: RequestFields) {
-    const request = await this.#beginningOf(account, call, fields);
+  async #reserve(account: Account, call: Call, hold: (work: Promise<unknown>) => void) {
+    const request = await this.#beginningOf(account, call, call.fields);
     const reserved = await this.#meters.reserve(request, account);
     if ('exceeded' in reserved) return { error: limitError(account.name, reserved.exceeded, request) };
-    return { ticket: this.#ticketOf(request, account, reserved.readings) };
+    return { ticket: this.#ticketOf(request, account, { reserved: reserved.readings, hold }) };
   }
 
   /** A token has at least one byte, so the body bounds the prompt. */
@@ -161,23 +197,29 @@ export class Accounts {
     call: Call,
     { model, maxTokens, answers }: RequestFields,
   ): Promise<Beginning> {
-    const context = await this.#models.contextOf(model);
-    const isCompletion = /\/completions\/?$/.test(call.path) && !/\/chat\/completions\/?$/.test(call.path);
-    const each = Math.min(maxTokens ?? (isCompletion ? COMPLETION_TOKENS : context), context);
+    const context = await this.#models.longestContext();
+    const each = Math.min(maxTokens ?? call.defaultTokens ?? context, context);
     return {
       id: call.answer?.id ?? '',
       request: call.id,
       key: account.name,
-      model: model?.slice(0, LONGEST_MODEL) ?? null,
-      endpoint: call.path,
+      // Other names are no model, but text of the client.
+      model: model !== undefined && this.#models.knows(model) ? model : null,
+      endpoint: `/v1/${call.name}`,
       began: Date.now(),
       promptTokens: Math.min((call.body?.length ?? 0) + TEMPLATE_TOKENS, context * answers),
       answerTokens: each * answers,
     };
   }
 
-  #ticketOf(request: Beginning, account: Account, reserved: Readings): Ticket {
+  #ticketOf(
+    request: Beginning,
+    account: Account,
+    { reserved, hold }: { reserved: Readings; hold: (work: Promise<unknown>) => void },
+  ): Ticket {
     let readings = reserved;
+    const written = Promise.withResolvers<void>();
+    hold(written.promise);
     const { touch } = this.#meters;
     const timer = touch && setInterval(() => touch(request).catch(() => {}), TOUCH_MS);
     return {
@@ -193,7 +235,10 @@ export class Accounts {
             readings = after;
           })
           .catch((cause: unknown) => this.#failed('usage_not_written', cause))
-          .finally(() => this.#settling.delete(settling));
+          .finally(() => {
+            this.#settling.delete(settling);
+            written.resolve();
+          });
         this.#settling.add(settling);
         return settling;
       },

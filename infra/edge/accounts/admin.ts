@@ -27,16 +27,27 @@ interface AdminOptions {
   secrets: () => readonly string[];
   /** Called when a key has changed. */
   onChange: () => void;
+  /** Called if the database does not answer. Returns the error for the operator. */
+  onFailure: (cause: unknown) => EdgeError;
   /** What the operators' page shows. */
   status: () => Promise<object>;
 }
 
 /** To be mounted under `/admin`. */
-export function adminApi({ accounts, database, hashing, secrets, onChange, status }: AdminOptions): Hono {
+export function adminApi({
+  accounts,
+  database,
+  hashing,
+  secrets,
+  onChange,
+  onFailure,
+  status,
+}: AdminOptions): Hono {
   const app = new Hono();
   const refuse = (c: Context, error: EdgeError) =>
     errorAnswer(error, { format: 'choices', requestId: requestIdOf(c.req.raw.headers) });
   app.use(forOperators({ secrets, hashing, refuse }));
+  app.onError((cause, c) => refuse(c, onFailure(cause)));
 
   app.get('/keys', async (c) => c.json({ keys: (await accounts.list()).map(accountJson) }));
 

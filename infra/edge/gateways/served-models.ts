@@ -24,21 +24,24 @@ export class ServedModels {
   /** By region. Absent: the region has not told its models. */
   readonly #served = new Map<string, Served>();
   #askedAt = Number.NEGATIVE_INFINITY;
-  #asking: Promise<void> | undefined;
 
   constructor(regions: readonly string[], parts: Parts) {
     this.#regions = regions;
     this.#parts = parts;
   }
 
-  /** In tokens. Of a model that no region has told: the longest context, because the request may mean any model. */
-  async contextOf(model: string | undefined): Promise<number> {
+  /**
+   * The longest context of all models, in tokens. Not that of one model, because an alias stands for several, and a request may name none.
+   */
+  async longestContext(): Promise<number> {
     await this.#refresh();
-    const all = [...this.#served.values()];
-    const known = model === undefined ? [] : all.flatMap((served) => served.get(model) ?? []);
-    if (known.length > 0) return Math.max(...known);
-    const any = all.flatMap((served) => [...served.values()]);
-    return any.length === 0 ? UNKNOWN_CONTEXT : Math.max(...any);
+    const all = [...this.#served.values()].flatMap((served) => [...served.values()]);
+    return all.length === 0 ? UNKNOWN_CONTEXT : Math.max(...all);
+  }
+
+  /** Whether a region serves the model. */
+  knows(model: string): boolean {
+    return [...this.#served.values()].some((served) => served.has(model));
   }
 
   /** The regions that serve the model or have not told their models, in the same order. All of them if none serves it. */
@@ -49,19 +52,16 @@ export class ServedModels {
     return serving.length === 0 ? regions : serving;
   }
 
-  /** Waits for the gateways only if nothing is known yet. */
+  /**
+   * Waits for the gateways only if nothing is known yet. Requests share no wait, because a Worker may end the request that began it.
+   */
   async #refresh(): Promise<void> {
     const isComplete = this.#served.size === this.#regions.length;
-    if (performance.now() - this.#askedAt < (isComplete ? KNOWN_MS : RETRY_MS)) return;
-    this.#asking ??= this.#askAll().finally(() => {
-      this.#asking = undefined;
-    });
-    if (this.#served.size === 0) await this.#asking;
-  }
-
-  async #askAll(): Promise<void> {
-    await Promise.all(this.#regions.map((region) => this.#askRegion(region)));
+    if (performance.now() - this.#askedAt < (isComplete ? KNOWN_MS : RETRY_MS) && this.#served.size > 0)
+      return;
     this.#askedAt = performance.now();
+    const asked = Promise.all(this.#regions.map((region) => this.#askRegion(region)));
+    if (this.#served.size === 0) await asked;
   }
 
   async #askRegion(name: string): Promise<void> {

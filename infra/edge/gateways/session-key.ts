@@ -15,16 +15,15 @@ export function sessionKey(headers: Headers, body: Uint8Array): string | undefin
 }
 
 function parsedKey(body: Uint8Array): string | undefined {
-  let fields: unknown;
   try {
-    fields = JSON.parse(new TextDecoder().decode(body));
+    const fields: unknown = JSON.parse(new TextDecoder().decode(body));
+    if (typeof fields !== 'object' || fields === null) return undefined;
+    const { prompt_cache_key: key, prompt, messages, input } = fields as Record<string, unknown>;
+    if (typeof key === 'string' && key !== '') return key;
+    return beginning(JSON.stringify(prompt ?? messages ?? input) ?? '');
   } catch {
-    return undefined; // the gateway will refuse the body
+    return undefined; // malformed or too deep: the gateway will refuse the body
   }
-  if (typeof fields !== 'object' || fields === null) return undefined;
-  const { prompt_cache_key: key, prompt, messages, input } = fields as Record<string, unknown>;
-  if (typeof key === 'string' && key !== '') return key;
-  return beginning(JSON.stringify(prompt ?? messages ?? input) ?? '');
 }
 
 /** Inside of JSON strings, quotation marks are escaped. So these patterns match only names of fields, although of any depth. */

@@ -95,6 +95,18 @@ export class Meter {
     return true;
   }
 
+  /** Counts a request that uses no tokens, or returns the limit that refuses it. */
+  pass(limits: Limits, now: number): Exceeded | undefined {
+    const refused = this.refusal(limits, now);
+    if (refused === undefined) this.#take({ requests: 1, tokens: 0 }, { ...limits, tpm: null }, now);
+    return refused;
+  }
+
+  /** The limit that refuses every request now, whatever it uses. */
+  refusal(limits: Limits, now: number): Exceeded | undefined {
+    return this.#exceeded(0, { ...limits, tpm: null, budget: null }, now);
+  }
+
   /** The state of the limits per minute. */
   read({ rpm, tpm }: Limits, now: number): Readings {
     const { requests, tokens } = this.#state;
@@ -141,7 +153,7 @@ export class Meter {
     return undefined;
   }
 
-  /** Negative numbers give back. */
+  /** Negative numbers give back. A bucket without a limit stays as it is. */
   #take(
     { requests = 0, tokens }: { requests?: number; tokens: number },
     { rpm, tpm }: Limits,
@@ -150,8 +162,9 @@ export class Meter {
     const state = this.#state;
     this.#state = {
       ...state,
-      requests: rpm === null ? null : taken(state.requests ?? fullBucket(rpm, now), requests, rpm, now),
-      tokens: tpm === null ? null : taken(state.tokens ?? fullBucket(tpm, now), tokens, tpm, now),
+      requests:
+        rpm === null ? state.requests : taken(state.requests ?? fullBucket(rpm, now), requests, rpm, now),
+      tokens: tpm === null ? state.tokens : taken(state.tokens ?? fullBucket(tpm, now), tokens, tpm, now),
     };
   }
 

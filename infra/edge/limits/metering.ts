@@ -32,6 +32,8 @@ export interface Meters {
   reserve(request: Beginning, limits: Limits): Promise<{ exceeded: Exceeded } | { readings: Readings }>;
   /** Counts a request that uses no tokens. It has no row of usage. Returns the limit that refuses it. */
   pass(key: string, limits: Limits, now: number): Promise<Exceeded | undefined>;
+  /** The limit that refuses every request of the key now. Absent if asking takes as long as `reserve`. */
+  refusal?(key: string, limits: Limits, now: number): Promise<Exceeded | undefined>;
   /** Lowers the reservation of an open request, because the tokens of its prompt are known now. */
   correct(request: Beginning, promptTokens: number, limits: Limits): Promise<void>;
   /** Ends a request. Further calls for the same request have no effect. */
@@ -46,6 +48,9 @@ interface MeteringOptions {
   onFailure: (cause: unknown) => void;
 }
 
+/** Lost requests that are settled at the same time. */
+const AT_ONCE = 32;
+
 const noLimits: Limits = { rpm: null, tpm: null, concurrency: null, budget: null };
 
 /** Keeps the state of all meters in this process, and in a database that no other process writes. */
@@ -53,8 +58,6 @@ export class Metering implements Meters {
   readonly #database: Sql;
   readonly #onFailure: MeteringOptions['onFailure'];
   readonly #meters = new Map<string, Promise<Meter>>();
-  /** When open requests were last known to be open, by id. */
-  readonly #touched = new Map<string, number>();
   /** What could not be written yet, oldest first. */
   #unwritten: Statement[] = [];
 
@@ -82,10 +85,13 @@ export class Metering implements Meters {
 
   async pass(key: string, limits: Limits, now: number): Promise<Exceeded | undefined> {
     const meter = await this.#meterOf(key);
-    const id = '';
-    const exceeded = meter.reserve(id, { tokens: 0, limits: { ...limits, tpm: null, budget: null }, now });
-    meter.settle(id, { tokens: 0, limits, now });
+    const exceeded = meter.pass(limits, now);
+    if (exceeded === undefined) await this.#write([saveMeter(key, meter.state)]);
     return exceeded;
+  }
+
+  async refusal(key: string, limits: Limits, now: number): Promise<Exceeded | undefined> {
+    return (await this.#meterOf(key)).refusal(limits, now);
   }
 
   async correct({ id, key, answerTokens }: Beginning, promptTokens: number, limits: Limits): Promise<void> {
@@ -96,10 +102,9 @@ export class Metering implements Meters {
   /** Rejects only if the meter of a key cannot be read. */
   async settle(request: Beginning, ending: Ending, limits: Limits): Promise<Readings> {
     const { id, key } = request;
-    const row = rowOf(request, ending);
     const meter = await this.#meterOf(key);
+    const row = rowOf(request, ending, meter.open.get(id)?.tokens);
     const tokens = row.prompt_tokens + row.generated_tokens;
-    this.#touched.delete(id);
     if (meter.settle(id, { tokens, limits, now: ending.ended })) {
       this.#unwritten.push(
         saveMeter(key, meter.state),
@@ -112,8 +117,8 @@ export class Metering implements Meters {
   }
 
   /** Notes that the request is still open at `now`. */
-  touched(id: string, now: number): void {
-    this.#touched.set(id, now);
+  async touched(id: string, now: number): Promise<void> {
+    await this.#write([sql`UPDATE reservations SET touched = ${now} WHERE id = ${id}`]);
   }
 
   /** Number of requests that are open. */
@@ -127,13 +132,15 @@ export class Metering implements Meters {
    * `usageOf` finds, or else with all tokens that they had reserved. Resolves to their number.
    */
   async recover(usageOf: (id: string) => Promise<UsageReport | undefined>, before: number): Promise<number> {
-    const all = (await this.#database.all(sql`SELECT * FROM reservations`)).map(reservationOf);
-    const lost = all.filter(({ id, began }) => (this.#touched.get(id) ?? began) < before);
-    for (const request of lost) {
+    const rows = await this.#database.all(sql`SELECT * FROM reservations WHERE touched < ${before}`);
+    const lost = rows.map(reservationOf);
+    const one = async (request: Beginning) => {
       const usage = await usageOf(request.id);
       const ending = { regions: '', resumes: 0, status: 502, ended: Date.now(), usage };
       await this.settle(request, { ...ending, isExact: usage !== undefined }, noLimits);
-    }
+    };
+    for (let at = 0; at < lost.length; at += AT_ONCE)
+      await Promise.all(lost.slice(at, at + AT_ONCE).map(one));
     return lost.length;
   }
 
@@ -176,11 +183,14 @@ export class Metering implements Meters {
 function rowOf(
   { promptTokens, answerTokens, ...request }: Beginning,
   { usage, isExact, regions, resumes, status, ended }: Ending,
+  reserved: number | undefined,
 ): UsageRow {
+  // The reservation may have been lowered to the tokens of the prompt.
+  const prompt = Math.min(promptTokens, (reserved ?? Infinity) - answerTokens);
   return {
     ...request,
     ...{ regions, resumes, status, ended },
-    prompt_tokens: usage?.prompt_tokens ?? promptTokens,
+    prompt_tokens: usage?.prompt_tokens ?? prompt,
     cached_tokens: usage?.cached_tokens ?? null,
     generated_tokens: usage?.generated_tokens ?? answerTokens,
     degraded_hops: usage?.degraded_hops ?? 0,
@@ -195,7 +205,7 @@ function saveMeter(key: string, state: MeterState): Statement {
 function insertReservation(request: Beginning): Statement {
   const { id, key, promptTokens, answerTokens, request: requestId, model, endpoint, began } = request;
   return sql`INSERT INTO reservations VALUES (${id}, ${key}, ${promptTokens}, ${answerTokens}, ${requestId}, ${model}, ${endpoint},
-    ${began})`;
+    ${began}, ${began})`;
 }
 
 function reservationOf(row: Record<string, SqlValue>): Beginning {

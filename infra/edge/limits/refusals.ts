@@ -9,6 +9,9 @@ interface Asked {
   answerTokens: number;
 }
 
+/** A budget is free again this soon if only open requests stand in the way. */
+const SOON_MS = 1_000;
+
 const words: Record<Exceeded['kind'], (limit: number) => string> = {
   requests: (limit) => `${limit} requests a minute`,
   tokens: (limit) => `${limit} tokens a minute`,
@@ -35,7 +38,7 @@ export function limitError(key: string, exceeded: Exceeded, asked: Asked): EdgeE
     type: types[kind],
     code,
     headers: {
-      'x-should-retry': String(again && kind !== 'budget'),
+      'x-should-retry': String(again && (kind !== 'budget' || retryMs <= SOON_MS)),
       ...(again && { 'retry-after': String(retryAfter), 'retry-after-ms': String(Math.ceil(retryMs)) }),
     },
   };

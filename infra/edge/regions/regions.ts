@@ -70,19 +70,27 @@ export function onlyRegion(name: string, gateways: readonly string[]): Region[] 
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
-function toOrigin(text: string, context: z.RefinementCtx): string {
+/** The origin of a gateway's address. Throws an error that says what is wrong with it. */
+export function gatewayOrigin(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.href !== `${url.origin}/`) {
-    context.addIssue(`'${text}' is not an address: expected a scheme, a host and, if needed, a port`);
-    return z.NEVER;
+    throw new Error(`'${text}' is not an address: expected a scheme, a host and, if needed, a port`);
   }
   if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname)) {
-    context.addIssue(
+    throw new Error(
       `'${text}' is not on this machine, and over http:// others could read its answers: use https://`,
     );
-    return z.NEVER;
   }
   return url.origin;
+}
+
+function toOrigin(text: string, context: z.RefinementCtx): string {
+  try {
+    return gatewayOrigin(text);
+  } catch (error) {
+    context.addIssue((error as Error).message);
+    return z.NEVER;
+  }
 }
 
 function repeated(texts: readonly string[]): string | undefined {

@@ -13,11 +13,15 @@ export type Kind = 'generate' | 'read' | 'act';
 export interface Endpoint {
   kind: Kind;
   format: Format;
+  /** The decoded path without `/v1/` in front, such as `chat/completions`. */
+  name: string;
+  /** Tokens of an answer if the request does not say. Absent: the rest of the context. */
+  defaultTokens?: number;
 }
 
 /** POST endpoints. Paths are without `/v1/` in front. */
-const posts: Readonly<Record<string, Endpoint>> = {
-  completions: { kind: 'generate', format: 'choices' },
+const posts: Readonly<Record<string, Omit<Endpoint, 'name'>>> = {
+  completions: { kind: 'generate', format: 'choices', defaultTokens: 16 },
   'chat/completions': { kind: 'generate', format: 'choices' },
   responses: { kind: 'generate', format: 'responses' },
   messages: { kind: 'generate', format: 'messages' },
@@ -55,6 +59,6 @@ export function endpointOf(method: string, path: string): Endpoint | undefined {
   if (own.test(name)) return undefined;
   if (versioned === undefined && !bare.has(name.split('/')[0] ?? '')) return undefined;
   const known = Object.hasOwn(posts, name) ? posts[name] : undefined;
-  if (method === 'POST' && known !== undefined) return known;
-  return { kind: harmless.has(method) ? 'read' : 'act', format: known?.format ?? 'choices' };
+  if (method === 'POST' && known !== undefined) return { ...known, name };
+  return { kind: harmless.has(method) ? 'read' : 'act', format: known?.format ?? 'choices', name };
 }

@@ -29,6 +29,9 @@ const ownPrefixes = ['x-expertgrid-', 'x-forwarded-', 'cf-'];
 /** What identifies a caller. A signed request is the edge's own, so it must not contain them. */
 const credentials = ['authorization', 'x-api-key', 'cookie'];
 
+/** What a browser says about the page of a request. The edge has checked it, and a gateway would judge it for its own address. */
+const ofPage = ['origin', 'referer', 'access-control-request-method', 'access-control-request-headers'];
+
 /** A copy without the hop-by-hop headers and without the headers that `connection` names. */
 export function endToEnd(headers: Headers): Headers {
   const kept = new Headers(headers);
@@ -50,7 +53,8 @@ export function forGateway(headers: Headers, { address, signed = false }: SentOp
   for (const name of [...sent.keys()]) {
     if (ownPrefixes.some((prefix) => name.startsWith(prefix))) sent.delete(name);
   }
-  for (const name of signed ? [...ownNames, ...credentials] : ownNames) sent.delete(name);
+  for (const name of signed ? [...ownNames, ...credentials, ...ofPage] : ownNames) sent.delete(name);
+  for (const name of signed ? [...sent.keys()] : []) if (name.startsWith('sec-fetch-')) sent.delete(name);
   if (address !== undefined) sent.set('x-forwarded-for', address);
   return sent;
 }

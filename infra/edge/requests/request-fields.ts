@@ -8,6 +8,9 @@ export interface RequestFields {
   answers: number;
 }
 
+/** Gateways refuse requests for more. */
+const MOST_ANSWERS = 128;
+
 /** Answers of requests that are no JSON object; their gateway will refuse them. */
 const none: RequestFields = { answers: 1 };
 
@@ -31,7 +34,7 @@ export function requestFields(body: Uint8Array | undefined): RequestFields {
   return {
     ...(typeof model === 'string' && { model }),
     ...(known.length > 0 && { maxTokens: Math.max(...known) }),
-    answers: perPrompt * promptsOf(fields['prompt']),
+    answers: Math.min(perPrompt * promptsOf(fields['prompt']), MOST_ANSWERS),
   };
 }
 

@@ -172,7 +172,7 @@ class ContinuedStream {
     const heir = moved ? gateways.at(this.#blocks.movedTo) : undefined;
     let preferred = moved || silent ? undefined : this.#gateway;
     this.#tries[moved ? 'refused' : 'lost'].add(this.#gateway);
-    if (heir !== undefined && gateways.isHealthy(heir)) {
+    if (heir !== undefined && this.#call.regions.includes(heir.region) && gateways.isHealthy(heir)) {
       this.#tries.next(0);
       if (await this.#ask(heir)) return true;
     }

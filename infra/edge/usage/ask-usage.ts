@@ -14,29 +14,27 @@ const LARGEST_REPORT = 4_096;
 export type Parts = Pick<Shared, 'ask' | 'sign' | 'hashing' | 'region'>;
 
 /** `id` is that of the claim `answer`. Undefined if the gateway does not answer, or does not know the request. */
-export async function askUsage(
-  gateway: string,
-  id: string,
-  parts: Parts,
-  waitsMs: readonly number[] = WAITS_MS,
-): Promise<UsageReport | undefined> {
-  for (const waitMs of waitsMs) {
+export async function askUsage(gateway: string, id: string, parts: Parts): Promise<UsageReport | undefined> {
+  for (const waitMs of WAITS_MS) {
     await sleep(waitMs, new AbortController().signal);
     const found = await askOnce(gateway, id, parts);
-    if (found !== 'not yet') return found;
+    if (found !== 'not yet' && found !== 'silent') return found;
   }
   return undefined;
 }
 
-/** Asks each gateway once. */
+/** Asks each gateway once. Gateways that do not answer are added to `silent`, and are not asked again. */
 export async function askAllUsage(
   gateways: readonly string[],
   id: string,
   parts: Parts,
+  silent: Set<string>,
 ): Promise<UsageReport | undefined> {
   for (const gateway of gateways) {
-    const found = await askUsage(gateway, id, parts, [0]);
-    if (found !== undefined) return found;
+    if (silent.has(gateway)) continue;
+    const found = await askOnce(gateway, id, parts);
+    if (found === 'silent') silent.add(gateway);
+    else if (found !== 'not yet') return found;
   }
   return undefined;
 }
@@ -45,8 +43,8 @@ async function askOnce(
   gateway: string,
   id: string,
   { ask, sign, hashing, region }: Parts,
-): Promise<UsageReport | undefined | 'not yet'> {
-  if (sign === undefined) return undefined;
+): Promise<UsageReport | 'not yet' | 'silent'> {
+  if (sign === undefined) return 'silent';
   const [method, path] = ['GET', `/v1/usage/${id}`];
   const body = await hashing.sha256(new Uint8Array());
   const claims = { ...anyone, body, request: `usage_${randomHex(8)}`, region };
@@ -55,9 +53,9 @@ async function askOnce(
     const signal = AbortSignal.timeout(PATIENCE_MS);
     const answer = await ask(`${gateway}${path}`, { method, headers, body: undefined, signal });
     const bytes = await readWhole(answer.body, LARGEST_REPORT);
-    if (answer.status === 404) return 'not yet';
-    return answer.status === 200 ? readUsageReport(new TextDecoder().decode(bytes)) : undefined;
+    const report = answer.status === 200 ? readUsageReport(new TextDecoder().decode(bytes)) : undefined;
+    return report ?? 'not yet';
   } catch {
-    return undefined; // the gateway is gone; the caller estimates the usage
+    return 'silent'; // the caller asks again, or estimates the usage
   }
 }

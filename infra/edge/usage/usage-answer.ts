@@ -14,6 +14,8 @@ interface Asked {
 const DAY_MS = 86_400_000;
 /** Days up to now, if the question does not say. */
 const DEFAULT_DAYS = 31;
+/** Longest range of a question. */
+const LONGEST_DAYS = 400;
 /** Most rows of one answer. */
 const MOST_ROWS = 10_000;
 
@@ -25,6 +27,8 @@ export function usageQuery(query: (name: string) => string | undefined): Asked |
   if (Number.isNaN(to)) return { error: invalid('to', 'a date such as 2026-12-31, or a time in ISO 8601') };
   if (Number.isNaN(from))
     return { error: invalid('from', 'a date such as 2026-12-01, or a time in ISO 8601') };
+  if (to - from > LONGEST_DAYS * DAY_MS)
+    return { error: invalid('from', `a time at most ${LONGEST_DAYS} days before 'to'`) };
   if (by !== 'day' && by !== 'request') return { error: invalid('by', "'day' or 'request'") };
   if (format !== 'json' && format !== 'csv') return { error: invalid('format', "'json' or 'csv'") };
   return { from, to, by, format };
@@ -84,7 +88,7 @@ export function csvOf(columns: readonly string[], rows: readonly Record<string, 
 }
 
 function timeOf(text: string | undefined, otherwise: number): number {
-  return text === undefined ? otherwise : Date.parse(text);
+  return text === undefined ? otherwise : Date.parse(/^\d{4}-\d\d-\d\d/.test(text) ? text : '');
 }
 
 function invalid(param: string, expected: string): EdgeError {

@@ -10,6 +10,9 @@ export function insertRow(row: UsageRow): Statement {
     ${r.estimated}, ${r.began}, ${r.ended})`;
 }
 
+/** Most sums that are read at once. */
+const MOST_DAYS = 100_000;
+
 /** Which rows are read. Undefined: all keys. */
 export interface UsageQuery {
   key: string | undefined;
@@ -34,15 +37,22 @@ export interface UsageDay {
   estimated: number;
 }
 
+/** At most `MOST_DAYS` sums. */
 export async function usageByDay(database: Sql, { key, from, to }: UsageQuery): Promise<UsageDay[]> {
-  const rows = await database.all(
-    sql`SELECT key, date(began / 1000, 'unixepoch') AS day, model, count(*) AS requests, sum(prompt_tokens) AS prompt_tokens,
-        coalesce(sum(cached_tokens), 0) AS cached_tokens, sum(generated_tokens) AS generated_tokens,
-        sum(degraded_hops) AS degraded_hops, sum(resumes) AS resumes, sum(estimated) AS estimated
-      FROM usage WHERE began >= ${from} AND began < ${to} AND (${key ?? null} IS NULL OR key = ${key ?? null})
-      GROUP BY key, day, model ORDER BY key, day, model`,
-  );
-  return rows as unknown as UsageDay[];
+  // A condition that allows every key could not use the index of keys.
+  const statement =
+    key === undefined
+      ? sql`SELECT key, date(began / 1000, 'unixepoch') AS day, model, count(*) AS requests, sum(prompt_tokens) AS prompt_tokens,
+            coalesce(sum(cached_tokens), 0) AS cached_tokens, sum(generated_tokens) AS generated_tokens,
+            sum(degraded_hops) AS degraded_hops, sum(resumes) AS resumes, sum(estimated) AS estimated
+          FROM usage WHERE began >= ${from} AND began < ${to}
+          GROUP BY key, day, model ORDER BY key, day, model LIMIT ${MOST_DAYS}`
+      : sql`SELECT key, date(began / 1000, 'unixepoch') AS day, model, count(*) AS requests, sum(prompt_tokens) AS prompt_tokens,
+            coalesce(sum(cached_tokens), 0) AS cached_tokens, sum(generated_tokens) AS generated_tokens,
+            sum(degraded_hops) AS degraded_hops, sum(resumes) AS resumes, sum(estimated) AS estimated
+          FROM usage WHERE key = ${key} AND began >= ${from} AND began < ${to}
+          GROUP BY key, day, model ORDER BY key, day, model LIMIT ${MOST_DAYS}`;
+  return (await database.all(statement)) as unknown as UsageDay[];
 }
 
 /** Oldest first. */
@@ -50,9 +60,10 @@ export async function usageRows(
   database: Sql,
   { key, from, to, limit }: UsageQuery & { limit: number },
 ): Promise<UsageRow[]> {
-  const rows = await database.all(
-    sql`SELECT * FROM usage WHERE began >= ${from} AND began < ${to} AND (${key ?? null} IS NULL OR key = ${key ?? null})
-      ORDER BY began, id LIMIT ${limit}`,
-  );
-  return rows as unknown as UsageRow[];
+  const statement =
+    key === undefined
+      ? sql`SELECT * FROM usage WHERE began >= ${from} AND began < ${to} ORDER BY began, id LIMIT ${limit}`
+      : sql`SELECT * FROM usage WHERE key = ${key} AND began >= ${from} AND began < ${to}
+          ORDER BY began, id LIMIT ${limit}`;
+  return (await database.all(statement)) as unknown as UsageRow[];
 }

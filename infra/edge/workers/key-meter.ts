@@ -18,14 +18,14 @@ import { type Bindings, settingsOf } from './settings.ts';
 /** Rows wait at most this long for others, so that one write to D1 has many of them. */
 const SHIP_MS = 1_000;
 const ROWS_AT_ONCE = 50;
+/** Wait after a failure of D1. */
+const RETRY_MS = 10_000;
 /** A request of which nothing was heard for this long is lost: its instance of the Worker has ended. */
 const LOST_MS = 120_000;
 
 export class KeyMeter extends DurableObject<Bindings> implements Meters {
   readonly #database: Sql;
   readonly #metering: Metering;
-  /** Before this time the object did not run, and heard nothing. */
-  readonly #startedAt = Date.now();
 
   constructor(state: DurableObjectState, bindings: Bindings) {
     super(state, bindings);
@@ -57,7 +57,7 @@ export class KeyMeter extends DurableObject<Bindings> implements Meters {
   }
 
   async touch({ id }: Beginning): Promise<void> {
-    this.#metering.touched(id, Date.now());
+    await this.#metering.touched(id, Date.now());
   }
 
   async settle(request: Beginning, ending: Ending, limits: Limits): Promise<Readings> {
@@ -67,9 +67,14 @@ export class KeyMeter extends DurableObject<Bindings> implements Meters {
   }
 
   override async alarm(): Promise<void> {
-    await this.#settleLost();
-    if (await this.#ship()) await this.#wakeWithin(0);
-    else if ((await this.#metering.open()) > 0) await this.#wakeWithin(LOST_MS / 2);
+    try {
+      await this.#settleLost();
+      if (await this.#ship()) await this.#wakeWithin(0);
+      else if ((await this.#metering.open()) > 0) await this.#wakeWithin(LOST_MS / 2);
+    } catch (cause) {
+      failed(cause);
+      await this.#wakeWithin(RETRY_MS);
+    }
   }
 
   async #wakeWithin(ms: number): Promise<void> {
@@ -80,12 +85,11 @@ export class KeyMeter extends DurableObject<Bindings> implements Meters {
   }
 
   async #settleLost(): Promise<void> {
-    const before = Date.now() - LOST_MS;
-    if (this.#startedAt > before) return;
     const { secret, regions, region } = settingsOf(this.env);
     const parts = { ask: fetchAsk, sign: secret && signer(secret, webHashing), hashing: webHashing, region };
+    const silent = new Set<string>();
     const gateways = regions.flatMap(({ gateways: urls }) => urls);
-    await this.#metering.recover((id) => askAllUsage(gateways, id, parts), before);
+    await this.#metering.recover((id) => askAllUsage(gateways, id, parts, silent), Date.now() - LOST_MS);
   }
 
   /**

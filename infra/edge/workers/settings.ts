@@ -1,7 +1,7 @@
 // The variables, secrets and bindings of the Worker.
 import { SHORTEST_SECRET } from '../../../resume/secrets.ts';
 import type { AccountsOptions } from '../accounts/accounts.ts';
-import { onlyRegion, parseRegions } from '../regions/regions.ts';
+import { gatewayOrigin, onlyRegion, parseRegions } from '../regions/regions.ts';
 import { d1 } from './d1.ts';
 import { durableMeters } from './durable-meters.ts';
 import type { KeyMeter } from './key-meter.ts';
@@ -17,6 +17,8 @@ export interface Bindings {
   REGION?: string;
   /** Secret of operators. Without it, the edge has no accounts. */
   ADMIN_SECRET?: string;
+  /** `allow`: with `EDGE_SECRET` and without `ADMIN_SECRET`, everybody may use the gateways. */
+  ANYONE?: string;
   /** Keys and usage. */
   DB?: D1Database;
   /** The limits of each key. */
@@ -36,9 +38,15 @@ export function settingsOf({ GATEWAYS, REGIONS, EDGE_SECRET, REGION = 'local' }:
   };
 }
 
-/** Undefined, so that everybody may use the edge, if operators have no secret with which they could make keys. */
-export function accountsIn({ ADMIN_SECRET, EDGE_SECRET, DB, METERS }: Bindings): AccountsOptions | undefined {
-  if (ADMIN_SECRET === undefined) return undefined;
+/** Undefined if everybody may use the edge, or if the gateways check keys themselves. */
+export function accountsIn(bindings: Bindings): AccountsOptions | undefined {
+  const { ADMIN_SECRET, EDGE_SECRET, ANYONE, DB, METERS } = bindings;
+  if (ADMIN_SECRET === undefined) {
+    if (EDGE_SECRET === undefined || ANYONE === 'allow') return undefined;
+    throw new Error(
+      'set ADMIN_SECRET, so that requests need a key, or ANYONE to "allow", so that everybody may use the gateways',
+    );
+  }
   if (ADMIN_SECRET.length < SHORTEST_SECRET) {
     throw new Error(`ADMIN_SECRET needs at least ${SHORTEST_SECRET} characters`);
   }
@@ -50,10 +58,9 @@ export function accountsIn({ ADMIN_SECRET, EDGE_SECRET, DB, METERS }: Bindings):
 }
 
 function gatewaysIn(list = ''): string[] {
-  const gateways = list.split(',').map((each) => each.trim());
-  const wrong = gateways.find((each) => !URL.canParse(each));
-  if (wrong !== undefined) {
-    throw new Error(`GATEWAYS has "${wrong}", which is no URL: set it in wrangler.toml`);
+  try {
+    return [...new Set(list.split(',').map((each) => gatewayOrigin(each.trim())))];
+  } catch (cause) {
+    throw new Error(`GATEWAYS: ${(cause as Error).message}. Set it in wrangler.toml`, { cause });
   }
-  return [...new Set(gateways.map((each) => new URL(each).origin))];
 }

@@ -212,11 +212,17 @@ describe('repeats', () => {
 });
 
 it('the edge relays the paths of the API, and knows which of them may be repeated', () => {
-  expect(endpointOf('POST', '/v1/chat/completions')).toEqual({ kind: 'generate', format: 'choices' });
-  expect(endpointOf('POST', '/messages/')).toEqual({ kind: 'generate', format: 'messages' });
+  expect(endpointOf('POST', '/v1/chat/completions')).toEqual({
+    ...{ kind: 'generate', format: 'choices', name: 'chat/completions' },
+  });
+  expect(endpointOf('POST', '/messages/')).toEqual({
+    kind: 'generate',
+    format: 'messages',
+    name: 'messages',
+  });
   expect(endpointOf('POST', '/v1/tokenize')).toMatchObject({ kind: 'read' });
   expect(endpointOf('GET', '/models/nano')).toMatchObject({ kind: 'read' });
   expect(endpointOf('POST', '/v1/shards/drain')).toMatchObject({ kind: 'act' });
-  for (const path of ['/', '/peer', '/metrics', '/console', '/v1', '/toString'])
+  for (const path of ['/', '/peer', '/metrics', '/console', '/v1', '/toString', '/v1/usage', '/usage/x'])
     expect(endpointOf('GET', path), path).toBeUndefined();
 });

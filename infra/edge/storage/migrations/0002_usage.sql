@@ -13,7 +13,9 @@ CREATE TABLE reservations (
   request TEXT NOT NULL,
   model TEXT,
   endpoint TEXT NOT NULL,
-  began INTEGER NOT NULL
+  began INTEGER NOT NULL,
+  -- When the request was last known to be open.
+  touched INTEGER NOT NULL
 ) STRICT;
 
 -- One row for each request that has ended. Columns as in UsageRow of usage/usage-row.ts.

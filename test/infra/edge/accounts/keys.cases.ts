@@ -101,6 +101,20 @@ export function keyCases(open: () => Promise<Opened>): void {
       });
     });
 
+    it('says nothing of the page that it comes from, and has headers of at most 12 KiB', async () => {
+      const key = await edge.createKey({ name: 'page' });
+      const page = {
+        origin: 'https://a.example',
+        'sec-fetch-site': 'cross-site',
+        referer: 'https://a.example/',
+      };
+      expect((await post(key, body, page)).status).toBe(200);
+      const { headers } = posts().at(-1)!;
+      expect(Object.keys(page).filter((name) => headers.has(name))).toEqual([]);
+      const large = await errorOf(await post(key, body, { 'x-note': 'n'.repeat(12_500) }));
+      expect(large).toMatchObject({ status: 431, code: 'headers_too_large' });
+    });
+
     it('cannot reach what the gateway remembers for the edge', async () => {
       const key = await edge.createKey({ name: 'curious' });
       expect((await edge.fetch(`/v1/usage/${'0'.repeat(32)}`, { key })).status).toBe(404);

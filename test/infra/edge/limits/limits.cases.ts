@@ -96,6 +96,37 @@ export function limitCases(open: () => Promise<Opened>): void {
     });
   });
 
+  describe('a reservation', () => {
+    const needed = async (name: string, path: string, fields: object) => {
+      const key = await edge.createKey({ name, budget: 400 });
+      const refused = await edge.fetch(path, {
+        method: 'POST',
+        key,
+        body: JSON.stringify({ model: 'nano', ...fields }),
+      });
+      const { status, message } = await errorOf(refused);
+      return [status, Number(/ and (\d+) for its answer/.exec(message)?.[1])];
+    };
+
+    it('of a chat without max_tokens covers the context, however its path is written', async () => {
+      expect(await needed('plain', '/v1/chat/completions', { messages: [] })).toEqual([429, 2048]);
+      expect(await needed('encoded', '/v1/ch%61t/completions', { messages: [] })).toEqual([429, 2048]);
+      expect(await needed('slash', '/v1/chat/completions/', { messages: [] })).toEqual([429, 2048]);
+    });
+
+    it('covers every answer, and no more answers than a gateway makes', async () => {
+      expect(await needed('two', '/v1/completions', { prompt: ['a', 'b'], n: 3, max_tokens: 50 })).toEqual([
+        429, 300,
+      ]);
+      expect(await needed('many', '/v1/completions', { prompt: 'a', n: 2 ** 40, max_tokens: 50 })).toEqual([
+        429, 6400,
+      ]);
+      expect(await needed('names', '/v1/responses', { input: 'a', max_output_tokens: 700 })).toEqual([
+        429, 700,
+      ]);
+    });
+  });
+
   describe('a limit of one request at once', () => {
     it('lets one of 200 requests reach the gateway, and the next one when it has ended', async () => {
       const key = await edge.createKey({ name: 'single', concurrency: 1 });

@@ -106,6 +106,18 @@ test('a corrected reservation gives tokens back at once', () => {
   expect(meter.reserve('b', { tokens: 60, limits, now: T })).toBeUndefined();
 });
 
+test('a request that uses no tokens, and a settlement without limits, leave the tokens of the minute as they are', () => {
+  const limits = { ...none, tpm: 100, rpm: 10 };
+  const meter = new Meter();
+  meter.reserve('a', { tokens: 90, limits, now: T });
+  meter.reserve('b', { tokens: 10, limits, now: T });
+  meter.settle('a', { tokens: 90, limits, now: T });
+  expect(meter.pass(limits, T)).toBeUndefined();
+  expect(meter.read(limits, T)).toMatchObject({ requests: { remaining: 7 }, tokens: { remaining: 0 } });
+  meter.settle('b', { tokens: 10, limits: none, now: T });
+  expect(meter.read(limits, T)).toMatchObject({ requests: { remaining: 7 }, tokens: { remaining: 0 } });
+});
+
 describe('the error of a limit', () => {
   const error = (kind: 'requests' | 'tokens' | 'concurrency' | 'budget', retryMs: number, left?: number) =>
     limitError(
