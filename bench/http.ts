@@ -4,7 +4,9 @@ import { now, type Stream } from './engine.ts';
 
 interface PostOptions {
   /** API key. */
-  key?: string;
+  key?: string | undefined;
+  /** `x-request-id`. */
+  id?: string;
   /** Breaks the connection. */
   signal?: AbortSignal;
   /** Pool of connections. `false` opens a connection for this request alone. Default: the pool of the process. */
@@ -15,13 +17,14 @@ interface PostOptions {
 export function post(
   url: URL,
   body: object,
-  { key, ...options }: PostOptions = {},
+  { key, id, ...options }: PostOptions = {},
 ): Promise<IncomingMessage> {
   const text = JSON.stringify(body);
   const headers = {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(text),
     ...(key !== undefined && { authorization: `Bearer ${key}` }),
+    ...(id !== undefined && { 'x-request-id': id }),
   };
   return new Promise((resolve, reject) => {
     const sent = request(url, { method: 'POST', headers, ...options }, resolve);

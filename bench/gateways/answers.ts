@@ -1,10 +1,14 @@
 // Sends a request through the edge, reads its answer, and makes answers comparable.
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { errorText } from '../../base/error-text.ts';
 import { post } from '../http.ts';
+import type { Fleet } from './fleet.ts';
 import type { Kind } from './kinds.ts';
 
 export interface Answer {
+  /** `x-request-id`, which is unique. */
+  id: string;
   kind: number;
   /** When each event arrived, on the clock of `performance.now()`. */
   times: number[];
@@ -20,10 +24,15 @@ export interface Answer {
 /** An answer hangs if nothing arrives for this time. */
 const HUNG_MS = 60_000;
 
-export async function ask(url: string, kinds: readonly Kind[], index: number): Promise<Answer> {
+export async function ask(
+  { edge: url, key }: Pick<Fleet, 'edge' | 'key'>,
+  kinds: readonly Kind[],
+  index: number,
+): Promise<Answer> {
   const kind = kinds[index];
   if (kind === undefined) throw new Error(`there is no kind ${index}`);
   const answer: Answer = {
+    id: randomUUID(),
     kind: index,
     times: [],
     sentAt: performance.now(),
@@ -39,7 +48,11 @@ export async function ask(url: string, kinds: readonly Kind[], index: number): P
     timer = setTimeout(onSilence, HUNG_MS);
   };
   try {
-    const response = await post(new URL(kind.path, url), kind.body, { signal: silence.signal });
+    const response = await post(new URL(kind.path, url), kind.body, {
+      key,
+      id: answer.id,
+      signal: silence.signal,
+    });
     const text = await read(response, answer, alive);
     if (response.statusCode !== 200) throw new Error(`${response.statusCode} ${text.slice(0, 300)}`);
     answer.content = kind.streamed ? comparableEvents(text) : comparable([JSON.parse(text)]);

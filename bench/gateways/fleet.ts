@@ -19,6 +19,8 @@ export interface FleetOptions {
   /** 0: each gateway holds all experts. */
   shards: number;
   gateways: number;
+  /** Whether requests to the edge need an API key: `Fleet.key`. Default false. */
+  accounts?: boolean;
   /** Whether gateways that leave service hand keys and values over. Default true. */
   transfer?: boolean;
   gatewayFlags?: readonly string[];
@@ -30,18 +32,21 @@ export class Fleet {
   readonly edge: string;
   readonly edgePid: number;
   readonly secret: string;
+  /** API key of the edge. Undefined: it needs none. */
+  readonly key: string | undefined;
   readonly gateways: readonly OneGateway[];
   readonly #children: readonly ChildProcess[];
 
   private constructor(
     edge: Verb,
-    secret: string,
+    { secret, key }: { secret: string; key: string | undefined },
     gateways: readonly OneGateway[],
     children: readonly ChildProcess[],
   ) {
     this.edge = edge.found;
     this.edgePid = edge.child.pid ?? Number.NaN;
     this.secret = secret;
+    this.key = key;
     this.gateways = gateways;
     this.#children = children;
   }
@@ -50,6 +55,7 @@ export class Fleet {
     model,
     shards,
     gateways,
+    accounts = false,
     gatewayFlags = [],
     transfer = true,
     log,
@@ -81,18 +87,31 @@ export class Fleet {
     const all = ports.map((port) => new OneGateway(port, [...args, '--port', `${port}`], log));
     await Promise.all(all.map((gateway) => gateway.start()));
     const urls = all.map(({ url }) => url).join(',');
+    // The secret of the gateways serves as that of operators too.
+    const keys = accounts ? ['--accounts', `${file}.accounts`, '--admin-secret-file', file] : [];
     const edge = await startVerb(
-      ['edge', '--gateways', urls, '--edge-secret-file', file, '--port', '0'],
+      ['edge', '--gateways', urls, '--edge-secret-file', file, ...keys, '--port', '0'],
       /^edge ready in .* at (http:\S+)/m,
       log,
     );
-    return new Fleet(edge, secret, all, [...started.map(({ child }) => child), edge.child]);
+    const key = accounts ? await createKey(edge.found, secret) : undefined;
+    return new Fleet(edge, { secret, key }, all, [...started.map(({ child }) => child), edge.child]);
   }
 
   async close(): Promise<void> {
     await Promise.all(this.gateways.map((gateway) => gateway.kill()));
     await Promise.all(this.#children.map((child) => end(child, 'SIGKILL')));
   }
+}
+
+async function createKey(edge: string, secret: string): Promise<string> {
+  const answer = await fetch(`${edge}/admin/keys`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${secret}` },
+    body: JSON.stringify({ name: 'bench', rpm: 1_000_000, tpm: 1_000_000_000, budget: 1_000_000_000 }),
+  });
+  if (!answer.ok) throw new Error(`the edge made no key: ${answer.status} ${await answer.text()}`);
+  return ((await answer.json()) as { key: string }).key;
 }
 
 /** A gateway at a fixed port. */

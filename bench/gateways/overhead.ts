@@ -1,4 +1,5 @@
-// What records and the edge cost: `node bench/gateways/overhead.ts [--streams 32] [--tokens 200] [--rounds 7] [--requests 200]`.
+// What records and the edge cost: `node bench/gateways/overhead.ts [--streams 32] [--tokens 200] [--rounds 7] [--requests 200]
+// [--accounts]`.
 // Tokens a second of streams with and without a record, over one gateway; the time to the first token directly and through the edge;
 // and the edge's CPU time for each token. Alternates within each round. Prints medians; the last line is JSON; exit code 1 if a
 // target is missed. Linux only, because it reads /proc.
@@ -21,17 +22,25 @@ const flags = readFlags({
   rounds: '7',
   /** Requests of one token, one after another, in each round. */
   requests: '200',
+  /** Requests to the edge have an API key with limits, and are accounted for. */
+  accounts: false,
 });
 
 endAtSignals();
 const [streams, tokens] = [Number(flags.streams), Number(flags.tokens)];
 const { log } = openLog('overhead');
-const fleet = await Fleet.start({ model: modelDirectory(flags.model), shards: 0, gateways: 1, log });
+const fleet = await Fleet.start({
+  model: modelDirectory(flags.model),
+  shards: 0,
+  gateways: 1,
+  accounts: flags.accounts,
+  log,
+});
 const [gateway] = fleet.gateways;
 if (gateway === undefined) throw new Error('there is no gateway');
 const direct = new URL('/v1/completions', gateway.url);
 const viaEdge = new URL('/v1/completions', fleet.edge);
-const { secret } = fleet;
+const { secret, key } = fleet;
 let seed = 0;
 
 try {
@@ -41,7 +50,7 @@ try {
   const ways = {
     plain: (body: object) => signedPost(direct, body, { secret, records: false }),
     records: (body: object) => signedPost(direct, body, { secret, records: true }),
-    edge: (body: object) => post(viaEdge, body),
+    edge: (body: object) => post(viaEdge, body, { key }),
   };
   await rate(ways.records); // warms the gateway up
   await rate(ways.edge);

@@ -2,17 +2,18 @@
 // `node bench/gateways/run.ts [--gateways 3] [--shards 4] [--streams 16] [--kills 100] [--stops 50] [--restarts 0] [--no-transfer]
 // [--seed 1]`.
 // With `--restarts N`, all gateways are restarted N times, one after another, instead. Checks that no answer fails, hangs or differs
-// from the answer without faults. Prints a table; the last line is JSON; exit code 1 if a target is missed.
+// from the answer without faults, and that the edge accounts for each answer exactly once. Prints a table; the last line is JSON; exit code 1 if a target is missed.
 import { setTimeout as delay } from 'node:timers/promises';
 import { modelDirectory } from '../../cli/files.ts';
 import { uniform } from '../../test/support/random.ts';
 import { endAtSignals, openLog } from '../chaos/processes.ts';
 import { type Gap, gapsOf, type Spread, spreadOf } from '../chaos/stalls.ts';
 import { readFlags } from '../flags.ts';
-import { checkLine, table, verdict } from '../print.ts';
+import { checkLine, table, type Verdict, verdict } from '../print.ts';
 import { type Answer, ask } from './answers.ts';
 import { Fleet, type OneGateway, thinkingModel } from './fleet.ts';
 import { everyKind, type Kind } from './kinds.ts';
+import { usageVerdicts } from './usage.ts';
 
 const flags = readFlags({
   /** Accepted, so that `npm run chaos` can pass its flags on. */
@@ -47,6 +48,7 @@ const fleet = await Fleet.start({
   model: thinkingModel(modelDirectory(flags.model)),
   shards: Number(flags.shards),
   gateways: Number(flags.gateways),
+  accounts: true,
   transfer: !flags['no-transfer'],
   gatewayFlags: flags.gateway.split(' ').filter((word) => word !== ''),
   log,
@@ -63,7 +65,9 @@ try {
   const streams = runStreams(() => !over);
   const faults = await strike();
   over = true;
-  report(undisturbed, await streams, faults, expected);
+  const disturbed = await streams;
+  const usage = await usageVerdicts(fleet, undisturbed, disturbed);
+  report(undisturbed, disturbed, faults, { expected, usage });
 } finally {
   await fleet.close();
 }
@@ -74,7 +78,7 @@ async function runStreams(goesOn: (asked: number) => boolean): Promise<Answer[]>
   let asked = 0;
   await Promise.all(
     Array.from({ length: Number(flags.streams) }, async () => {
-      while (goesOn(asked)) answers.push(await ask(fleet.edge, kinds, asked++ % kinds.length));
+      while (goesOn(asked)) answers.push(await ask(fleet, kinds, asked++ % kinds.length));
     }),
   );
   return answers;
@@ -147,7 +151,7 @@ function report(
   undisturbed: readonly Answer[],
   disturbed: readonly Answer[],
   faults: readonly Fault[],
-  expected: ReadonlyMap<number, string>,
+  { expected, usage }: { expected: ReadonlyMap<number, string>; usage: readonly Verdict[] },
 ): void {
   const bad = disturbed.filter(({ outcome }) => outcome === 'failed');
   const hung = disturbed.filter(({ outcome }) => outcome === 'hung');
@@ -178,6 +182,7 @@ function report(
     verdict('failed', bad.length, 0),
     verdict('hung', hung.length, 0),
     verdict('changed', changed.length, 0),
+    ...usage,
     ...(restarts ? [verdict('gap p99, ms', during.p99, RESTART_GAP_MS)] : []),
   ];
   for (const { name, value, atMost, ok } of verdicts)

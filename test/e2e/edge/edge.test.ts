@@ -1,4 +1,5 @@
-// The edge over two gateways: a client notices neither a killed gateway nor one that leaves service.
+// The edge with accounts over two gateways: a client notices neither a killed gateway nor one that leaves service, and each request is
+// accounted for once.
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,6 +17,8 @@ let starts: (() => Promise<Gateway>)[];
 let gateways: Gateway[];
 let client: OpenAI;
 let model: string;
+let url: string;
+let key: string;
 
 beforeAll(async () => {
   const bundle = await tinyBundle({ context: 2_048 });
@@ -33,9 +36,22 @@ beforeAll(async () => {
   gateways = await Promise.all(starts.map((start) => start()));
   model = gateways[0]?.model ?? '';
   const urls = gateways.map(({ url }) => url).join(',');
-  const edge = startCli(['edge', '--gateways', urls, '--edge-secret-file', secret, '--port', '0']);
-  const [, url] = await edge.says(/edge ready in .* at (http:\S+)/);
-  client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'of the caller', maxRetries: 0 });
+  const secrets = ['--edge-secret-file', secret, '--admin-secret-file', secret];
+  const edge = startCli([
+    'edge',
+    '--gateways',
+    urls,
+    ...secrets,
+    '--accounts',
+    `${secret}.accounts`,
+    '--port',
+    '0',
+  ]);
+  [, url = ''] = await edge.says(/edge ready in .* at (http:\S+)/);
+  const made = startCli(['key', 'create', 'caller', '--edge', url, '--admin-secret-file', secret]);
+  await made.exit;
+  key = made.stdout.trim();
+  client = new OpenAI({ baseURL: `${url}/v1`, apiKey: key, maxRetries: 0 });
   await new Promise((resolve) => setTimeout(resolve, 2_500)); // each gateway knows the other after its second GET /peer
 }, 120_000);
 
@@ -102,4 +118,15 @@ it('a stream goes on with its keys and values if its gateway leaves service', as
   const received = (await engineCounter(gateways[heir]!, 'received_positions')) - (before[heir] ?? 0);
   expect(received).toBeGreaterThanOrEqual(96);
   await restart(lost);
+});
+
+it('has counted each request once, with all of its tokens', async () => {
+  const answer = await fetch(`${url}/usage?by=request`, { headers: { authorization: `Bearer ${key}` } });
+  const { usage } = (await answer.json()) as { usage: Record<string, unknown>[] };
+  const common = { key: 'caller', model, generated_tokens: 900, status: 200, estimated: 0, regions: 'local' };
+  expect(usage).toEqual([
+    expect.objectContaining({ ...common, resumes: 1 }),
+    expect.objectContaining({ ...common, resumes: 0 }),
+    expect.objectContaining({ ...common, resumes: 1 }),
+  ]);
 });
