@@ -1,4 +1,4 @@
-// POST /v1/shards/drain through HTTP: who may drain which shard, and how each outcome is answered. test/e2e/fleet/drain.test.ts
+// POST /v1/shards/drain through HTTP: who may drain which shard, and how each outcome is answered. test/e2e/fleet/drain.slow.test.ts
 // checks that a shard really leaves.
 import { expect, test } from 'vitest';
 import type { DrainOutcome } from '../../../../gateway/api/endpoints/drain.ts';
