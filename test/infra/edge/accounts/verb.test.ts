@@ -1,41 +1,22 @@
 // `expertgrid key` at an edge that runs as a process.
 import { writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { startCli } from '../../../support/process.ts';
-import { type StandIn, startStandIn } from '../stand-in.ts';
-import { ADMIN, answerWithUsage, SECRET, temporaryFile } from './edge-with-accounts.ts';
+import { edgeCommand } from './edge-command.ts';
+import { answerWithUsage } from './edge-with-accounts.ts';
 
-let gateway: StandIn;
 let url: string;
 let folder: string;
 let start: () => Promise<ReturnType<typeof startCli>>;
 
 beforeAll(async () => {
-  const accounts = temporaryFile('accounts.db');
-  folder = dirname(accounts);
-  writeFileSync(join(folder, 'secret'), SECRET);
-  writeFileSync(join(folder, 'admin'), ADMIN);
-  gateway = await startStandIn(answerWithUsage);
+  const command = await edgeCommand(answerWithUsage);
+  ({ folder } = command);
   start = async () => {
-    const secrets = [
-      '--edge-secret-file',
-      join(folder, 'secret'),
-      '--admin-secret-file',
-      join(folder, 'admin'),
-    ];
-    const edge = startCli([
-      'edge',
-      '--gateways',
-      gateway.url,
-      ...secrets,
-      '--accounts',
-      accounts,
-      '--port',
-      '0',
-    ]);
-    [, url] = (await edge.says(/^edge ready in .* at (http:\S+)/m)) as unknown as [string, string];
-    return edge;
+    const started = await command.start();
+    ({ url } = started);
+    return started.edge;
   };
 });
 

@@ -1,46 +1,9 @@
 // The edge is killed while a request is open, and starts again.
-import { writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
-import { eventually, startCli } from '../../../support/process.ts';
-import {
-  ADMIN,
-  answerWithUsage,
-  type Json,
-  SECRET,
-  temporaryFile,
-  used,
-} from '../accounts/edge-with-accounts.ts';
-import { type Handle, startStandIn } from '../stand-in.ts';
-
-async function open(handle: Handle) {
-  const accounts = temporaryFile('accounts.db');
-  const folder = dirname(accounts);
-  writeFileSync(join(folder, 'secret'), SECRET);
-  writeFileSync(join(folder, 'admin'), ADMIN);
-  const gateway = await startStandIn(handle);
-  const secrets = [
-    '--edge-secret-file',
-    join(folder, 'secret'),
-    '--admin-secret-file',
-    join(folder, 'admin'),
-  ];
-  const start = async () => {
-    const edge = startCli([
-      'edge',
-      '--gateways',
-      gateway.url,
-      ...secrets,
-      '--accounts',
-      accounts,
-      '--port',
-      '0',
-    ]);
-    const [, url = ''] = await edge.says(/^edge ready in .* at (http:\S+)/m);
-    return { edge, url };
-  };
-  return { gateway, start };
-}
+import { eventually } from '../../../support/process.ts';
+import { edgeCommand } from '../accounts/edge-command.ts';
+import { ADMIN, answerWithUsage, type Json, used } from '../accounts/edge-with-accounts.ts';
+import type { Handle } from '../stand-in.ts';
 
 async function ask(url: string, path: string, key: string, body?: unknown): Promise<Json> {
   const headers = { authorization: `Bearer ${key}` };
@@ -50,7 +13,7 @@ async function ask(url: string, path: string, key: string, body?: unknown): Prom
 
 /** Kills the edge while the gateway works on a request, and returns the rows of usage after the next start. */
 async function killed(handle: Handle): Promise<Json[]> {
-  const { gateway, start } = await open(handle);
+  const { gateway, start } = await edgeCommand(handle);
   const before = await start();
   const { key } = await ask(before.url, '/admin/keys', ADMIN, { name: 'a', concurrency: 1, budget: 100_000 });
   const asked = ask(before.url, '/v1/completions', key, { model: 'nano', prompt: 'hi', max_tokens: 40 });
