@@ -32,7 +32,8 @@ function asked(number: number, end = 0) {
 describe('two gateways that know each other', () => {
   it('give the same answers, and a prefix that one of them has computed is cached for requests to either', async () => {
     const passed = new Set<string | null>();
-    for (let number = 1; number <= 8; number++) {
+    // The random ports of the gateways decide which of them has a prompt. Of so few as 8, one in 128 runs forwarded all or none.
+    for (let number = 1; number <= 24; number++) {
       const [first, second] = [gateways[number % 2]!, gateways[(number + 1) % 2]!];
       const one = await complete(first, asked(number));
       const answer = await post(second, asked(number));
