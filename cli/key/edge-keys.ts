@@ -1,7 +1,6 @@
 // Makes, lists and changes the API keys of an edge.
 import { z } from 'zod';
-import type { EdgeAdmin } from './edge-admin.ts';
-import { askEdge, askEdgeForText } from './edge-admin.ts';
+import { askEdge, askEdgeForText, type EdgeAdmin } from './edge-admin.ts';
 import { readKeys } from './file-keys.ts';
 import { printTable } from './table.ts';
 

@@ -72,8 +72,8 @@ function answered({ status, headers, attempt }: Reply): Outcome {
 }
 
 /**
- * The first answer that is not an error, or else the last error answer. If no gateway answers, the gateway that was asked last. An answer that is not a
- * stream has arrived completely, so that it can be repeated if its gateway is lost.
+ * The first answer that is not an error, or else the last error answer. If no gateway answers, the gateway that was asked last. An
+ * answer that is not a stream has arrived completely, so that it can be repeated if its gateway is lost.
  */
 async function firstReply(call: Call, shared: Shared): Promise<Received | { asked: Gateway | undefined }> {
   const { gateways, budget, spills, counts } = shared;

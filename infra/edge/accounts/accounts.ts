@@ -11,7 +11,6 @@ import type { Outcome, Ticket } from '../limits/ticket.ts';
 import { type StatusParts, statusOf } from '../page/status.ts';
 import { type Call, type Caller, requestIdOf } from '../requests/call.ts';
 import type { Format } from '../requests/endpoints.ts';
-import type { RequestFields } from '../requests/request-fields.ts';
 import type { Shared } from '../send.ts';
 import type { Sql } from '../storage/sql.ts';
 import { askAllUsage, askUsage } from '../usage/ask-usage.ts';
@@ -54,6 +53,8 @@ const TOUCH_MS = 30_000;
 
 /** Tokens that a chat template may add to the text of a request. */
 const TEMPLATE_TOKENS = 256;
+
+const noTokens = { promptTokens: 0, answerTokens: 0 };
 
 export class Accounts {
   readonly #store: AccountStore;
@@ -117,7 +118,7 @@ export class Accounts {
       const exceeded =
         method === 'POST' ? await this.#meters.refusal?.(account.name, account, now) : undefined;
       if (exceeded === undefined) return entered;
-      return { error: limitError(account.name, exceeded, { promptTokens: 0, answerTokens: 0 }) };
+      return { error: limitError(account.name, exceeded, noTokens) };
     } catch (cause) {
       this.#failed('accounts_unavailable', cause);
       return { error: unavailable };
@@ -139,9 +140,8 @@ export class Accounts {
     try {
       if (call.answer !== undefined) return await this.#reserve(account, call, hold);
       if (call.method !== 'POST') return {};
-      const exceeded = await this.#meters.pass(account.name, account, Date.now());
-      const asked = { promptTokens: 0, answerTokens: 0 };
-      return exceeded === undefined ? {} : { error: limitError(account.name, exceeded, asked) };
+      const error = await this.#pass(account);
+      return error === undefined ? {} : { error };
     } catch (cause) {
       this.#failed('accounts_unavailable', cause);
       return { error: unavailable };
@@ -160,9 +160,8 @@ export class Accounts {
     const asked = usageQuery((name) => searchParams.get(name) ?? undefined);
     if ('error' in asked) return refuse(asked.error);
     try {
-      const exceeded = await this.#meters.pass(account.name, account, Date.now());
-      const nothing = { promptTokens: 0, answerTokens: 0 };
-      if (exceeded !== undefined) return refuse(limitError(account.name, exceeded, nothing));
+      const error = await this.#pass(account);
+      if (error !== undefined) return refuse(error);
       return await usageAnswer(this.#options.database, asked, account.name);
     } catch (cause) {
       this.#failed('accounts_unavailable', cause);
@@ -184,19 +183,22 @@ export class Accounts {
     while (this.#settling.size > 0) await Promise.all(this.#settling);
   }
 
+  /** Counts a request that uses no tokens, or returns the error of the limit that refuses it. */
+  async #pass(account: Account): Promise<EdgeError | undefined> {
+    const exceeded = await this.#meters.pass(account.name, account, Date.now());
+    return exceeded && limitError(account.name, exceeded, noTokens);
+  }
+
   async #reserve(account: Account, call: Call, hold: (work: Promise<unknown>) => void) {
-    const request = await this.#beginningOf(account, call, call.fields);
+    const request = await this.#beginningOf(account, call);
     const reserved = await this.#meters.reserve(request, account);
     if ('exceeded' in reserved) return { error: limitError(account.name, reserved.exceeded, request) };
     return { ticket: this.#ticketOf(request, account, { reserved: reserved.readings, hold }) };
   }
 
   /** A token has at least one byte, so the body bounds the prompt. */
-  async #beginningOf(
-    account: Account,
-    call: Call,
-    { model, maxTokens, answers }: RequestFields,
-  ): Promise<Beginning> {
+  async #beginningOf(account: Account, call: Call): Promise<Beginning> {
+    const { model, maxTokens, answers } = call.fields;
     const context = await this.#models.longestContext();
     const each = Math.min(maxTokens ?? call.defaultTokens ?? context, context);
     return {

@@ -1,19 +1,16 @@
 // Which models the regions serve, with their context lengths: where a request can go, and how many tokens it may use.
-import { readWhole } from '../ask.ts';
-import { anyone } from '../requests/call.ts';
+import { type Asking, askGateway } from '../own-request.ts';
 import type { Shared } from '../send.ts';
-import { randomHex } from '../sign.ts';
 
 /** After this time the gateways are asked again. */
 const KNOWN_MS = 60_000;
 /** After this time gateways that did not answer are asked again. */
 const RETRY_MS = 1_000;
-const PATIENCE_MS = 2_000;
 const LARGEST_LIST = 1024 * 1024;
 /** Assumed while no gateway has told its models. */
 const UNKNOWN_CONTEXT = 131_072;
 
-type Parts = Pick<Shared, 'ask' | 'sign' | 'hashing' | 'region' | 'gateways'>;
+type Parts = Asking & Pick<Shared, 'gateways'>;
 
 /** Context length in tokens, by model. */
 type Served = ReadonlyMap<string, number>;
@@ -65,28 +62,25 @@ export class ServedModels {
   }
 
   async #askRegion(name: string): Promise<void> {
-    const { ask, sign, hashing, region, gateways } = this.#parts;
-    const gateway = gateways.choose({ regions: [name] });
-    if (sign === undefined || gateway === undefined) return;
-    const [method, path] = ['GET', '/v1/models'];
-    const body = await hashing.sha256(new Uint8Array());
-    const claims = { ...anyone, body, request: `models_${randomHex(8)}`, region };
-    try {
-      const headers = new Headers(await sign({ method, path, claims }));
-      const signal = AbortSignal.timeout(PATIENCE_MS);
-      const answer = await ask(`${gateway.url}${path}`, { method, headers, body: undefined, signal });
-      const bytes = await readWhole(answer.body, LARGEST_LIST);
-      if (answer.status === 200) this.#served.set(name, servedIn(new TextDecoder().decode(bytes)));
-    } catch {
-      // The requests themselves find out that the gateway is gone. What it has told before stays in use.
-    }
+    const gateway = this.#parts.gateways.choose({ regions: [name] });
+    if (gateway === undefined) return;
+    const question = { gateway: gateway.url, path: '/v1/models', purpose: 'models', most: LARGEST_LIST };
+    const answer = await askGateway(question, this.#parts);
+    // If the gateway is gone, the requests themselves find out. What it has told before stays in use.
+    const served = answer?.text === undefined ? undefined : servedIn(answer.text);
+    if (served !== undefined) this.#served.set(name, served);
   }
 }
 
-function servedIn(text: string): Served {
-  const { data = [] } = JSON.parse(text) as { data?: { id?: unknown; context_length?: unknown }[] };
-  const found = data.flatMap(({ id, context_length: length }): [string, number][] => {
-    return typeof id === 'string' && typeof length === 'number' ? [[id, length]] : [];
-  });
-  return new Map(found);
+/** Undefined if the text is not a list of models. */
+function servedIn(text: string): Served | undefined {
+  try {
+    const { data = [] } = JSON.parse(text) as { data?: { id?: unknown; context_length?: unknown }[] };
+    const found = data.flatMap(({ id, context_length: length }): [string, number][] => {
+      return typeof id === 'string' && typeof length === 'number' ? [[id, length]] : [];
+    });
+    return new Map(found);
+  } catch {
+    return undefined; // something else answers at the address of the gateway
+  }
 }

@@ -1,5 +1,5 @@
 // Reads the rows of usage.
-import { type Sql, type Statement, sql } from '../storage/sql.ts';
+import { type Sql, type SqlValue, type Statement, sql } from '../storage/sql.ts';
 import type { UsageRow } from './usage-row.ts';
 
 /** Adds the row. A row that is added again counts once. */
@@ -38,32 +38,35 @@ export interface UsageDay {
 }
 
 /** At most `MOST_DAYS` sums. */
-export async function usageByDay(database: Sql, { key, from, to }: UsageQuery): Promise<UsageDay[]> {
-  // A condition that allows every key could not use the index of keys.
-  const statement =
-    key === undefined
-      ? sql`SELECT key, date(began / 1000, 'unixepoch') AS day, model, count(*) AS requests, sum(prompt_tokens) AS prompt_tokens,
-            coalesce(sum(cached_tokens), 0) AS cached_tokens, sum(generated_tokens) AS generated_tokens,
-            sum(degraded_hops) AS degraded_hops, sum(resumes) AS resumes, sum(estimated) AS estimated
-          FROM usage WHERE began >= ${from} AND began < ${to}
-          GROUP BY key, day, model ORDER BY key, day, model LIMIT ${MOST_DAYS}`
-      : sql`SELECT key, date(began / 1000, 'unixepoch') AS day, model, count(*) AS requests, sum(prompt_tokens) AS prompt_tokens,
-            coalesce(sum(cached_tokens), 0) AS cached_tokens, sum(generated_tokens) AS generated_tokens,
-            sum(degraded_hops) AS degraded_hops, sum(resumes) AS resumes, sum(estimated) AS estimated
-          FROM usage WHERE key = ${key} AND began >= ${from} AND began < ${to}
-          GROUP BY key, day, model ORDER BY key, day, model LIMIT ${MOST_DAYS}`;
-  return (await database.all(statement)) as unknown as UsageDay[];
+export async function usageByDay(database: Sql, query: UsageQuery): Promise<UsageDay[]> {
+  const { where, values } = rangeOf(query);
+  const rows = await database.all({
+    sql: `SELECT key, date(began / 1000, 'unixepoch') AS day, model, count(*) AS requests, sum(prompt_tokens) AS prompt_tokens,
+        coalesce(sum(cached_tokens), 0) AS cached_tokens, sum(generated_tokens) AS generated_tokens,
+        sum(degraded_hops) AS degraded_hops, sum(resumes) AS resumes, sum(estimated) AS estimated
+      FROM usage WHERE ${where} GROUP BY key, day, model ORDER BY key, day, model LIMIT ?`,
+    values: [...values, MOST_DAYS],
+  });
+  return rows as unknown as UsageDay[];
 }
 
 /** Oldest first. */
 export async function usageRows(
   database: Sql,
-  { key, from, to, limit }: UsageQuery & { limit: number },
+  { limit, ...query }: UsageQuery & { limit: number },
 ): Promise<UsageRow[]> {
-  const statement =
-    key === undefined
-      ? sql`SELECT * FROM usage WHERE began >= ${from} AND began < ${to} ORDER BY began, id LIMIT ${limit}`
-      : sql`SELECT * FROM usage WHERE key = ${key} AND began >= ${from} AND began < ${to}
-          ORDER BY began, id LIMIT ${limit}`;
-  return (await database.all(statement)) as unknown as UsageRow[];
+  const { where, values } = rangeOf(query);
+  const rows = await database.all({
+    sql: `SELECT * FROM usage WHERE ${where} ORDER BY began, id LIMIT ?`,
+    values: [...values, limit],
+  });
+  return rows as unknown as UsageRow[];
+}
+
+/** A condition that allows every key could not use the index of keys, so without a key there is none. */
+function rangeOf({ key, from, to }: UsageQuery): { where: string; values: SqlValue[] } {
+  const where = 'began >= ? AND began < ?';
+  return key === undefined
+    ? { where, values: [from, to] }
+    : { where: `key = ? AND ${where}`, values: [key, from, to] };
 }
