@@ -23,6 +23,8 @@ export interface ShardServiceOptions {
   version: string;
   /** Name of this shard in placements. */
   name?: string;
+  /** Where this shard runs. Absent: near to every gateway. */
+  zone?: string | undefined;
   /** Returns the resident memory of the process. If absent, the hello does not state it. */
   residentBytes?: () => number;
   /** Absent: no metrics. */
@@ -140,7 +142,7 @@ export class ShardService {
 
   #hello(params: Params): Value {
     const { protocol } = parseHelloParams(params);
-    const { version, name, residentBytes } = this.#options;
+    const { version, name, zone, residentBytes } = this.#options;
     const held = [...this.#held.values()];
     return helloAnswerToValue({
       protocol,
@@ -151,6 +153,7 @@ export class ShardService {
       limits: this.#limits,
       epoch: Math.max(...held.map(({ placement }) => placement?.epoch ?? 0)),
       ...(name !== undefined && { name }),
+      ...(zone !== undefined && { zone }),
       ...(residentBytes !== undefined && { residentBytes: residentBytes() }),
     });
   }

@@ -13,12 +13,38 @@ export const defaultPolicy = {
    * the gateway connects. The default is about twice that time.
    */
   patienceMs: 20_000,
+  /** Most calls of one row in one step, over all layers, that may go to shards of other zones. */
+  remoteHops: Number.POSITIVE_INFINITY,
 };
 
 export type CallPolicy = typeof defaultPolicy;
 
+/** Call times by the distance of the shard. Beside near calls all far ones would look late, and beside runs in this thread all calls. */
+export class LatencyGroups {
+  /** Calls to other processes of this zone. */
+  readonly near: Latencies;
+  readonly #policy: CallPolicy;
+  /** Calls in this thread (the key `here`) and to other zones (`zone NAME`). */
+  readonly #others = new Map<string, Latencies>();
+
+  constructor(policy: CallPolicy) {
+    this.#policy = policy;
+    this.near = newLatencies(policy);
+  }
+
+  of({ isHere, isNear, zone }: { isHere: boolean; isNear: boolean; zone: string | undefined }): Latencies {
+    if (isNear && !isHere) return this.near;
+    const group = isHere ? 'here' : `zone ${zone}`;
+    const known = this.#others.get(group);
+    if (known !== undefined) return known;
+    const made = newLatencies(this.#policy);
+    this.#others.set(group, made);
+    return made;
+  }
+}
+
 /** Calls that are late by chance should use half of the hedge budget. The other half is for a shard that becomes slow. */
-export function newLatencies({ hedgeBudget }: CallPolicy): Latencies {
+function newLatencies({ hedgeBudget }: CallPolicy): Latencies {
   const late = 1 - (hedgeBudget || defaultPolicy.hedgeBudget) / 2;
   const quantiles = () => ({ median: new Quantile(0.5), late: new Quantile(late) });
   return { decode: quantiles(), prefill: quantiles() };

@@ -2,7 +2,7 @@
 import type { RpcError } from '../rpc/errors.ts';
 import { Driver } from './delivery/driver.ts';
 import { type Rung, rungAt } from './delivery/ladder.ts';
-import { type DispatchOptions, openLedger } from './delivery/ledger.ts';
+import { type DispatchOptions, type Ledger, openLedger } from './delivery/ledger.ts';
 
 export interface Dispatched {
   /** `[rows, k, hidden]`, not weighted. Zeros for each (row, rank) without an answer. */
@@ -11,10 +11,13 @@ export interface Dispatched {
   failed: ReadonlyMap<number, RpcError>;
   /** One entry for each (row, rank) that was served by a rung of the ladder (ladder.ts). Failed rows have none. */
   degraded: { row: number; rung: Rung }[];
+  /** The row of each (row, rank) that a shard of another zone has answered. */
+  remote: readonly number[];
 }
 
 const never = new AbortController().signal;
 const noFailures: ReadonlyMap<number, RpcError> = new Map();
+const none: readonly number[] = [];
 
 /** Sends all frames before it awaits an answer. Never rejects because of a shard: only the rows concerned fail. */
 export async function dispatch(options: DispatchOptions): Promise<Dispatched> {
@@ -27,17 +30,25 @@ export async function dispatch(options: DispatchOptions): Promise<Dispatched> {
   const degraded = [...(ledger.degraded ?? [])]
     .map(([slot, level]) => ({ row: Math.floor(slot / k), rung: rungAt(level) }))
     .filter(({ row }) => !failed.has(row));
+  const remote = remoteRows(ledger, k);
   const slots = assignment.experts.length;
   // A piece is the answers of one shard, in ascending order of their slots. A piece with all slots is therefore the result.
   const [whole] = ledger.pieces;
-  if (whole !== undefined && whole.slots.length === slots) return { answers: whole.rows, failed, degraded };
+  if (whole !== undefined && whole.slots.length === slots)
+    return { answers: whole.rows, failed, degraded, remote };
   const answers = new Float32Array(slots * hidden);
   for (const { slots: ofPiece, rows } of ledger.pieces) {
     for (const [index, slot] of ofPiece.entries()) {
       answers.set(rows.subarray(index * hidden, (index + 1) * hidden), slot * hidden);
     }
   }
-  return { answers, failed, degraded };
+  return { answers, failed, degraded, remote };
+}
+
+function remoteRows({ pieces }: Pick<Ledger, 'pieces'>, k: number): readonly number[] {
+  if (pieces.every(({ shard }) => shard.isNear)) return none;
+  const far = pieces.filter(({ shard }) => !shard.isNear);
+  return far.flatMap(({ slots }) => slots.map((slot) => Math.floor(slot / k)));
 }
 
 /** Turns failures by slot into failures by row, and reports the first of them to the fleet. */

@@ -1,17 +1,18 @@
 // All shards of a gateway: their states, the replicas that they hold, and the units that are missing.
 import { printable } from '../base/text.ts';
 import { formatId } from '../experts/placing/placement-id.ts';
-import { formatUnits, type HoldingRange, toRanges } from '../experts/runs.ts';
+import { type HoldingRange, toRanges } from '../experts/runs.ts';
 import type { ModelShape } from '../experts/wire/model.ts';
 import type { RpcError } from '../rpc/errors.ts';
-import { type CallCounters, type CallPolicy, defaultPolicy, newLatencies } from './call-policy.ts';
+import { type CallCounters, type CallPolicy, defaultPolicy, LatencyGroups } from './call-policy.ts';
+import { Changes } from './changes.ts';
 import { Budget, Sample } from './delivery/budget.ts';
 import type { Replicas } from './delivery/ladder.ts';
 import type { Latencies } from './delivery/timing.ts';
 import { Epochs } from './epochs.ts';
 import { FailureLog } from './failure-log.ts';
-import { Redundancy } from './redundancy.ts';
-import { type MissingUnits, ReplicaTable } from './replica-table.ts';
+import { RedundancyReport } from './redundancy.ts';
+import { type MissingUnits, ReplicaTable, type Source } from './replica-table.ts';
 import { type ShardStatus, statusOf } from './shard-status.ts';
 import { Dials } from './shards/dials.ts';
 import type { Driver, FleetLog } from './shards/driver.ts';
@@ -26,6 +27,8 @@ export interface FleetOptions {
   model: ModelShape;
   /** Identities of the other models that this gateway serves with the same members. */
   siblings?: readonly string[];
+  /** Where this gateway runs, such as `eu`. Shards of other zones are called only for units that no near shard serves. */
+  zone?: string | undefined;
   /** Release of this gateway, which is sent to the shards. */
   version?: string;
   log?: FleetLog;
@@ -46,7 +49,6 @@ const noReplicas: Replicas<Shard> = { exact: [], otherClass: [], standby: [] };
 
 export class Fleet {
   readonly policy: CallPolicy;
-  readonly latencies: Latencies;
   readonly hedges: Budget;
   readonly audits: Sample;
   readonly random: () => number;
@@ -62,14 +64,15 @@ export class Fleet {
   readonly #leaving = new Set<Shard>();
   /** Counters of shards that have left, summed. */
   #past = noCounters();
-  readonly #listeners = new Set<() => void>();
+  readonly #changes = new Changes();
   /** Built on first use after a change. */
   #replicaTable: ReplicaTable<Shard> | undefined;
   /** `[layers * experts]`: the numerics class of each unit's exact replicas. */
   readonly #classes: (string | undefined)[] = [];
+  readonly #latencies: LatencyGroups;
   readonly #dials = new Dials();
   readonly #failures = new FailureLog();
-  readonly #redundancy = new Redundancy();
+  readonly #redundancy = new RedundancyReport();
   #redundancyLook: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -85,7 +88,7 @@ export class Fleet {
     this.policy = { ...defaultPolicy, ...options.policy };
     this.hedges = new Budget(this.policy.hedgeBudget);
     this.audits = new Sample(this.policy.auditShare, random);
-    this.latencies = newLatencies(this.policy);
+    this.#latencies = new LatencyGroups(this.policy);
     this.random = random;
     this.log = log;
     this.goldens = options.goldens;
@@ -106,6 +109,11 @@ export class Fleet {
       this.#shards.push(this.#newShard(member));
     }
     if (gone.length > 0) this.#changed();
+  }
+
+  /** Times of calls to shards of this zone. */
+  get latencies(): Latencies {
+    return this.#latencies.near;
   }
 
   /** Epoch of the placement that this gateway acts on; 0 if there is none. */
@@ -135,17 +143,27 @@ export class Fleet {
 
   /** Units without an exact replica, by layer. */
   missing(): MissingUnits[] {
-    return this.#table.having(0);
+    return this.#table.missing();
   }
 
   /** Units with exactly one exact replica, by layer. */
   single(): MissingUnits[] {
-    return this.#table.having(1);
+    return this.#table.single();
+  }
+
+  /** Units that only shards of other zones serve, by layer. */
+  borrowed(): MissingUnits[] {
+    return this.#table.borrowed();
   }
 
   /** `[layers * experts]`, number of exact replicas of each unit. */
   holders(): number[] {
     return this.#table.holders();
+  }
+
+  /** `[layers * experts]`, which shards serve each unit exactly. */
+  sources(): Source[] {
+    return this.#table.sources();
   }
 
   /**
@@ -189,8 +207,7 @@ export class Fleet {
 
   /** Calls `listener` after every change of holdings or connections. Returns a function that removes it. */
   onChange(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#changes.listen(listener);
   }
 
   /** Resolves to true once the fleet is `ready`, or to false after `withinMs`. */
@@ -198,26 +215,9 @@ export class Fleet {
     return this.until(() => this.ready, withinMs);
   }
 
-  /**
-   * Waits until `holds()` is true, `withinMs` have passed or `signal` aborts, and resolves to `holds()` at
-   * that moment. `holds` is called after every change.
-   */
+  /** See `Changes.until`. */
   until(holds: () => boolean, withinMs: number, signal?: AbortSignal): Promise<boolean> {
-    return new Promise((resolve) => {
-      if (holds()) return resolve(true);
-      const settle = () => {
-        stop();
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', settle);
-        resolve(holds());
-      };
-      const timer = setTimeout(settle, withinMs);
-      signal?.addEventListener('abort', settle, { once: true });
-      const stop = this.onChange(() => {
-        if (holds()) settle();
-      });
-      if (signal?.aborted) settle();
-    });
+    return this.#changes.until(holds, withinMs, signal);
   }
 
   /** Rejects all calls in flight and stops reconnecting. */
@@ -240,8 +240,7 @@ export class Fleet {
       ...this.#options,
       member,
       log: this.log,
-      // Calls of other shards would look late beside runs in this thread, which need no hop.
-      latencies: member.run === undefined ? this.latencies : newLatencies(this.policy),
+      latenciesOf: (shard) => this.#latencies.of(shard),
       dials: this.#dials,
       isNeeded: (lastHeld) => this.#table.lacksAnyOf(lastHeld),
       onChange: () => this.#changed(),
@@ -264,23 +263,23 @@ export class Fleet {
     this.#replicaTable = undefined;
     this.#followPlacements();
     this.#lookAtRedundancySoon();
-    for (const listener of [...this.#listeners]) listener();
+    this.#changes.tell();
   }
 
   #lookAtRedundancySoon(): void {
     if (this.#closed) return;
     this.#redundancyLook ??= setTimeout(() => {
       this.#redundancyLook = undefined;
-      const { lost, back } = this.#redundancy.look(this.holders());
-      const named = (units: number[]) => formatUnits(toRanges(units, this.#options.model.experts));
-      if (lost.length > 0) this.log('warn', `redundancy is lost: no second shard serves ${named(lost)}`);
-      if (back.length > 0) this.log('info', `redundancy is back: a second shard serves ${named(back)}`);
+      const { zone, model } = this.#options;
+      const seen = { holders: this.holders(), sources: this.sources() };
+      for (const { level, message } of this.#redundancy.look(seen, { experts: model.experts, zone }))
+        this.log(level, message);
     }, this.#options.pace.redundancyMs).unref();
   }
 
-  /** Adopts the latest placement whose units are all served, and sends its id to the shards. */
+  /** Adopts the latest placement whose units are all served, and sends its id to the shards. Each zone has its own placement. */
   #followPlacements(): void {
-    const proper = this.#shards.filter(({ standby }) => !standby);
+    const proper = this.#shards.filter(({ standby, isNear }) => !standby && isNear);
     const adopted = this.#epochs.learn(proper);
     const { id } = this.#epochs;
     if (adopted) this.log('info', `placement ${formatId(id)} is served whole and acted on`);

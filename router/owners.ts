@@ -2,7 +2,7 @@
 // different levels of the ladder. Shards that get a frame anyway are preferred. Sends nothing.
 import { choose } from './choice.ts';
 import { bestReplicas, rungLevel } from './delivery/ladder.ts';
-import { type Attempt, allowedLevel, type DispatchOptions, type Ledger, mayAsk } from './delivery/ledger.ts';
+import { type Attempt, allowedLevel, type Ledger, mayAsk, mayBorrow } from './delivery/ledger.ts';
 import { type Frame, group } from './group.ts';
 import type { Shard } from './shards/shard.ts';
 
@@ -18,32 +18,39 @@ const lastReplica = rungLevel('standby');
 
 /** The shards chosen so far. */
 export class Owners {
-  readonly #step: DispatchOptions;
+  readonly #ledger: Pick<Ledger, 'step'>;
   readonly #attempt: Attempt;
-  /** Owners found so far, by expert and by the level that a row allows. */
+  /** Owners found so far, by expert and by what a row allows. */
   readonly #known = new Map<number, Owner | undefined>();
   readonly #shards: Shard[] = [];
   /** By number of the shard: the owner that answers exactly. */
   readonly #exact: Owner[] = [];
 
-  constructor(step: DispatchOptions, attempt: Attempt) {
-    this.#step = step;
+  constructor(ledger: Pick<Ledger, 'step'>, attempt: Attempt) {
+    this.#ledger = ledger;
     this.#attempt = attempt;
   }
 
-  /** The owner for a row that allows `level` of the ladder; undefined if no replica is left. */
-  of(expert: number, level: number): Owner | undefined {
-    const { exact } = this.#step.fleet.replicas(this.#step.layer, expert);
+  /** The owner for a row of the step; undefined if no replica is left that the row allows. */
+  forRow(expert: number, row: number): Owner | undefined {
+    const level = allowedLevel(this.#ledger, row, this.#attempt);
+    return this.of(expert, level, mayBorrow(this.#ledger, row, this.#attempt));
+  }
+
+  /** The owner for a row that allows `level` of the ladder, and shards of other zones if `borrows`. */
+  of(expert: number, level: number, borrows = true): Owner | undefined {
+    const { fleet, layer } = this.#ledger.step;
+    const { exact } = fleet.replicas(layer, expert);
     // The common case needs neither a choice nor a memory.
     const only = exact.length === 1 ? exact[0]! : undefined;
-    if (only !== undefined && (level === 0 || !only.silent) && mayAsk(only, this.#attempt)) {
+    if (only?.isNear && (level === 0 || !only.silent) && mayAsk(only, this.#attempt)) {
       return this.#exact[this.#indexOf(only)]!;
     }
     const allowed = Math.min(level, lastReplica);
-    const key = expert * (lastReplica + 1) + allowed;
+    const key = 2 * (expert * (lastReplica + 1) + allowed) + (borrows ? 1 : 0);
     const known = this.#known.get(key);
     if (known !== undefined || this.#known.has(key)) return known;
-    const owner = this.#find(expert, allowed);
+    const owner = this.#find(expert, allowed, borrows);
     this.#known.set(key, owner);
     return owner;
   }
@@ -52,10 +59,10 @@ export class Owners {
     return this.#shards[index]!;
   }
 
-  #find(expert: number, allowed: number): Owner | undefined {
-    const { fleet, layer } = this.#step;
+  #find(expert: number, allowed: number, borrows: boolean): Owner | undefined {
+    const { fleet, layer } = this.#ledger.step;
     const held = fleet.replicas(layer, expert);
-    const usable = (each: Shard) => mayAsk(each, this.#attempt);
+    const usable = (each: Shard) => mayAsk(each, this.#attempt) && (each.isNear || borrows);
     // For a row that may step down the ladder, a silent shard is called only if no other is left: the call may get no answer.
     const answering = (each: Shard) => usable(each) && !each.silent;
     const best =
@@ -90,10 +97,10 @@ export function planFrames(
   slots: readonly number[] | undefined,
 ): Plan {
   const { assignment, mask, prefill } = ledger.step;
-  const owners = new Owners(ledger.step, attempt);
+  const owners = new Owners(ledger, attempt);
   const { frames, unserved } = group({
     assignment,
-    ownerOf: (expert, row) => owners.of(expert, allowedLevel(ledger, row, attempt))?.index,
+    ownerOf: (expert, row) => owners.forRow(expert, row)?.index,
     limitsOf: (owner) => owners.at(owner).limits,
     mask,
     prefill,

@@ -8,6 +8,8 @@ export interface Holder {
   /** The units that the shard can be called for now. */
   readonly holdings: readonly HoldingRange[];
   readonly standby: boolean;
+  /** False for a shard of another zone than the gateway's. */
+  readonly isNear: boolean;
   /** Shards with the same string answer with the same bits. */
   readonly bitsOf: string | undefined;
   /** Name of the shard in placements. */
@@ -19,7 +21,7 @@ export interface ReplicaTableOptions<S extends Holder> {
   holders: readonly S[];
   /**
    * `[layers * experts]`, `bitsOf` of the exact replicas of each unit. The constructor fills in a missing entry from a holder
-   * of the unit. If there are several holders, it takes the one with the most units in total.
+   * of the unit. If there are several holders, it takes a near one before others, and then the one with the most units in total.
    */
   classes: (string | undefined)[];
   /** See `Epochs.stays`. */
@@ -33,13 +35,16 @@ export interface MissingUnits {
   experts: string;
 }
 
+/** The shards that serve a unit exactly: some of this zone, only some of other zones, or none. */
+export type Source = 'near' | 'far' | 'none';
+
 /** Unit numbers are layer * experts + expert. */
 export class ReplicaTable<S extends Holder> {
   readonly #shape: ModelShape;
   /** By unit. */
   readonly #replicas: Replicas<S>[];
-  /** Results of `having`. */
-  readonly #listed = new Map<number, MissingUnits[]>();
+  /** Results of `#list`, by name. */
+  readonly #listed = new Map<string, MissingUnits[]>();
   /** True if some unit has a second exact replica. */
   readonly replicated: boolean;
   /** True if every unit has an exact replica. */
@@ -50,7 +55,9 @@ export class ReplicaTable<S extends Holder> {
     const table = Array.from({ length: layers * experts }, () => {
       return { exact: [] as S[], otherClass: [] as S[], standby: [] as S[] };
     });
-    const ranked = [...holders].sort((a, b) => unitsIn(b.holdings) - unitsIn(a.holdings));
+    const ranked = [...holders].sort(
+      (a, b) => Number(b.isNear) - Number(a.isNear) || unitsIn(b.holdings) - unitsIn(a.holdings),
+    );
     for (const holder of ranked) {
       for (const unit of unitsOf(holder.holdings, experts)) {
         const replicas = table[unit];
@@ -92,20 +99,40 @@ export class ReplicaTable<S extends Holder> {
     return this.#replicas.map(({ exact }) => exact.length);
   }
 
-  /** Units with `count` exact replicas, by layer. The result is kept, because every scrape of /metrics needs it. */
-  having(count: number): MissingUnits[] {
-    const known = this.#listed.get(count);
+  /** Units without an exact replica, by layer. */
+  missing(): MissingUnits[] {
+    return this.#list('missing', ({ exact }) => exact.length === 0);
+  }
+
+  /** Units with one exact replica, by layer. */
+  single(): MissingUnits[] {
+    return this.#list('single', ({ exact }) => exact.length === 1);
+  }
+
+  /** Units that only shards of other zones serve exactly, by layer. */
+  borrowed(): MissingUnits[] {
+    return this.#list('borrowed', (replicas) => sourceOf(replicas) === 'far');
+  }
+
+  /** The result is kept, because every scrape of /metrics needs it. */
+  #list(name: string, isListed: (replicas: Replicas<S>) => boolean): MissingUnits[] {
+    const known = this.#listed.get(name);
     if (known !== undefined) return known;
     const { layers, experts } = this.#shape;
-    const having: MissingUnits[] = [];
+    const listed: MissingUnits[] = [];
     for (let layer = 0; layer < layers; layer++) {
-      const ofLayer = Array.from({ length: experts }, (_, expert) => expert).filter(
-        (expert) => this.of(layer, expert)?.exact.length === count,
+      const ofLayer = Array.from({ length: experts }, (_, expert) => expert).filter((expert) =>
+        isListed(this.#replicas[layer * experts + expert]!),
       );
-      if (ofLayer.length > 0) having.push({ layer, experts: formatRuns(ofLayer) });
+      if (ofLayer.length > 0) listed.push({ layer, experts: formatRuns(ofLayer) });
     }
-    this.#listed.set(count, having);
-    return having;
+    this.#listed.set(name, listed);
+    return listed;
+  }
+
+  /** `[layers * experts]`, which shards serve each unit exactly. */
+  sources(): Source[] {
+    return this.#replicas.map(sourceOf);
   }
 
   /** Units that have no exact replica but a replica of another numerics class. */
@@ -128,6 +155,11 @@ export class ReplicaTable<S extends Holder> {
     }
     return false;
   }
+}
+
+function sourceOf({ exact }: Replicas<Holder>): Source {
+  if (exact.length === 0) return 'none';
+  return exact.some(({ isNear }) => isNear) ? 'near' : 'far';
 }
 
 /** A set, because the ranges of a shard may overlap. */

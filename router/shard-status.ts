@@ -10,6 +10,8 @@ export interface ShardStatus {
   address: string;
   /** True if the shard runs in the gateway's process. */
   inProcess: boolean;
+  /** Where the shard runs; undefined if it names no zone, and while it is away. */
+  zone: string | undefined;
   state: ShardState;
   /** When the shard entered this state, in milliseconds since 1970. */
   since: number;
@@ -33,12 +35,23 @@ export interface ShardStatus {
 
 /** `unitBytes`: size of one unit's weights in the gateway's bundle. */
 export function statusOf(shard: Shard, model: ModelShape, unitBytes: number | undefined): ShardStatus {
-  const { address, state, since, connected, numericsClass, standby, residentBytes, inFlight, lastHeld } =
-    shard;
+  const {
+    address,
+    zone,
+    state,
+    since,
+    connected,
+    numericsClass,
+    standby,
+    residentBytes,
+    inFlight,
+    lastHeld,
+  } = shard;
   const isWeighed = unitBytes !== undefined && !standby && connected;
   return {
     address,
     inProcess: shard.isHere,
+    zone,
     state,
     since,
     connected,

@@ -33,6 +33,7 @@ import {
   portFlag,
   prefetchFlag,
   threadsFlag,
+  zoneFlag,
 } from './process-flags.ts';
 import { addSecurityFlags, type SecurityFlags } from './security-flags.ts';
 
@@ -73,6 +74,8 @@ export interface GatewayFlags extends SecurityFlags, AccessFlags, LogFlags {
   /** Milliseconds. */
   patience?: number;
   degrade: Rung | 'none';
+  zone?: string;
+  remoteHops?: number;
 }
 
 /** `standardPeers` describes the default of --tls-peers. */
@@ -186,6 +189,14 @@ function addEngineFlags(command: Command): Command {
 
 function addCallFlags(command: Command): Command {
   return addFlags(command, 'Calls to experts:', [
+    zoneFlag(),
+    flag(
+      '--remote-hops <n>',
+      'Most calls of one token that may go to shards of other zones, at least 0. Beyond that, the token waits for a ' +
+        'shard of its own zone, or steps down the ladder of --degrade',
+    )
+      .argParser(integer())
+      .default(undefined, 'no limit'),
     flag(
       '--call-deadline <ms>',
       'Milliseconds within which the experts of one layer must answer, retries included, at least 1. ' +
@@ -225,7 +236,8 @@ export function callPolicy({
   audit,
   patience,
   callDeadline,
-}: Pick<GatewayFlags, 'hedgeBudget' | 'audit' | 'patience' | 'callDeadline'>): CallPolicy {
+  remoteHops = defaultPolicy.remoteHops,
+}: Pick<GatewayFlags, 'hedgeBudget' | 'audit' | 'patience' | 'callDeadline' | 'remoteHops'>): CallPolicy {
   if (patience !== undefined && patience >= callDeadline) {
     throw new Error(
       `--patience ${patience} is not less than --call-deadline ${callDeadline}: a call that waits for all of --patience ` +
@@ -233,7 +245,7 @@ export function callPolicy({
     );
   }
   const patienceMs = patience ?? Math.min(defaultPolicy.patienceMs, Math.floor((2 / 3) * callDeadline));
-  return { hedgeBudget, auditShare: audit, patienceMs };
+  return { hedgeBudget, auditShare: audit, patienceMs, remoteHops };
 }
 
 /** Throws a UsageError if --context is too long for a model, or if --kv-memory is too small or exceeds the machine's memory. */

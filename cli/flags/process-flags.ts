@@ -28,6 +28,21 @@ export function spinFlag(): Option {
     .default(undefined, '500');
 }
 
+export function zoneFlag(): Option {
+  return flag(
+    '--zone <name>',
+    'Where this process runs, such as eu. A gateway calls shards of its own zone, and shards of other zones only for ' +
+      'experts that no shard of its own zone serves',
+  )
+    .argParser(zone)
+    .default(undefined, 'near to every zone');
+}
+
+function zone(text: string): string {
+  if (/^[\w.-]{1,64}$/.test(text)) return text;
+  throw new InvalidArgumentError('It must have 1 to 64 letters, digits, dots, hyphens or underscores.');
+}
+
 export function prefetchFlag(): Option {
   return flag(
     '--prefetch <hint>',

@@ -13,6 +13,7 @@ import {
   prefetchFlag,
   spinFlag,
   threadsFlag,
+  zoneFlag,
 } from './process-flags.ts';
 import { addSecurityFlags, CALLERS, type SecurityFlags } from './security-flags.ts';
 
@@ -25,6 +26,7 @@ export interface ShardFlags extends SecurityFlags, LogFlags {
   experts?: string[];
   standby: boolean;
   name?: string;
+  zone?: string;
   /** A directory. */
   state?: string;
   /** Bytes. */
@@ -72,6 +74,7 @@ function addExpertFlags(command: Command): Command {
         'precision, and only if no replica of full precision is left',
     ),
     flag('--name <name>', 'Name of this shard in placements').default(undefined, 'its host:port'),
+    zoneFlag(),
     flag(
       '--state <dir>',
       'Directory in which the placement and fetched experts are kept. At the start, a placement in it replaces --experts',

@@ -51,6 +51,8 @@ export interface EngineThreadData {
     | 'speculate'
   >;
   policy: CallPolicy;
+  /** Of this gateway. */
+  zone: string | undefined;
 }
 
 /** The shards that hold the experts of a model. */
@@ -178,7 +180,7 @@ async function findElsewhere({ elsewhere }: Holders): Promise<SocketMembers | un
 
 async function openFleet(
   bundle: Bundle,
-  { policy, siblings }: EngineThreadData,
+  { policy, siblings, zone }: EngineThreadData,
   members: readonly Member[],
 ): Promise<Fleet> {
   const { manifest, config } = bundle;
@@ -190,6 +192,7 @@ async function openFleet(
     unitBytes: Math.max(...manifest.experts.flat().map(({ length }) => length)),
     model: { identity: manifest.identity, layers, experts, hidden },
     siblings,
+    zone,
     version,
     log,
   });

@@ -21,7 +21,7 @@ export interface OpenedGateway {
   connections: Partial<ConnectionLimits>;
   /** Time for open requests to end after the first signal. */
   graceMs: number;
-  engines: Pick<EngineThreadData, 'device' | 'threads' | 'engine' | 'policy'>;
+  engines: Pick<EngineThreadData, 'device' | 'threads' | 'engine' | 'policy' | 'zone'>;
   /** Undefined if no kernels of this process prefetch. */
   prefetch: Prefetch | undefined;
   log: Logger;
@@ -33,7 +33,7 @@ export async function openGateway(
   policy: EngineThreadData['policy'],
   log: Logger,
 ): Promise<OpenedGateway> {
-  const { host, port, metricsPort, metricsHost, device, threads, degrade, answerMemory } = flags;
+  const { host, port, metricsPort, metricsHost, device, threads, zone, degrade, answerMemory } = flags;
   const models = await openModels(bundles, { device });
   const prefetch = fitKernels(flags, log);
   const engine = engineOptions(flags, models, log);
@@ -53,7 +53,7 @@ export async function openGateway(
     status: metricsPort === undefined ? undefined : { host: metricsHost, port: metricsPort },
     connections: { keepAliveMs: flags.keepAlive * 1000, idle: flags.maxIdleConnections },
     graceMs: flags.grace * 1000,
-    engines: { device, threads, engine, policy },
+    engines: { device, threads, engine, policy, zone },
     prefetch,
     log,
   };

@@ -38,7 +38,7 @@ export function offerShard(
   opened: OpenedShard,
   held: readonly HeldExperts[],
   gateways: Gateways,
-  { flags: { standby, memory }, leaving, log }: ShardRun,
+  { flags: { standby, memory, zone }, leaving, log }: ShardRun,
 ): OfferedShard {
   const { security, name, metrics } = opened;
   const service = new ShardService({
@@ -47,6 +47,7 @@ export function offerShard(
     }),
     version,
     name,
+    zone,
     residentBytes: process.memoryUsage.rss,
     ...(metrics && { metrics: metrics.metrics }),
   });

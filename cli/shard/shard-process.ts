@@ -28,6 +28,7 @@ interface ShardProcessOptions {
   threads: number;
   /** Undefined if no kernels of the shard prefetch. */
   prefetch: Prefetch | undefined;
+  zone?: string | undefined;
   logLevel: string;
   logFormat: LogFormat;
   /** Paths of the credentials that the shard and its gateway use. */
@@ -57,12 +58,13 @@ export class ShardProcess {
 
   /** Resolves with the address of the shard when it serves. Rejects if its process ends before. */
   start({ onLoading = () => {}, onReading = () => {} }: ShardProgress = {}): Promise<string> {
-    const { holds, device, threads, prefetch, logLevel, logFormat, security } = this.#options;
+    const { holds, device, threads, prefetch, zone, logLevel, logFormat, security } = this.#options;
     const settings = {
       device,
       threads,
       spin: 0, // other processes on this machine need the core
       ...(prefetch && { prefetch: formatPrefetch(prefetch) }),
+      ...(zone !== undefined && { zone }),
       port: this.#port,
       'log-level': logLevel,
       'log-format': logFormat,

@@ -4,7 +4,7 @@ import { bytes, count, figure, span } from '../format.js';
 
 /**
  * @typedef {{
- *   address: string, in_process: boolean, state: string, since: number, standby: boolean, units: number, experts: string, numerics_class: string | null,
+ *   address: string, in_process: boolean, zone: string | null, state: string, since: number, standby: boolean, units: number, experts: string, numerics_class: string | null,
  *   in_flight: number, expected_ms: number, calls: number, failures: number, cordons: number, bans: number,
  *   memory_bytes: number | null, weight_bytes: number | null,
  * }} Shard
@@ -100,8 +100,9 @@ function createRow(address) {
     root,
     show(shard, { units, rate, now }) {
       current = shard;
-      const { standby, numerics_class: numerics, in_flight: inFlight, expected_ms: ms } = shard;
-      say(kind, [standby ? 'standby' : '', numerics ?? ''].filter((text) => text !== '').join(' · '));
+      const { zone, standby, numerics_class: numerics, in_flight: inFlight, expected_ms: ms } = shard;
+      const kinds = [zone === null ? '' : `zone ${zone}`, standby ? 'standby' : '', numerics ?? ''];
+      say(kind, kinds.filter((text) => text !== '').join(' · '));
       dot.dataset.tone = tones[shard.state] ?? 'quiet';
       state.show(shard.state, pastOf(shard, now));
       experts.show(shard.experts === '' ? 'none' : shortened(shard.experts), heldText(shard.units, units));

@@ -28,4 +28,6 @@ export const most = {
   /** `runMs` or `queueMs` of one call: one day. */
   callMs: 86_400_000,
   memoryBytes: 2 ** 50,
+  /** Characters of the name of a zone. */
+  zone: 64,
 } as const;

@@ -29,6 +29,8 @@ export interface HelloAnswer {
   epoch: number;
   /** Name of the shard in placements. */
   name?: string;
+  /** Where the shard runs, such as `eu`. Gateways prefer shards of their own zone. Absent: near to every gateway. */
+  zone?: string;
   /** Resident memory of the shard's process now; the notification `memory` brings later values. */
   residentBytes?: number;
 }
@@ -58,10 +60,11 @@ export function featuresOf(params: Params): string[] {
 }
 
 export function helloAnswerToValue(answer: HelloAnswer): Value {
-  const { protocol, version, instance, state, models, limits, epoch, name, residentBytes } = answer;
+  const { protocol, version, instance, state, models, limits, epoch, name, zone, residentBytes } = answer;
   const offers = models.map((model) => ({ ...model, holdings: model.holdings.map((range) => [...range]) }));
   const value: Params = { protocol, version, instance, state, models: offers, limits: { ...limits }, epoch };
   if (name !== undefined) value.name = name;
+  if (zone !== undefined) value.zone = zone;
   if (residentBytes !== undefined) value.residentBytes = residentBytes;
   return value;
 }
@@ -87,6 +90,7 @@ export function parseHelloAnswer(value: Value): HelloAnswer {
     },
     epoch: integer(answer, 'epoch'),
     ...(answer.name !== undefined && { name: string(answer, 'name') }),
+    ...(answer.zone !== undefined && { zone: string(answer, 'zone', most.zone) }),
     ...(answer.residentBytes !== undefined && { residentBytes: parseMemory(answer) }),
   };
 }

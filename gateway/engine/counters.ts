@@ -21,6 +21,8 @@ export function createCounters() {
     guessed_tokens: 0,
     /** Draft tokens that were equal to the sampled ones. */
     kept_guesses: 0,
+    /** Experts' answers that came from shards of other zones. */
+    remote_hops: 0,
   };
 }
 

@@ -83,14 +83,17 @@ export class Engine implements PushingEngine {
     const { identity, content, kvMemory } = this.#settings;
     const { running, waiting, pool } = this.#admission;
     const holders = fleet.holders();
+    const sources = fleet.sources();
     const experts = fleet.numericsClasses;
     return {
       ready: fleet.ready && !this.#closing,
       missing: fleet.missing(),
       single: fleet.single(),
+      borrowed: fleet.borrowed(),
       units: {
         missing: holders.filter((count) => count === 0).length,
         single: holders.filter((count) => count === 1).length,
+        borrowed: sources.filter((source) => source === 'far').length,
       },
       running: running.filter(isOpen).length,
       waiting: waiting.filter(isOpen).length,

@@ -54,6 +54,8 @@ interface ForwardEvents {
   onFailed: (row: number, error: RpcError) => void;
   /** `rung` of the degradation ladder replaced one of the row's experts. */
   onDegraded: (row: number, rung: Rung) => void;
+  /** A shard of another zone has computed one of the row's experts. */
+  onRemote: (row: number) => void;
   /** Called after each layer. The assignment names the experts that computed each row. */
   onRouted?: ((assignment: Assignment) => void) | undefined;
 }
@@ -62,16 +64,17 @@ interface ForwardEvents {
 export async function forward(
   { dense, fleet, identity, hidden, experts, rules, combine, heat }: ForwardModel,
   { ids, spans, prefill, wanted, ladder, deadlineMs, signal, trace, isAlone }: StepInput,
-  { onFailed, onDegraded, onRouted }: ForwardEvents,
+  { onFailed, onDegraded, onRemote, onRouted }: ForwardEvents,
 ): Promise<Rows> {
   let stream = dense.embed(ids);
   let turnedAt = performance.now();
   const stepHeat = heat?.step();
+  const borrowed = new Borrowed(wanted.length, fleet.policy.remoteHops);
   for (const [layer, rule] of rules.entries()) {
     const { residual, x, scores } = await dense.layer(layer, stream, spans);
     const assignment = select(scores, experts, rule);
     stepHeat?.count(layer, assignment, wanted);
-    const { answers, failed, degraded } = await dispatch({
+    const { answers, failed, degraded, remote } = await dispatch({
       fleet,
       model: identity,
       layer,
@@ -79,6 +82,7 @@ export async function forward(
       hidden,
       assignment,
       mask: wanted,
+      near: borrowed.exhausted,
       prefill,
       ...(ladder !== undefined && { ladder, ranked: ranking(scores, experts, rule) }),
       deadlineMs,
@@ -88,6 +92,10 @@ export async function forward(
     });
     for (const [row, error] of failed) onFailed(row, error);
     for (const { row, rung } of degraded) onDegraded(row, rung);
+    for (const row of remote) {
+      borrowed.count(row);
+      onRemote(row);
+    }
     onRouted?.(assignment);
     if (signal.aborted) break;
     combine(residual, answers, assignment, hidden, wanted);
@@ -102,4 +110,24 @@ export async function forward(
 
 function ranking(scores: Float32Array, experts: number, rule: RoutingRule) {
   return (row: number) => rank(scores.subarray(row * experts, (row + 1) * experts), rule);
+}
+
+/** Counts the hops of each row to other zones, against the most that are allowed. */
+class Borrowed {
+  /** `[rows]`, 1 for each row that must not make another such hop. Undefined if there is no limit. */
+  readonly exhausted: Uint8Array | undefined;
+  readonly #hops: Uint32Array;
+  readonly #most: number;
+
+  constructor(rows: number, most: number) {
+    this.#hops = new Uint32Array(most === Number.POSITIVE_INFINITY ? 0 : rows);
+    this.#most = most;
+    if (most !== Number.POSITIVE_INFINITY) this.exhausted = new Uint8Array(rows).fill(most > 0 ? 0 : 1);
+  }
+
+  count(row: number): void {
+    if (this.exhausted === undefined) return;
+    this.#hops[row]!++;
+    if (this.#hops[row]! >= this.#most) this.exhausted[row] = 1;
+  }
 }

@@ -135,6 +135,13 @@ export interface Began {
 /** For each rung of the degradation ladder, the number of experts' answers that it replaced. */
 export type DegradedHops = Partial<Record<Rung, number>>;
 
+/** Counts of a sequence so far. A count that is absent is zero. */
+export interface UnusualHops {
+  degradedHops?: DegradedHops;
+  /** Number of experts' answers that came from shards of other zones. */
+  remoteHops?: number;
+}
+
 export type FinishReason = 'stop' | 'length';
 
 /** The error that ends a generation. The API maps `code` to an HTTP status. */
@@ -165,7 +172,7 @@ export interface PromptLogprob {
 export type GenerationPart =
   /** Log-probabilities of the prompt's next tokens, in order. The first token of a prompt has none. */
   | { type: 'prompt'; logprobs: PromptLogprob[] }
-  | {
+  | ({
       type: 'token';
       id: number;
       /** In the model's own distribution, before penalties, bias and temperature. */
@@ -173,12 +180,10 @@ export type GenerationPart =
       top?: TokenLogprob[];
       digest?: string;
       route?: Route;
-      /** Counts so far; absent if no expert's answer was replaced. */
-      degradedHops?: DegradedHops;
       /** Only with the first token. */
       began?: Began;
-    }
-  | {
+    } & UnusualHops)
+  | ({
       type: 'finish';
       reason: FinishReason;
       /** The stop id that ended the answer, if one did. It counts as generated but is not sent as a token part. */
@@ -189,10 +194,9 @@ export type GenerationPart =
       /** Tokens generated, the stop id included. */
       completionTokens: number;
       cachedTokens: number;
-      degradedHops?: DegradedHops;
       /** Only if there was no token part. */
       began?: Began;
-    }
+    } & UnusualHops)
   | { type: 'error'; error: GenerationError };
 
 export interface EngineStatus {
@@ -200,8 +204,10 @@ export interface EngineStatus {
   missing: MissingUnits[];
   /** Units that only one shard serves. */
   single: MissingUnits[];
-  /** Number of units that no shard serves, and of units that only one shard serves. */
-  units: { missing: number; single: number };
+  /** Units that only shards of other zones serve. */
+  borrowed: MissingUnits[];
+  /** Number of units that no shard serves, that only one shard serves, and that only shards of other zones serve. */
+  units: { missing: number; single: number; borrowed: number };
   running: number;
   waiting: number;
   kvBytesReserved: number;

@@ -4,12 +4,12 @@ import type { Constraint } from '../constraints/masks/constraint.ts';
 import type { BlockTable } from './memory/blocks.ts';
 import type {
   Began,
-  DegradedHops,
   FinishReason,
   GenerationPart,
   GenerationRequest,
   PromptLogprob,
   Route,
+  UnusualHops,
 } from './messages.ts';
 import type { Sampled } from './sampling/sampler.ts';
 import { Speculation } from './sampling/speculation.ts';
@@ -57,6 +57,8 @@ export class Sequence {
   ended = false;
   /** For each rung of the degradation ladder, the number of experts' answers that it replaced. */
   readonly degraded = new Map<Rung, number>();
+  /** Number of experts' answers that came from shards of other zones. */
+  remoteHops = 0;
   readonly #speculation = new Speculation();
   readonly #createdAt = performance.now();
   /** Time of the first admission. */
@@ -257,7 +259,11 @@ export class Sequence {
     return { began: { queuedMs: admittedAt - this.#createdAt, prefillMs: now - admittedAt } };
   }
 
-  #hops(): { degradedHops?: DegradedHops } {
-    return this.degraded.size === 0 ? {} : { degradedHops: Object.fromEntries(this.degraded) };
+  #hops(): UnusualHops {
+    if (this.degraded.size === 0 && this.remoteHops === 0) return {};
+    return {
+      ...(this.degraded.size > 0 && { degradedHops: Object.fromEntries(this.degraded) }),
+      ...(this.remoteHops > 0 && { remoteHops: this.remoteHops }),
+    };
   }
 }

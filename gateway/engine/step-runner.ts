@@ -162,6 +162,10 @@ export class StepRunner {
           isAlone: this.#steps.length === 1,
           onFailed: (sequence, error) => this.#fail(sequence, callFailed(error)),
           onDegraded: (sequence, rung) => this.#degrade(sequence, rung),
+          onRemote: (sequence) => {
+            sequence.remoteHops++;
+            counters.remote_hops++;
+          },
           onSpent: (tenant, ms) => this.#shares.spend(tenant, ms),
         });
         this.#advance(parts[index]!, due); // while the other micro-batches wait for their experts

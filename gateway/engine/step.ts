@@ -29,6 +29,7 @@ interface StepOptions {
   isAlone: boolean;
   onFailed: (sequence: Sequence, error: RpcError) => void;
   onDegraded: (sequence: Sequence, rung: Rung) => void;
+  onRemote: (sequence: Sequence) => void;
   /** Called after log-probabilities of a prompt took `ms`. Only the tenant of the prompt is charged for that time. */
   onSpent: (tenant: string, ms: number) => void;
 }
@@ -78,7 +79,7 @@ export class Step {
   /** Computes the rows and advances the sequences. Returns an empty list if the step was aborted. */
   async run(
     model: ForwardModel,
-    { logits, deadlineMs, trace, isAlone, onFailed, onDegraded, onSpent }: StepOptions,
+    { logits, deadlineMs, trace, isAlone, onFailed, onDegraded, onRemote, onSpent }: StepOptions,
   ): Promise<Due[]> {
     const sequences = this.#spans.flatMap(({ sequence, count }) => new Array<Sequence>(count).fill(sequence));
     const stream = await forward(
@@ -101,6 +102,7 @@ export class Step {
       {
         onFailed: (row, error) => onFailed(sequences[row]!, error),
         onDegraded: (row, rung) => onDegraded(sequences[row]!, rung),
+        onRemote: (row) => onRemote(sequences[row]!),
         ...(this.#spans.some(({ sequence }) => sequence.request.routes) && {
           onRouted: (assignment) => this.#routed.push(assignment),
         }),

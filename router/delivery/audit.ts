@@ -27,7 +27,8 @@ export function doubtedOf(
 ): readonly number[] {
   const { fleet, layer, assignment } = step;
   if (attempt.beside.length > 0 || !fleet.replicated || !fleet.audits.draw()) return none;
-  const isOther = (other: Shard) => other !== shard && mayAsk(other, attempt);
+  // Calls of other zones would hold up the step for a long time.
+  const isOther = (other: Shard) => other !== shard && other.isNear && mayAsk(other, attempt);
   return doubtedSlots(
     slots.filter((slot) => degraded?.has(slot) !== true),
     (slot) => fleet.replicas(layer, assignment.experts[slot]!).exact.filter(isOther),
@@ -58,7 +59,7 @@ export function review(ledger: Ledger, audit: Audit): void {
   if (audit.state === 'answer') {
     if (isUnderWay(ledger, audit)) return;
     audit.state = 'opinion';
-    audit.lostMs = latenessOf(ledger, audit.call.frame).lostMs;
+    audit.lostMs = latenessOf(fleet.latencies, audit.call.frame).lostMs;
     // If every call is audited, the caller waits for the other replicas' answers. Otherwise it waits for at most `lostMs`.
     if (fleet.policy.auditShare < 1) audit.wakeAt = ledger.now + audit.lostMs;
   }

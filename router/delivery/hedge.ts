@@ -8,9 +8,13 @@ import type { Shard } from '../shards/shard.ts';
 import { hasReplica, rungLevel } from './ladder.ts';
 import type { Quantile } from './latency.ts';
 import { type Attempt, allowedLevel, type Call, type Ledger, mayAsk } from './ledger.ts';
+import type { Latencies } from './timing.ts';
 
-/** What could serve a call's slots instead: another exact replica, a rung of the ladder that all its rows allow, or nothing. */
-export type Alternative = 'replica' | 'lower_rung' | 'none';
+/**
+ * What could serve a call's slots instead: another exact replica that is as near as the called one, an exact replica of another
+ * zone, a rung of the ladder that all its rows allow, or nothing.
+ */
+export type Alternative = 'replica' | 'far_replica' | 'lower_rung' | 'none';
 
 type Watch = Pick<Call, 'wake' | 'wakeAt' | 'lostAt'>;
 
@@ -42,7 +46,7 @@ export function watchFor(ledger: Ledger, frame: Frame, shard: Shard, attempt: At
   const alternative = shard.isHere ? 'none' : alternativeTo(ledger, frame, shard, attempt);
   if (alternative === 'none') return unwatched;
   if (alternative === 'replica') ledger.step.fleet.hedges.earn();
-  return watchOf(alternative, latenessOf(ledger, frame), ledger.now);
+  return watchOf(alternative, latenessOf(shard.latencies, frame), ledger.now);
 }
 
 export function watchOf(
@@ -50,7 +54,10 @@ export function watchOf(
   { lateMs, lostMs }: Lateness,
   now: number,
 ): Watch {
-  if (alternative === 'replica') return { wake: 'late', wakeAt: now + lateMs, lostAt: now + lostMs };
+  const lostAt = now + lostMs;
+  if (alternative === 'replica') return { wake: 'late', wakeAt: now + lateMs, lostAt };
+  // A replica of another zone would hardly be faster than a late one.
+  if (alternative === 'far_replica') return { wake: 'lost', wakeAt: lostAt, lostAt };
   const silentAt = now + STEP_DOWN_FACTOR * lostMs;
   return { wake: 'silent', wakeAt: silentAt, lostAt: silentAt };
 }
@@ -64,13 +71,14 @@ export function alternativeTo(
   const { fleet, layer, ladder } = ledger.step;
   if (!fleet.replicated && ladder === undefined) return 'none';
   const isOther = (other: Shard) => other !== shard && mayAsk(other, attempt);
-  const isHeldElsewhere = (level: number) => {
+  const isAsNear = (other: Shard) => isOther(other) && (other.isNear || !shard.isNear);
+  const isHeldElsewhere = (level: number, usable = isOther) => {
     for (let i = 1; i < asks.length; i += 2) {
-      if (!hasReplica(fleet.replicas(layer, asks[i]!), level, isOther)) return false;
+      if (!hasReplica(fleet.replicas(layer, asks[i]!), level, usable)) return false;
     }
     return true;
   };
-  if (fleet.replicated && isHeldElsewhere(0)) return 'replica';
+  if (fleet.replicated && isHeldElsewhere(0)) return isHeldElsewhere(0, isAsNear) ? 'replica' : 'far_replica';
   if (ladder === undefined) return 'none';
   const level = Math.min(...rows.map((row) => allowedLevel(ledger, row, attempt)));
   return level >= nextBest || (level > 0 && isHeldElsewhere(level)) ? 'lower_rung' : 'none';
@@ -82,8 +90,8 @@ export function secondCall(wake: 'late' | 'lost', hasBudget: () => boolean): 'he
   return hasBudget() ? 'hedge' : 'not_yet';
 }
 
-export function latenessOf({ step: { fleet } }: Pick<Ledger, 'step'>, { prefill }: Frame): Lateness {
-  return lateness(prefill ? fleet.latencies.prefill : fleet.latencies.decode);
+export function latenessOf({ decode, prefill }: Latencies, frame: Pick<Frame, 'prefill'>): Lateness {
+  return lateness(frame.prefill ? prefill : decode);
 }
 
 export function lateness({ late }: { late: Quantile }): Lateness {

@@ -22,6 +22,11 @@ export function rungAt(level: number): Rung {
   return rung;
 }
 
+interface Placed {
+  /** False for a shard of another zone than the gateway's. */
+  readonly isNear: boolean;
+}
+
 /** Replicas of one unit. The best kind comes first. */
 export interface Replicas<S> {
   /** Of the unit's numerics class: their answers have the same bits. */
@@ -30,17 +35,26 @@ export interface Replicas<S> {
   standby: readonly S[];
 }
 
-/** The best usable replicas that `level` allows, and the level of these replicas; undefined if there are none. */
-export function bestReplicas<S>(
+/**
+ * The best usable replicas that `level` allows, and the level of these replicas; undefined if there are none. An exact replica of
+ * another zone is better than a replica of lower level, because a slow answer is better than a different one.
+ */
+export function bestReplicas<S extends Placed>(
   replicas: Replicas<S>,
   level: number,
   usable: (shard: S) => boolean,
 ): { level: number; replicas: S[] } | undefined {
   for (let at = 0; at <= level && at < kinds.length; at++) {
     const left = replicas[kinds[at]!].filter(usable);
-    if (left.length > 0) return { level: at, replicas: left };
+    if (left.length > 0) return { level: at, replicas: nearest(left) };
   }
   return undefined;
+}
+
+/** Those of the gateway's own zone if there are any, otherwise all. */
+function nearest<S extends Placed>(replicas: S[]): S[] {
+  const near = replicas.filter(({ isNear }) => isNear);
+  return near.length > 0 ? near : replicas;
 }
 
 /** Whether `bestReplicas` would find any. */

@@ -24,6 +24,8 @@ export interface DispatchOptions {
   ladder?: Uint8Array;
   /** The row's experts from best to worst. Called only if the row's ladder reaches `next_best`. */
   ranked?: (row: number) => { expert: number; weight: number }[];
+  /** `[rows]`, 1 for rows that must not call shards of other zones. Absent: every row may. */
+  near?: Uint8Array | undefined;
   deadlineMs: number;
   signal?: AbortSignal;
   trace?: string;
@@ -193,6 +195,13 @@ export function allowedLevel({ step }: Pick<Ledger, 'step'>, row: number, { besi
 export function mayAsk(shard: Shard, { failures, beside }: Attempt): boolean {
   if (failures.size === 0 && beside.length === 0) return true;
   return !failures.has(shard) && !beside.some((call) => call.shard === shard);
+}
+
+/** Whether shards of other zones may be called for the row. If a near shard is busy, the slots wait for it instead. */
+export function mayBorrow({ step }: Pick<Ledger, 'step'>, row: number, { failures }: Attempt): boolean {
+  if (step.near?.[row] === 1) return false;
+  for (const [{ isNear }, { code }] of failures) if (isNear && code === 'busy') return false;
+  return true;
 }
 
 /** Returns false if the entry was not under way. */

@@ -17,7 +17,6 @@ import {
   type Attempt,
   type Audit,
   afresh,
-  allowedLevel,
   type Call,
   type Event,
   fail,
@@ -216,7 +215,6 @@ function noteLevels(ledger: Ledger, frames: readonly Frame[], owners: Owners, at
   if (attempt.beside.length > 0) return;
   for (const slot of frames.flatMap(({ slots }) => slots)) {
     if (ledger.degraded?.get(slot) === nextBest) continue;
-    const level = allowedLevel(ledger, Math.floor(slot / k), attempt);
-    markDegraded(ledger, slot, owners.of(experts[slot]!, level)?.level ?? 0);
+    markDegraded(ledger, slot, owners.forRow(experts[slot]!, Math.floor(slot / k))?.level ?? 0);
   }
 }

@@ -4,7 +4,15 @@ import { RpcError, type RpcErrorCode } from '../../rpc/errors.ts';
 import type { Owners } from '../owners.ts';
 import type { Shard } from '../shards/shard.ts';
 import { hasReplica, rungLevel } from './ladder.ts';
-import { type Attempt, allowedLevel, fail, type Ledger, markDegraded, type Wait } from './ledger.ts';
+import {
+  type Attempt,
+  allowedLevel,
+  fail,
+  type Ledger,
+  markDegraded,
+  mayBorrow,
+  type Wait,
+} from './ledger.ts';
 
 /** After these errors, another replica may answer, or the same replica a little later. */
 const passing: ReadonlySet<RpcErrorCode> = new Set(['unavailable', 'draining', 'not_held', 'busy']);
@@ -30,7 +38,7 @@ export class NoHolder extends RpcError {
 export function standIn(
   ledger: Ledger,
   slots: readonly number[],
-  owners: Pick<Owners, 'of'>,
+  owners: Pick<Owners, 'forRow'>,
   attempt: Attempt,
 ): { served: number[]; waiting: number[] } {
   const { assignment, ranked } = ledger.step;
@@ -40,7 +48,7 @@ export function standIn(
   for (const slot of slots) {
     const row = Math.floor(slot / k);
     const level = allowedLevel(ledger, row, attempt);
-    const isServed = (expert: number) => owners.of(expert, level) !== undefined;
+    const isServed = (expert: number) => owners.forRow(expert, row) !== undefined;
     if (level < nextBest) waiting.push(slot);
     else if (isServed(experts[slot]!)) served.push(slot);
     else {
@@ -83,11 +91,14 @@ function patienceEnd(ledger: Ledger, { beside }: Attempt): number {
 /** True if, for at least one row, shards could answer all its waiting slots now. */
 export function isBack(ledger: Ledger, { slots, attempt }: Wait): boolean {
   const { fleet, layer, assignment } = ledger.step;
-  const isFree = (shard: Shard) => !attempt.beside.some((call) => call.shard === shard);
+  const isFree = (shard: Shard, row: number) =>
+    !attempt.beside.some((call) => call.shard === shard) && (shard.isNear || mayBorrow(ledger, row, attempt));
   const rows = [...Map.groupBy(slots, (slot) => Math.floor(slot / assignment.k))];
   return rows.some(([row, ofRow]) => {
     const level = allowedLevel(ledger, row, attempt);
-    return ofRow.every((slot) => hasReplica(fleet.replicas(layer, assignment.experts[slot]!), level, isFree));
+    return ofRow.every((slot) =>
+      hasReplica(fleet.replicas(layer, assignment.experts[slot]!), level, (shard) => isFree(shard, row)),
+    );
   });
 }
 

@@ -8,7 +8,7 @@ interface Quantiles {
   late: Quantile;
 }
 
-/** Quantiles of the milliseconds that calls take, over a whole fleet. */
+/** Quantiles of the milliseconds that calls take, over all shards of a fleet that are equally far away. */
 export interface Latencies {
   decode: Quantiles;
   prefill: Quantiles;
@@ -26,13 +26,14 @@ const BUSY_COST_MS = 1e6;
 const BUSY_MS = 100;
 
 export class Timing {
-  readonly #latencies: Latencies;
+  /** A function, because a shard's zone is known only while it is connected. */
+  readonly #latencies: () => Latencies;
   /** Mean of decode calls only, because the time of a prefill call depends more on the prompt than on the shard. */
   readonly #mean = new MeanLatency();
   #busyUntil = 0;
   #silentUntil = 0;
 
-  constructor(latencies: Latencies) {
+  constructor(latencies: () => Latencies) {
     this.#latencies = latencies;
   }
 
@@ -56,7 +57,7 @@ export class Timing {
   learn(startedAt: number, prefill: boolean): void {
     const now = performance.now();
     const ms = now - startedAt;
-    const { median, late } = this.#latencies[prefill ? 'prefill' : 'decode'];
+    const { median, late } = this.#latencies()[prefill ? 'prefill' : 'decode'];
     if (!prefill) this.#mean.learn(ms, now, this.#usualMs);
     median.learn(ms);
     late.learn(ms);
@@ -67,7 +68,7 @@ export class Timing {
     const now = performance.now();
     if (code === 'busy') this.#busyUntil = now + retryAfterMs;
     if (code !== 'cancelled' && code !== 'deadline') return;
-    const { late } = this.#latencies[prefill ? 'prefill' : 'decode'];
+    const { late } = this.#latencies()[prefill ? 'prefill' : 'decode'];
     const ms = now - startedAt;
     const isLate = late.value !== undefined && ms >= late.value;
     // The call would have taken longer by an unknown time. The multiple keeps the next calls away from the shard for a while.
@@ -77,6 +78,6 @@ export class Timing {
   }
 
   get #usualMs(): number {
-    return this.#latencies.decode.median.value ?? UNKNOWN_MS;
+    return this.#latencies().decode.median.value ?? UNKNOWN_MS;
   }
 }

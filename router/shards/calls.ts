@@ -10,7 +10,7 @@ import type { ShardCounters } from './shard-counters.ts';
 export interface CallsOptions {
   address: string;
   counters: ShardCounters;
-  latencies: Latencies;
+  latencies: () => Latencies;
   silentMs: number;
   /** False for a shard in this thread, which cannot stop answering while the thread runs. */
   isRemote: boolean;

@@ -29,7 +29,9 @@ export type FleetLog = (level: 'info' | 'warn', message: string) => void;
 
 export interface DriverOptions extends Pick<LinkOptions, 'member' | 'model' | 'siblings' | 'version'> {
   log: FleetLog;
-  latencies: Latencies;
+  /** Undefined: every shard is near. */
+  zone?: string | undefined;
+  latenciesOf: (shard: Driver) => Latencies;
   /** Shared by all shards of a fleet. */
   dials: Dials;
   /** Absent: shards are trusted without golden checks. */
@@ -57,7 +59,7 @@ export class Driver {
   /** Undefined while the shard is not connected. */
   protected link: Link | undefined;
   #lastHeld: readonly HoldingRange[] = [];
-  /** Undefined while the shard is not connected, and for a shard in this thread. */
+  /** Undefined while the shard is not connected, and for a shard in this thread or in another zone. */
   protected placementMessages: PlacementMessages | undefined;
   #lastLogged = '';
   /** When `mayLeave` ends, on the clock of `performance.now()`. */
@@ -69,14 +71,14 @@ export class Driver {
 
   /** Connects at once, and reconnects whenever the connection is lost, until the driver is closed. */
   constructor(options: DriverOptions) {
-    const { member, latencies, pace } = options;
+    const { member, pace } = options;
     this.address = member.address;
     this.#options = options;
     this.#life = newLife(pace);
     this.calls = new Calls({
       address: this.address,
       counters: this.counters,
-      latencies,
+      latencies: () => this.latencies,
       silentMs: pace.silentMs,
       isRemote: !this.isHere,
       isAvailable: () => this.state === 'available',
@@ -111,6 +113,22 @@ export class Driver {
   /** True if the shard runs in this thread. Such a shard cannot be late or lost, and gets no placements. */
   get isHere(): boolean {
     return this.#options.member.run !== undefined;
+  }
+
+  /** Undefined while the shard is away, and for a shard that names none. */
+  get zone(): string | undefined {
+    return this.link?.zone;
+  }
+
+  /** False if the shard is in another zone than the gateway. A shard that names no zone is near. */
+  get isNear(): boolean {
+    const { zone } = this.#options;
+    return zone === undefined || this.zone === undefined || this.zone === zone;
+  }
+
+  /** Times of calls to shards that are as far away as this one. */
+  get latencies(): Latencies {
+    return this.#options.latenciesOf(this);
   }
 
   /** Rejects the calls in flight. */
@@ -193,7 +211,7 @@ export class Driver {
     const { instance, offer } = link;
     const { numericsClass, standby = false } = offer;
     this.link = link;
-    this.placementMessages = this.isHere ? undefined : this.#messagesOver(link);
+    this.placementMessages = this.isHere || !this.isNear ? undefined : this.#messagesOver(link);
     const peer = { instance, check: this.#checkOf(offer), numericsClass, standby };
     this.feed({ type: 'connected', peer });
     if (this.link !== link) return; // the shard is no longer a member

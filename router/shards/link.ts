@@ -57,6 +57,8 @@ export interface Link {
   placement: SignedPlacement | undefined;
   /** The name of the shard in placements. */
   readonly name: string | undefined;
+  /** The zone that the shard names. */
+  readonly zone: string | undefined;
   /** Memory of the shard's process in its last report; undefined before the first report. */
   residentBytes: number | undefined;
   /** The shard takes no more calls, but answers those in flight. */
@@ -135,6 +137,7 @@ function linkOver(
     holdings: offer.holdings,
     placement: offer.placement === undefined ? undefined : readPlacementField(offer),
     name: answer.name,
+    zone: answer.zone,
     residentBytes: answer.residentBytes,
     instance: answer.instance,
     draining: false,

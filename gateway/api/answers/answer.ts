@@ -24,6 +24,8 @@ export interface ChoiceUsage {
   reasoningTokens?: number;
   /** Undefined: no expert was replaced. */
   degradedHops?: DegradedHops | undefined;
+  /** Number of experts' answers that came from shards of other zones. Undefined: none. */
+  remoteHops?: number | undefined;
   /** Whether a gateway of another numerics class or text version generated the beginning. */
   otherClass?: boolean;
 }
@@ -96,7 +98,10 @@ export async function* answer({
   const logprobs: PromptLogprob[] = [];
   const known = request.known?.length ?? 0;
   const { degradedHops } = request;
-  const progress = { index, countsPrompt, request, otherClass, completionTokens: 0, degradedHops };
+  const progress: Progress = {
+    ...{ index, countsPrompt, request, otherClass, completionTokens: 0 },
+    ...{ degradedHops, remoteHops: undefined },
+  };
   try {
     for await (const part of engine.generate(request, stop?.signal ?? signal)) {
       if (part.type === 'error') throw fromGeneration(part.error);
@@ -122,10 +127,11 @@ export async function* answer({
         progress.degradedHops = part.degradedHops;
         onDegraded?.(index, part.degradedHops);
       }
+      progress.remoteHops = part.remoteHops ?? progress.remoteHops;
       let made: AnswerEvent[];
       if (part.type === 'token') {
         if (++progress.completionTokens > known) onToken(index, part.id);
-        const { type: _type, began: _began, degradedHops: _hops, ...token } = part;
+        const { type: _type, began: _began, degradedHops: _hops, remoteHops: _remote, ...token } = part;
         made = eventsOf(text.push(token), text.offset, progress);
       } else {
         progress.completionTokens = part.completionTokens;
@@ -150,13 +156,14 @@ interface Progress extends Pick<AnswerOptions, 'index' | 'countsPrompt' | 'reque
   otherClass: boolean;
   completionTokens: number;
   degradedHops: DegradedHops | undefined;
+  remoteHops: number | undefined;
 }
 
 /** The events of `released`. The last one is a finish if a stop string or `finish` ended the answer. */
 function eventsOf(
   { text, tokens, stopped, stopString }: Released,
   offset: number,
-  { index, countsPrompt, request, otherClass, completionTokens, degradedHops }: Progress,
+  { index, countsPrompt, request, otherClass, completionTokens, degradedHops, remoteHops }: Progress,
   finish?: FinishPart,
 ): AnswerEvent[] {
   const made: AnswerEvent[] = [];
@@ -176,6 +183,7 @@ function eventsOf(
       completionTokens,
       cachedTokens: countsPrompt ? finish?.cachedTokens : 0,
       degradedHops,
+      remoteHops,
       ...(otherClass && { otherClass }),
     },
   });

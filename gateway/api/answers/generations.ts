@@ -16,8 +16,8 @@ import { type KnownAnswer, knownOf, requireRungs } from '../resume/continuation.
 import type { RequestRecord } from '../telemetry/request-record.ts';
 import { cacheSaltOf } from '../tenants/cache-salt.ts';
 import { type AnswerEvent, type AnswerOptions, answer } from './answer.ts';
+import { merge } from './choices/merge.ts';
 import { echoedPrompt } from './echo.ts';
-import { merge } from './merge.ts';
 import { stopString } from './stops.ts';
 import type { Stream } from './streams.ts';
 

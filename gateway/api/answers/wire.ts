@@ -1,12 +1,13 @@
 // Writes the bodies and chunks of /v1/completions and /v1/chat/completions. A `WireFormat` has the parts in which the two differ.
 
 import { NO_CHOICE } from '../../../resume/record.ts';
-import { type DegradedHops, type Route, rungs } from '../../engine/messages.ts';
+import type { Route } from '../../engine/messages.ts';
 import type { ReleasedAmounts } from '../resume/released.ts';
 import type { AnswerEvent, ChoiceUsage } from './answer.ts';
 import type { AnswerToken } from './answer-text.ts';
-import { bestChoices } from './best-of.ts';
+import { bestChoices } from './choices/best-of.ts';
 import { tellFinishes } from './streams.ts';
+import { provenanceOf, sum, tokenCounts, totalUsage, type Usage } from './usage.ts';
 
 /** A piece of a choice. The last event of every choice is a finish. */
 interface Piece {
@@ -101,50 +102,6 @@ export interface Frame {
   schemaNotes: readonly string[];
   /** Ids of the request's only prompt, if the answer should contain them once and not in each choice. */
   promptIds?: readonly number[];
-}
-
-export interface Usage {
-  prompt_tokens: number;
-  completion_tokens: number;
-  total_tokens: number;
-  /** Absent if a choice ended before the engine reported the number of cached tokens. */
-  prompt_tokens_details?: { cached_tokens: number };
-  /** Absent if the model does not think. */
-  completion_tokens_details?: { reasoning_tokens: number };
-  /** Number of pairs of a row and a layer in which an expert was replaced, by rung of the degradation ladder. Absent: none. */
-  degraded_hops?: DegradedHops;
-  /** A gateway of another numerics class or text version generated the beginning. Absent if one class generated the whole answer. */
-  continued_on_other_class?: true;
-}
-
-function totalUsage(choices: readonly ChoiceUsage[]): Usage {
-  const prompt = sum(choices.map((choice) => choice.promptTokens));
-  const completion = sum(choices.map((choice) => choice.completionTokens));
-  const cached = choices.flatMap(({ cachedTokens }) => cachedTokens ?? []);
-  const reasoning = choices.flatMap(({ reasoningTokens }) => reasoningTokens ?? []);
-  const usage = {
-    ...tokenCounts(prompt, completion),
-    ...(reasoning.length > 0 && { completion_tokens_details: { reasoning_tokens: sum(reasoning) } }),
-    ...provenanceOf({
-      degradedHops: totalHops(choices),
-      otherClass: choices.some((each) => each.otherClass),
-    }),
-  };
-  if (cached.length < choices.length) return usage;
-  return { ...usage, prompt_tokens_details: { cached_tokens: sum(cached) } };
-}
-
-function tokenCounts(prompt: number, completion: number): Usage {
-  return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
-}
-
-function totalHops(choices: readonly ChoiceUsage[]): DegradedHops | undefined {
-  const total: DegradedHops = {};
-  for (const rung of rungs) {
-    const count = sum(choices.map(({ degradedHops }) => degradedHops?.[rung] ?? 0));
-    if (count > 0) total[rung] = count;
-  }
-  return Object.keys(total).length > 0 ? total : undefined;
 }
 
 /** `usage` includes the choices that are not returned. */
@@ -267,20 +224,6 @@ async function* chunks<P extends Piece, F extends Finish, C extends Choice>(
   if (includeUsage) yield { ...chunk([]), usage: totalUsage(usages) };
 }
 
-/** The fields that say where an answer was computed in another way than usual. */
-export function provenanceOf({
-  degradedHops,
-  otherClass,
-}: Pick<ChoiceUsage, 'degradedHops' | 'otherClass'>): Pick<
-  Usage,
-  'degraded_hops' | 'continued_on_other_class'
-> {
-  return {
-    ...(degradedHops !== undefined && { degraded_hops: degradedHops }),
-    ...(otherClass && { continued_on_other_class: true as const }),
-  };
-}
-
 function isFinish<P extends Piece, F extends Finish>(event: P | F): event is F {
   return event.type === 'finish';
 }
@@ -292,8 +235,4 @@ function digestsOf(tokens: readonly AnswerToken[]): string[] {
 /** `[tokens][layers][k]` */
 function routesOf(tokens: readonly AnswerToken[]): Route[] {
   return tokens.map(({ route = [] }) => route);
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }

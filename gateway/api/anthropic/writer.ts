@@ -1,7 +1,7 @@
 // Writes one answer in the shape of Anthropic's API, both as a stream of events and as a whole message.
 import type { ChoiceUsage } from '../answers/answer.ts';
 import type { MessageEvent } from '../answers/messages/message-events.ts';
-import { provenanceOf } from '../answers/wire.ts';
+import { provenanceOf } from '../answers/usage.ts';
 import type { ReleasedAmounts } from '../resume/released.ts';
 import type { AppliedEdit } from './context-management.ts';
 import type { MessagesRequest } from './schema.ts';

@@ -15,6 +15,7 @@ export async function listShards(c: Context, context: ApiContext): Promise<Respo
     return {
       address: shard.address,
       in_process: shard.inProcess,
+      zone: shard.zone ?? null,
       state: shard.state,
       since: Math.round(shard.since / 1_000),
       standby: shard.standby,
@@ -43,6 +44,8 @@ export async function listShards(c: Context, context: ApiContext): Promise<Respo
     ready: status.ready,
     // Units that only one shard serves. If that shard is lost, the model is not ready.
     without_replica: status.single,
+    // Units that only shards of other zones serve. Requests that use them are slower.
+    borrowed: status.borrowed,
     memory_bytes: process.memoryUsage.rss(),
     data,
   });

@@ -87,6 +87,10 @@ const modelGauges: Gauges<EngineStatus> = {
     help: 'Experts of all layers that one shard serves and no other',
     of: ({ units }) => units.single,
   },
+  expertgrid_model_units_borrowed: {
+    help: 'Experts of all layers that only shards of other zones serve',
+    of: ({ units }) => units.borrowed,
+  },
   expertgrid_model_sequences_running: { help: 'Sequences in the running set', of: ({ running }) => running },
 };
 

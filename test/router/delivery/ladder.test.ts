@@ -12,8 +12,8 @@ test.each([0, 5, 1.5])('there is no rung %d', (level) => {
   expect(() => rungAt(level)).toThrow(RangeError);
 });
 
-test('bestReplicas returns the usable replicas of the best kind that the level allows', () => {
-  const shards = fc.array(fc.nat(20), { maxLength: 4 });
+test('bestReplicas returns the usable replicas of the best kind that the level allows, near ones if there are any', () => {
+  const shards = fc.array(fc.record({ name: fc.nat(20), isNear: fc.boolean() }), { maxLength: 4 });
   fc.assert(
     fc.property(
       shards,
@@ -22,12 +22,15 @@ test('bestReplicas returns the usable replicas of the best kind that the level a
       fc.nat(4),
       fc.array(fc.nat(20)),
       (exact, other, standby, level, lost) => {
-        const usable = (shard: number) => !lost.includes(shard);
+        const usable = ({ name }: { name: number }) => !lost.includes(name);
         const best = bestReplicas({ exact, otherClass: other, standby }, level, usable);
         const kinds = [exact, other, standby].map((kind) => kind.filter(usable));
         const expected = kinds.findIndex((kind) => kind.length > 0);
         if (expected < 0 || expected > level) expect(best).toBeUndefined();
-        else expect(best).toEqual({ level: expected, replicas: kinds[expected] });
+        else {
+          const near = kinds[expected]!.filter(({ isNear }) => isNear);
+          expect(best).toEqual({ level: expected, replicas: near.length > 0 ? near : kinds[expected] });
+        }
       },
     ),
     { seed: 7, numRuns: 1_000 },

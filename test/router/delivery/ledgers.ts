@@ -16,9 +16,15 @@ import type { Fleet } from '../../../router/fleet.ts';
 import type { Shard } from '../../../router/shards/shard.ts';
 
 /** A shard with the fields that the rules read. All shards cost the same, and the first of several is called. */
-export function shard(address: string, { isHere = false } = {}): Shard {
-  const fields = { address, isHere, silent: false, cost: () => 1, limits: { rows: 64, asks: 512 } };
+export function shard(address: string, { isHere = false, isNear = true } = {}): Shard {
+  const latencies = { decode: quantiles(), prefill: quantiles() };
+  const limits = { rows: 64, asks: 512 };
+  const fields = { address, isHere, isNear, silent: false, cost: () => 1, limits, latencies };
   return fields as unknown as Shard;
+}
+
+function quantiles() {
+  return { median: new Quantile(0.5), late: new Quantile(0.95) };
 }
 
 export interface Setting {
@@ -42,7 +48,6 @@ export function ledgerOf({
   patienceMs = 200,
   step,
 }: Setting): Ledger {
-  const quantiles = () => ({ median: new Quantile(0.5), late: new Quantile(0.95) });
   const budget = new Budget(0);
   const fleet = {
     replicas: (_: number, expert: number) => ({ exact: [], otherClass: [], standby: [], ...held[expert] }),

@@ -20,8 +20,8 @@ describe('a slot whose expert has no replica', () => {
   /** A row with the experts 3 and 2. Only the experts in `served` have a replica. */
   function placed(level: number, served: number[]) {
     const ledger = ledgerOf({ held: {}, rows: [[3, 2]], step: { ladder: Uint8Array.of(level), ranked } });
-    const of = (expert: number) => (served.includes(expert) ? { index: 0, level: 0 } : undefined);
-    const placed = standIn(ledger, [0, 1], { of }, firstAttempt);
+    const forRow = (expert: number) => (served.includes(expert) ? { index: 0, level: 0 } : undefined);
+    const placed = standIn(ledger, [0, 1], { forRow }, firstAttempt);
     const { experts, weights } = ledger.step.assignment;
     const degraded = [...(ledger.degraded ?? [])];
     return { ...placed, experts: [...experts], weights: [...weights], degraded };

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Redundancy } from '../../../router/redundancy.ts';
 import { type CallKind, Responses } from '../../../router/shards/responses.ts';
 
 const kinds: CallKind[] = ['decode', 'bulk', 'golden'];
@@ -107,13 +106,4 @@ test('the second call in a row that another shard answers first runs on as a pro
   responses.endProbe('decode');
   responses.answered('decode', 1);
   expect([1, 2].map(() => responses.startProbe('decode'))).toEqual([false, true]);
-});
-
-test('the loss and the return of a second holder are reported once; a unit that never had a second holder is not reported', () => {
-  const redundancy = new Redundancy();
-  expect(redundancy.look([1, 2, 3, 0])).toEqual({ lost: [], back: [] });
-  expect(redundancy.look([1, 1, 2, 0])).toEqual({ lost: [1], back: [] });
-  expect(redundancy.look([0, 0, 0, 0])).toEqual({ lost: [2], back: [] });
-  expect(redundancy.look([1, 2, 1, 0])).toEqual({ lost: [], back: [1] });
-  expect(redundancy.look([2, 2, 2, 2])).toEqual({ lost: [], back: [2] });
 });

@@ -19,6 +19,7 @@ const amount = z.number().min(0);
 const shard = z.object({
   address: text,
   in_process: z.boolean().describe("Whether the shard runs in the gateway's own process."),
+  zone: text.nullable().describe('Where the shard runs. Null: near to every gateway.'),
   state: z
     .enum(['away', 'banned', 'validating', 'available', 'draining', 'cordoned', 'unresponsive', 'retired'])
     .describe('docs/operations.md explains each state and what ends it.'),
@@ -56,6 +57,9 @@ const shardsAnswer = z.object({
   without_replica: z
     .array(z.object({ layer: count, experts: text }))
     .describe('Experts that only one shard serves.'),
+  borrowed: z
+    .array(z.object({ layer: count, experts: text }))
+    .describe('Experts that only shards of other zones serve.'),
   memory_bytes: amount.describe("Bytes of memory of the gateway's process."),
   data: z.array(shard),
 });
@@ -123,11 +127,11 @@ const historyExample = {
 };
 
 const shardsExample = {
-  ...{ object: 'list', ready: true, without_replica: [{ layer: 0, experts: '0-23' }] },
+  ...{ object: 'list', ready: true, without_replica: [{ layer: 0, experts: '0-23' }], borrowed: [] },
   memory_bytes: 157_286_400,
   data: [
     {
-      ...{ address: '127.0.0.1:7001', in_process: false, state: 'available' },
+      ...{ address: '127.0.0.1:7001', in_process: false, zone: 'eu', state: 'available' },
       ...{ since: 1_790_000_002, standby: false },
       ...{ units: 144, experts: '0-23', numerics_class: 'cpu-1', weight_bytes: 6_291_456 },
       ...{ memory_bytes: 75_497_472, in_flight: 0, expected_ms: 0.31, calls: 5_120, rows: 6_044 },

@@ -81,6 +81,7 @@ export const text = z.string();
 export const generation = z.object({
   seed: z.int(),
   degraded_hops: z.partialRecord(z.enum(rungs), count).optional(),
+  remote_hops: count.optional(),
 });
 
 /** The reason for each status of an error, for the API's description. */

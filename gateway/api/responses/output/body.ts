@@ -1,6 +1,6 @@
 // The response object of OpenAI's Responses API, which contains the settings of the request and the output.
 import type { ChoiceUsage } from '../../answers/answer.ts';
-import { provenanceOf } from '../../answers/wire.ts';
+import { provenanceOf } from '../../answers/usage.ts';
 import { MOST_SCHEMA_NOTES } from '../../endpoints/completion-handler.ts';
 import type { ApiError } from '../../errors.ts';
 import type { ResponsesRequest } from '../schema.ts';

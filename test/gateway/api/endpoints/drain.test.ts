@@ -10,6 +10,7 @@ import { openRoom, type RoomOptions } from '../harness.ts';
 const ADDRESS = '127.0.0.1:7001';
 const shard: ShardStatus = {
   inProcess: false,
+  zone: undefined,
   ...{ address: ADDRESS, state: 'available', since: 1_790_000_000_000, connected: true, units: 16 },
   ...{ experts: '0-7', numericsClass: 'cpu-1', standby: false, weightBytes: 1, residentBytes: 2 },
   ...{ inFlight: 0, expectedMs: 0.25, counters: noCounters() },

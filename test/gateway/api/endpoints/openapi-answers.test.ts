@@ -62,7 +62,13 @@ const key = { name: 'a', created: '2026-01-31T12:00:00.000Z', sha256: hashKey('e
 const gone = { code: 'shard_unavailable', message: 'gone', retryable: true } as const;
 /** The shard that the example of a drain names. */
 const shard: ShardStatus = {
-  ...{ address: '127.0.0.1:7001', inProcess: false, state: 'available', since: 1_790_000_000_000 },
+  ...{
+    address: '127.0.0.1:7001',
+    inProcess: false,
+    zone: undefined,
+    state: 'available',
+    since: 1_790_000_000_000,
+  },
   connected: true,
   ...{ units: 16, experts: '0-7', numericsClass: 'cpu-1', standby: false },
   ...{ weightBytes: 1_024, residentBytes: undefined },

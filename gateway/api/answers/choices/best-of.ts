@@ -1,5 +1,5 @@
 // Chooses the best answers to a prompt for `best_of`.
-import type { AnswerToken } from './answer-text.ts';
+import type { AnswerToken } from '../answer-text.ts';
 
 interface Choice {
   index: number;

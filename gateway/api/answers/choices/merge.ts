@@ -1,5 +1,5 @@
 // Merges several streams into one that yields each item as soon as it arrives.
-import { type Stream, withNext } from './streams.ts';
+import { type Stream, withNext } from '../streams.ts';
 
 interface Arrival<Item> {
   source: AsyncGenerator<Item, void, undefined>;
