@@ -48,6 +48,8 @@ export function exchangeable(
     }
     const { rows, asks, prefill } = call.frame;
     const line = call.shard.line(prefill);
+    // An answer of another zone takes so long that this thread must not sleep meanwhile.
+    if (!call.shard.isNear) return undefined;
     if (line === undefined || !fitsExchange(rows.length, asks.length / 2, step.hidden)) return undefined;
     remote.push({ call, line });
   }
