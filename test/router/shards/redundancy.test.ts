@@ -1,7 +1,7 @@
 // What the log says when units lose their second holder, or are borrowed from other zones.
 import { expect, test } from 'vitest';
-import { RedundancyReport } from '../../router/redundancy.ts';
-import type { Source } from '../../router/replica-table.ts';
+import { RedundancyReport } from '../../../router/redundancy.ts';
+import type { Source } from '../../../router/replica-table.ts';
 
 test('the loss and the return of a second holder are logged once; a unit that never had one is not', () => {
   const report = new RedundancyReport();
