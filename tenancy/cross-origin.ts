@@ -21,6 +21,12 @@ const exposed = [
   ),
 ];
 
+/** The origin as browsers send it. Undefined if the text is no origin, because it would match no request. */
+export function pageOrigin(text: string): string | undefined {
+  const origin = URL.canParse(text) ? new URL(text).origin : undefined;
+  return origin === text.replace(/\/$/, '') && origin !== 'null' ? origin : undefined;
+}
+
 /** `*` allows every page. All request headers may be allowed, because no browser adds an API key by itself. */
 export function allowOrigins(origins: readonly string[]): MiddlewareHandler {
   return cors({

@@ -34,7 +34,7 @@ export async function relay(call: Call, shared: Shared): Promise<Response> {
   }
   const { reply, content } = first;
   const { status } = reply;
-  const headers = ofAnswer(reply.headers, { decoded: isStream(reply) });
+  const headers = ofAnswer(reply.headers, { decoded: isStream(reply), signed: shared.sign !== undefined });
   if (!headers.has('x-request-id')) headers.set('x-request-id', requestId);
   if (!isStream(reply)) await endTicket(call, answered(reply));
   for (const [name, value] of Object.entries(ticket?.headers(format) ?? {})) headers.set(name, value);

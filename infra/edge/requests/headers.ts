@@ -32,6 +32,9 @@ const credentials = ['authorization', 'x-api-key', 'cookie'];
 /** What a browser says about the page of a request. The edge has checked it, and a gateway would judge it for its own address. */
 const ofPage = ['origin', 'referer', 'access-control-request-method', 'access-control-request-headers'];
 
+/** Which pages may read an answer. Only the edge knows the page if it signs the request. */
+const CORS_PREFIX = 'access-control-';
+
 /** A copy without the hop-by-hop headers and without the headers that `connection` names. */
 export function endToEnd(headers: Headers): Headers {
   const kept = new Headers(headers);
@@ -59,9 +62,17 @@ export function forGateway(headers: Headers, { address, signed = false }: SentOp
   return sent;
 }
 
-/** The answer's headers for the client. The host states the length. `decoded`: the body that is relayed has no encoding any more. */
-export function ofAnswer(headers: Headers, { decoded }: { decoded: boolean }): Headers {
+interface AnsweredOptions {
+  /** Whether the body that is relayed has no encoding any more. */
+  decoded: boolean;
+  /** Whether the edge has signed the request. The gateway then knows nothing of the page that has sent it. */
+  signed: boolean;
+}
+
+/** The answer's headers for the client. The host states the length. */
+export function ofAnswer(headers: Headers, { decoded, signed }: AnsweredOptions): Headers {
   const sent = endToEnd(headers);
+  for (const name of signed ? [...sent.keys()] : []) if (name.startsWith(CORS_PREFIX)) sent.delete(name);
   for (const name of ['content-length', USAGE_HEADER]) sent.delete(name);
   if (decoded) sent.delete('content-encoding');
   return sent;

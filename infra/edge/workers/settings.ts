@@ -1,5 +1,6 @@
 // The variables, secrets and bindings of the Worker.
 import { SHORTEST_SECRET } from '../../../resume/secrets.ts';
+import { pageOrigin } from '../../../tenancy/cross-origin.ts';
 import type { AccountsOptions } from '../accounts/accounts.ts';
 import { gatewayOrigin, onlyRegion, parseRegions } from '../regions/regions.ts';
 import { d1 } from './d1.ts';
@@ -19,6 +20,8 @@ export interface Bindings {
   ADMIN_SECRET?: string;
   /** `allow`: with `EDGE_SECRET` and without `ADMIN_SECRET`, everybody may use the gateways. */
   ANYONE?: string;
+  /** Origins of the web pages that may call, separated by commas, such as `https://app.example.com`, or `*`. */
+  CORS_ORIGINS?: string;
   /** Keys and usage. */
   DB?: D1Database;
   /** The limits of each key. */
@@ -26,7 +29,7 @@ export interface Bindings {
 }
 
 /** Throws an error that names the variable if one is wrong. */
-export function settingsOf({ GATEWAYS, REGIONS, EDGE_SECRET, REGION = 'local' }: Bindings) {
+export function settingsOf({ GATEWAYS, REGIONS, EDGE_SECRET, CORS_ORIGINS, REGION = 'local' }: Bindings) {
   if (EDGE_SECRET !== undefined && EDGE_SECRET.length < SHORTEST_SECRET) {
     throw new Error(`EDGE_SECRET needs at least ${SHORTEST_SECRET} characters`);
   }
@@ -35,6 +38,7 @@ export function settingsOf({ GATEWAYS, REGIONS, EDGE_SECRET, REGION = 'local' }:
       REGIONS === undefined ? onlyRegion(REGION, gatewaysIn(GATEWAYS)) : parseRegions(REGIONS, 'REGIONS'),
     secret: EDGE_SECRET === undefined ? undefined : () => EDGE_SECRET,
     region: REGION,
+    corsOrigins: originsIn(CORS_ORIGINS),
   };
 }
 
@@ -63,4 +67,17 @@ function gatewaysIn(list = ''): string[] {
   } catch (cause) {
     throw new Error(`GATEWAYS: ${(cause as Error).message}. Set it in wrangler.toml`, { cause });
   }
+}
+
+function originsIn(list = ''): string[] {
+  const texts = list.split(',').map((each) => each.trim());
+  return texts.filter((text) => text !== '').map((text) => (text === '*' ? text : originOf(text)));
+}
+
+function originOf(text: string): string {
+  const origin = pageOrigin(text);
+  if (origin !== undefined) return origin;
+  throw new Error(
+    `CORS_ORIGINS: '${text}' is not an origin. Give a scheme, a host and, unless it is the scheme's default, a port, such as https://app.example.com`,
+  );
 }
