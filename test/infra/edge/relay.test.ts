@@ -215,12 +215,6 @@ describe('a request', () => {
     expect(seen()).toHaveLength(1);
   });
 
-  it('prefers the same gateway for the same beginning of a prompt', async () => {
-    const { post, gateways } = await start(3);
-    for (let i = 0; i < 12; i++) await post(`{"prompt":"same","max_tokens":${i + 1}}`);
-    expect(gateways.map(({ seen }) => seen.length).sort((a, b) => a - b)).toEqual([0, 0, 12]);
-  });
-
   it('with too large a body gets a 413, with or without a stated length', async () => {
     const { edge, post, seen } = await start(1, { maxBody: 100 });
     const large = 'x'.repeat(101);

@@ -32,6 +32,8 @@ export interface StandIn {
   /** Answer to health checks. Undefined: none. */
   ready: number | undefined;
   stop(): Promise<void>;
+  /** Listens again at the same address after `stop`. */
+  restart(): Promise<void>;
 }
 
 export async function startStandIn(
@@ -52,10 +54,14 @@ export async function startStandIn(
     self.seen.push(seen);
     await self.handle(seen, response, request);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const listen = async (port: number) => {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+  };
+  await listen(0);
+  const { port } = server.address() as AddressInfo;
   const self: StandIn = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${port}`,
     seen: [],
     handle,
     ready: 200,
@@ -66,6 +72,7 @@ export async function startStandIn(
       server.closeAllConnections();
       await closed;
     },
+    restart: () => listen(port),
   };
   afterFile(() => self.stop());
   return self;

@@ -40,14 +40,18 @@ export async function errorOf(answer: Response): Promise<Json> {
   return { status: answer.status, ...((await answer.json()) as Json).error };
 }
 
-/** An edge of any host, in front of one stand-in. */
-export interface Opened {
-  gateway: StandIn;
+/** Calls of an edge of any host. */
+export interface EdgeCalls {
   fetch(path: string, init?: RequestInit & { key?: string }): Promise<Response>;
   /** Calls the operators' API. */
   admin(method: string, path: string, body?: unknown): Promise<{ status: number; body: Json }>;
   /** Makes a key and returns its secret. */
   createKey(fields: object): Promise<string>;
+}
+
+/** An edge of any host, in front of one stand-in. */
+export interface Opened extends EdgeCalls {
+  gateway: StandIn;
 }
 
 export interface OpenedOnNode extends Opened {
@@ -57,16 +61,15 @@ export interface OpenedOnNode extends Opened {
 }
 
 /** `send` sends a request to the edge. */
-export function openedOver(
-  gateway: StandIn,
+export function callsOver(
   send: (path: string, init: RequestInit) => Response | Promise<Response>,
-): Opened {
-  const fetch: Opened['fetch'] = async (path, { key, headers, ...init } = {}) => {
+): EdgeCalls {
+  const fetch: EdgeCalls['fetch'] = async (path, { key, headers, ...init } = {}) => {
     const sent = new Headers(headers);
     if (key !== undefined) sent.set('authorization', `Bearer ${key}`);
     return await send(path, { ...init, headers: sent });
   };
-  const admin: Opened['admin'] = async (method, path, body) => {
+  const admin: EdgeCalls['admin'] = async (method, path, body) => {
     const init = body === undefined ? {} : { body: JSON.stringify(body) };
     const answer = await fetch(`/admin${path}`, { method, key: ADMIN, ...init });
     return { status: answer.status, body: await answer.json() };
@@ -76,7 +79,7 @@ export function openedOver(
     if (status !== 201) throw new Error(JSON.stringify(body));
     return body.key;
   };
-  return { gateway, fetch, admin, createKey };
+  return { fetch, admin, createKey };
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are checked by their tests
@@ -96,6 +99,6 @@ export async function openEdge(options: Partial<NodeEdgeOptions> = {}): Promise<
   });
   afterFile(async () => edge.close());
   await edge.checked;
-  const opened = openedOver(gateway, (path, init) => edge.fetch(new Request(`http://edge${path}`, init)));
-  return { ...opened, database, logged, settled: () => edge.settled() };
+  const calls = callsOver((path, init) => edge.fetch(new Request(`http://edge${path}`, init)));
+  return { ...calls, gateway, database, logged, settled: () => edge.settled() };
 }

@@ -115,6 +115,16 @@ export function keyCases(open: () => Promise<Opened>): void {
       expect(large).toMatchObject({ status: 431, code: 'headers_too_large' });
     });
 
+    it('of a page gets no leave to be read, because this edge has no origins for CORS', async () => {
+      const key = await edge.createKey({ name: 'script' });
+      const origin = 'https://a.example';
+      const asked = { origin, 'access-control-request-method': 'POST' };
+      const preflight = await edge.fetch('/v1/completions', { method: 'OPTIONS', headers: asked });
+      expect([preflight.status, preflight.headers.get('access-control-allow-origin')]).toEqual([401, null]);
+      const answer = await post(key, body, { origin });
+      expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([200, null]);
+    });
+
     it('cannot reach what the gateway remembers for the edge', async () => {
       const key = await edge.createKey({ name: 'curious' });
       expect((await edge.fetch(`/v1/usage/${'0'.repeat(32)}`, { key })).status).toBe(404);

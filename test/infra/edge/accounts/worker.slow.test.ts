@@ -3,7 +3,7 @@ import { afterAll, describe } from 'vitest';
 import { type EdgeProcess, startEdge } from '../../edge-process.ts';
 import { limitCases } from '../limits/limits.cases.ts';
 import { startStandIn } from '../stand-in.ts';
-import { ADMIN, answerWithUsage, type Opened, openedOver, SECRET } from './edge-with-accounts.ts';
+import { ADMIN, answerWithUsage, callsOver, type Opened, SECRET } from './edge-with-accounts.ts';
 import { keyCases } from './keys.cases.ts';
 
 const started: EdgeProcess[] = [];
@@ -15,7 +15,7 @@ async function openWorker(): Promise<Opened> {
   const gateway = await startStandIn(answerWithUsage);
   const edge = await startEdge([gateway.url], { secret: SECRET, adminSecret: ADMIN, region: 'eu' });
   started.push(edge);
-  return openedOver(gateway, (path, init) => fetch(edge.url + path, init));
+  return { ...callsOver((path, init) => fetch(edge.url + path, init)), gateway };
 }
 
 describe('in the Worker', () => {

@@ -1,0 +1,11 @@
+// Starts the edge as a Worker under `wrangler dev`, with D1 and Durable Objects.
+import { afterFile } from '../../../support/after-file.ts';
+import { startEdge } from '../../edge-process.ts';
+import { ADMIN, callsOver, SECRET } from '../accounts/edge-with-accounts.ts';
+import type { OpenFront } from './front.ts';
+
+export const openInWorker: OpenFront = async ({ regions, corsOrigins }) => {
+  const edge = await startEdge(regions, { secret: SECRET, adminSecret: ADMIN, region: 'eu', corsOrigins });
+  afterFile(() => edge.stop());
+  return callsOver((path, init) => fetch(edge.url + path, init));
+};
