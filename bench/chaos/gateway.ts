@@ -1,5 +1,5 @@
 // Starts gateways, shards and other verbs of the command line as processes, and reads what a gateway reports.
-import type { ChildProcess } from 'node:child_process';
+import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { untilOutput } from '../child-output.ts';
 import { end, hasEnded, spawnKept } from './processes.ts';
@@ -21,12 +21,13 @@ export async function startVerb(
   args: readonly string[],
   ready: RegExp,
   log: number,
-  main = ownMain,
+  { main = ownMain, namespace }: { main?: string | undefined; namespace?: string | undefined } = {},
 ): Promise<Verb> {
   // The child has its own process group, so that Ctrl-C reaches only this process, which handles it. `npm_lifecycle_event`
   // makes the child end if this process is killed.
   const env = { ...process.env, npm_lifecycle_event: 'chaos' };
-  const child = spawnKept(main, args, { stdio: ['ignore', 'pipe', log], detached: true, env });
+  const options: SpawnOptions = { stdio: ['ignore', 'pipe', log], detached: true, env };
+  const child = spawnKept(main, args, options, namespace);
   const found = await untilOutput(child, ready, `expertgrid ${args.join(' ')}`);
   return { child, found };
 }
@@ -45,7 +46,7 @@ interface ProcessOptions {
 /** Starts a shard. `found` is its address. */
 export function startShard({ model, flags = [], log, main, port = 0 }: ProcessOptions): Promise<Verb> {
   const args = ['shard', '--model', model, '--port', `${port}`, ...flags];
-  return startVerb(args, /^shard ready on ([^\s,]+):/m, log, main);
+  return startVerb(args, /^shard ready on ([^\s,]+):/m, log, { main });
 }
 
 interface GatewayOptions extends ProcessOptions {
@@ -66,7 +67,7 @@ export class Gateway {
   static async start({ model, shards, flags = [], log, main, port = 0 }: GatewayOptions): Promise<Gateway> {
     const where = ['--model', model, '--shards', shards.join(','), '--port', `${port}`];
     const args = ['gateway', ...where, '--log-level', 'info', ...flags];
-    const verb = await startVerb(args, /^ready in .* at (http:\S+),/m, log, main);
+    const verb = await startVerb(args, /^ready in .* at (http:\S+),/m, log, { main });
     const gateway = new Gateway(verb);
     for (const shard of shards) {
       if (!(await gateway.comesToServe(shard, 30_000))) {

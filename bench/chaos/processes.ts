@@ -18,10 +18,18 @@ export function endAtSignals(): void {
   process.once('SIGTERM', () => process.exit(143));
 }
 
-/** Runs a file under the Node of this process. `file` is a path from this folder. */
-export function spawnKept(file: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+/** Runs a file under the Node of this process, in a network namespace if one is named. `file` is a path from this folder. */
+export function spawnKept(
+  file: string,
+  args: readonly string[],
+  options: SpawnOptions,
+  namespace?: string,
+): ChildProcess {
   const path = fileURLToPath(new URL(file, import.meta.url));
-  const child = spawn(process.execPath, [path, ...args], options);
+  // `ip netns exec` becomes the program that it starts, so signals reach this program.
+  const [command, ...before] =
+    namespace === undefined ? [process.execPath] : ['ip', 'netns', 'exec', namespace, process.execPath];
+  const child = spawn(command, [...before, path, ...args], options);
   alive.add(child);
   child.once('exit', () => alive.delete(child));
   return child;

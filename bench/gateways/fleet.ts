@@ -84,7 +84,10 @@ export class Fleet {
         ...gatewayFlags,
       ],
     ];
-    const all = ports.map((port) => new OneGateway(port, [...args, '--port', `${port}`], log));
+    const all = ports.map((port) => {
+      const url = `http://127.0.0.1:${port}`;
+      return new OneGateway({ url, args: [...args, '--port', `${port}`], log });
+    });
     await Promise.all(all.map((gateway) => gateway.start()));
     const urls = all.map(({ url }) => url).join(',');
     // The secret of the gateways serves as that of operators too.
@@ -104,7 +107,8 @@ export class Fleet {
   }
 }
 
-async function createKey(edge: string, secret: string): Promise<string> {
+/** Makes an API key without narrow limits. */
+export async function createKey(edge: string, secret: string): Promise<string> {
   const answer = await fetch(`${edge}/admin/keys`, {
     method: 'POST',
     headers: { authorization: `Bearer ${secret}` },
@@ -114,22 +118,30 @@ async function createKey(edge: string, secret: string): Promise<string> {
   return ((await answer.json()) as { key: string }).key;
 }
 
+export interface OneGatewayOptions {
+  url: string;
+  args: readonly string[];
+  /** File descriptor. */
+  log: number;
+  /** Network namespace. Absent: that of this process. */
+  namespace?: string;
+}
+
 /** A gateway at a fixed port. */
 export class OneGateway {
   readonly url: string;
-  readonly #args: readonly string[];
-  readonly #log: number;
+  readonly #options: OneGatewayOptions;
   #child: ChildProcess | undefined;
 
-  constructor(port: number, args: readonly string[], log: number) {
-    this.url = `http://127.0.0.1:${port}`;
-    this.#args = args;
-    this.#log = log;
+  constructor(options: OneGatewayOptions) {
+    this.url = options.url;
+    this.#options = options;
   }
 
   /** Resolves when the gateway is ready for requests. */
   async start(): Promise<void> {
-    const { child } = await startVerb(this.#args, /^ready in .* at (http:\S+),/m, this.#log);
+    const { args, log, namespace } = this.#options;
+    const { child } = await startVerb(args, /^ready in .* at (http:\S+),/m, log, { namespace });
     this.#child = child;
     for (let tries = 0; tries < 600; tries++) {
       const ready = await fetch(`${this.url}/health/ready`).catch(() => undefined);

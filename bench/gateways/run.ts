@@ -1,6 +1,8 @@
 // Streams of every kind through the edge while gateways are killed and stopped: `npm run chaos -- --part gateways`, or
 // `node bench/gateways/run.ts [--gateways 3] [--shards 4] [--streams 16] [--kills 100] [--stops 50] [--restarts 0] [--no-transfer]
 // [--seed 1]`.
+// `npm run chaos -- --part cells [--kills 50] [--delay 40]` kills whole cells, a gateway with its shards, in two network namespaces
+// that a relay joins (cells.ts). It also checks that requests are served near except while the near cell is lost.
 // With `--restarts N`, all gateways are restarted N times, one after another, instead. Checks that no answer fails, hangs or differs
 // from the answer without faults, and that the edge accounts for each answer exactly once. Prints a table; the last line is JSON; exit code 1 if a target is missed.
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,12 +13,13 @@ import { type Gap, gapsOf, type Spread, spreadOf } from '../chaos/stalls.ts';
 import { readFlags } from '../flags.ts';
 import { checkLine, table, type Verdict, verdict } from '../print.ts';
 import { type Answer, ask } from './answers.ts';
+import { startCells } from './cells.ts';
 import { Fleet, type OneGateway, thinkingModel } from './fleet.ts';
 import { everyKind, type Kind } from './kinds.ts';
-import { usageVerdicts } from './usage.ts';
+import { regionVerdicts, rowsByRequest, usageVerdicts } from './usage.ts';
 
 const flags = readFlags({
-  /** Accepted, so that `npm run chaos` can pass its flags on. */
+  /** `gateways` or `cells`. */
   part: 'gateways',
   model: 'nano',
   gateways: '3',
@@ -31,8 +34,12 @@ const flags = readFlags({
   seed: '1',
   /** Flags for the gateways, separated by spaces. */
   gateway: '',
+  /** Between cells: milliseconds in each direction. */
+  delay: '40',
 });
 
+/** In this time, the edge finds that a lost region is back. */
+const AFTER_FAULTS_MS = 5_000;
 /** A token's gap in a rolling restart, p99. */
 const RESTART_GAP_MS = 300;
 
@@ -44,15 +51,21 @@ endAtSignals();
 const random = uniform(Number(flags.seed));
 const kinds = everyKind('nano');
 const { log } = openLog('gateways');
-const fleet = await Fleet.start({
+const areCells = flags.part === 'cells';
+const common = {
   model: thinkingModel(modelDirectory(flags.model)),
   shards: Number(flags.shards),
-  gateways: Number(flags.gateways),
-  accounts: true,
-  transfer: !flags['no-transfer'],
   gatewayFlags: flags.gateway.split(' ').filter((word) => word !== ''),
   log,
-});
+};
+const fleet = areCells
+  ? await startCells({ ...common, delayMs: Number(flags.delay) })
+  : await Fleet.start({
+      ...common,
+      gateways: Number(flags.gateways),
+      accounts: true,
+      transfer: !flags['no-transfer'],
+    });
 
 try {
   const undisturbed = await runStreams((asked) => asked < 2 * kinds.length);
@@ -66,8 +79,13 @@ try {
   const faults = await strike();
   over = true;
   const disturbed = await streams;
-  const usage = await usageVerdicts(fleet, undisturbed, disturbed);
-  report(undisturbed, disturbed, faults, { expected, usage });
+  const healed = areCells ? await runStreams((asked) => asked < kinds.length) : [];
+  const rows = await rowsByRequest(fleet);
+  const usage = [
+    ...usageVerdicts(rows, undisturbed, disturbed),
+    ...(areCells ? regionVerdicts(rows, { whole: [...undisturbed, ...healed], disturbed }) : []),
+  ];
+  report(undisturbed, [...disturbed, ...healed], faults, { expected, usage });
 } finally {
   await fleet.close();
 }
@@ -105,13 +123,22 @@ async function strike(): Promise<Fault[]> {
   ];
   for (const [i, type] of shuffled(types).entries()) {
     await delay(1_500 * random());
-    const gateway = fleet.gateways[Math.floor(random() * fleet.gateways.length)];
-    if (gateway === undefined) throw new Error('there is no gateway');
+    const gateway = await victim();
     process.stderr.write(`fault ${i + 1}/${types.length}: ${type} of ${gateway.url}\n`);
     faults.push(type === 'kill' ? await killed(gateway) : await stopped(gateway));
   }
-  await delay(2_000);
+  await delay(AFTER_FAULTS_MS);
   return faults;
+}
+
+/** Any gateway; of cells, one that has work, because kills of an idle cell would show nothing. */
+async function victim(): Promise<OneGateway> {
+  const { gateways } = fleet;
+  const busy = areCells ? await Promise.all(gateways.map((gateway) => gateway.isBusy())) : [];
+  const candidates = gateways.filter((_, i) => busy[i] !== false);
+  const chosen = candidates[Math.floor(random() * candidates.length)] ?? gateways[0];
+  if (chosen === undefined) throw new Error('there is no gateway');
+  return chosen;
 }
 
 async function killed(gateway: OneGateway): Promise<Fault> {

@@ -4,7 +4,7 @@ import pino from 'pino';
 import { onTestFinished } from 'vitest';
 import type { ChatLogprobEntry, CompletionLogprobs } from '../../../gateway/api/answers/logprobs.ts';
 import type { PromptScores } from '../../../gateway/api/answers/prompt-logprobs.ts';
-import type { Usage } from '../../../gateway/api/answers/wire.ts';
+import type { Usage } from '../../../gateway/api/answers/usage.ts';
 import { createApi } from '../../../gateway/api/app.ts';
 import type { LazyList } from '../../../gateway/api/budget/json-pieces.ts';
 import type { Limits } from '../../../gateway/api/context.ts';
