@@ -52,7 +52,7 @@ export class RepeatBudget {
 
 /** Which gateways have failed a request, and how often it was sent. */
 export class Tries<Gateway> {
-  /** Gateways whose connection was lost. They may be asked again if no other is left. */
+  /** Gateways whose connection was lost, the latest one last. They may be asked again if no other is left. */
   readonly lost = new Set<Gateway>();
   /** Gateways whose answer was an error. They are not asked again. */
   readonly refused = new Set<Gateway>();
@@ -62,6 +62,7 @@ export class Tries<Gateway> {
 
   /** Notes that the gateway was lost after it had the request for `ms`. */
   lose(gateway: Gateway, ms: number): void {
+    this.lost.delete(gateway);
     this.lost.add(gateway);
     if (ms < WORKED_MS || this.#renewals === MOST_RENEWALS) return;
     this.#renewals++;

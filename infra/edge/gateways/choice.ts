@@ -6,8 +6,8 @@ export interface Candidate {
   /** Number of requests in progress at the gateway. */
   open: number;
   healthy: boolean;
-  /** Whether this request has lost a connection to the gateway. */
-  lost: boolean;
+  /** 0: this request has lost no connection to the gateway. Otherwise, higher numbers were lost later. */
+  lost: number;
   /** Place of its region in the order of preference. 0 is the nearest. */
   rank: number;
 }
@@ -17,27 +17,27 @@ const LOAD_FACTOR = 1.25;
 const LOAD_SLACK = 2;
 
 /**
- * Of the nearest region that has a healthy gateway: with a key, the gateway that is preferred for the key, unless it has too much load; otherwise the gateway with the least load. Falls
- * back to gateways that are not healthy, because a check may be wrong and an attempt costs little. `random` is from 0 to 1.
+ * Of the nearest region that has a healthy gateway: with a key, the gateway that is preferred for the key, unless it has too much load;
+ * otherwise the gateway with the least load. Gateways that this request has lost come last, the latest one at the end. Falls back to
+ * gateways that are not healthy, because a check may be wrong and an attempt costs little. `random` is from 0 to 1.
  */
 export function chooseGateway<C extends Candidate>(
   candidates: readonly C[],
   { key, random }: { key?: string | undefined; random: number },
 ): C | undefined {
-  const tier = Math.min(...candidates.map(tierOf));
-  const alike = candidates.filter((candidate) => tierOf(candidate) === tier);
-  const rank = Math.min(...alike.map((candidate) => candidate.rank));
-  const best = alike.filter((candidate) => candidate.rank === rank);
+  let best = candidates.some(({ healthy }) => healthy)
+    ? candidates.filter(({ healthy }) => healthy)
+    : candidates;
+  for (const field of ['lost', 'rank'] as const) {
+    const least = Math.min(...best.map((candidate) => candidate[field]));
+    best = best.filter((candidate) => candidate[field] === least);
+  }
   if (key === undefined) return leastLoaded(best, random);
   const [preferred, second, third] = ranked(key, best);
   if (preferred === undefined || second === undefined) return preferred;
   const mean = best.reduce((total, { open }) => total + open, 0) / best.length;
   if (preferred.open <= LOAD_FACTOR * mean + LOAD_SLACK) return preferred;
   return third !== undefined && third.open < second.open ? third : second;
-}
-
-function tierOf({ healthy, lost }: Candidate): number {
-  return (healthy ? 0 : 2) + (lost ? 1 : 0);
 }
 
 /** One of the gateways with the fewest open requests. */

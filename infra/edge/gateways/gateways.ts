@@ -80,7 +80,7 @@ export class Gateways {
         name: gateway.url,
         open: gateway.aborts.size + gateway.waiting,
         healthy: isHealthy(gateway.health, now),
-        lost: lost?.has(gateway) === true,
+        lost: lost === undefined ? 0 : [...lost].indexOf(gateway) + 1,
         rank: regions?.indexOf(gateway.region) ?? 0,
       }));
     return chooseGateway(candidates, { key, random: Math.random() })?.gateway;

@@ -7,7 +7,7 @@ import { backoffMs, MOST_TRIES, REPEAT_SHARE, RepeatBudget, Tries } from '../../
 import { endpointOf } from '../../../infra/edge/requests/endpoints.ts';
 
 const candidates = (...open: number[]) =>
-  open.map((each, i) => ({ name: `http://gateway-${i}`, open: each, healthy: true, lost: false, rank: 0 }));
+  open.map((each, i) => ({ name: `http://gateway-${i}`, open: each, healthy: true, lost: 0, rank: 0 }));
 const keys = Array.from({ length: 3000 }, (_, i) => `key ${i}`);
 
 describe('rendezvous hashing', () => {
@@ -77,10 +77,19 @@ describe('the choice of a gateway', () => {
     expect(chooseGateway([{ ...near!, healthy: false }, farther], { random: 0 })).toBe(farther);
   });
 
+  it('takes the gateway that was lost first if all were lost, whatever its region', () => {
+    const [near, far] = candidates(0, 0).map((each) => ({ ...each, healthy: false }));
+    const [earlier, later] = [
+      { ...far!, rank: 1, lost: 1 },
+      { ...near!, lost: 2 },
+    ];
+    expect(chooseGateway([later, earlier], { key: 'k', random: 0 })).toBe(earlier);
+  });
+
   it('prefers healthy gateways, and then those to which no connection was lost', () => {
     const [a, b, c] = candidates(0, 0, 0);
     const down = { ...a!, healthy: false };
-    const lost = { ...b!, lost: true };
+    const lost = { ...b!, lost: 1 };
     expect(chooseGateway([down, lost, c!], { key: 'k', random: 0 })).toBe(c);
     expect(chooseGateway([down, lost], { key: 'k', random: 0 })).toBe(lost);
     expect(chooseGateway([down], { key: 'k', random: 0 })).toBe(down);
@@ -176,7 +185,7 @@ describe('repeats', () => {
       tries.lose(`gateway ${sent % 2}`, 1_500);
     }
     expect(sent).toBe(8 + MOST_TRIES);
-    expect([...tries.lost]).toEqual(['gateway 0', 'gateway 1']);
+    expect([...tries.lost]).toEqual(['gateway 1', 'gateway 0']); // the latest one is last
   });
 
   it('do not count gateways that cannot continue a stream', () => {
