@@ -10,6 +10,7 @@ import { webHashing } from './sign.ts';
 import { fetchAsk } from './workers/fetch-ask.ts';
 import { accountsIn, type Bindings, settingsOf } from './workers/settings.ts';
 
+export { KeyHome } from './workers/key-home.ts';
 export { KeyMeter } from './workers/key-meter.ts';
 
 let edge: Edge | undefined;
@@ -19,7 +20,7 @@ export default {
     try {
       edge ??= createEdge({
         ...settingsOf(bindings),
-        accounts: accountsIn(bindings),
+        accounts: accountsIn(bindings, locationOf(request)),
         ask: fetchAsk,
         page,
         log,
@@ -41,6 +42,11 @@ export default {
 function placeOf({ cf }: Request): Place | undefined {
   const { latitude, longitude } = (cf ?? {}) as Partial<Record<keyof Place, string>>;
   return readPlace(`${latitude},${longitude}`);
+}
+
+/** The data centre that runs this instance, such as `FRA`. */
+function locationOf({ cf }: Request): string {
+  return (cf as Partial<Record<'colo', string>> | undefined)?.colo ?? 'local';
 }
 
 /** The address that Cloudflare saw. */

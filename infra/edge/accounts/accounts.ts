@@ -5,7 +5,7 @@ import { anthropicRateHeaders, type Readings, rateHeaders } from '../../../tenan
 import { type EdgeError, errorAnswer } from '../errors.ts';
 import type { ServedModels } from '../gateways/served-models.ts';
 import { monthOf } from '../limits/meter.ts';
-import { type Beginning, Metering, type Meters } from '../limits/metering.ts';
+import { type Beginning, Metering, type Meters, openWholeMeter } from '../limits/metering.ts';
 import { limitError } from '../limits/refusals.ts';
 import type { Outcome, Ticket } from '../limits/ticket.ts';
 import { type StatusParts, statusOf } from '../page/status.ts';
@@ -75,7 +75,11 @@ export class Accounts {
     this.#models = models;
     this.#meters =
       options.meters ??
-      new Metering({ database, onFailure: (cause) => this.#failed('usage_not_written', cause) });
+      new Metering({
+        database,
+        openMeter: openWholeMeter,
+        onFailure: (cause) => this.#failed('usage_not_written', cause),
+      });
   }
 
   /** The operators' API, to be mounted under `/admin`. Undefined if operators have no secret. */

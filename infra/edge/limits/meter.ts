@@ -12,9 +12,20 @@ import type { AccountFields } from '../accounts/account.ts';
 
 export type Limits = Pick<AccountFields, 'rpm' | 'tpm' | 'concurrency' | 'budget'>;
 
-/** Tokens that an open request may use. */
+/** What one or several requests take of the limits. `slots`: how many of them run at the same time. */
+export interface Parts {
+  requests: number;
+  tokens: number;
+  slots: number;
+}
+
+/** What an open request may use. */
 export interface Reservation {
   tokens: number;
+  /** Default: 1. */
+  requests?: number;
+  /** Default: 1. */
+  slots?: number;
   /** When it was made. Its tokens count in the month of this time. */
   at: number;
 }
@@ -43,9 +54,37 @@ export interface Exceeded {
 /** Retry time at the limit of concurrent requests. It is fixed, because nobody knows when a request will end. */
 const CONCURRENCY_RETRY_MS = 1_000;
 
+/** A request that asks for tokens, or ends with them. */
+export interface Asked {
+  tokens: number;
+  limits: Limits;
+  now: number;
+}
+
+/** Decides about the requests of one key. */
+export interface Deciding<State> {
+  /** Is stored after each change. */
+  readonly state: State;
+  readonly open: ReadonlyMap<string, Reservation>;
+  /** Reserves `tokens` for the request `id`, or returns the limit that refuses them. */
+  reserve(id: string, asked: Asked): Exceeded | undefined | Promise<Exceeded | undefined>;
+  /** Lowers the reservation of an open request to `tokens`. */
+  correct(id: string, asked: Asked): void;
+  /** Ends a request that has used `tokens`. Returns false if it has been settled before. */
+  settle(id: string, asked: Asked): boolean;
+  /** Counts a request that uses no tokens, or returns the limit that refuses it. */
+  pass(limits: Limits, now: number): Exceeded | undefined | Promise<Exceeded | undefined>;
+  /** The limit that refuses every request now, whatever it uses. */
+  refusal(limits: Limits, now: number): Exceeded | undefined;
+  /** The state of the limits per minute. */
+  read(limits: Limits, now: number): Readings;
+}
+
+const oneRequest = { requests: 1, slots: 1 };
+
 export const newMeter: MeterState = { requests: null, tokens: null, month: '', used: 0 };
 
-export class Meter {
+export class Meter implements Deciding<MeterState> {
   #state: MeterState;
   readonly #open: Map<string, Reservation>;
 
@@ -62,52 +101,55 @@ export class Meter {
     return this.#open;
   }
 
-  /** Reserves `tokens` for the request `id`, or returns the limit that refuses them. */
-  reserve(
-    id: string,
-    { tokens, limits, now }: { tokens: number; limits: Limits; now: number },
-  ): Exceeded | undefined {
-    this.#turn(now);
-    const exceeded = this.#exceeded(tokens, limits, now);
-    if (exceeded !== undefined) return exceeded;
-    this.#take({ requests: 1, tokens }, limits, now);
-    this.#open.set(id, { tokens, at: now });
-    return undefined;
+  reserve(id: string, { tokens, limits, now }: Asked): Exceeded | undefined {
+    const exceeded = this.exceeded({ ...oneRequest, tokens }, limits, now);
+    if (exceeded === undefined) this.hold(id, { ...oneRequest, tokens }, limits, now);
+    return exceeded;
   }
 
-  /** Lowers the reservation of an open request to `tokens`. */
-  correct(id: string, { tokens, limits, now }: { tokens: number; limits: Limits; now: number }): void {
+  /** Reserves the parts under `id`, even if a limit does not allow it. */
+  hold(id: string, { requests, tokens, slots }: Parts, limits: Limits, now: number): void {
+    this.#turn(now);
+    this.#take({ requests, tokens }, limits, now);
+    this.#open.set(id, { requests, tokens, slots, at: now });
+  }
+
+  correct(id: string, { tokens, limits, now }: Asked): void {
     const reserved = this.#open.get(id);
     if (reserved === undefined || tokens >= reserved.tokens) return;
     this.#take({ tokens: tokens - reserved.tokens }, limits, now);
     this.#open.set(id, { ...reserved, tokens });
   }
 
-  /** Ends a request that has used `tokens`. Returns false if it has been settled before. */
-  settle(id: string, { tokens, limits, now }: { tokens: number; limits: Limits; now: number }): boolean {
+  /** `requests`: how many have been made of those that were reserved. Default: all. */
+  settle(id: string, { tokens, requests, limits, now }: Asked & { requests?: number }): boolean {
     const reserved = this.#open.get(id);
     if (reserved === undefined) return false;
+    const { tokens: most, requests: all = 1, at } = reserved;
     this.#turn(now);
     this.#open.delete(id);
-    this.#take({ tokens: tokens - reserved.tokens }, limits, now);
-    const { month, used } = this.#state;
-    if (monthOf(reserved.at) === month) this.#state = { ...this.#state, used: used + tokens };
+    this.#take({ requests: (requests ?? all) - all, tokens: tokens - most }, limits, now);
+    if (monthOf(at) === this.#state.month) this.#use(tokens);
     return true;
   }
 
-  /** Counts a request that uses no tokens, or returns the limit that refuses it. */
+  /** Counts requests and tokens that were not reserved. Negative numbers give back. */
+  count({ requests, tokens }: Pick<Parts, 'requests' | 'tokens'>, limits: Limits, now: number): void {
+    this.#turn(now);
+    this.#take({ requests, tokens }, limits, now);
+    this.#use(tokens);
+  }
+
   pass(limits: Limits, now: number): Exceeded | undefined {
     const refused = this.refusal(limits, now);
     if (refused === undefined) this.#take({ requests: 1, tokens: 0 }, { ...limits, tpm: null }, now);
     return refused;
   }
 
-  /** The limit that refuses every request now, whatever it uses. */
   refusal(limits: Limits, now: number): Exceeded | undefined {
-    return this.#exceeded(0, { ...limits, tpm: null, budget: null }, now);
+    return this.exceeded({ ...oneRequest, tokens: 0 }, { ...limits, tpm: null, budget: null }, now);
   }
 
-  /** The state of the limits per minute. */
   read({ rpm, tpm }: Limits, now: number): Readings {
     const { requests, tokens } = this.#state;
     return {
@@ -123,9 +165,32 @@ export class Meter {
     return { used: this.#state.used, reserved: reservations.reduce((sum, { tokens }) => sum + tokens, 0) };
   }
 
-  #exceeded(tokens: number, { rpm, tpm, concurrency, budget }: Limits, now: number): Exceeded | undefined {
+  /** What may be reserved now. Parts without a limit are infinite. */
+  left({ rpm, tpm, concurrency, budget }: Limits, now: number): Parts {
+    const { requests, tokens } = this.#state;
+    const levelOf = (bucket: Bucket | null, limit: number | null) =>
+      limit === null
+        ? Number.POSITIVE_INFINITY
+        : readBucket(bucket ?? fullBucket(limit, now), limit, now).remaining;
+    const { used, reserved } = this.budgetAt(now);
+    const ofBudget = budget === null ? Number.POSITIVE_INFINITY : Math.max(0, budget - used - reserved);
+    return {
+      requests: levelOf(requests, rpm),
+      tokens: Math.min(levelOf(tokens, tpm), ofBudget),
+      slots: concurrency === null ? Number.POSITIVE_INFINITY : Math.max(0, concurrency - this.#slots),
+    };
+  }
+
+  get #slots(): number {
+    return [...this.#open.values()].reduce((sum, { slots = 1 }) => sum + slots, 0);
+  }
+
+  /** The limit that does not allow the parts. */
+  exceeded({ requests: wanted, tokens, slots }: Parts, limits: Limits, now: number): Exceeded | undefined {
+    this.#turn(now);
+    const { rpm, tpm, concurrency, budget } = limits;
     const { requests, tokens: bucket } = this.#state;
-    if (concurrency !== null && this.#open.size >= concurrency) {
+    if (concurrency !== null && slots > 0 && this.#slots + slots > concurrency) {
       return { kind: 'concurrency', limit: concurrency, asked: 1, retryMs: CONCURRENCY_RETRY_MS };
     }
     if (budget !== null) {
@@ -143,7 +208,7 @@ export class Meter {
       }
     }
     if (rpm !== null) {
-      const retryMs = waitFor(requests ?? fullBucket(rpm, now), 1, rpm, now);
+      const retryMs = waitFor(requests ?? fullBucket(rpm, now), wanted, rpm, now);
       if (retryMs > 0) return { kind: 'requests', limit: rpm, asked: 1, retryMs };
     }
     if (tpm !== null) {
@@ -166,6 +231,10 @@ export class Meter {
         rpm === null ? state.requests : taken(state.requests ?? fullBucket(rpm, now), requests, rpm, now),
       tokens: tpm === null ? state.tokens : taken(state.tokens ?? fullBucket(tpm, now), tokens, tpm, now),
     };
+  }
+
+  #use(tokens: number): void {
+    this.#state = { ...this.#state, used: this.#state.used + tokens };
   }
 
   /** Begins a new month if the old one is over. */

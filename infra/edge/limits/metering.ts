@@ -8,7 +8,14 @@ import type { Readings } from '../../../tenancy/rate-headers.ts';
 import { type Sql, type SqlValue, type Statement, sql } from '../storage/sql.ts';
 import type { UsageRow } from '../usage/usage-row.ts';
 import { insertRow } from '../usage/usage-store.ts';
-import { type Exceeded, type Limits, Meter, type MeterState } from './meter.ts';
+import {
+  type Deciding,
+  type Exceeded,
+  type Limits,
+  Meter,
+  type MeterState,
+  type Reservation,
+} from './meter.ts';
 
 /** A request before it leaves the edge. */
 export interface Beginning extends Pick<UsageRow, 'id' | 'request' | 'key' | 'model' | 'endpoint' | 'began'> {
@@ -42,8 +49,16 @@ export interface Meters {
   touch?(request: Beginning): Promise<void>;
 }
 
-interface MeteringOptions {
+/** Opens the meter of a key with its stored state (undefined: it is new) and its open requests. */
+export type OpenMeter<State> = (
+  key: string,
+  state: State | undefined,
+  open: readonly [string, Reservation][],
+) => Deciding<State>;
+
+interface MeteringOptions<State> {
   database: Sql;
+  openMeter: OpenMeter<State>;
   /** Called if usage cannot be written. It is written again with the next request. */
   onFailure: (cause: unknown) => void;
 }
@@ -53,16 +68,21 @@ const AT_ONCE = 32;
 
 const noLimits: Limits = { rpm: null, tpm: null, concurrency: null, budget: null };
 
+/** Meters that know all requests of their keys. */
+export const openWholeMeter: OpenMeter<MeterState> = (_, state, open) => new Meter(state, open);
+
 /** Keeps the state of all meters in this process, and in a database that no other process writes. */
-export class Metering implements Meters {
+export class Metering<State> implements Meters {
   readonly #database: Sql;
-  readonly #onFailure: MeteringOptions['onFailure'];
-  readonly #meters = new Map<string, Promise<Meter>>();
+  readonly #openMeter: OpenMeter<State>;
+  readonly #onFailure: MeteringOptions<State>['onFailure'];
+  readonly #meters = new Map<string, Promise<Deciding<State>>>();
   /** What could not be written yet, oldest first. */
   #unwritten: Statement[] = [];
 
-  constructor({ database, onFailure }: MeteringOptions) {
+  constructor({ database, openMeter, onFailure }: MeteringOptions<State>) {
     this.#database = database;
+    this.#openMeter = openMeter;
     this.#onFailure = onFailure;
   }
 
@@ -72,7 +92,7 @@ export class Metering implements Meters {
   ): Promise<{ exceeded: Exceeded } | { readings: Readings }> {
     const { id, key, promptTokens, answerTokens, began: now } = request;
     const meter = await this.#meterOf(key);
-    const exceeded = meter.reserve(id, { tokens: promptTokens + answerTokens, limits, now });
+    const exceeded = await meter.reserve(id, { tokens: promptTokens + answerTokens, limits, now });
     if (exceeded !== undefined) return { exceeded };
     try {
       await this.#write([saveMeter(key, meter.state), insertReservation(request)]);
@@ -85,7 +105,7 @@ export class Metering implements Meters {
 
   async pass(key: string, limits: Limits, now: number): Promise<Exceeded | undefined> {
     const meter = await this.#meterOf(key);
-    const exceeded = meter.pass(limits, now);
+    const exceeded = await meter.pass(limits, now);
     if (exceeded === undefined) await this.#write([saveMeter(key, meter.state)]);
     return exceeded;
   }
@@ -144,7 +164,12 @@ export class Metering implements Meters {
     return lost.length;
   }
 
-  #meterOf(key: string): Promise<Meter> {
+  /** Writes the state of the key's meter, which has changed without a request. */
+  async save(key: string): Promise<void> {
+    await this.#write([saveMeter(key, (await this.#meterOf(key)).state)]);
+  }
+
+  #meterOf(key: string): Promise<Deciding<State>> {
     const known = this.#meters.get(key);
     if (known !== undefined) return known;
     const loading = this.#load(key);
@@ -153,13 +178,14 @@ export class Metering implements Meters {
     return loading;
   }
 
-  async #load(key: string): Promise<Meter> {
+  async #load(key: string): Promise<Deciding<State>> {
     const [[saved], open] = await Promise.all([
       this.#database.all(sql`SELECT state FROM meters WHERE key = ${key}`),
       this.#database.all(sql`SELECT * FROM reservations WHERE key = ${key}`),
     ]);
-    const state = saved && (JSON.parse(String(saved['state'])) as MeterState);
-    return new Meter(
+    const state = saved && (JSON.parse(String(saved['state'])) as State);
+    return this.#openMeter(
+      key,
       state,
       open.map(reservationOf).map(({ id, promptTokens, answerTokens, began }) => {
         return [id, { tokens: promptTokens + answerTokens, at: began }];
@@ -198,7 +224,7 @@ function rowOf(
   };
 }
 
-function saveMeter(key: string, state: MeterState): Statement {
+function saveMeter(key: string, state: unknown): Statement {
   return sql`INSERT INTO meters VALUES (${key}, ${JSON.stringify(state)}) ON CONFLICT (key) DO UPDATE SET state = excluded.state`;
 }
 

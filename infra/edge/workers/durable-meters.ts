@@ -1,9 +1,10 @@
-// The meters of all keys, each in its Durable Object.
+// The meters of all keys in one place, each in its Durable Object.
 import type { Meters } from '../limits/metering.ts';
 import type { KeyMeter } from './key-meter.ts';
 
-export function durableMeters(namespace: DurableObjectNamespace<KeyMeter>): Meters {
-  const of = (key: string) => namespace.getByName(key);
+/** `place`: where this instance of the Worker runs. Cloudflare makes an object near the first request for it. */
+export function durableMeters(namespace: DurableObjectNamespace<KeyMeter>, place: string): Meters {
+  const of = (key: string) => namespace.getByName(`${place}/${key}`);
   return {
     reserve: (request, limits) => of(request.key).reserve(request, limits),
     pass: (key, limits, now) => of(key).pass(key, limits, now),

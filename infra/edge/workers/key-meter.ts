@@ -1,7 +1,10 @@
-// The meter of one key as a Durable Object, which all instances of the Worker share. Rows of usage wait in the object's own storage
-// until they are in D1. Requests whose instance of the Worker has ended are settled by the object.
+// The meter of one key in one place as a Durable Object, which all instances of the Worker in this place share. It decides with what
+// the key's home has lent it. Rows of usage wait in the object's own storage until they are in D1. Requests whose instance of the
+// Worker has ended are settled by the object.
 import { DurableObject } from 'cloudflare:workers';
 import type { Readings } from '../../../tenancy/rate-headers.ts';
+import { LEASE_MS, type LeaseRequest } from '../limits/lease.ts';
+import { LeasedMeter, type LeasedState } from '../limits/leased-meter.ts';
 import type { Exceeded, Limits } from '../limits/meter.ts';
 import { type Beginning, type Ending, Metering, type Meters } from '../limits/metering.ts';
 import { signer, webHashing } from '../sign.ts';
@@ -22,10 +25,14 @@ const ROWS_AT_ONCE = 50;
 const RETRY_MS = 10_000;
 /** A request of which nothing was heard for this long is lost: its instance of the Worker has ended. */
 const LOST_MS = 120_000;
+/** A lease is renewed this long after the last alarm, so that it does not end. */
+const RENEW_MS = (3 / 4) * LEASE_MS;
 
 export class KeyMeter extends DurableObject<Bindings> implements Meters {
   readonly #database: Sql;
-  readonly #metering: Metering;
+  readonly #metering: Metering<LeasedState>;
+  /** Open as soon as a request or the alarm has needed it. */
+  #leased: LeasedMeter | undefined;
 
   constructor(state: DurableObjectState, bindings: Bindings) {
     super(state, bindings);
@@ -36,7 +43,14 @@ export class KeyMeter extends DurableObject<Bindings> implements Meters {
       await storage.put('tables', 1);
     });
     this.#database = durableSql(storage);
-    this.#metering = new Metering({ database: this.#database, onFailure: (cause) => failed(cause) });
+    this.#metering = new Metering<LeasedState>({
+      database: this.#database,
+      openMeter: (key, state, open) => {
+        this.#leased = new LeasedMeter(this.#placeOf(key), state, open);
+        return this.#leased;
+      },
+      onFailure: failed,
+    });
   }
 
   async reserve(
@@ -44,12 +58,14 @@ export class KeyMeter extends DurableObject<Bindings> implements Meters {
     limits: Limits,
   ): Promise<{ exceeded: Exceeded } | { readings: Readings }> {
     const reserved = await this.#metering.reserve(request, limits);
-    await this.#wakeWithin(LOST_MS);
+    await this.#wakeWithin(RENEW_MS);
     return reserved;
   }
 
-  pass(key: string, limits: Limits, now: number): Promise<Exceeded | undefined> {
-    return this.#metering.pass(key, limits, now);
+  async pass(key: string, limits: Limits, now: number): Promise<Exceeded | undefined> {
+    const exceeded = await this.#metering.pass(key, limits, now);
+    await this.#wakeWithin(RENEW_MS);
+    return exceeded;
   }
 
   correct(request: Beginning, promptTokens: number, limits: Limits): Promise<void> {
@@ -69,12 +85,34 @@ export class KeyMeter extends DurableObject<Bindings> implements Meters {
   override async alarm(): Promise<void> {
     try {
       await this.#settleLost();
+      if (await this.#renewed()) await this.#wakeWithin(RENEW_MS);
       if (await this.#ship()) await this.#wakeWithin(0);
-      else if ((await this.#metering.open()) > 0) await this.#wakeWithin(LOST_MS / 2);
     } catch (cause) {
       failed(cause);
       await this.#wakeWithin(RETRY_MS);
     }
+  }
+
+  #placeOf(key: string) {
+    const { HOMES } = this.env;
+    if (HOMES === undefined) throw new Error('the binding HOMES is missing');
+    return {
+      place: this.ctx.id.toString(),
+      askHome: (request: LeaseRequest, limits: Limits) => HOMES.getByName(key).lease(request, limits),
+      onFailure: failed,
+    };
+  }
+
+  /** Renews the lease, or gives it back if it is not needed. Returns whether something is still lent. */
+  async #renewed(): Promise<boolean> {
+    const [row] = await this.#database.all(sql`SELECT key FROM meters`);
+    if (row === undefined) return false;
+    const key = String(row['key']);
+    await this.#metering.save(key); // opens the meter
+    if (this.#leased?.holds !== true) return false;
+    await this.#leased.renew(Date.now());
+    await this.#metering.save(key);
+    return this.#leased.holds;
   }
 
   async #wakeWithin(ms: number): Promise<void> {

@@ -5,6 +5,7 @@ import type { AccountsOptions } from '../accounts/accounts.ts';
 import { gatewayOrigin, onlyRegion, parseRegions } from '../regions/regions.ts';
 import { d1 } from './d1.ts';
 import { durableMeters } from './durable-meters.ts';
+import type { KeyHome } from './key-home.ts';
 import type { KeyMeter } from './key-meter.ts';
 
 export interface Bindings {
@@ -24,8 +25,10 @@ export interface Bindings {
   CORS_ORIGINS?: string;
   /** Keys and usage. */
   DB?: D1Database;
-  /** The limits of each key. */
+  /** The limits of each key in each place. */
   METERS?: DurableObjectNamespace<KeyMeter>;
+  /** The limits of each key, which are lent to the places. */
+  HOMES?: DurableObjectNamespace<KeyHome>;
 }
 
 /** Throws an error that names the variable if one is wrong. */
@@ -42,9 +45,9 @@ export function settingsOf({ GATEWAYS, REGIONS, EDGE_SECRET, CORS_ORIGINS, REGIO
   };
 }
 
-/** Undefined if everybody may use the edge, or if the gateways check keys themselves. */
-export function accountsIn(bindings: Bindings): AccountsOptions | undefined {
-  const { ADMIN_SECRET, EDGE_SECRET, ANYONE, DB, METERS } = bindings;
+/** `place`: where this instance runs. Undefined if everybody may use the edge, or if the gateways check keys themselves. */
+export function accountsIn(bindings: Bindings, place: string): AccountsOptions | undefined {
+  const { ADMIN_SECRET, EDGE_SECRET, ANYONE, DB, METERS, HOMES } = bindings;
   if (ADMIN_SECRET === undefined) {
     if (EDGE_SECRET === undefined || ANYONE === 'allow') return undefined;
     throw new Error(
@@ -56,9 +59,9 @@ export function accountsIn(bindings: Bindings): AccountsOptions | undefined {
   }
   if (EDGE_SECRET === undefined)
     throw new Error('ADMIN_SECRET needs EDGE_SECRET, so that the gateways trust the edge');
-  if (DB === undefined || METERS === undefined)
-    throw new Error('ADMIN_SECRET needs the bindings DB and METERS');
-  return { database: d1(DB), meters: durableMeters(METERS), adminSecrets: () => [ADMIN_SECRET] };
+  if (DB === undefined || METERS === undefined || HOMES === undefined)
+    throw new Error('ADMIN_SECRET needs the bindings DB, METERS and HOMES');
+  return { database: d1(DB), meters: durableMeters(METERS, place), adminSecrets: () => [ADMIN_SECRET] };
 }
 
 function gatewaysIn(list = ''): string[] {

@@ -1,0 +1,228 @@
+// The meter of one key in one place. It decides with what the key's home has lent it (lease.ts), and asks the home again in the
+// background before that is used up or expires. Only a request that does not fit waits for the home.
+import type { Readings } from '../../../tenancy/rate-headers.ts';
+import { LEASE_MS, type Lease, type LeaseRequest, least, minus, noParts, plus } from './lease.ts';
+import type { Asked, Deciding, Exceeded, Limits, Parts, Reservation } from './meter.ts';
+
+export type AskHome = (request: LeaseRequest, limits: Limits) => Promise<Lease>;
+
+export interface LeasedState {
+  used: Pick<Parts, 'requests' | 'tokens'>;
+  /** What was lent, minus what was used and what open requests have reserved. */
+  left: Parts;
+  until: number;
+  /** The limits of the last request. Null: there was none. */
+  limits: Limits | null;
+  /** What the home had left when it was last asked. */
+  readings: Readings;
+}
+
+interface LeasedMeterOptions {
+  place: string;
+  askHome: AskHome;
+  /** Called if the home could not be asked in the background. */
+  onFailure: (cause: unknown) => void;
+}
+
+/** Requests that ask for as much as one that the home has refused are refused for this time without asking. */
+const REFUSED_MS = 250;
+/** The home is not asked for more in advance for this time after it had no more. */
+const POOR_MS = 1_000;
+/** A lease that ends sooner than this is renewed. */
+const RENEW_MS = LEASE_MS / 2;
+/** A place keeps at most this multiple of what it has taken since it last asked. */
+const KEPT = 2;
+
+export const newLeased: LeasedState = {
+  used: { requests: 0, tokens: 0 },
+  left: noParts,
+  until: 0,
+  limits: null,
+  readings: {},
+};
+
+export class LeasedMeter implements Deciding<LeasedState> {
+  readonly #options: LeasedMeterOptions;
+  readonly #open: Map<string, Reservation>;
+  #used: LeasedState['used'];
+  #left: Parts;
+  #until: number;
+  #limits: Limits | null;
+  /** Taken since the home was last asked. */
+  #taken: Parts = noParts;
+  #asking: Promise<Lease> | undefined;
+  #refused: { exceeded: Exceeded; asked: number; until: number } | undefined;
+  #poorUntil = 0;
+  #readings: Readings;
+
+  constructor(
+    options: LeasedMeterOptions,
+    { used, left, until, limits, readings }: LeasedState = newLeased,
+    open: Iterable<[string, Reservation]> = [],
+  ) {
+    this.#options = options;
+    this.#used = used;
+    this.#left = left;
+    this.#until = until;
+    this.#limits = limits;
+    this.#readings = readings;
+    this.#open = new Map(open);
+  }
+
+  get state(): LeasedState {
+    const [used, left, until] = [this.#used, this.#left, this.#until];
+    return { used, left, until, limits: this.#limits, readings: this.#readings };
+  }
+
+  get open(): ReadonlyMap<string, Reservation> {
+    return this.#open;
+  }
+
+  /** Whether something is lent to this place, so that `renew` must be called within `LEASE_MS`. */
+  get holds(): boolean {
+    return this.#open.size > 0 || this.#left.requests > 0 || this.#left.tokens > 0 || this.#left.slots > 0;
+  }
+
+  async reserve(id: string, { tokens, limits, now }: Asked): Promise<Exceeded | undefined> {
+    return await this.#take({ requests: 1, tokens, slots: 1 }, limits, now, () => {
+      this.#open.set(id, { tokens, at: now });
+    });
+  }
+
+  async pass(limits: Limits, now: number): Promise<Exceeded | undefined> {
+    return await this.#take({ requests: 1, tokens: 0, slots: 0 }, limits, now, () => {
+      this.#used = { ...this.#used, requests: this.#used.requests + 1 };
+    });
+  }
+
+  correct(id: string, { tokens }: Pick<Asked, 'tokens'>): void {
+    const reserved = this.#open.get(id);
+    if (reserved === undefined || tokens >= reserved.tokens) return;
+    this.#left = plus(this.#left, { ...noParts, tokens: reserved.tokens - tokens });
+    this.#open.set(id, { ...reserved, tokens });
+  }
+
+  settle(id: string, { tokens }: Pick<Asked, 'tokens'>): boolean {
+    const reserved = this.#open.get(id);
+    if (reserved === undefined) return false;
+    this.#open.delete(id);
+    this.#left = plus(this.#left, { requests: 0, tokens: reserved.tokens - tokens, slots: 1 });
+    const { requests, tokens: before } = this.#used;
+    this.#used = { requests: requests + 1, tokens: before + tokens };
+    return true;
+  }
+
+  /** Only a refusal of the home that is still known. */
+  refusal(_: Limits, now: number): Exceeded | undefined {
+    return this.#known(0, now);
+  }
+
+  read(_: Limits): Readings {
+    const { requests, tokens } = this.#readings;
+    const here = (left: number) => Math.max(0, Math.floor(left));
+    return {
+      ...(requests && {
+        requests: {
+          ...requests,
+          remaining: Math.min(requests.limit, requests.remaining + here(this.#left.requests)),
+        },
+      }),
+      ...(tokens && {
+        tokens: { ...tokens, remaining: Math.min(tokens.limit, tokens.remaining + here(this.#left.tokens)) },
+      }),
+    };
+  }
+
+  /** Tells the home what was used, and gives back what is hardly needed. To be called once in `LEASE_MS` while `holds`. */
+  async renew(now: number): Promise<void> {
+    await this.#asking?.catch(() => {});
+    if (this.#limits !== null) await this.#ask(noParts, this.#limits, { now, takesMore: false });
+  }
+
+  /** Takes the parts from the lease, and calls `note` in the same turn. Asks the home if they do not fit. */
+  async #take(parts: Parts, limits: Limits, now: number, note: () => void): Promise<Exceeded | undefined> {
+    this.#limits = limits;
+    for (;;) {
+      if (this.#fits(parts, limits, now)) {
+        this.#left = minus(this.#left, parts);
+        this.#taken = plus(this.#taken, parts);
+        note();
+        this.#askAhead(limits, now);
+        return undefined;
+      }
+      const known = this.#known(parts.tokens, now);
+      if (known !== undefined) return known;
+      if (this.#asking !== undefined) {
+        await this.#asking.catch(() => {});
+        continue;
+      }
+      const { exceeded } = await this.#ask(parts, limits, { now, takesMore: true });
+      if (exceeded === undefined) continue;
+      this.#refused = { exceeded, asked: parts.tokens, until: now + Math.min(REFUSED_MS, exceeded.retryMs) };
+      return exceeded;
+    }
+  }
+
+  #fits({ requests, tokens, slots }: Parts, limits: Limits, now: number): boolean {
+    const { rpm, tpm, concurrency, budget } = limits;
+    if (rpm === null && tpm === null && concurrency === null && budget === null) return true;
+    if (now >= this.#until) return false;
+    return (
+      (rpm === null || this.#left.requests >= requests) &&
+      ((tpm === null && budget === null) || this.#left.tokens >= tokens) &&
+      (concurrency === null || this.#left.slots >= slots)
+    );
+  }
+
+  #known(tokens: number, now: number): Exceeded | undefined {
+    const refused = this.#refused;
+    return refused !== undefined && now < refused.until && tokens >= refused.asked
+      ? refused.exceeded
+      : undefined;
+  }
+
+  /** Asks the home before the lease is used up or ends. */
+  #askAhead(limits: Limits, now: number): void {
+    if (this.#asking !== undefined || now < this.#poorUntil) return;
+    const { requests, tokens } = this.#left;
+    const isLow =
+      (limits.rpm !== null && requests < this.#taken.requests) || tokens < this.#taken.tokens / KEPT;
+    if (now < this.#until - RENEW_MS && !isLow) return;
+    const asking = this.#ask(noParts, limits, { now, takesMore: true });
+    asking.then(({ granted }) => {
+      if (granted.requests + granted.tokens + granted.slots === 0) this.#poorUntil = now + POOR_MS;
+    }, this.#options.onFailure);
+  }
+
+  /** Only one call is under way at a time, so that two answers cannot count the same. */
+  #ask(
+    asked: Parts,
+    limits: Limits,
+    { now, takesMore }: { now: number; takesMore: boolean },
+  ): Promise<Lease> {
+    const { place, askHome } = this.#options;
+    const reserved = [...this.#open.values()].reduce((sum, { tokens }) => sum + tokens, 0);
+    // What was lent earlier and has expired belongs to the home again.
+    const left = now >= this.#until ? noParts : least(this.#left, times(this.#taken, KEPT));
+    this.#left = left;
+    this.#taken = noParts;
+    const open = { requests: this.#open.size, tokens: reserved, slots: this.#open.size };
+    const request = { place, used: this.#used, open, left, asked, takesMore };
+    const asking = askHome(request, limits).then((lease) => {
+      this.#left = plus(this.#left, lease.granted);
+      this.#until = lease.until;
+      this.#readings = lease.readings;
+      return lease;
+    });
+    this.#asking = asking;
+    const done = () => {
+      this.#asking = undefined;
+    };
+    asking.then(done, done);
+    return asking;
+  }
+}
+
+function times({ requests, tokens, slots }: Parts, by: number): Parts {
+  return { requests: by * requests, tokens: by * tokens, slots: by * slots };
+}
