@@ -7,7 +7,7 @@ import type { OpenFront } from './front.ts';
 
 export const openOnNode: OpenFront = async (options) => {
   const edge = createNodeEdge({
-    ...{ ...options, region: 'eu', secret: () => SECRET, everyMs: 50 },
+    ...{ ...options, region: 'eu', secret: () => SECRET, everyMs: 200 },
     log: () => {},
     accounts: { database: await temporaryDatabase(), adminSecrets: () => [ADMIN] },
   });
