@@ -14,7 +14,17 @@ export interface Answer {
   body: ReadableStream<Uint8Array> | null;
 }
 
-/** Does not follow redirects. Rejects if there is no answer, or if `signal` aborts the request; the body then fails too. */
+/** The gateway cannot have got the whole request, so it has not begun to work on it. */
+export class NotSent extends Error {
+  constructor(cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+/**
+ * Does not follow redirects. Rejects if there is no answer, or if `signal` aborts the request; the body then fails too. A host that knows
+ * that the request was not sent rejects with `NotSent`.
+ */
 export type Ask = (url: string, asked: Asked) => Promise<Answer>;
 
 /** Whether the answer is a stream of server-sent events. */

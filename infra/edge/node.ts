@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { createEdge, type Edge, type EdgeOptions } from './app.ts';
-import type { Answer, Ask, Asked } from './ask.ts';
+import { type Answer, type Ask, type Asked, NotSent } from './ask.ts';
 import { startChecks } from './gateways/checks.ts';
 import { readPlace } from './regions/distance.ts';
 import type { Hashing } from './sign.ts';
@@ -86,7 +86,7 @@ export function nodeAsk(): { ask: Ask; close: () => void } {
   const ask: Ask = (url, asked) =>
     new Promise((resolve, reject) => {
       const request = begin(url, asked, (answer) => resolve(toAnswer(answer)));
-      request.on('error', reject);
+      request.on('error', (cause) => reject(request.writableFinished ? cause : new NotSent(cause)));
       request.end(asked.body);
     });
   const close = () => {

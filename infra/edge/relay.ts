@@ -1,6 +1,6 @@
 // Relays one request: asks gateways until one answers, and sends the answer to the client as a whole or as a stream.
 import { readUsageReport, USAGE_HEADER } from '../../resume/usage-report.ts';
-import { isStream, joined, readUpTo } from './ask.ts';
+import { isStream, joined, NotSent, readUpTo } from './ask.ts';
 import { errorAnswer, shuttingDown, unreachable } from './errors.ts';
 import type { Attempt, Gateway } from './gateways/gateways.ts';
 import { noUsage, type Outcome } from './limits/ticket.ts';
@@ -93,6 +93,7 @@ async function firstReply(call: Call, shared: Shared): Promise<Received | { aske
     else countAffinity(call, gateway, shared);
     if (isFull && gateway.region !== asked?.region) counts.add('spills', gateway.url);
     const sentAt = performance.now();
+    const askedBefore = asked;
     asked = gateway;
     try {
       const answer = await received(await send(call, gateway, { shared }));
@@ -103,6 +104,9 @@ async function firstReply(call: Call, shared: Shared): Promise<Received | { aske
       refusal = answer;
       owed = true;
     } catch (cause) {
+      const isStopped = call.signal.aborted || shared.cutSignal.aborted;
+      // This gateway has used nothing and would not know the request if it was asked.
+      if (isStopped && cause instanceof NotSent) asked = askedBefore;
       if (call.signal.aborted) break;
       tries.lose(gateway, performance.now() - sentAt);
       shared.log({

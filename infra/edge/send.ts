@@ -1,7 +1,7 @@
 // Sends one request of a client to one gateway, with the record of a stream if the request continues one.
 import type { StreamRecord } from '../../resume/record.ts';
 import { type Claims, RECORD_HEADER } from '../../resume/signed-request.ts';
-import { type Answer, type Ask, joined } from './ask.ts';
+import { type Answer, type Ask, joined, NotSent } from './ask.ts';
 import type { Counts } from './counts.ts';
 import type { Attempt, Gateway, Gateways } from './gateways/gateways.ts';
 import type { RepeatBudget } from './repeats.ts';
@@ -54,7 +54,7 @@ export function isUnavailable(status: number): boolean {
   return UNAVAILABLE.has(status);
 }
 
-/** Rejects if the gateway gives no answer, or if the client leaves. The caller must end the attempt of the reply. */
+/** Rejects as `Ask` if the gateway gives no answer, or if the client leaves. The caller must end the attempt of the reply. */
 export async function send(
   call: Call,
   gateway: Gateway,
@@ -79,7 +79,8 @@ export async function send(
   } catch (thrown) {
     if (!call.signal.aborted) attempt.failed();
     attempt.end();
-    throw attempt.causeOf(thrown);
+    const cause = attempt.causeOf(thrown);
+    throw thrown instanceof NotSent ? new NotSent(cause) : cause;
   }
 }
 
