@@ -1,6 +1,7 @@
 // The flags of `expertgrid edge`.
 import { type Command, InvalidArgumentError } from 'commander';
 import { LARGEST_BODY } from '../../infra/edge/app.ts';
+import { BODY_MEMORY } from '../../infra/edge/node.ts';
 import { SHORTEST_SECRET } from '../../resume/secrets.ts';
 import { corsOriginFlag } from '../flags/access-flags.ts';
 import {
@@ -36,6 +37,8 @@ export interface EdgeFlags extends LogFlags {
   /** Seconds. */
   grace: number;
   maxBody: number;
+  /** Bytes. */
+  bodyMemory: number;
 }
 
 export const EDGE_PORT = 8090;
@@ -83,6 +86,12 @@ export function addEdgeFlags(command: Command): Command {
     flag('--max-body <size>', 'Largest body of a request. A larger one is refused with 413')
       .argParser(bytes)
       .default(LARGEST_BODY, formatBinary(LARGEST_BODY)),
+    flag(
+      '--body-memory <size>',
+      'Memory for the bodies of all open requests. While it is used up, requests are refused with 503',
+    )
+      .argParser(bytes)
+      .default(BODY_MEMORY, formatBinary(BODY_MEMORY)),
     flag(
       '--grace <seconds>',
       'Seconds for open requests to finish after SIGTERM or Ctrl-C, 0–3600. After that they end with an error',

@@ -29,7 +29,7 @@ export function edgeCommand(): Command {
 
 async function runEdge(flags: EdgeFlags): Promise<void> {
   checkEdgeFlags(flags);
-  const { region, host, port, maxBody, corsOrigin: corsOrigins, edgeSecretFile: path } = flags;
+  const { region, host, port, maxBody, bodyMemory, corsOrigin: corsOrigins, edgeSecretFile: path } = flags;
   const begun = performance.now();
   const log = createLogger(flags);
   const secrets = path === undefined ? undefined : await watchSecrets(path, log);
@@ -42,7 +42,7 @@ async function runEdge(flags: EdgeFlags): Promise<void> {
     );
   }
   const edge = createNodeEdge({
-    ...{ regions, region, maxBody, secret, accounts },
+    ...{ regions, region, maxBody, bodyMemory, secret, accounts },
     ...(corsOrigins !== undefined && { corsOrigins }),
     log: (entry) => write(log, entry),
   });

@@ -1,4 +1,5 @@
 // Answers one request to the API: checks its key, places it in a region, admits it, and relays it.
+import type { Account } from './accounts/account.ts';
 import { type Accounts, callerOf } from './accounts/accounts.ts';
 import { type EdgeError, errorAnswer, internal } from './errors.ts';
 import type { ServedModels } from './gateways/served-models.ts';
@@ -7,6 +8,7 @@ import { asksForModels, modelsAnswer } from './models.ts';
 import { nearest } from './regions/distance.ts';
 import type { Place, Region } from './regions/regions.ts';
 import { relay } from './relay.ts';
+import { memoryFull, mostBytesOf } from './requests/body-memory.ts';
 import { anyone, readCall } from './requests/call.ts';
 import type { Endpoint } from './requests/endpoints.ts';
 import type { Shared } from './send.ts';
@@ -84,12 +86,27 @@ export function answering(
     return await models.serving(model, order);
   }
 
-  return async (request: Request, { endpoint, requestId, hold }: Answering) => {
+  return async (request: Request, answering: Answering) => {
+    const { endpoint, requestId } = answering;
     const refuse = (error: EdgeError) => errorAnswer(error, { format: endpoint.format, requestId });
     if (sizeOf(request.headers) > LARGEST_HEADERS) return refuse(headersTooLarge);
     const entered = await accounts?.enter(request);
     if (entered !== undefined && 'error' in entered) return refuse(entered.error);
-    const account = entered?.account;
+    const release = shared.memory.take(mostBytesOf(request, maxBody));
+    if (release === undefined) return refuse(memoryFull);
+    try {
+      return await answerTo(request, entered?.account, answering);
+    } finally {
+      release();
+    }
+  };
+
+  async function answerTo(
+    request: Request,
+    account: Account | undefined,
+    { endpoint, requestId, hold }: Answering,
+  ): Promise<Response> {
+    const refuse = (error: EdgeError) => errorAnswer(error, { format: endpoint.format, requestId });
     const read = await readCall(request, {
       ...{ id: requestId, endpoint, maxBody },
       signed: secret !== undefined,
@@ -113,5 +130,5 @@ export function answering(
       await ticket?.end(fault);
       throw error;
     }
-  };
+  }
 }

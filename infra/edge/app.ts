@@ -12,6 +12,7 @@ import { ServedModels } from './gateways/served-models.ts';
 import { pageAnswer } from './page/page.ts';
 import type { Place, Region } from './regions/regions.ts';
 import { REPEAT_SHARE, RepeatBudget, SPILL_SHARE } from './repeats.ts';
+import { BodyMemory } from './requests/body-memory.ts';
 import { requestIdOf } from './requests/call.ts';
 import { type Endpoint, endpointOf } from './requests/endpoints.ts';
 import type { LogEntry, Shared } from './send.ts';
@@ -38,6 +39,8 @@ export interface EdgeOptions {
   placeOf?: (request: Request) => Place | undefined;
   /** Most bytes of a request's body. */
   maxBody?: number;
+  /** Most bytes of the bodies of all open requests. */
+  bodyMemory: number;
   silentMs?: number;
   /** The client's address, if the host knows it. */
   addressOf?: (request: Request) => string | undefined;
@@ -84,6 +87,7 @@ export function createEdge(options: EdgeOptions): Edge {
     budget: new RepeatBudget(REPEAT_SHARE),
     spills: new RepeatBudget(SPILL_SHARE),
     cutSignal: cutting.signal,
+    memory: new BodyMemory(Math.max(options.bodyMemory, maxBody)),
     silentMs: options.silentMs ?? SILENT_MS,
     failsStreams: options.failsStreams,
   };

@@ -18,6 +18,9 @@ export const nodeHashing: Hashing = {
 /** Where the caller is, such as `50.1,8.7`, if a proxy in front of the edge knows it. */
 const PLACE_HEADER = 'x-expertgrid-place';
 
+/** Bytes. */
+export const BODY_MEMORY = 256 * 1024 * 1024;
+
 /** Idle connections to each gateway. */
 const MOST_IDLE = 256;
 
@@ -28,7 +31,12 @@ export interface NodeEdge extends Edge {
 }
 
 export interface NodeEdgeOptions
-  extends Omit<EdgeOptions, 'ask' | 'hashing' | 'metrics' | 'failsStreams' | 'addressOf' | 'placeOf'> {
+  extends Omit<
+    EdgeOptions,
+    'ask' | 'hashing' | 'metrics' | 'failsStreams' | 'addressOf' | 'placeOf' | 'bodyMemory'
+  > {
+  /** Default: `BODY_MEMORY`. */
+  bodyMemory?: number;
   /** Time between two health checks of a gateway. */
   everyMs?: number;
   /** A gateway that takes longer to answer a health check is silent. */
@@ -41,6 +49,7 @@ export function createNodeEdge({ everyMs, patienceMs, ...options }: NodeEdgeOpti
   const placeOf = ({ headers }: Request) => readPlace(headers.get(PLACE_HEADER));
   const edge = createEdge({
     page: readFileSync(new URL('page/edge.html', import.meta.url), 'utf8'),
+    bodyMemory: BODY_MEMORY,
     ...options,
     ask,
     hashing: nodeHashing,

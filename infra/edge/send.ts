@@ -5,6 +5,7 @@ import { type Answer, type Ask, joined, NotSent } from './ask.ts';
 import type { Counts } from './counts.ts';
 import type { Attempt, Gateway, Gateways } from './gateways/gateways.ts';
 import type { RepeatBudget } from './repeats.ts';
+import type { BodyMemory } from './requests/body-memory.ts';
 import type { Call } from './requests/call.ts';
 import type { Hashing, Sign } from './sign.ts';
 
@@ -22,6 +23,8 @@ export interface Shared {
   /** Of requests that leave a region that is full. */
   spills: RepeatBudget;
   counts: Counts;
+  /** Of the bodies of open requests. */
+  memory: BodyMemory;
   log: (entry: LogEntry) => void;
   /** Aborted when the edge ends all open requests. */
   cutSignal: AbortSignal;

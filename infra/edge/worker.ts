@@ -13,6 +13,9 @@ import { accountsIn, type Bindings, settingsOf } from './workers/settings.ts';
 export { KeyHome } from './workers/key-home.ts';
 export { KeyMeter } from './workers/key-meter.ts';
 
+/** Bytes. An instance of a Worker has 128 MB. */
+const BODY_MEMORY = 48 * 1024 * 1024;
+
 let edge: Edge | undefined;
 
 export default {
@@ -22,6 +25,7 @@ export default {
         ...settingsOf(bindings),
         accounts: accountsIn(bindings, locationOf(request)),
         ask: fetchAsk,
+        bodyMemory: BODY_MEMORY,
         page,
         log,
         addressOf,

@@ -60,6 +60,8 @@ class ContinuedStream {
   over = false;
   readonly #call: Call;
   readonly #shared: Shared;
+  /** Gives the memory of the body back. */
+  readonly #release: () => void;
   /** Aborted if the client leaves. */
   readonly #left = new AbortController();
   readonly #record = new RecordReader();
@@ -80,6 +82,7 @@ class ContinuedStream {
   constructor(reply: Reply, { call, shared }: StreamOptions) {
     this.#call = { ...call, signal: AbortSignal.any([call.signal, this.#left.signal]) };
     this.#shared = shared;
+    this.#release = shared.memory.hold(call.body?.length ?? 0);
     this.#gateway = reply.attempt.gateway;
     this.#regions = [this.#gateway.region];
     this.#source = new Source(reply, shared.silentMs);
@@ -143,6 +146,7 @@ class ContinuedStream {
   #account(status: number): void {
     if (this.#isAccounted) return;
     this.#isAccounted = true;
+    this.#release();
     const { usage } = this.#blocks;
     const ended = this.#state === 'ended' && usage !== undefined;
     const arrived = usage && { ...usage, generated_tokens: this.#record.generated };

@@ -46,6 +46,7 @@ function scripted(
     ask,
     secret,
     region: 'test',
+    bodyMemory: 2 ** 28,
     log: ({ code }) => logged.push(code),
     metrics: true,
     failsStreams: false,

@@ -7,7 +7,7 @@ import type { LogEntry } from '../../../infra/edge/send.ts';
 import { parseSecrets } from '../../../resume/secrets.ts';
 import { CLAIMS_HEADER, SIGNATURE_HEADER, textToSign } from '../../../resume/signed-request.ts';
 import { afterFile } from '../../support/after-file.ts';
-import { type Handle, startStandIn } from './stand-in.ts';
+import { eventStream, type Handle, startStandIn } from './stand-in.ts';
 
 const secret = 'k'.repeat(48);
 
@@ -234,6 +234,26 @@ describe('a request', () => {
     expect(await message.json()).toMatchObject({ error: { type: 'request_too_large' } });
     expect((await post('x'.repeat(100))).status).toBe(200);
     expect(seen()).toHaveLength(1);
+  });
+
+  it('is refused with a 503 while the bodies of open requests fill the memory', async () => {
+    const { post, all } = await start(1, { maxBody: 100, bodyMemory: 250 });
+    const held: (() => void)[] = [];
+    all(({ own }, response) => {
+      if (!own.startsWith('stream')) return void response.end('{}');
+      response.writeHead(200, eventStream).write(': begun\n\n');
+      held.push(() => response.end('data: [DONE]\n\n'));
+    });
+    const large = 'stream'.padEnd(100);
+    const length = { 'content-length': '100' };
+    const streams = [await post(large, length), await post(large, length)];
+    const refused = await post('x'.repeat(100), length, '/v1/messages');
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(await refused.json()).toMatchObject({ type: 'error', error: { type: 'api_error' } });
+    expect((await post('x'.repeat(50), { 'content-length': '50' })).status).toBe(200);
+    for (const end of held) end();
+    for (const stream of streams) expect(await stream.text()).toContain('[DONE]');
+    for (let n = 0; n < 5; n++) expect((await post('x'.repeat(100), length)).status).toBe(200);
   });
 
   it('whose client leaves ends at the gateway, and is not repeated', async () => {
