@@ -1,8 +1,9 @@
 // A thread with an engine that computes nothing: in each step, every open generation gets one token. All other time that a request
 // takes is the time of the API and of the message port.
 import { type MessagePort, workerData } from 'node:worker_threads';
+import { LoadBoard } from '../../gateway/engine/load.ts';
 import type { GenerationPart, GenerationRequest, PushingEngine } from '../../gateway/engine/messages.ts';
-import { serveEngine } from '../../gateway/engine/remote.ts';
+import { serveEngine } from '../../gateway/engine/port/serve-engine.ts';
 import { now } from '../engine.ts';
 
 export interface EngineThreadData {
@@ -35,6 +36,7 @@ class EmptyEngine implements PushingEngine {
     context: 65_536,
     sharesPrefixes: true,
   };
+  readonly board = new LoadBoard();
   readonly #times = new Float64Array(data.times);
   readonly #open = new Set<Open>();
   #steps = 0;
@@ -52,6 +54,10 @@ class EmptyEngine implements PushingEngine {
   }
 
   charge(): void {}
+
+  load() {
+    return this.board.read();
+  }
 
   async status() {
     return {

@@ -15,7 +15,7 @@ import { createApi } from '../../gateway/api/app.ts';
 import { serve } from '../../gateway/api/serve.ts';
 import type { Tracing } from '../../gateway/api/telemetry/telemetry.ts';
 import { loadTextSide } from '../../gateway/api/text/text-side.ts';
-import { connectEngine } from '../../gateway/engine/remote.ts';
+import { connectEngine } from '../../gateway/engine/port/connect-engine.ts';
 import { readFlags } from '../flags.ts';
 import { table } from '../print.ts';
 import { median, percentile, sum } from '../statistics.ts';

@@ -6,7 +6,7 @@ import { parseHoldings } from '../../experts/holdings.ts';
 import { Constraints } from '../../gateway/constraints/masks/constraints.ts';
 import type { VocabularyData } from '../../gateway/constraints/vocabulary.ts';
 import { Engine, type EngineOptions } from '../../gateway/engine/engine.ts';
-import { serveEngine } from '../../gateway/engine/remote.ts';
+import { serveEngine } from '../../gateway/engine/port/serve-engine.ts';
 import { routingRules } from '../../gateway/engine/scheduling/rules.ts';
 import { discover } from '../../infra/discovery/discovery.ts';
 import { stale } from '../../infra/discovery/watch-file.ts';

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { moduleUrl } from '../../base/module-url.ts';
 import type { VocabularyData } from '../../gateway/constraints/vocabulary.ts';
 import type { EngineClient } from '../../gateway/engine/messages.ts';
-import { connectEngine } from '../../gateway/engine/remote.ts';
+import { connectEngine } from '../../gateway/engine/port/connect-engine.ts';
 import type { OpenedModel } from '../flags/models.ts';
 import { addUp } from '../terminal/reading-report.ts';
 import type { EngineThreadData, Holders, ParentMessage, ThreadMessage } from './engine-thread.ts';

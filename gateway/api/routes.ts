@@ -7,7 +7,7 @@ import type { ApiContext } from './context.ts';
 import { chatEndpoint, completionEndpoint } from './endpoints/choice-endpoints.ts';
 import { completionHandler, type Endpoint } from './endpoints/completion-handler.ts';
 import { drainEndpoint } from './endpoints/drain.ts';
-import { health, healthReady, metricsPage } from './endpoints/health.ts';
+import { engineMetricsPage, health, healthReady, metricsPage } from './endpoints/health.ts';
 import { expertHeat } from './endpoints/heat.ts';
 import { showHistory } from './endpoints/history/endpoint.ts';
 import { listModels, modelOfQuery, type Served, showModel } from './endpoints/models.ts';
@@ -61,6 +61,7 @@ export const routes: readonly Route[] = [
   get('/v1/experts/heat', 'admin', ofModel(expertHeat), { polled: true }),
   get('/v1/history', 'admin', ofServer(showHistory), { polled: true }),
   get('/metrics', 'admin', ofServer(metricsPage), { polled: true, untilTheEnd: true }),
+  get('/metrics/engine', 'admin', ofServer(engineMetricsPage), { polled: true, untilTheEnd: true }),
   get('/health', 'none', ofServer(health), { polled: true, untilTheEnd: true }),
   get('/health/ready', 'none', ofServer(healthReady), { polled: true, untilTheEnd: true }),
   get('/peer', 'none', ofServer(showPeerCard), { polled: true }),

@@ -9,6 +9,7 @@ import { type EngineOptions, type EngineSettings, settingsOf } from './engine-op
 import { fault } from './faults.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { ForwardModel } from './forward.ts';
+import { type EngineLoad, LoadBoard } from './load.ts';
 import { readPrefix, writePrefix } from './memory/prefixes.ts';
 import type {
   EngineInfo,
@@ -28,6 +29,7 @@ export type { EngineOptions } from './engine-options.ts';
 
 export class Engine implements PushingEngine {
   readonly info: EngineInfo;
+  readonly board = new LoadBoard();
   readonly #model: ForwardModel;
   readonly #settings: EngineSettings;
   readonly #counters = createCounters();
@@ -52,6 +54,7 @@ export class Engine implements PushingEngine {
     this.#steps = new StepRunner({ ...shared, admission: this.#admission });
     const sharesPrefixes = dense.kv.shared;
     this.info = { identity, content, vocab, layers, experts, expertsPerToken, context, sharesPrefixes };
+    this.#noteLoad();
     this.#loop = this.#run();
   }
 
@@ -70,6 +73,7 @@ export class Engine implements PushingEngine {
     }
     const sequence = new Sequence(this.#names++, request, onPart);
     this.#admission.queue(sequence);
+    this.#noteLoad();
     this.#wake();
     return () => this.#abort(sequence);
   }
@@ -104,6 +108,10 @@ export class Engine implements PushingEngine {
       numerics: JSON.stringify([dense.numericsClass, ...experts]),
       counters: { ...this.#counters, ...hopCounters(this.#steps.degradedHops), ...fleetCounters(fleet) },
     };
+  }
+
+  load(): EngineLoad {
+    return this.board.read();
   }
 
   async heat(options: { successors?: boolean } = {}): Promise<HeatReport> {
@@ -167,6 +175,7 @@ export class Engine implements PushingEngine {
     for (;;) {
       this.#admission.leave();
       this.#admission.admit();
+      this.#noteLoad();
       if (running.length > 0) {
         await this.#steps.run();
         this.#admission.leave(); // so that status() does not count the memory of ended sequences
@@ -175,6 +184,16 @@ export class Engine implements PushingEngine {
       } else if (this.#closing && waiting.length === 0) return;
       else await new Promise<void>((wake) => (this.#wake = wake));
     }
+  }
+
+  #noteLoad(): void {
+    const { running, waiting, pool } = this.#admission;
+    const { prompt_tokens: computed, cached_prompt_tokens: cachedTokens } = this.#counters;
+    this.board.write({
+      ...{ running: running.length, waiting: waiting.length },
+      ...{ usedBlocks: pool.count - pool.available, blocks: pool.count, blockSize: pool.size },
+      ...{ promptTokens: computed + cachedTokens, cachedTokens },
+    });
   }
 
   #abort(sequence: Sequence): void {

@@ -5,10 +5,12 @@ import type { HeatReport } from '../../router/heat.ts';
 import type { MissingUnits } from '../../router/replica-table.ts';
 import type { ShardStatus } from '../../router/shard-status.ts';
 import type { ConstraintSpec, PackedGrammar } from '../constraints/specification.ts';
+import type { EngineLoad, LoadBoard } from './load.ts';
 
 export { type Rung, rungs } from '../../router/delivery/ladder.ts';
 export type { HeatReport } from '../../router/heat.ts';
 export type { MissingUnits } from '../../router/replica-table.ts';
+export type { EngineLoad } from './load.ts';
 
 export interface SamplingSettings {
   /** 0 is greedy. */
@@ -264,6 +266,8 @@ export interface EngineClient {
    * the engine's time. The empty name stands for requests without a tenant.
    */
   charge(tenant: string, ms: number): void;
+  /** How busy the engine is. Cheap, and does not interrupt steps. */
+  load(): EngineLoad;
   status(): Promise<EngineStatus>;
   /** Decayed counts of rows by (layer, expert). `successors` adds counts by pairs of experts used in adjacent layers. */
   heat(options?: { successors?: boolean }): Promise<HeatReport>;
@@ -280,6 +284,7 @@ export interface EngineClient {
 
 /** An engine in this thread. It can also push the parts of a generation as they arise. */
 export interface PushingEngine extends EngineClient {
+  readonly board: LoadBoard;
   /**
    * Starts a generation. `onPart` gets its parts, possibly before this function returns, and must not throw. The tokens of all
    * sequences of a micro-batch come one after another, before any other code runs. Returns a function that stops the generation

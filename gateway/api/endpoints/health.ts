@@ -1,8 +1,10 @@
-// GET /health, /health/ready and /metrics: liveness, readiness and the metrics of the process; also for a port of their own.
+// GET /health, /health/ready, /metrics and /metrics/engine: liveness, readiness and the metrics of the process; also for a port of
+// their own.
 import { type Context, Hono } from 'hono';
 import type { MissingUnits } from '../../engine/messages.ts';
 import type { ApiContext } from '../context.ts';
 import type { Shared } from '../shared.ts';
+import { vllmMetrics } from '../telemetry/vllm-metrics.ts';
 import { heatInTime, statusInTime } from './engine-status.ts';
 import { modelOfQuery } from './models.ts';
 
@@ -65,8 +67,17 @@ export async function metricsPage(c: Context, { served, metrics }: Shared): Prom
     const [status, heat] = await Promise.all([statusInTime(context), heatInTime(context)]);
     return { model, status, heat };
   });
-  const page = await metrics.render(await Promise.all(engines));
+  const page = (await metrics.render(await Promise.all(engines))) + engineMetrics(served);
   return c.text(page, 200, { 'content-type': metrics.contentType });
+}
+
+/** Only what routers need to choose a gateway, without waiting for the engine: they ask many times a second. */
+export function engineMetricsPage(c: Context, { served, metrics }: Shared): Response {
+  return c.text(engineMetrics(served), 200, { 'content-type': metrics.contentType });
+}
+
+function engineMetrics({ contexts }: Shared['served']): string {
+  return vllmMetrics([...contexts].map(([model, { engine }]) => [model, engine.load()]));
 }
 
 /** Only these paths, without keys, for a port that clients cannot reach. */
@@ -75,5 +86,6 @@ export function statusApp(shared: Shared): Hono {
   app.get('/health', health);
   app.get('/health/ready', (c) => healthReady(c, shared));
   app.get('/metrics', (c) => metricsPage(c, shared));
+  app.get('/metrics/engine', (c) => engineMetricsPage(c, shared));
   return app;
 }

@@ -83,12 +83,13 @@ test('a server that shuts down refuses new requests, answers probes, and complet
     '/health',
     '/v1/health',
     '/metrics',
+    '/metrics/engine',
     '/health/ready',
     '/v1/health/ready/',
     '/peer',
     '/v1/models',
   ];
-  expect(await Promise.all(probes.map(statusOf))).toEqual([200, 200, 200, 503, 503, 503, 503]);
+  expect(await Promise.all(probes.map(statusOf))).toEqual([200, 200, 200, 200, 503, 503, 503, 503]);
   expect((await readEvents(stream)).done).toBe(true);
   expect(await room.server.idle(60_000)).toBe(true);
 });

@@ -1,7 +1,8 @@
 // The heat that the engine counts in its steps, in the same thread and across a message port.
 import { MessageChannel } from 'node:worker_threads';
 import { expect, onTestFinished, test } from 'vitest';
-import { connectEngine, serveEngine } from '../../../gateway/engine/remote.ts';
+import { connectEngine } from '../../../gateway/engine/port/connect-engine.ts';
+import { serveEngine } from '../../../gateway/engine/port/serve-engine.ts';
 import { collect, countingRequest, startCountingEngine } from '../../support/engines/counting-engine.ts';
 
 const forever = () => new AbortController().signal;

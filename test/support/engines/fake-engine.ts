@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   EngineClient,
+  EngineLoad,
   EngineStatus,
   GenerationError,
   GenerationPart,
@@ -29,6 +30,7 @@ export interface FakeEngineOptions {
   /** Ends each generation with this error after `after` tokens. */
   fail?: { after: number; error: GenerationError };
   status?: Partial<EngineStatus>;
+  load?: Partial<EngineLoad>;
   heat?: HeatReport;
   /** How long `status()` and `heat()` take. */
   statusMs?: number;
@@ -117,6 +119,18 @@ export class FakeEngine implements EngineClient {
       this.open--;
       if (!ended) this.cancelled++;
     }
+  }
+
+  load(): EngineLoad {
+    const blocks = { usedBlocks: 0, blocks: 16, blockSize: 64 };
+    return {
+      running: this.open,
+      waiting: 0,
+      ...blocks,
+      promptTokens: 0,
+      cachedTokens: 0,
+      ...this.options.load,
+    };
   }
 
   async status(): Promise<EngineStatus> {

@@ -177,6 +177,14 @@ export const operatorOperations = grouped('Operate', {
     type: 'text/plain',
     failures: 'keyed',
   },
+  'get /metrics/engine': {
+    admin: true,
+    summary: 'Load of the engines, for routers that choose a gateway',
+    description:
+      'A small page with the gauges of the Gateway API Inference Extension under the names of vLLM. It does not wait for the engine.',
+    type: 'text/plain',
+    failures: 'keyed',
+  },
   'get /v1/history': {
     admin: true,
     summary: 'Ten minutes by the second and a day by the minute',

@@ -92,6 +92,7 @@ describe('a key', () => {
     '/models/x',
     '/metrics',
     '/v1/metrics/',
+    '/metrics/engine',
     '/v1/%6detrics',
     '/shards',
     '/experts/heat',
@@ -105,20 +106,25 @@ describe('a key', () => {
     expect((await fetch(url + path)).status).toBe(401);
   });
 
-  test.each(['/metrics', '/v1/metrics', '/v1/%6detrics', '/v1/shards', '/experts/heat', '/v1/experts/heat/'])(
-    'must be an admin key for %s',
-    async (path) => {
-      const { url } = await openKeyed({ keys: [named('alice'), named('root', { admin: true })] });
-      const refused = await fetch(url + path, bearer('alice'));
-      expect(refused.status).toBe(403);
-      const body: Pick<AnswerBody, 'error'> = JSON.parse(await refused.text());
-      expect(body.error).toMatchObject({
-        type: 'invalid_request_error',
-        code: 'insufficient_permissions',
-      });
-      expect((await fetch(url + path, bearer('root'))).status).toBe(200);
-    },
-  );
+  test.each([
+    '/metrics',
+    '/metrics/engine',
+    '/v1/metrics',
+    '/v1/%6detrics',
+    '/v1/shards',
+    '/experts/heat',
+    '/v1/experts/heat/',
+  ])('must be an admin key for %s', async (path) => {
+    const { url } = await openKeyed({ keys: [named('alice'), named('root', { admin: true })] });
+    const refused = await fetch(url + path, bearer('alice'));
+    expect(refused.status).toBe(403);
+    const body: Pick<AnswerBody, 'error'> = JSON.parse(await refused.text());
+    expect(body.error).toMatchObject({
+      type: 'invalid_request_error',
+      code: 'insufficient_permissions',
+    });
+    expect((await fetch(url + path, bearer('root'))).status).toBe(200);
+  });
 
   test('is refused as soon as it is revoked, but its answers in progress are completed', async () => {
     const { url, post, held } = await openKeyed({ keys: [named('alice')], stepMs: 5 });

@@ -1,7 +1,8 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { EngineClient, GenerationPart } from '../../../gateway/engine/messages.ts';
-import { connectEngine, serveEngine } from '../../../gateway/engine/remote.ts';
+import type { EngineClient, GenerationPart } from '../../../../gateway/engine/messages.ts';
+import { connectEngine } from '../../../../gateway/engine/port/connect-engine.ts';
+import { serveEngine } from '../../../../gateway/engine/port/serve-engine.ts';
 import {
   type CountingEngine,
   type CountingEngineOptions,
@@ -9,7 +10,7 @@ import {
   countingRequest,
   startCountingEngine,
   until,
-} from '../../support/engines/counting-engine.ts';
+} from '../../../support/engines/counting-engine.ts';
 
 const open: { close(): unknown }[] = [];
 afterEach(async () => {
@@ -53,6 +54,20 @@ describe('an engine behind a message port', () => {
     }
     const settled = { shards: expect.anything() }; // the expected time of a call decays between the two reports
     expect(await client.status()).toEqual({ ...(await local.engine.status()), ...settled });
+  });
+
+  it('tells how busy it is without a message, and what it has found in its cache', async () => {
+    const { client, local } = await connect(slow);
+    const idle = client.load();
+    expect(idle).toEqual(local.engine.load());
+    expect(idle).toMatchObject({ running: 0, waiting: 0, usedBlocks: 0, promptTokens: 0 });
+    expect(idle.blocks * idle.blockSize).toBeGreaterThan(0);
+    const asked = collect(client.generate(countingRequest({ maxTokens: 20 }), forever()));
+    await until(() => client.load().running === 1);
+    expect(client.load().usedBlocks).toBeGreaterThan(0);
+    await asked;
+    await until(() => client.load().running === 0);
+    expect(client.load()).toMatchObject({ waiting: 0, promptTokens: countingRequest({}).prompt.length });
   });
 
   it('sends the tokens of all sequences of a step in one message', async () => {

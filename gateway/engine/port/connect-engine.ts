@@ -1,7 +1,8 @@
-// The engine across a message port: one side serves an engine, the other side is an EngineClient.
+// The other end of an engine's message port: an EngineClient.
 import type { MessagePort } from 'node:worker_threads';
-import { withRead } from '../constraints/specification.ts';
-import { fault } from './faults.ts';
+import { withRead } from '../../constraints/specification.ts';
+import { fault } from '../faults.ts';
+import { type EngineLoad, LoadBoard } from '../load.ts';
 import type {
   EngineClient,
   EngineInfo,
@@ -10,31 +11,9 @@ import type {
   GenerationRequest,
   HeatReport,
   KvPrefix,
-  PushingEngine,
-} from './messages.ts';
-import { isLast, PartStream } from './part-stream.ts';
-
-type Down =
-  | { type: 'generate'; request: GenerationRequest }
-  | { type: 'abort'; id: string }
-  | { type: 'status'; call: number }
-  | { type: 'heat'; call: number; options: { successors?: boolean } }
-  | { type: 'readPrefix'; call: number; id: string; first: number }
-  | { type: 'writePrefix'; call: number; prefix: KvPrefix }
-  | { type: 'charge'; tenant: string; ms: number }
-  | { type: 'close'; graceMs: number };
-
-type Answer = EngineStatus | HeatReport | KvPrefix | boolean | undefined;
-
-/** A part, and the id of its generation. */
-type Sent = readonly [id: string, part: GenerationPart];
-
-type Up =
-  | { type: 'info'; info: EngineInfo }
-  /** In the order in which the parts arose. */
-  | { type: 'parts'; parts: readonly Sent[] }
-  | { type: 'answer'; call: number; answer: Answer }
-  | { type: 'closed' };
+} from '../messages.ts';
+import { PartStream } from '../part-stream.ts';
+import { broken, type Down, type Sent, type Up } from './port-messages.ts';
 
 /** Most bytes of unread parts, all generations together. Beyond this, the generation with most unread bytes fails. */
 const MOST_UNREAD_BYTES = 128 * 2 ** 20;
@@ -45,98 +24,6 @@ const unread = fault(
   'the answer was read too slowly: its unread part takes too much memory; read faster, or ask for fewer choices or log-probabilities',
   { retryAfterMs: 1000 },
 );
-
-/** The error that clients receive after an unforeseen failure. The cause is only logged. */
-const broken = fault('internal', 'the engine has failed');
-
-/**
- * Collects parts and sends them in one message as soon as the running code has ended. All tokens of a step (with micro-batches: of
- * each micro-batch) go in one message, because each message wakes the other thread. No part waits for another event.
- */
-class Outbox {
-  #parts: Sent[] = [];
-  readonly #send: (parts: readonly Sent[]) => void;
-
-  constructor(send: (parts: readonly Sent[]) => void) {
-    this.#send = send;
-  }
-
-  add(sent: Sent): void {
-    if (this.#parts.push(sent) === 1) queueMicrotask(() => this.#flush());
-  }
-
-  #flush(): void {
-    const parts = this.#parts;
-    this.#parts = [];
-    this.#send(parts);
-  }
-}
-
-/** Serves `engine` over `port`. Resolves when the engine has been closed. `onFault` is called if a generation throws. */
-export async function serveEngine(
-  port: MessagePort,
-  engine: PushingEngine,
-  onFault: (cause: unknown) => void = () => {},
-): Promise<void> {
-  /** Functions that stop the open generations, by id. */
-  const stops = new Map<string, () => void>();
-  const up = (message: Up) => port.postMessage(message);
-  const outbox = new Outbox((parts) => up({ type: 'parts', parts }));
-  const generate = (request: GenerationRequest) => {
-    const { id } = request;
-    let ended = false;
-    const onPart = (part: GenerationPart) => {
-      outbox.add([id, part]);
-      if (!isLast(part)) return;
-      ended = true;
-      stops.delete(id);
-    };
-    try {
-      const stop = engine.start(request, onPart);
-      if (!ended) stops.set(id, stop);
-    } catch (cause) {
-      // Only this generation fails; the others continue.
-      onFault(cause);
-      onPart({ type: 'error', error: broken });
-    }
-  };
-  const abort = (id: string) => {
-    stops.get(id)?.();
-    stops.delete(id);
-  };
-  const answer = async (call: number, found: Promise<Answer>) => {
-    const known = await found;
-    const moved = typeof known === 'object' && 'bytes' in known ? [known.bytes.buffer] : [];
-    port.postMessage({ type: 'answer', call, answer: known } satisfies Up, moved);
-  };
-  const closed = new Promise<void>((resolve, reject) => {
-    port.on('message', (message: Down) => {
-      switch (message.type) {
-        case 'generate':
-          return generate(message.request);
-        case 'abort':
-          return abort(message.id);
-        case 'charge':
-          return engine.charge(message.tenant, message.ms);
-        case 'status':
-          return void answer(message.call, engine.status()).catch(reject);
-        case 'heat':
-          return void answer(message.call, engine.heat(message.options)).catch(reject);
-        case 'readPrefix':
-          return void answer(message.call, engine.readPrefix(message.id, message.first)).catch(reject);
-        case 'writePrefix':
-          return void answer(message.call, engine.writePrefix(message.prefix)).catch(reject);
-        case 'close':
-          return void engine.close(message.graceMs).then(resolve, reject);
-        default:
-          return reject(new Error(`unknown message ${JSON.stringify(message)} to the engine`));
-      }
-    });
-  });
-  up({ type: 'info', info: engine.info });
-  await closed;
-  up({ type: 'closed' });
-}
 
 /**
  * Resolves with the engine at the other end of `port` when the engine has started. The caller resolves `lost` when the
@@ -169,7 +56,7 @@ class RemoteEngine implements EngineClient {
   /** Bytes of the unread parts of all generations. */
   #unread = 0;
   #lastCall = 0;
-  #info: EngineInfo | undefined;
+  #found: { info: EngineInfo; board: LoadBoard } | undefined;
   #lost: Error | undefined;
 
   constructor(port: MessagePort, lost: Promise<Error>, mostUnread: number) {
@@ -190,7 +77,7 @@ class RemoteEngine implements EngineClient {
     port.on('message', (message: Up) => {
       switch (message.type) {
         case 'info':
-          this.#info = message.info;
+          this.#found = { info: message.info, board: new LoadBoard(message.board) };
           return started.resolve();
         case 'parts':
           return this.#take(message.parts);
@@ -205,9 +92,13 @@ class RemoteEngine implements EngineClient {
     });
   }
 
+  get #engine() {
+    if (this.#found === undefined) throw new Error('the engine has not started');
+    return this.#found;
+  }
+
   get info(): EngineInfo {
-    if (this.#info === undefined) throw new Error('the engine has not started');
-    return this.#info;
+    return this.#engine.info;
   }
 
   generate(request: GenerationRequest, signal: AbortSignal): AsyncIterable<GenerationPart> {
@@ -258,6 +149,10 @@ class RemoteEngine implements EngineClient {
 
   charge(tenant: string, ms: number): void {
     if (this.#lost === undefined) this.#post({ type: 'charge', tenant, ms });
+  }
+
+  load(): EngineLoad {
+    return this.#engine.board.read();
   }
 
   async status(): Promise<EngineStatus> {
