@@ -30,6 +30,10 @@ export interface ShardStatus {
   inFlight: number;
   /** Expected milliseconds of the next decode call. */
   expectedMs: number;
+  /** Milliseconds that 99 % of the decode calls do not exceed. Undefined before enough calls. */
+  p99Ms: number | undefined;
+  /** Rows that the shard is sent, about the mean of the last ten seconds. */
+  rowsPerSecond: number;
   counters: ShardCounters;
 }
 
@@ -63,6 +67,8 @@ export function statusOf(shard: Shard, model: ModelShape, unitBytes: number | un
     residentBytes,
     inFlight,
     expectedMs: shard.cost(),
+    p99Ms: shard.calls.timing.p99,
+    rowsPerSecond: shard.calls.rowsPerSecond,
     counters: { ...shard.counters },
   };
 }

@@ -14,6 +14,7 @@ import { listModels, modelOfQuery, type Served, showModel } from './endpoints/mo
 import { openApiDocument } from './endpoints/openapi/document.ts';
 import { consoleFile, docsFile } from './endpoints/pages/browser-pages.ts';
 import { frontDoor } from './endpoints/pages/front.ts';
+import { showScaling } from './endpoints/scaling.ts';
 import { listShards } from './endpoints/shards.ts';
 import { plainly, type TextAsked, textHandler } from './endpoints/text-endpoints.ts';
 import { detokenize, detokenizeSchema, tokenize, tokenizerInfo, tokenizeSchema } from './endpoints/tokens.ts';
@@ -60,6 +61,7 @@ export const routes: readonly Route[] = [
   post('/v1/shards/drain', 'admin', ofServer(drainEndpoint)),
   get('/v1/experts/heat', 'admin', ofModel(expertHeat), { polled: true }),
   get('/v1/history', 'admin', ofServer(showHistory), { polled: true }),
+  get('/v1/scaling', 'admin', ofServer(showScaling), { polled: true }),
   get('/metrics', 'admin', ofServer(metricsPage), { polled: true, untilTheEnd: true }),
   get('/metrics/engine', 'admin', ofServer(engineMetricsPage), { polled: true, untilTheEnd: true }),
   get('/health', 'none', ofServer(health), { polled: true, untilTheEnd: true }),

@@ -190,7 +190,7 @@ export class Engine implements PushingEngine {
     const { running, waiting, pool } = this.#admission;
     const { prompt_tokens: computed, cached_prompt_tokens: cachedTokens } = this.#counters;
     this.board.write({
-      ...{ running: running.length, waiting: waiting.length },
+      ...{ running: running.length, waiting: waiting.length, waitingSince: waiting[0]?.since ?? 0 },
       ...{ usedBlocks: pool.count - pool.available, blocks: pool.count, blockSize: pool.size },
       ...{ promptTokens: computed + cachedTokens, cachedTokens },
     });

@@ -4,6 +4,8 @@ export interface EngineLoad {
   /** Sequences in the running set, and sequences that wait for admission. */
   running: number;
   waiting: number;
+  /** When the sequence at the head of the queue came, in Unix milliseconds. 0: none waits. */
+  waitingSince: number;
   /** Blocks of KV memory in use, all blocks, and positions in each block. */
   usedBlocks: number;
   blocks: number;
@@ -14,7 +16,7 @@ export interface EngineLoad {
 }
 
 const fields = [
-  ...(['running', 'waiting', 'usedBlocks', 'blocks', 'blockSize'] as const),
+  ...(['running', 'waiting', 'waitingSince', 'usedBlocks', 'blocks', 'blockSize'] as const),
   ...(['promptTokens', 'cachedTokens'] as const),
 ] satisfies (keyof EngineLoad)[];
 

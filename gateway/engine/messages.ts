@@ -10,6 +10,7 @@ import type { EngineLoad, LoadBoard } from './load.ts';
 export { type Rung, rungs } from '../../router/delivery/ladder.ts';
 export type { HeatReport } from '../../router/heat.ts';
 export type { MissingUnits } from '../../router/replica-table.ts';
+export type { ShardStatus } from '../../router/shard-status.ts';
 export type { EngineLoad } from './load.ts';
 
 export interface SamplingSettings {

@@ -79,6 +79,11 @@ export class Sequence {
     this.#emit = emit;
   }
 
+  /** When the request came, in Unix milliseconds. */
+  get since(): number {
+    return performance.timeOrigin + this.#createdAt;
+  }
+
   get tenant(): string {
     return this.request.tenant ?? '';
   }

@@ -4,6 +4,8 @@
 const NEWEST = 0.1;
 /** While a shard is not called, the part of its mean that exceeds the typical time halves in this time. */
 const HALF_LIFE_MS = 2_000;
+/** Events of this long ago count 1/e in a rate. */
+const RATE_MS = 10_000;
 
 /** An exponentially weighted mean. While there are no calls, a mean above the typical value falls towards this value. */
 export class MeanLatency {
@@ -27,6 +29,22 @@ export class MeanLatency {
     if (this.#ms === undefined) return typicalMs;
     if (this.#ms <= typicalMs) return this.#ms;
     return typicalMs + (this.#ms - typicalMs) * 0.5 ** ((now - this.#at) / HALF_LIFE_MS);
+  }
+}
+
+/** A number of events a second, weighted so that those of the last seconds count most. */
+export class Rate {
+  #perSecond = 0;
+  #at = 0;
+
+  /** `events` have happened at `now`. */
+  count(events: number, now: number): void {
+    this.#perSecond = this.at(now) + (1_000 * events) / RATE_MS;
+    this.#at = now;
+  }
+
+  at(now: number): number {
+    return this.#perSecond * Math.exp((this.#at - now) / RATE_MS);
   }
 }
 

@@ -1,6 +1,6 @@
 // Learns how long a shard's calls take, and estimates the time of its next call. Knows no connections.
 import type { RpcError } from '../../rpc/errors.ts';
-import { MeanLatency, type Quantile } from './latency.ts';
+import { MeanLatency, Quantile } from './latency.ts';
 
 interface Quantiles {
   median: Quantile;
@@ -30,6 +30,8 @@ export class Timing {
   readonly #latencies: () => Latencies;
   /** Mean of decode calls only, because the time of a prefill call depends more on the prompt than on the shard. */
   readonly #mean = new MeanLatency();
+  /** Of decode calls. */
+  readonly #p99 = new Quantile(0.99);
   #busyUntil = 0;
   #silentUntil = 0;
 
@@ -53,12 +55,20 @@ export class Timing {
     return performance.now() < this.#silentUntil;
   }
 
+  /** Milliseconds that 99 % of the decode calls do not exceed. Undefined before enough calls. */
+  get p99(): number | undefined {
+    return this.#p99.value;
+  }
+
   /** To be called for each answered call. */
   learn(startedAt: number, prefill: boolean): void {
     const now = performance.now();
     const ms = now - startedAt;
     const { median, late } = this.#latencies()[prefill ? 'prefill' : 'decode'];
-    if (!prefill) this.#mean.learn(ms, now, this.#usualMs);
+    if (!prefill) {
+      this.#mean.learn(ms, now, this.#usualMs);
+      this.#p99.learn(ms);
+    }
     median.learn(ms);
     late.learn(ms);
   }

@@ -2,6 +2,7 @@
 import type { RunAnswer, RunRequest } from '../../experts/wire/run.ts';
 import { RpcError, toRpcError } from '../../rpc/errors.ts';
 import type { CallOptions } from '../../rpc/transport.ts';
+import { Rate } from '../delivery/latency.ts';
 import { type Latencies, Timing } from '../delivery/timing.ts';
 import type { Link } from './link.ts';
 import { type CallKind, Responses } from './responses.ts';
@@ -36,6 +37,7 @@ export class Calls {
   readonly #options: CallsOptions;
   readonly #responses: Responses;
   #inFlight = 0;
+  readonly #rows = new Rate();
   #look: NodeJS.Timeout | undefined;
 
   constructor(options: CallsOptions) {
@@ -46,6 +48,10 @@ export class Calls {
 
   get inFlight(): number {
     return this.#inFlight;
+  }
+
+  get rowsPerSecond(): number {
+    return this.#rows.at(performance.now());
   }
 
   /** Expected milliseconds of one more call. */
@@ -68,6 +74,7 @@ export class Calls {
     const startedAt = performance.now();
     counters.calls++;
     counters.rows += rows;
+    this.#rows.count(rows, startedAt);
     if (isRemote) counters.bytesSent += bytes;
     else counters.rowsHere += rows;
     this.#inFlight++;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { MeanLatency, Quantile } from '../../../router/delivery/latency.ts';
+import { MeanLatency, Quantile, Rate } from '../../../router/delivery/latency.ts';
 import { uniform } from '../../support/random.ts';
 
 describe('a shard’s mean', () => {
@@ -115,4 +115,12 @@ describe('a running quantile', () => {
     for (let i = 0; i < 400; i++) quantile.learn(10 + 10 * next());
     expect(quantile.value).toBeGreaterThan(15);
   });
+});
+
+test('a rate approaches the number of events a second, and falls to a third in ten seconds without events', () => {
+  const rate = new Rate();
+  for (let ms = 0; ms < 60_000; ms += 20) rate.count(2, ms);
+  expect(rate.at(60_000)).toBeGreaterThan(95);
+  expect(rate.at(60_000)).toBeLessThan(105);
+  expect(rate.at(70_000) / rate.at(60_000)).toBeCloseTo(Math.exp(-1));
 });

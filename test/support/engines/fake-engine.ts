@@ -126,6 +126,7 @@ export class FakeEngine implements EngineClient {
     return {
       running: this.open,
       waiting: 0,
+      waitingSince: 0,
       ...blocks,
       promptTokens: 0,
       cachedTokens: 0,

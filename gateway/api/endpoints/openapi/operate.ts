@@ -120,6 +120,39 @@ const stretchExample = (step: number, start: number) => ({
   },
 });
 
+const load = {
+  running: count.describe('Sequences that are generated.'),
+  waiting: count.describe('Sequences that wait for admission.'),
+  queue_seconds: amount.describe('How long the first of them has waited.'),
+  kv_used: amount.max(1).describe('Used part of the KV memory.'),
+};
+
+const scalingAnswer = z.object({
+  object: z.literal('scaling'),
+  ...load,
+  models: z.array(z.object({ model: text, ...load })),
+  groups: z
+    .array(
+      z.object({
+        model: text,
+        experts: text.describe('What each shard of the group holds, in the format of the flag --experts.'),
+        shards: count.describe('Shards of the group that are in service.'),
+        in_flight: count,
+        rows_per_second: amount.describe('Rows that the group is sent, about the mean of ten seconds.'),
+        hop_p99_ms: amount.nullable().describe('Of the slowest shard. Null before enough calls.'),
+      }),
+    )
+    .describe('Shards that hold the same experts.'),
+});
+
+const scalingExample = {
+  ...{ object: 'scaling', running: 2, waiting: 1, queue_seconds: 0.4, kv_used: 0.31 },
+  models: [{ model: 'nano', running: 2, waiting: 1, queue_seconds: 0.4, kv_used: 0.31 }],
+  groups: [
+    { model: 'nano', experts: '0-23', shards: 2, in_flight: 1, rows_per_second: 310.5, hop_p99_ms: 1.9 },
+  ],
+};
+
 const historyExample = {
   ...{ object: 'history', version: '0.1.0', started: 1_790_000_000, now: 1_790_003_600 },
   totals: { requests: 4_120, errors: 0, refused: 3 },
@@ -198,6 +231,14 @@ export const operatorOperations = grouped('Operate', {
     ],
     answer: { name: 'History', zod: historyAnswer, example: historyExample },
     failures: 'listed',
+  },
+  'get /v1/scaling': {
+    admin: true,
+    summary: 'What an autoscaler needs to know',
+    description:
+      'Queue and KV memory of this gateway, and the load of each group of shards. KEDA reads it with its metrics-api scaler.',
+    answer: { name: 'Scaling', zod: scalingAnswer, example: scalingExample },
+    failures: 'keyed',
   },
   'get /v1/shards': {
     admin: true,

@@ -13,7 +13,7 @@ const shard: ShardStatus = {
   zone: undefined,
   ...{ address: ADDRESS, state: 'available', since: 1_790_000_000_000, connected: true, units: 16 },
   ...{ experts: '0-7', numericsClass: 'cpu-1', standby: false, weightBytes: 1, residentBytes: 2 },
-  ...{ inFlight: 0, expectedMs: 0.25, counters: noCounters() },
+  ...{ inFlight: 0, expectedMs: 0.25, p99Ms: 2.5, rowsPerSecond: 40, counters: noCounters() },
 };
 const gone: DrainOutcome = { type: 'drained', answered: 5, inFlight: 0 };
 

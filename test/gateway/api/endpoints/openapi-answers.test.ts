@@ -72,7 +72,7 @@ const shard: ShardStatus = {
   connected: true,
   ...{ units: 16, experts: '0-7', numericsClass: 'cpu-1', standby: false },
   ...{ weightBytes: 1_024, residentBytes: undefined },
-  ...{ inFlight: 0, expectedMs: 0.25, counters: noCounters() },
+  ...{ inFlight: 0, expectedMs: 0.25, p99Ms: 2.5, rowsPerSecond: 40, counters: noCounters() },
 };
 const drained = { type: 'drained', answered: 3, inFlight: 0 } as const;
 const setups = {

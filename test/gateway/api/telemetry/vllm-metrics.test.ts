@@ -5,6 +5,7 @@ import { vllmMetrics } from '../../../../gateway/api/telemetry/vllm-metrics.ts';
 const load = {
   running: 3,
   waiting: 2,
+  waitingSince: 0,
   usedBlocks: 5,
   blocks: 20,
   blockSize: 64,
