@@ -9,6 +9,7 @@ import { defaultConnections } from '../../../gateway/api/serve.ts';
 import { MOST_WAITING } from '../../../gateway/api/tenants/usage-log.ts';
 import { engineDefaults } from '../../../gateway/engine/engine-options.ts';
 import { LARGEST_BODY } from '../../../infra/edge/app.ts';
+import { BODY_MEMORY } from '../../../infra/edge/node.ts';
 import { DEFAULT_DEVICE } from '../../../model/devices/options.ts';
 import { defaultPolicy } from '../../../router/call-policy.ts';
 import { MOST_CONNECTIONS } from '../../../rpc/socket/server.ts';
@@ -68,6 +69,7 @@ describe('defaults', () => {
   const others: [string, unknown][] = [
     ['shard --device', DEFAULT_DEVICE],
     ['shard --max-connections', MOST_CONNECTIONS],
+    ['edge --body-memory', BODY_MEMORY],
     ['edge --max-body', LARGEST_BODY],
   ];
   it.each([...cases, ...others])('the default of %s is that of its module', (name, value) => {
