@@ -5,9 +5,17 @@
 // requests have used, and what it still needs. What it does not keep can be lent to others.
 //
 // Worked example: budget 1,000. Place A asks for 100: it gets 100 and a quarter of the other 900, so 325. Place B asks for 100: it gets
-// 100 and a quarter of the other 575, so 243. A has used 40 and keeps 60: now 697 are left at home.
+// 100 and a quarter of the other 575, so 243. A has used 40 and keeps 60: now 657 are left at home.
 import type { Readings } from '../../../tenancy/rate-headers.ts';
-import { type Exceeded, type Limits, Meter, type MeterState, type Parts } from './meter.ts';
+import {
+  type Counted,
+  type Exceeded,
+  type Limits,
+  Meter,
+  type MeterState,
+  monthOf,
+  type Parts,
+} from './meter.ts';
 
 /** How long a place may use what it was lent. */
 export const LEASE_MS = 10_000;
@@ -20,9 +28,11 @@ const SHARE = 1 / 4;
 export interface LeaseRequest {
   place: string;
   /** What the place has used since it exists. Tokens of open requests do not count. */
-  used: Pick<Parts, 'requests' | 'tokens'>;
+  used: Counted;
   /** What its open requests may still use. */
   open: Parts;
+  /** The same of requests that began in an earlier month, whose budget they count against. */
+  earlier: Parts;
   /** What it was lent besides, and wants to keep for requests to come. */
   left: Parts;
   /** What it needs in addition, all or nothing. */
@@ -43,9 +53,10 @@ export interface Lease {
 
 interface PlaceState {
   /** What was counted as used in the key's meter. */
-  counted: Pick<Parts, 'requests' | 'tokens'>;
-  /** What the place may use until `until`. */
+  counted: Counted;
+  /** What the place may use until `until`: for requests of this month, and of earlier ones. Null: nothing. */
   held: Parts | null;
+  earlier: Parts | null;
   at: number;
   until: number;
 }
@@ -56,6 +67,10 @@ export interface HomeState {
 }
 
 export const noParts: Parts = { requests: 0, tokens: 0, slots: 0 };
+const nothing: Counted = { requests: 0, tokens: 0, budget: 0 };
+const newPlace: PlaceState = { counted: nothing, held: null, earlier: null, at: 0, until: 0 };
+/** A time of an earlier month. */
+const EARLIER = 0;
 
 export class Home {
   readonly #meter: Meter;
@@ -63,9 +78,10 @@ export class Home {
 
   constructor(state?: HomeState) {
     this.#places = new Map(Object.entries(state?.places ?? {}));
-    const held = [...this.#places].flatMap(([place, { held, at }]): [string, Parts & { at: number }][] =>
-      held === null ? [] : [[place, { ...held, at }]],
-    );
+    const held = [...this.#places].flatMap(([place, { held, earlier, at }]) => [
+      ...(held === null ? [] : [[place, { ...held, at }] as const]),
+      ...(earlier === null ? [] : [[earlierOf(place), { ...earlier, at: EARLIER }] as const]),
+    ]);
     this.#meter = new Meter(state?.meter, held);
   }
 
@@ -74,44 +90,84 @@ export class Home {
   }
 
   lease(request: LeaseRequest, limits: Limits, now: number): Lease {
-    const { place, used, open, left, asked, takesMore } = request;
+    const { place, used, left, asked, takesMore } = request;
     const meter = this.#meter;
     this.#expire(limits, now);
-    const kept = this.#kept(request, limits, now);
+    const kept = this.#take(request, limits, now);
+    const open = limited(request.open, limits);
+    const earlier = limited(request.earlier, limits);
+    this.#hold(place, { held: plus(kept, open), earlier }, limits, now);
     const exceeded = meter.exceeded(asked, limits, now);
     const granted = exceeded === undefined ? asked : noParts;
     const more = exceeded === undefined && takesMore ? shareOf(meter.left(limits, now), granted) : granted;
     const coming = limited(plus(kept, more), limits);
-    const held = limited(plus(open, coming), limits);
-    meter.settle(place, { requests: 0, tokens: 0, limits, now });
-    const holds = held.requests > 0 || held.tokens > 0 || held.slots > 0;
-    if (holds) meter.hold(place, held, limits, now);
+    this.#giveBack(place, limits, now);
+    const parts = this.#hold(place, { held: plus(open, coming), earlier }, limits, now);
     const until = now + LEASE_MS;
-    this.#places.set(place, { counted: used, held: holds ? held : null, at: now, until });
+    this.#places.set(place, { counted: used, ...parts, at: now, until });
     const readings = meter.read(limits, now);
     return { granted: minus(coming, left), until, readings, ...(exceeded !== undefined && { exceeded }) };
   }
 
-  /** Counts what the place has used, and returns what it keeps for requests to come. Holds this, and what its open requests need. */
-  #kept({ place, used, open, left }: LeaseRequest, limits: Limits, now: number): Parts {
-    const { counted, held } = this.#places.get(place) ?? { counted: noParts, held: null };
-    const newly = { requests: used.requests - counted.requests, tokens: used.tokens - counted.tokens };
-    if (!this.#meter.settle(place, { ...newly, limits, now })) this.#meter.count(newly, limits, now);
-    const rest = minus(minus(held ?? noParts, { ...newly, slots: 0 }), open);
-    const kept = atLeastNothing(least(left, rest));
-    this.#meter.hold(place, limited(plus(kept, open), limits), limits, now);
-    return kept;
+  /** Takes back what the place was lent, and counts what it has used. Returns what it keeps for requests to come. */
+  #take({ place, used, open, earlier, left }: LeaseRequest, limits: Limits, now: number): Parts {
+    const before = this.#places.get(place) ?? newPlace;
+    const newly = {
+      requests: used.requests - before.counted.requests,
+      tokens: used.tokens - before.counted.tokens,
+      budget: used.budget - before.counted.budget,
+    };
+    this.#giveBack(place, limits, now);
+    this.#meter.count(newly, limits, now);
+    const lent = plus(before.held ?? noParts, before.earlier ?? noParts);
+    const rest = minus(lent, plus(plus(open, earlier), { ...newly, slots: 0 }));
+    return limited(atLeastNothing(least(left, rest)), limits);
+  }
+
+  #giveBack(place: string, limits: Limits, now: number): void {
+    for (const id of [place, earlierOf(place)])
+      this.#meter.settle(id, { requests: 0, tokens: 0, limits, now });
+  }
+
+  #hold(
+    place: string,
+    parts: { held: Parts; earlier: Parts },
+    limits: Limits,
+    now: number,
+  ): Pick<PlaceState, 'held' | 'earlier'> {
+    const held = orNull(parts.held);
+    const earlier = orNull(parts.earlier);
+    if (held !== null) this.#meter.hold(place, held, { limits, now });
+    if (earlier !== null) this.#meter.hold(earlierOf(place), earlier, { limits, now, at: EARLIER });
+    return { held, earlier };
   }
 
   /** Counts everything that a silent place was lent as used. When the place is heard of again, its own count replaces this one. */
   #expire(limits: Limits, now: number): void {
-    for (const [place, { counted, held, until, at }] of this.#places) {
-      if (held === null || until + GRACE_MS > now) continue;
-      this.#meter.settle(place, { requests: held.requests, tokens: held.tokens, limits, now });
-      const all = { requests: counted.requests + held.requests, tokens: counted.tokens + held.tokens };
-      this.#places.set(place, { counted: all, held: null, at, until });
+    for (const [place, state] of this.#places) {
+      const { counted, held, earlier, until, at } = state;
+      if ((held === null && earlier === null) || until + GRACE_MS > now) continue;
+      const lent = plus(held ?? noParts, earlier ?? noParts);
+      const budget = monthOf(at) === monthOf(now) ? (held?.tokens ?? 0) : 0;
+      const newly = { requests: lent.requests, tokens: lent.tokens, budget };
+      this.#giveBack(place, limits, now);
+      this.#meter.count(newly, limits, now);
+      const all = {
+        requests: counted.requests + newly.requests,
+        tokens: counted.tokens + newly.tokens,
+        budget: counted.budget + budget,
+      };
+      this.#places.set(place, { ...state, counted: all, held: null, earlier: null });
     }
   }
+}
+
+function earlierOf(place: string): string {
+  return `${place} earlier`;
+}
+
+function orNull(parts: Parts): Parts | null {
+  return parts.requests > 0 || parts.tokens > 0 || parts.slots > 0 ? parts : null;
 }
 
 /** Without the parts that the key does not limit. */

@@ -2,12 +2,21 @@
 // background before that is used up or expires. Only a request that does not fit waits for the home.
 import type { Readings } from '../../../tenancy/rate-headers.ts';
 import { LEASE_MS, type Lease, type LeaseRequest, least, minus, noParts, plus } from './lease.ts';
-import type { Asked, Deciding, Exceeded, Limits, Parts, Reservation } from './meter.ts';
+import {
+  type Asked,
+  type Counted,
+  type Deciding,
+  type Exceeded,
+  type Limits,
+  monthOf,
+  type Parts,
+  type Reservation,
+} from './meter.ts';
 
 export type AskHome = (request: LeaseRequest, limits: Limits) => Promise<Lease>;
 
 export interface LeasedState {
-  used: Pick<Parts, 'requests' | 'tokens'>;
+  used: Counted;
   /** What was lent, minus what was used and what open requests have reserved. */
   left: Parts;
   until: number;
@@ -15,6 +24,8 @@ export interface LeasedState {
   limits: Limits | null;
   /** What the home had left when it was last asked. */
   readings: Readings;
+  /** Whether the home may have lent more than this place knows, because an answer is missing. */
+  isUnsure: boolean;
 }
 
 interface LeasedMeterOptions {
@@ -26,19 +37,22 @@ interface LeasedMeterOptions {
 
 /** Requests that ask for as much as one that the home has refused are refused for this time without asking. */
 const REFUSED_MS = 250;
-/** The home is not asked for more in advance for this time after it had no more. */
+/** The home is not asked for more in advance for this time after it had no more, or did not answer. */
 const POOR_MS = 1_000;
-/** A lease that ends sooner than this is renewed. */
-const RENEW_MS = LEASE_MS / 2;
+/** A place that holds something tells its home what it has used at least this often. */
+const RENEW_MS = (3 / 4) * LEASE_MS;
+/** Wait after a call of the home that has failed. */
+const RETRY_MS = 2_000;
 /** A place keeps at most this multiple of what it has taken since it last asked. */
 const KEPT = 2;
 
 export const newLeased: LeasedState = {
-  used: { requests: 0, tokens: 0 },
+  used: { requests: 0, tokens: 0, budget: 0 },
   left: noParts,
   until: 0,
   limits: null,
   readings: {},
+  isUnsure: false,
 };
 
 export class LeasedMeter implements Deciding<LeasedState> {
@@ -51,13 +65,16 @@ export class LeasedMeter implements Deciding<LeasedState> {
   /** Taken since the home was last asked. */
   #taken: Parts = noParts;
   #asking: Promise<Lease> | undefined;
+  #isUnsure: boolean;
+  /** When the home was last asked. 0: this process has not asked it yet. */
+  #askedAt = 0;
   #refused: { exceeded: Exceeded; asked: number; until: number } | undefined;
   #poorUntil = 0;
   #readings: Readings;
 
   constructor(
     options: LeasedMeterOptions,
-    { used, left, until, limits, readings }: LeasedState = newLeased,
+    { used, left, until, limits, readings, isUnsure }: LeasedState = newLeased,
     open: Iterable<[string, Reservation]> = [],
   ) {
     this.#options = options;
@@ -66,21 +83,26 @@ export class LeasedMeter implements Deciding<LeasedState> {
     this.#until = until;
     this.#limits = limits;
     this.#readings = readings;
+    this.#isUnsure = isUnsure;
     this.#open = new Map(open);
   }
 
   get state(): LeasedState {
     const [used, left, until] = [this.#used, this.#left, this.#until];
-    return { used, left, until, limits: this.#limits, readings: this.#readings };
+    const [readings, isUnsure] = [this.#readings, this.#isUnsure];
+    return { used, left, until, limits: this.#limits, readings, isUnsure };
   }
 
   get open(): ReadonlyMap<string, Reservation> {
     return this.#open;
   }
 
-  /** Whether something is lent to this place, so that `renew` must be called within `LEASE_MS`. */
-  get holds(): boolean {
-    return this.#open.size > 0 || this.#left.requests > 0 || this.#left.tokens > 0 || this.#left.slots > 0;
+  /** Milliseconds until `renew` must be called. Undefined: nothing is lent to this place. */
+  renewsIn(now: number): number | undefined {
+    const { requests, tokens, slots } = this.#left;
+    const holds = this.#open.size > 0 || requests > 0 || tokens > 0 || slots > 0;
+    if (!holds && !this.#isUnsure) return undefined;
+    return Math.max(0, this.#askedAt + (this.#isUnsure ? RETRY_MS : RENEW_MS) - now);
   }
 
   async reserve(id: string, { tokens, limits, now }: Asked): Promise<Exceeded | undefined> {
@@ -102,13 +124,14 @@ export class LeasedMeter implements Deciding<LeasedState> {
     this.#open.set(id, { ...reserved, tokens });
   }
 
-  settle(id: string, { tokens }: Pick<Asked, 'tokens'>): boolean {
+  settle(id: string, { tokens, now }: Pick<Asked, 'tokens' | 'now'>): boolean {
     const reserved = this.#open.get(id);
     if (reserved === undefined) return false;
     this.#open.delete(id);
     this.#left = plus(this.#left, { requests: 0, tokens: reserved.tokens - tokens, slots: 1 });
-    const { requests, tokens: before } = this.#used;
-    this.#used = { requests: requests + 1, tokens: before + tokens };
+    const { requests, tokens: before, budget } = this.#used;
+    const ofMonth = monthOf(reserved.at) === monthOf(now) ? tokens : 0;
+    this.#used = { requests: requests + 1, tokens: before + tokens, budget: budget + ofMonth };
     return true;
   }
 
@@ -133,15 +156,16 @@ export class LeasedMeter implements Deciding<LeasedState> {
     };
   }
 
-  /** Tells the home what was used, and gives back what is hardly needed. To be called once in `LEASE_MS` while `holds`. */
+  /** Tells the home what was used, and gives back what is hardly needed. */
   async renew(now: number): Promise<void> {
-    await this.#asking?.catch(() => {});
+    while (this.#asking !== undefined) await this.#asking.catch(() => {});
     if (this.#limits !== null) await this.#ask(noParts, this.#limits, { now, takesMore: false });
   }
 
   /** Takes the parts from the lease, and calls `note` in the same turn. Asks the home if they do not fit. */
   async #take(parts: Parts, limits: Limits, now: number, note: () => void): Promise<Exceeded | undefined> {
     this.#limits = limits;
+    if (this.#askedAt === 0) this.#askedAt = now;
     for (;;) {
       if (this.#fits(parts, limits, now)) {
         this.#left = minus(this.#left, parts);
@@ -165,7 +189,7 @@ export class LeasedMeter implements Deciding<LeasedState> {
 
   #fits({ requests, tokens, slots }: Parts, limits: Limits, now: number): boolean {
     const { rpm, tpm, concurrency, budget } = limits;
-    if (rpm === null && tpm === null && concurrency === null && budget === null) return true;
+    if (isUnlimited(limits)) return true;
     if (now >= this.#until) return false;
     return (
       (rpm === null || this.#left.requests >= requests) &&
@@ -183,32 +207,36 @@ export class LeasedMeter implements Deciding<LeasedState> {
 
   /** Asks the home before the lease is used up or ends. */
   #askAhead(limits: Limits, now: number): void {
-    if (this.#asking !== undefined || now < this.#poorUntil) return;
+    if (this.#asking !== undefined || now < this.#poorUntil || isUnlimited(limits)) return;
+    const { rpm, tpm, budget } = limits;
     const { requests, tokens } = this.#left;
     const isLow =
-      (limits.rpm !== null && requests < this.#taken.requests) || tokens < this.#taken.tokens / KEPT;
-    if (now < this.#until - RENEW_MS && !isLow) return;
-    const asking = this.#ask(noParts, limits, { now, takesMore: true });
-    asking.then(({ granted }) => {
-      if (granted.requests + granted.tokens + granted.slots === 0) this.#poorUntil = now + POOR_MS;
+      (rpm !== null && requests < this.#taken.requests) ||
+      ((tpm !== null || budget !== null) && tokens < this.#taken.tokens / KEPT);
+    if (now < this.#until - LEASE_MS / 2 && !isLow) return;
+    this.#poorUntil = now + POOR_MS;
+    this.#ask(noParts, limits, { now, takesMore: true }).then(({ granted }) => {
+      if (granted.requests + granted.tokens + granted.slots > 0) this.#poorUntil = 0;
     }, this.#options.onFailure);
   }
 
-  /** Only one call is under way at a time, so that two answers cannot count the same. */
+  /** Must be called only while no other call is under way. Otherwise the second call would not tell what the first one brings. */
   #ask(
     asked: Parts,
     limits: Limits,
     { now, takesMore }: { now: number; takesMore: boolean },
   ): Promise<Lease> {
     const { place, askHome } = this.#options;
-    const reserved = [...this.#open.values()].reduce((sum, { tokens }) => sum + tokens, 0);
     // What was lent earlier and has expired belongs to the home again.
-    const left = now >= this.#until ? noParts : least(this.#left, times(this.#taken, KEPT));
-    this.#left = left;
+    if (now >= this.#until) this.#left = noParts;
+    else if (!takesMore) this.#left = least(this.#left, times(this.#taken, KEPT));
     this.#taken = noParts;
-    const open = { requests: this.#open.size, tokens: reserved, slots: this.#open.size };
-    const request = { place, used: this.#used, open, left, asked, takesMore };
+    this.#askedAt = now;
+    this.#isUnsure = true;
+    const left = this.#left;
+    const request = { place, used: this.#used, ...this.#openParts(now), left, asked, takesMore };
     const asking = askHome(request, limits).then((lease) => {
+      this.#isUnsure = false;
       this.#left = plus(this.#left, lease.granted);
       this.#until = lease.until;
       this.#readings = lease.readings;
@@ -221,6 +249,20 @@ export class LeasedMeter implements Deciding<LeasedState> {
     asking.then(done, done);
     return asking;
   }
+
+  /** What the open requests may still use: those of this month, and those of earlier ones. */
+  #openParts(now: number): { open: Parts; earlier: Parts } {
+    const sums = { open: noParts, earlier: noParts };
+    for (const { tokens, at } of this.#open.values()) {
+      const kind = monthOf(at) === monthOf(now) ? 'open' : 'earlier';
+      sums[kind] = plus(sums[kind], { requests: 1, tokens, slots: 1 });
+    }
+    return sums;
+  }
+}
+
+function isUnlimited({ rpm, tpm, concurrency, budget }: Limits): boolean {
+  return rpm === null && tpm === null && concurrency === null && budget === null;
 }
 
 function times({ requests, tokens, slots }: Parts, by: number): Parts {

@@ -19,6 +19,13 @@ export interface Parts {
   slots: number;
 }
 
+/** What has been used. `budget`: the tokens that count against the month. */
+export interface Counted {
+  requests: number;
+  tokens: number;
+  budget: number;
+}
+
 /** What an open request may use. */
 export interface Reservation {
   tokens: number;
@@ -88,7 +95,7 @@ export class Meter implements Deciding<MeterState> {
   #state: MeterState;
   readonly #open: Map<string, Reservation>;
 
-  constructor(state: MeterState = newMeter, open: Iterable<[string, Reservation]> = []) {
+  constructor(state: MeterState = newMeter, open: Iterable<readonly [string, Reservation]> = []) {
     this.#state = state;
     this.#open = new Map(open);
   }
@@ -103,15 +110,19 @@ export class Meter implements Deciding<MeterState> {
 
   reserve(id: string, { tokens, limits, now }: Asked): Exceeded | undefined {
     const exceeded = this.exceeded({ ...oneRequest, tokens }, limits, now);
-    if (exceeded === undefined) this.hold(id, { ...oneRequest, tokens }, limits, now);
+    if (exceeded === undefined) this.hold(id, { ...oneRequest, tokens }, { limits, now });
     return exceeded;
   }
 
-  /** Reserves the parts under `id`, even if a limit does not allow it. */
-  hold(id: string, { requests, tokens, slots }: Parts, limits: Limits, now: number): void {
+  /** Reserves the parts under `id`, even if a limit does not allow it. They count in the month of `at`. */
+  hold(
+    id: string,
+    { requests, tokens, slots }: Parts,
+    { limits, now, at = now }: { limits: Limits; now: number; at?: number },
+  ): void {
     this.#turn(now);
     this.#take({ requests, tokens }, limits, now);
-    this.#open.set(id, { requests, tokens, slots, at: now });
+    this.#open.set(id, { requests, tokens, slots, at });
   }
 
   correct(id: string, { tokens, limits, now }: Asked): void {
@@ -133,11 +144,11 @@ export class Meter implements Deciding<MeterState> {
     return true;
   }
 
-  /** Counts requests and tokens that were not reserved. Negative numbers give back. */
-  count({ requests, tokens }: Pick<Parts, 'requests' | 'tokens'>, limits: Limits, now: number): void {
+  /** Counts what was not reserved. Negative numbers give back. */
+  count({ requests, tokens, budget }: Counted, limits: Limits, now: number): void {
     this.#turn(now);
     this.#take({ requests, tokens }, limits, now);
-    this.#use(tokens);
+    this.#use(budget);
   }
 
   pass(limits: Limits, now: number): Exceeded | undefined {
@@ -211,7 +222,7 @@ export class Meter implements Deciding<MeterState> {
       const retryMs = waitFor(requests ?? fullBucket(rpm, now), wanted, rpm, now);
       if (retryMs > 0) return { kind: 'requests', limit: rpm, asked: 1, retryMs };
     }
-    if (tpm !== null) {
+    if (tpm !== null && tokens > 0) {
       const retryMs = waitFor(bucket ?? fullBucket(tpm, now), tokens, tpm, now);
       if (retryMs > 0) return { kind: 'tokens', limit: tpm, asked: tokens, retryMs };
     }

@@ -117,6 +117,10 @@ export class Metering<State> implements Meters {
   async correct({ id, key, answerTokens }: Beginning, promptTokens: number, limits: Limits): Promise<void> {
     const meter = await this.#meterOf(key);
     meter.correct(id, { tokens: promptTokens + answerTokens, limits, now: Date.now() });
+    // Is written together with the next state of the meter, so that both agree after a crash.
+    this.#unwritten.push(
+      sql`UPDATE reservations SET prompt_tokens = ${promptTokens} WHERE id = ${id} AND prompt_tokens > ${promptTokens}`,
+    );
   }
 
   /** Rejects only if the meter of a key cannot be read. */

@@ -12,6 +12,9 @@ export class KeyHome extends DurableObject<Bindings> {
   async lease(request: LeaseRequest, limits: Limits): Promise<Lease> {
     const { storage } = this.ctx;
     this.#home ??= storage.get<HomeState>(STATE).then((state) => new Home(state));
+    this.#home.catch(() => {
+      this.#home = undefined; // so that the next call reads again
+    });
     const home = await this.#home;
     const lease = home.lease(request, limits, Date.now());
     // The runtime holds the answer back until this is on disk.

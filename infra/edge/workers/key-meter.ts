@@ -25,14 +25,13 @@ const ROWS_AT_ONCE = 50;
 const RETRY_MS = 10_000;
 /** A request of which nothing was heard for this long is lost: its instance of the Worker has ended. */
 const LOST_MS = 120_000;
-/** A lease is renewed this long after the last alarm, so that it does not end. */
-const RENEW_MS = (3 / 4) * LEASE_MS;
 
 export class KeyMeter extends DurableObject<Bindings> implements Meters {
   readonly #database: Sql;
   readonly #metering: Metering<LeasedState>;
   /** Open as soon as a request or the alarm has needed it. */
   #leased: LeasedMeter | undefined;
+  #key = '';
 
   constructor(state: DurableObjectState, bindings: Bindings) {
     super(state, bindings);
@@ -46,6 +45,7 @@ export class KeyMeter extends DurableObject<Bindings> implements Meters {
     this.#metering = new Metering<LeasedState>({
       database: this.#database,
       openMeter: (key, state, open) => {
+        this.#key = key;
         this.#leased = new LeasedMeter(this.#placeOf(key), state, open);
         return this.#leased;
       },
@@ -57,15 +57,13 @@ export class KeyMeter extends DurableObject<Bindings> implements Meters {
     request: Beginning,
     limits: Limits,
   ): Promise<{ exceeded: Exceeded } | { readings: Readings }> {
-    const reserved = await this.#metering.reserve(request, limits);
-    await this.#wakeWithin(RENEW_MS);
-    return reserved;
+    await this.#wakeWithin(LEASE_MS / 2); // before the home is asked, whose answer may be lost
+    return await this.#metering.reserve(request, limits);
   }
 
   async pass(key: string, limits: Limits, now: number): Promise<Exceeded | undefined> {
-    const exceeded = await this.#metering.pass(key, limits, now);
-    await this.#wakeWithin(RENEW_MS);
-    return exceeded;
+    await this.#wakeWithin(LEASE_MS / 2);
+    return await this.#metering.pass(key, limits, now);
   }
 
   correct(request: Beginning, promptTokens: number, limits: Limits): Promise<void> {
@@ -85,12 +83,12 @@ export class KeyMeter extends DurableObject<Bindings> implements Meters {
   override async alarm(): Promise<void> {
     try {
       await this.#settleLost();
-      if (await this.#renewed()) await this.#wakeWithin(RENEW_MS);
       if (await this.#ship()) await this.#wakeWithin(0);
     } catch (cause) {
       failed(cause);
       await this.#wakeWithin(RETRY_MS);
     }
+    await this.#renewIfDue();
   }
 
   #placeOf(key: string) {
@@ -98,21 +96,36 @@ export class KeyMeter extends DurableObject<Bindings> implements Meters {
     if (HOMES === undefined) throw new Error('the binding HOMES is missing');
     return {
       place: this.ctx.id.toString(),
-      askHome: (request: LeaseRequest, limits: Limits) => HOMES.getByName(key).lease(request, limits),
+      askHome: async (request: LeaseRequest, limits: Limits) => {
+        // A restart must not bring back what this call gives up.
+        await this.#metering.save(key);
+        return await HOMES.getByName(key).lease(request, limits);
+      },
       onFailure: failed,
     };
   }
 
-  /** Renews the lease, or gives it back if it is not needed. Returns whether something is still lent. */
-  async #renewed(): Promise<boolean> {
+  /** Renews the lease, or gives it back if it is not needed. Plans the next alarm while something is lent. */
+  async #renewIfDue(): Promise<void> {
+    try {
+      const leased = await this.#opened();
+      if (leased?.renewsIn(Date.now()) === 0) {
+        await leased.renew(Date.now());
+        await this.#metering.save(this.#key);
+      }
+    } catch (cause) {
+      failed(cause);
+    }
+    const ms = this.#leased?.renewsIn(Date.now());
+    if (ms !== undefined) await this.#wakeWithin(ms);
+  }
+
+  /** The meter of this object's key. Undefined if no request has come yet. */
+  async #opened(): Promise<LeasedMeter | undefined> {
+    if (this.#leased !== undefined) return this.#leased;
     const [row] = await this.#database.all(sql`SELECT key FROM meters`);
-    if (row === undefined) return false;
-    const key = String(row['key']);
-    await this.#metering.save(key); // opens the meter
-    if (this.#leased?.holds !== true) return false;
-    await this.#leased.renew(Date.now());
-    await this.#metering.save(key);
-    return this.#leased.holds;
+    if (row !== undefined) await this.#metering.save(String(row['key']));
+    return this.#leased;
   }
 
   async #wakeWithin(ms: number): Promise<void> {

@@ -3,48 +3,83 @@ import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { Home, type HomeState, LEASE_MS, type LeaseRequest } from '../../../../infra/edge/limits/lease.ts';
 import { LeasedMeter, type LeasedState } from '../../../../infra/edge/limits/leased-meter.ts';
-import type { Limits } from '../../../../infra/edge/limits/meter.ts';
+import type { Limits, Reservation } from '../../../../infra/edge/limits/meter.ts';
 
 const none: Limits = { rpm: null, tpm: null, concurrency: null, budget: null };
 const T = Date.UTC(2026, 11, 1, 12);
+
+interface Stored {
+  state: LeasedState;
+  open: [string, Reservation][];
+}
 
 /** A home, and places whose calls it gets at the time `now`. `fault` may fail a call before or after the home has it. */
 class Places {
   now = T;
   calls = 0;
   fault: 'none' | 'before' | 'after' = 'none';
+  /** Called after the home has got a call. */
+  between: () => Promise<unknown> = async () => {};
   home = new Home();
   readonly of: LeasedMeter[];
+  /** What each place has in its database. */
+  readonly #stored = new Map<number, Stored>();
 
   constructor(count: number) {
-    this.of = Array.from({ length: count }, (_, n) => this.open(`place ${n}`));
+    this.of = Array.from({ length: count }, (_, n) => this.#open(n));
   }
 
-  open(
-    place: string,
-    state?: LeasedState,
-    open: [string, { tokens: number; at: number }][] = [],
-  ): LeasedMeter {
+  #open(n: number): LeasedMeter {
     const askHome = async (request: LeaseRequest, limits: Limits) => {
+      this.#save(n);
       this.calls++;
       if (this.fault === 'before') throw new Error('the home cannot be reached');
-      const lease = this.home.lease(request, limits, this.now);
+      const lease = this.home.lease(structuredClone(request), limits, this.now);
       if (this.fault === 'after') throw new Error('the answer was lost');
+      await this.between();
       return structuredClone(lease);
     };
-    return new LeasedMeter({ place, askHome, onFailure: () => {} }, state, open);
+    const { state, open } = this.#stored.get(n) ?? { state: undefined, open: [] };
+    return new LeasedMeter({ place: `place ${n}`, askHome, onFailure: () => {} }, state, open);
   }
 
-  reserve(at: number, id: string, tokens: number, limits: Limits) {
-    return this.of[at]!.reserve(id, { tokens, limits, now: this.now });
+  #save(n: number): void {
+    const place = this.of[n]!;
+    this.#stored.set(n, structuredClone({ state: place.state, open: [...place.open] }));
+  }
+
+  /** The process of the place ends, and another one continues with what was stored. */
+  restart(n: number): void {
+    this.of[n] = this.#open(n);
+  }
+
+  async reserve(at: number, id: string, tokens: number, limits: Limits) {
+    const exceeded = await this.of[at]!.reserve(id, { tokens, limits, now: this.now });
+    if (exceeded === undefined) this.#save(at);
+    return exceeded;
   }
 
   settle(at: number, id: string, tokens: number) {
-    return this.of[at]!.settle(id, { tokens });
+    const settled = this.of[at]!.settle(id, { tokens, now: this.now });
+    this.#save(at);
+    return settled;
   }
 
+  /** As the alarms of all places do. */
   async renew(): Promise<void> {
-    for (const place of this.of) if (place.holds) await place.renew(this.now).catch(() => {});
+    for (const [n, place] of this.of.entries()) {
+      if (place.renewsIn(this.now) !== 0) continue;
+      await place.renew(this.now).catch(() => {});
+      this.#save(n);
+    }
+  }
+
+  /** Lets time pass, with all alarms. */
+  async pass(ms: number): Promise<void> {
+    for (const end = this.now + ms; this.now < end; ) {
+      this.now = Math.min(end, this.now + 1_000);
+      await this.renew();
+    }
   }
 }
 
@@ -68,19 +103,12 @@ test('used and reserved tokens of all places never exceed the budget, nor their 
   const property = fc.asyncProperty(steps, async (sequence) => {
     const places = new Places(3);
     const open: { id: string; most: number; place: number }[] = [];
-    let [used, renewedAt] = [0, T];
+    let used = 0;
     for (const [id, { waitMs, place, ends, index, most, share, fault, restarts }] of sequence.entries()) {
-      places.now += waitMs;
       places.fault = 'none';
-      if (places.now - renewedAt > LEASE_MS / 2) {
-        await places.renew();
-        renewedAt = places.now;
-      }
+      await places.pass(waitMs);
       places.fault = fault as Places['fault'];
-      if (restarts) {
-        const { state, open: reserved } = places.of[place]!;
-        places.of[place] = places.open(`place ${place}`, structuredClone(state), [...reserved]);
-      }
+      if (restarts) places.restart(place);
       if (ends && open.length > 0) {
         const [ended] = open.splice(index % open.length, 1);
         const tokens = Math.floor(share * ended!.most);
@@ -98,7 +126,7 @@ test('used and reserved tokens of all places never exceed the budget, nor their 
     places.fault = 'none';
     for (const { id, most, place } of open) places.settle(place, id, most);
     used += open.reduce((sum, { most }) => sum + most, 0);
-    for (let n = 0; n < 2; n++) for (const place of places.of) await place.renew(places.now);
+    await places.pass(3 * LEASE_MS);
     expect(places.home.state.meter.used).toBe(used);
     expect(Object.values(places.home.state.places).every(({ held }) => held === null)).toBe(true);
   });
@@ -135,7 +163,7 @@ describe('a place', () => {
       places.settle(0, `${n}`, 40);
     }
     expect(places.calls).toBeLessThanOrEqual(8); // 20 s
-    await places.renew();
+    await places.pass(LEASE_MS);
     expect(places.home.state.meter.used).toBe(80_000);
   });
 
@@ -158,11 +186,95 @@ describe('a place', () => {
     expect(await places.reserve(0, 'a', 100, limits)).toBeUndefined();
     places.settle(0, 'a', 10);
     expect(await places.reserve(1, 'b', 900, limits)).toMatchObject({ kind: 'budget' });
-    for (let n = 0; n < 2; n++) {
-      places.now += LEASE_MS / 2;
-      await places.renew();
-    }
+    await places.pass(2 * LEASE_MS);
     expect(await places.reserve(1, 'b', 900, limits)).toBeUndefined();
+    places.settle(1, 'b', 0);
+    const { calls } = places;
+    await places.pass(6 * LEASE_MS);
+    expect(places.calls - calls).toBeLessThanOrEqual(3); // nothing is lent, so nothing is renewed
+  });
+
+  it.each(['before', 'after'] as const)(
+    'gives back what it does not use, even if a call fails (%s the home)',
+    async (fault) => {
+      const limits = { ...none, budget: 1_000 };
+      const places = new Places(2);
+      places.fault = fault;
+      await expect(places.reserve(0, 'a', 100, limits)).rejects.toThrow();
+      await places.pass(2_000);
+      places.fault = 'none';
+      await places.pass(3 * LEASE_MS);
+      expect(places.home.state.meter.used).toBe(0);
+      expect(await places.reserve(1, 'b', 1_000, limits)).toBeUndefined();
+    },
+  );
+
+  it('asks its home one by one, so that a renewal does not take back what a request was granted', async () => {
+    const limits = { ...none, budget: 1_000 };
+    const places = new Places(2);
+    places.between = () => new Promise((resolve) => setImmediate(resolve));
+    await places.reserve(0, 'a', 100, limits);
+    const requests = [200, 300].map((tokens) => places.reserve(0, `${tokens}`, tokens, limits));
+    const renewals = [places.of[0]!.renew(places.now), places.of[0]!.renew(places.now)];
+    const exceeded = await Promise.all(requests);
+    await Promise.all(renewals);
+    const open = 100 + (exceeded[0] === undefined ? 200 : 0) + (exceeded[1] === undefined ? 300 : 0);
+    const others = (await places.reserve(1, 'b', 1_000 - open, limits)) === undefined ? 1_000 - open : 0;
+    expect(await places.reserve(1, 'c', 1_001 - open - others, limits)).toBeDefined();
+  });
+
+  it.each([
+    ['requests a minute', { ...none, rpm: 100_000 }],
+    ['a budget', { ...none, budget: 10_000_000 }],
+    ['concurrency', { ...none, concurrency: 1_000 }],
+    ['no limits', none],
+  ])('asks its home seldom for a key with %s only', async (_, limits) => {
+    const places = new Places(1);
+    for (let n = 0; n < 1_000; n++) {
+      await places.pass(20);
+      expect(await places.reserve(0, `${n}`, 50, limits)).toBeUndefined();
+      places.settle(0, `${n}`, 40);
+    }
+    expect(places.calls).toBeLessThanOrEqual(8); // in 20 s
+  });
+
+  it('keeps what it was lent until its end while the home cannot be reached', async () => {
+    const limits = { ...none, budget: 1_000_000 };
+    const places = new Places(1);
+    await places.reserve(0, 'a', 100, limits);
+    places.fault = 'before';
+    for (let ms = 0; ms < LEASE_MS - 500; ms += 500) {
+      await places.pass(500);
+      if (places.now >= T + LEASE_MS) break;
+      expect(await places.reserve(0, `${ms}`, 100, limits)).toBeUndefined();
+    }
+    await places.pass(1_000);
+    await expect(places.reserve(0, 'late', 100, limits)).rejects.toThrow();
+  });
+
+  it('counts a request in the month in which it began', async () => {
+    const limits = { ...none, budget: 1_000 };
+    const places = new Places(2);
+    places.now = Date.UTC(2027, 0, 1) - 1_000;
+    expect(await places.reserve(0, 'december', 900, limits)).toBeUndefined();
+    await places.pass(2 * LEASE_MS);
+    expect(await places.reserve(1, 'january', 900, limits)).toBeUndefined();
+    places.settle(0, 'december', 900);
+    await places.pass(2 * LEASE_MS);
+    expect(places.home.state.meter.used).toBe(0);
+    expect(await places.reserve(0, 'more', 200, limits)).toMatchObject({ kind: 'budget' });
+    places.settle(1, 'january', 900);
+    await places.pass(2 * LEASE_MS);
+    expect(places.home.state.meter.used).toBe(900);
+  });
+
+  it('lets requests pass that use no tokens, although no tokens are left', async () => {
+    const limits = { ...none, tpm: 100 };
+    const places = new Places(1);
+    expect(await places.reserve(0, 'a', 100, limits)).toBeUndefined();
+    places.settle(0, 'a', 300);
+    expect(await places.reserve(0, 'b', 1, limits)).toMatchObject({ kind: 'tokens' });
+    expect(await places.of[0]!.pass(limits, places.now)).toBeUndefined();
   });
 
   it('that is silent has used all that it was lent, until it is heard of again', async () => {
@@ -172,8 +284,7 @@ describe('a place', () => {
     places.now += 60_000;
     expect(await places.reserve(1, 'b', 500, limits)).toMatchObject({ kind: 'budget', left: 338 });
     places.settle(0, 'a', 5);
-    await places.renew();
-    places.now += 1_000;
+    await places.pass(LEASE_MS);
     expect(await places.reserve(1, 'c', 900, limits)).toBeUndefined();
   });
 
@@ -194,7 +305,8 @@ it('a home continues with its stored state', () => {
   const limits = { ...none, budget: 1_000 };
   const request: LeaseRequest = {
     place: 'a',
-    used: { requests: 0, tokens: 0 },
+    used: { requests: 0, tokens: 0, budget: 0 },
+    earlier: { requests: 0, tokens: 0, slots: 0 },
     open: { requests: 0, tokens: 0, slots: 0 },
     left: { requests: 0, tokens: 0, slots: 0 },
     asked: { requests: 1, tokens: 100, slots: 1 },
