@@ -18,8 +18,6 @@ class Places {
   now = T;
   calls = 0;
   fault: 'none' | 'before' | 'after' = 'none';
-  /** Called after the home has got a call. */
-  between: () => Promise<unknown> = async () => {};
   home = new Home();
   readonly of: LeasedMeter[];
   /** What each place has in its database. */
@@ -36,7 +34,6 @@ class Places {
       if (this.fault === 'before') throw new Error('the home cannot be reached');
       const lease = this.home.lease(structuredClone(request), limits, this.now);
       if (this.fault === 'after') throw new Error('the answer was lost');
-      await this.between();
       return structuredClone(lease);
     };
     const { state, open } = this.#stored.get(n) ?? { state: undefined, open: [] };
@@ -211,12 +208,32 @@ describe('a place', () => {
 
   it('asks its home one by one, so that a renewal does not take back what a request was granted', async () => {
     const limits = { ...none, budget: 1_000 };
-    const places = new Places(2);
-    places.between = () => new Promise((resolve) => setImmediate(resolve));
-    await places.reserve(0, 'a', 400, limits); // 150 are left here, so more is asked for in the background
-    await Promise.all([places.reserve(0, 'b', 300, limits), places.of[0]!.renew(places.now)]);
-    expect(places.of[0]!.open.size).toBe(2);
-    expect(await places.reserve(1, 'c', 301, limits)).toMatchObject({ kind: 'budget' });
+    const home = new Home();
+    const waiting: (() => void)[] = [];
+    const askHome = async (request: LeaseRequest, given: Limits) => {
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      return home.lease(request, given, T);
+    };
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    const answer = async () => {
+      for (const resolve of waiting.splice(0)) resolve();
+      await turn();
+    };
+    const place = new LeasedMeter({ place: 'a', askHome, onFailure: () => {} });
+    const first = place.reserve('first', { tokens: 400, limits, now: T });
+    await answer();
+    expect(await first).toBeUndefined();
+    expect(waiting).toHaveLength(1); // more is asked for in the background, because little is left
+    const second = place.reserve('second', { tokens: 300, limits, now: T });
+    const renewal = place.renew(T);
+    await answer();
+    expect(waiting).toHaveLength(1);
+    await answer();
+    expect(await second).toBeUndefined();
+    const { held } = home.state.places['a'] ?? {};
+    expect(held?.tokens).toBeGreaterThanOrEqual(700);
+    while (waiting.length > 0) await answer();
+    await renewal;
   });
 
   it.each([
