@@ -19,6 +19,8 @@ export const defaultPolicy = {
 
 export type CallPolicy = typeof defaultPolicy;
 
+const MOST_GROUPS = 64;
+
 /** Call times by the distance of the shard. Beside near calls all far ones would look late, and beside runs in this thread all calls. */
 export class LatencyGroups {
   /** Calls to other processes of this zone. */
@@ -38,6 +40,8 @@ export class LatencyGroups {
     const known = this.#others.get(group);
     if (known !== undefined) return known;
     const made = newLatencies(this.#policy);
+    // A shard may name another zone each time it connects.
+    if (this.#others.size === MOST_GROUPS) this.#others.clear();
     this.#others.set(group, made);
     return made;
   }

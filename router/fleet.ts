@@ -167,13 +167,12 @@ export class Fleet {
   }
 
   /**
-   * If a unit's numerics class has no shard left, gives the unit the class of the shards that are present. Call this only while no
-   * sequence is running, because it changes the bits of later answers.
+   * If a unit's numerics class has no shard left, or none in this zone, gives the unit the class of the shards that are present. Call
+   * this only while no sequence is running, because it changes the bits of later answers.
    */
   settleClasses(): void {
-    if (this.ready) return;
     const { experts } = this.#options.model;
-    const changed = this.#table.ofOtherClasses();
+    const changed = this.#table.unsettled();
     for (const unit of changed) this.#classes[unit] = undefined;
     if (changed.length === 0) return;
     this.#changed();
@@ -292,7 +291,7 @@ export class Fleet {
   get #table(): ReplicaTable<Shard> {
     this.#replicaTable ??= new ReplicaTable({
       shape: this.#options.model,
-      holders: this.#shards,
+      holders: this.policy.remoteHops > 0 ? this.#shards : this.#shards.filter(({ isNear }) => isNear),
       classes: this.#classes,
       stays: (name, unit) => this.#epochs.stays(name, unit),
     });

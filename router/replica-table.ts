@@ -45,6 +45,8 @@ export class ReplicaTable<S extends Holder> {
   readonly #replicas: Replicas<S>[];
   /** Results of `#list`, by name. */
   readonly #listed = new Map<string, MissingUnits[]>();
+  /** Kept, because it is asked for whenever a request comes while none runs. */
+  #unsettled: readonly number[] | undefined;
   /** True if some unit has a second exact replica. */
   readonly replicated: boolean;
   /** True if every unit has an exact replica. */
@@ -135,11 +137,14 @@ export class ReplicaTable<S extends Holder> {
     return this.#replicas.map(sourceOf);
   }
 
-  /** Units that have no exact replica but a replica of another numerics class. */
-  ofOtherClasses(): number[] {
-    return [...this.#replicas.entries()].flatMap(([unit, { exact, otherClass }]) =>
-      exact.length === 0 && otherClass.length > 0 ? [unit] : [],
-    );
+  /** Units whose class should be chosen anew: it has no shard left, or no near one although another class has. */
+  unsettled(): readonly number[] {
+    this.#unsettled ??= [...this.#replicas.entries()].flatMap(([unit, { exact, otherClass }]) => {
+      const isLost = exact.length === 0 && otherClass.length > 0;
+      const isFar = !exact.some(({ isNear }) => isNear) && otherClass.some(({ isNear }) => isNear);
+      return isLost || isFar ? [unit] : [];
+    });
+    return this.#unsettled;
   }
 
   /** The units of `holdings`, ascending, that have no exact replica for which `counts` is true. */
@@ -148,10 +153,10 @@ export class ReplicaTable<S extends Holder> {
     return units.filter((unit) => this.#replicas[unit]?.exact.some(counts) !== true);
   }
 
-  /** True if some unit of `holdings` has no exact replica. */
+  /** True if some unit of `holdings` has no exact replica in this zone. */
   lacksAnyOf(holdings: readonly HoldingRange[]): boolean {
     for (const unit of unitsOf(holdings, this.#shape.experts)) {
-      if (this.#replicas[unit]?.exact.length === 0) return true;
+      if (this.#replicas[unit]?.exact.some(({ isNear }) => isNear) === false) return true;
     }
     return false;
   }

@@ -10,7 +10,7 @@ export interface ShardStatus {
   address: string;
   /** True if the shard runs in the gateway's process. */
   inProcess: boolean;
-  /** Where the shard runs; undefined if it names no zone, and while it is away. */
+  /** Where the shard runs; undefined if it names no zone. */
   zone: string | undefined;
   state: ShardState;
   /** When the shard entered this state, in milliseconds since 1970. */

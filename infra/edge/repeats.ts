@@ -62,11 +62,16 @@ export class Tries<Gateway> {
 
   /** Notes that the gateway was lost after it had the request for `ms`. */
   lose(gateway: Gateway, ms: number): void {
-    this.lost.delete(gateway);
-    this.lost.add(gateway);
+    this.avoid(gateway);
     if (ms < WORKED_MS || this.#renewals === MOST_RENEWALS) return;
     this.#renewals++;
     this.#sent = 0;
+  }
+
+  /** From now on, all other gateways are preferred. */
+  avoid(gateway: Gateway): void {
+    this.lost.delete(gateway);
+    this.lost.add(gateway);
   }
 
   /** Notes that the gateway cannot continue the stream, for example because it has another version. This is no failed try. */

@@ -7,7 +7,7 @@ import type { Frame } from '../group.ts';
 import type { Shard } from '../shards/shard.ts';
 import { hasReplica, rungLevel } from './ladder.ts';
 import type { Quantile } from './latency.ts';
-import { type Attempt, allowedLevel, type Call, type Ledger, mayAsk } from './ledger.ts';
+import { type Attempt, allowedLevel, type Call, type Ledger, mayAsk, mayBorrow } from './ledger.ts';
 import type { Latencies } from './timing.ts';
 
 /**
@@ -70,7 +70,8 @@ export function alternativeTo(
 ): Alternative {
   const { fleet, layer, ladder } = ledger.step;
   if (!fleet.replicated && ladder === undefined) return 'none';
-  const isOther = (other: Shard) => other !== shard && mayAsk(other, attempt);
+  const mayAll = rows.every((row) => mayBorrow({ step: ledger.step }, row, attempt));
+  const isOther = (other: Shard) => other !== shard && (other.isNear || mayAll) && mayAsk(other, attempt);
   const isAsNear = (other: Shard) => isOther(other) && (other.isNear || !shard.isNear);
   const isHeldElsewhere = (level: number, usable = isOther) => {
     for (let i = 1; i < asks.length; i += 2) {

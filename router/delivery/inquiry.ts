@@ -51,7 +51,7 @@ export async function findWrongShard(difference: Difference, inquiry: Inquiry): 
   const ask = questionFor(difference.slot, unit, inquiry);
   const [a, b] = difference.answers;
   const { exact } = fleet.replicas(layer, unit.expert);
-  const thirds = exact.filter((shard) => shard !== a.shard && shard !== b.shard);
+  const thirds = exact.filter((shard) => shard.isNear && shard !== a.shard && shard !== b.shard);
   const evidence = noEvidence();
   for (;;) {
     const step = nextStep(difference, thirds, evidence);

@@ -59,6 +59,8 @@ export class Driver {
   /** Undefined while the shard is not connected. */
   protected link: Link | undefined;
   #lastHeld: readonly HoldingRange[] = [];
+  /** As it was last told. Undefined for a shard that names none, and before the first connection. */
+  zone: string | undefined;
   /** Undefined while the shard is not connected, and for a shard in this thread or in another zone. */
   protected placementMessages: PlacementMessages | undefined;
   #lastLogged = '';
@@ -113,11 +115,6 @@ export class Driver {
   /** True if the shard runs in this thread. Such a shard cannot be late or lost, and gets no placements. */
   get isHere(): boolean {
     return this.#options.member.run !== undefined;
-  }
-
-  /** Undefined while the shard is away, and for a shard that names none. */
-  get zone(): string | undefined {
-    return this.link?.zone;
   }
 
   /** False if the shard is in another zone than the gateway. A shard that names no zone is near. */
@@ -211,6 +208,7 @@ export class Driver {
     const { instance, offer } = link;
     const { numericsClass, standby = false } = offer;
     this.link = link;
+    this.zone = link.zone;
     this.placementMessages = this.isHere || !this.isNear ? undefined : this.#messagesOver(link);
     const peer = { instance, check: this.#checkOf(offer), numericsClass, standby };
     this.feed({ type: 'connected', peer });

@@ -95,3 +95,32 @@ test('follows no placement of another zone, and sends it none', async () => {
   expect(fleet.epoch).toBe(3);
   await expect.poll(() => told).toEqual(['eu adopted']);
 });
+
+test('changes to the class of its own zone once a shard there serves, although the other zone came first', async () => {
+  const far = await member('us', { zone: 'us', model: { ...model, content: 'other' } });
+  const fleet = await fleetOf([far], { zone: 'eu' });
+  expect(fleet.replicas(0, 0).exact.map(({ address }) => address)).toEqual(['us']);
+  const near = await member('eu', { zone: 'eu', units: unitsOf([0]) });
+  fleet.setMembers([far, near]);
+  await fleet.until(() => fleet.status().every(({ units }) => units > 0), 10_000);
+  expect(fleet.replicas(0, 0).exact.map(({ address }) => address)).toEqual(['us']);
+  fleet.settleClasses();
+  expect(fleet.replicas(0, 0).exact.map(({ address }) => address)).toEqual(['eu']);
+  expect(fleet.replicas(0, 1).exact.map(({ address }) => address)).toEqual(['us']);
+  fleet.settleClasses();
+  expect(fleet.replicas(0, 0).exact.map(({ address }) => address)).toEqual(['eu']);
+});
+
+test('does not count shards of other zones if it must never call them', async () => {
+  const shards = [
+    await member('us', { zone: 'us' }),
+    await member('eu', { zone: 'eu', units: unitsOf([0, 1, 2, 3]) }),
+  ];
+  const fleet = await fleetOf(shards, { zone: 'eu', policy: { remoteHops: 0 } });
+  expect(fleet.ready).toBe(false);
+  expect(fleet.borrowed()).toEqual([]);
+  expect(fleet.missing()).toEqual([
+    { layer: 0, experts: '4-5' },
+    { layer: 1, experts: '4-5' },
+  ]);
+});

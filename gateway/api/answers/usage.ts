@@ -12,7 +12,7 @@ export interface Usage {
   completion_tokens_details?: { reasoning_tokens: number };
   /** Number of pairs of a row and a layer in which an expert was replaced, by rung of the degradation ladder. Absent: none. */
   degraded_hops?: DegradedHops;
-  /** Number of pairs of a row and a layer in which a shard of another zone was called. Absent: none. */
+  /** Number of pairs of a row and an expert that a shard of another zone has computed. Absent: none. */
   remote_hops?: number;
   /** A gateway of another numerics class or text version generated the beginning. Absent if one class generated the whole answer. */
   continued_on_other_class?: true;

@@ -175,7 +175,8 @@ class ContinuedStream {
     // The gateway that has the keys and values of the stream computes almost nothing, so it need not be paced.
     const heir = moved ? gateways.at(this.#blocks.movedTo) : undefined;
     let preferred = moved || silent ? undefined : this.#gateway;
-    this.#tries[moved ? 'refused' : 'lost'].add(this.#gateway);
+    if (moved) this.#tries.refused.add(this.#gateway);
+    else this.#tries.avoid(this.#gateway);
     if (heir !== undefined && this.#call.regions.includes(heir.region) && gateways.isHealthy(heir)) {
       this.#tries.next(0);
       if (await this.#ask(heir)) return true;
@@ -208,7 +209,7 @@ class ContinuedStream {
       await gateways.waitForPace(gateway, this.#waiting);
       if (signal.aborted || this.#isCut) return undefined;
       if (gateways.isHealthy(gateway) || !wasHealthy) return gateway;
-      lost.add(gateway);
+      this.#tries.avoid(gateway);
       gateway = gateways.choose({ regions, key, lost, refused });
     }
     return gateway;
@@ -235,7 +236,7 @@ class ContinuedStream {
       else this.#tries.refused.add(gateway);
       this.#log('continuation_refused', gateway, `it answered ${reply.status}`);
     } catch (cause) {
-      this.#tries.lost.add(gateway);
+      this.#tries.avoid(gateway);
       this.#log('continuation_failed', gateway, cause);
     }
     counts.add('continuation_failures', gateway.url);

@@ -78,4 +78,24 @@ describe('a unit without a replica in this zone', () => {
       true,
     );
   });
+
+  test('steps down the ladder if its shard hangs and its row must not be sent to other zones', () => {
+    const held = { 0: { exact: [a, far] } };
+    const ladder = Uint8Array.of(3);
+    const ranked = () => [{ expert: 1, weight: 1 }];
+    const near = Uint8Array.of(1);
+    const ledger = ledgerOf({
+      held: { ...held, 1: { exact: [b] } },
+      rows: [[0]],
+      step: { ladder, ranked, near, deadlineMs: 5_000 },
+    });
+    begin(ledger);
+    const call = callAt(ledger, 'a');
+    expect(call).toMatchObject({ wake: 'silent', wakeAt: 1_200 });
+    expect(told(at(ledger, 1_200, { type: 'overdue', call }))).toEqual([
+      'avoid a',
+      'send b 0',
+      'cancel a beaten',
+    ]);
+  });
 });
