@@ -1,0 +1,62 @@
+// Compares the alert rules with the tables of metrics in docs/operations.md.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { packageRoot } from '../../../base/package.ts';
+import { alertGroups } from '../../../infra/deploy/alerts/alerts.ts';
+
+/** Metrics of the tables that no rule watches, because what is right depends on the cell. */
+const unwatched = ['expertgrid_layer_hottest_expert_ratio', 'expertgrid_shard_fast_calls_total'];
+
+const operations = readFileSync(join(packageRoot, 'docs/operations.md'), 'utf8');
+const rules = alertGroups().flatMap((group) => group.rules);
+
+/** Names of metrics in the first column of the tables. `a_{b,c}_total` names several. */
+function documented(): Set<string> {
+  const section = operations.split(/^## /m).find((text) => text.startsWith('Metrics\n')) ?? '';
+  const [tables = ''] = section.split(/^\*\*Memory/m);
+  const cells = tables.split('\n').filter((line) => line.startsWith('| `'));
+  const names = cells.flatMap((line) => {
+    const [, first = ''] = line.split('|');
+    return [...first.matchAll(/expertgrid_[a-z_]+(?:\{[a-z_,]+\}[a-z_]+)?/g)].map(([name]) => name);
+  });
+  return new Set(names.flatMap(spread));
+}
+
+function spread(name: string): string[] {
+  const match = /^(\w+)\{([^}]+)\}(\w+)$/.exec(name);
+  if (match === null) return [name];
+  const [, before, middle = '', after] = match;
+  return middle.split(',').map((each) => `${before}${each}${after}`);
+}
+
+const watched = new Set(
+  rules.flatMap(({ expr }) =>
+    [...expr.matchAll(/expertgrid_\w+/g)].map(([name]) => name.replace(/_bucket$/, '')),
+  ),
+);
+
+it('watches every metric for which the documentation asks for an alert', () => {
+  const asked = documented();
+  expect(asked.size).toBeGreaterThan(30);
+  expect([...asked].filter((name) => !watched.has(name)).sort()).toEqual(unwatched);
+});
+
+it('watches no metric that the documentation does not have', () => {
+  expect([...watched].filter((name) => !documented().has(name))).toEqual([]);
+});
+
+it('watches only the series of a cell in its own rules', () => {
+  for (const { rules: ofPart, name } of alertGroups({ cell: 'nano', namespace: 'ai' })) {
+    const job = name.replace('expertgrid', 'nano');
+    for (const { expr } of ofPart) {
+      const metrics = expr.match(/expertgrid_\w+/g) ?? [];
+      expect(expr.split(`{namespace="ai",job="${job}"`).length - 1).toBe(metrics.length);
+    }
+  }
+});
+
+it('has one alert of each name, with a sentence as summary', () => {
+  expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length);
+  for (const { annotations } of rules) expect(annotations.summary).toMatch(/^([A-Z]|\{\{).*\.$/);
+});
