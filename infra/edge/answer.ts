@@ -8,7 +8,7 @@ import { asksForModels, modelsAnswer } from './models.ts';
 import { nearest } from './regions/distance.ts';
 import type { Place, Region } from './regions/regions.ts';
 import { relay } from './relay.ts';
-import { memoryFull, mostBytesOf } from './requests/body-memory.ts';
+import type { HeldBytes } from './requests/body-memory.ts';
 import { anyone, readCall } from './requests/call.ts';
 import type { Endpoint } from './requests/endpoints.ts';
 import type { Shared } from './send.ts';
@@ -92,23 +92,22 @@ export function answering(
     if (sizeOf(request.headers) > LARGEST_HEADERS) return refuse(headersTooLarge);
     const entered = await accounts?.enter(request);
     if (entered !== undefined && 'error' in entered) return refuse(entered.error);
-    const release = shared.memory.take(mostBytesOf(request, maxBody));
-    if (release === undefined) return refuse(memoryFull);
+    const held = shared.memory.open();
     try {
-      return await answerTo(request, entered?.account, answering);
+      return await answerTo(request, entered?.account, { ...answering, held });
     } finally {
-      release();
+      held.release();
     }
   };
 
   async function answerTo(
     request: Request,
     account: Account | undefined,
-    { endpoint, requestId, hold }: Answering,
+    { endpoint, requestId, hold, held }: Answering & { held: HeldBytes },
   ): Promise<Response> {
     const refuse = (error: EdgeError) => errorAnswer(error, { format: endpoint.format, requestId });
     const read = await readCall(request, {
-      ...{ id: requestId, endpoint, maxBody },
+      ...{ id: requestId, endpoint, maxBody, held },
       signed: secret !== undefined,
       caller: account === undefined ? anyone : callerOf(account),
       address: addressOf?.(request),

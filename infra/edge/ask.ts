@@ -32,13 +32,17 @@ export function isStream({ headers, status }: Answer): boolean {
   return status === 200 && (headers.get('content-type') ?? '').startsWith('text/event-stream');
 }
 
-/** Reads a body to its end, but at most `most` bytes. Undefined if it is longer. */
+/**
+ * Reads a body to its end, but at most `most` bytes. Undefined if it is longer. `onLength` gets the length so far, and throws to stop
+ * reading.
+ */
 export async function readWhole(
   body: ReadableStream<Uint8Array> | null,
   most: number,
+  onLength?: (bytes: number) => void,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
   if (body === null) return new Uint8Array();
-  const { parts, rest } = await readUpTo(body, most);
+  const { parts, rest } = await readUpTo(body, most, onLength);
   if (rest === undefined) return joined(parts);
   await rest.cancel();
   return undefined;
@@ -51,13 +55,18 @@ interface Beginning {
 }
 
 /** Reads a body to its end, or until it has more than `most` bytes. */
-export async function readUpTo(body: ReadableStream<Uint8Array>, most: number): Promise<Beginning> {
+export async function readUpTo(
+  body: ReadableStream<Uint8Array>,
+  most: number,
+  onLength: (bytes: number) => void = () => {},
+): Promise<Beginning> {
   const reader = body.getReader();
   const parts: Uint8Array[] = [];
   let length = 0;
   for (let next = await reader.read(); next.done !== true; next = await reader.read()) {
     parts.push(next.value);
     length += next.value.length;
+    onLength(length);
     if (length > most) return { parts, rest: reader };
   }
   return { parts, rest: undefined };

@@ -8,6 +8,14 @@ export const memoryFull: EdgeError = {
   retryAfter: 1,
 };
 
+/** The memory of one body. */
+export interface HeldBytes {
+  /** From now on the body has `bytes`. Returns false if not so many are left; then nothing changes. */
+  resize(bytes: number): boolean;
+  /** Gives all bytes back. */
+  release(): void;
+}
+
 export class BodyMemory {
   #left: number;
 
@@ -16,26 +24,25 @@ export class BodyMemory {
     this.#left = most;
   }
 
-  /** Undefined if not so many bytes are left. Otherwise as `hold`. */
-  take(bytes: number): (() => void) | undefined {
-    return bytes > this.#left ? undefined : this.hold(bytes);
+  /** For a body that has no bytes yet. */
+  open(): HeldBytes {
+    let held = 0;
+    const resize = (bytes: number) => {
+      if (bytes - held > this.#left) return false;
+      this.#left -= bytes - held;
+      held = bytes;
+      return true;
+    };
+    return { resize, release: () => void resize(0) };
   }
 
-  /** For bytes that are in memory already. Returns a function that gives them back; calls after the first one have no effect. */
+  /** For bytes that are in memory already, even if there is no room for them. Returns a function that gives them back. */
   hold(bytes: number): () => void {
     this.#left -= bytes;
-    let held = bytes;
+    let isHeld = true;
     return () => {
-      this.#left += held;
-      held = 0;
+      if (isHeld) this.#left += bytes;
+      isHeld = false;
     };
   }
-}
-
-/** The most bytes that the body may need once it is decoded. */
-export function mostBytesOf({ method, headers }: Request, maxBody: number): number {
-  if (method !== 'POST') return 0;
-  const stated = headers.get('content-length');
-  const mayGrow = stated === null || headers.has('content-encoding');
-  return mayGrow ? maxBody : Math.min(Number(stated), maxBody);
 }

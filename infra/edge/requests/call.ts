@@ -5,6 +5,7 @@ import { sessionKey } from '../gateways/session-key.ts';
 import type { Ticket } from '../limits/ticket.ts';
 import { drawAnswer, randomHex } from '../sign.ts';
 import { decodedBody, readBody } from './body.ts';
+import type { HeldBytes } from './body-memory.ts';
 import type { Endpoint } from './endpoints.ts';
 import { forGateway } from './headers.ts';
 import { type RequestFields, requestFields } from './request-fields.ts';
@@ -53,6 +54,8 @@ interface ReadOptions {
   address: string | undefined;
   /** Most bytes of the body. */
   maxBody: number;
+  /** Counts the bytes of the body. */
+  held: HeldBytes;
   /** Whether the body is decoded and its fields are read. */
   decodes: boolean;
 }
@@ -60,12 +63,12 @@ interface ReadOptions {
 /** An error if the body is too large, or if it cannot be decoded. */
 export async function readCall(
   request: Request,
-  { id, endpoint, signed, caller, address, maxBody, decodes }: ReadOptions,
+  { id, endpoint, signed, caller, address, maxBody, held, decodes }: ReadOptions,
 ): Promise<Omit<Call, 'regions'> | { error: EdgeError }> {
-  let body = await readBody(request, maxBody);
+  let body = await readBody(request, maxBody, held);
   const headers = forGateway(request.headers, { signed, address });
   if (decodes && body instanceof Uint8Array) {
-    body = await decodedBody(body, headers.get('content-encoding'), maxBody);
+    body = await decodedBody(body, headers.get('content-encoding'), maxBody, held);
     headers.delete('content-encoding');
   }
   if (body !== undefined && 'error' in body) return body;

@@ -237,7 +237,7 @@ describe('a request', () => {
   });
 
   it('is refused with a 503 while the bodies of open requests fill the memory', async () => {
-    const { post, all } = await start(1, { maxBody: 100, bodyMemory: 250 });
+    const { edge, post, all } = await start(1, { maxBody: 100, bodyMemory: 250 });
     const held: (() => void)[] = [];
     all(({ own }, response) => {
       if (!own.startsWith('stream')) return void response.end('{}');
@@ -254,6 +254,15 @@ describe('a request', () => {
     for (const end of held) end();
     for (const stream of streams) expect(await stream.text()).toContain('[DONE]');
     for (let n = 0; n < 5; n++) expect((await post('x'.repeat(100), length)).status).toBe(200);
+    // Bodies that are still arriving count as much as has arrived.
+    const slow = Array.from({ length: 20 }, () => {
+      const body = new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(1)) });
+      const options = { method: 'POST', body, duplex: 'half' } as RequestInit;
+      return edge.fetch(new Request('http://edge/v1/completions', options));
+    });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect((await post('x'.repeat(100), length)).status).toBe(200);
+    expect(slow).toHaveLength(20);
   });
 
   it('whose client leaves ends at the gateway, and is not repeated', async () => {
