@@ -1,19 +1,35 @@
-// Writes the example cells as manifests and as Helm charts, and the alert rules, into deploy-out/.
+// Writes cells as manifests and as Helm charts, and the alert rules, into deploy-out/. The cells are those of the JSON files that the
+// command line names, or else the examples.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { errorText } from '../base/error-text.ts';
 import { packageRoot } from '../base/package.ts';
+import type { Cell } from '../infra/deploy/cell-spec.ts';
 import { chartFiles } from '../infra/deploy/chart/chart.ts';
 import { nano, sigma } from '../infra/deploy/examples.ts';
 import { parseCell } from '../infra/deploy/parse-cell.ts';
+import { readCell } from '../infra/deploy/read-cell.ts';
 import { cellYaml, rulesYaml } from '../infra/deploy/render.ts';
 
 const out = join(packageRoot, 'deploy-out');
-rmSync(out, { recursive: true, force: true });
-write('alerts.yaml', rulesYaml());
-for (const spec of [nano, sigma]) {
-  const cell = parseCell(spec);
-  write(`${cell.name}.yaml`, cellYaml(cell));
-  for (const [path, text] of Object.entries(chartFiles(cell))) write(join('charts', cell.name, path), text);
+
+try {
+  const files = process.argv.slice(2);
+  writeCells(files.length > 0 ? files.map(readCell) : [nano, sigma].map(parseCell));
+} catch (error) {
+  process.stderr.write(`${errorText(error)}\n`);
+  process.exitCode = 1;
+}
+
+function writeCells(cells: readonly Cell[]): void {
+  rmSync(out, { recursive: true, force: true });
+  write('alerts.yaml', rulesYaml());
+  for (const cell of cells) {
+    write(`${cell.name}.yaml`, cellYaml(cell));
+    for (const [path, text] of Object.entries(chartFiles(cell))) {
+      write(join('charts', cell.name, path), text);
+    }
+  }
 }
 
 function write(name: string, text: string): void {

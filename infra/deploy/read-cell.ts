@@ -1,0 +1,33 @@
+// Reads the description of a cell from a JSON file, in which `bundle` may be the directory of a bundle in place of its sizes.
+import { readFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { errorText } from '../../base/error-text.ts';
+import { MANIFEST_FILE } from '../../model/bundle/manifest.ts';
+import { bundleSizes } from './bundle-sizes.ts';
+import type { Cell, CellSpec } from './cell-spec.ts';
+import { parseCell } from './parse-cell.ts';
+
+export function readCell(file: string): Cell {
+  const spec = readJson(file);
+  if (typeof spec !== 'object' || spec === null) throw new Error(`${file}: a cell is a JSON object`);
+  const { bundle } = spec as { bundle?: unknown };
+  const sizes = typeof bundle === 'string' ? sizesIn(resolve(dirname(file), bundle)) : bundle;
+  try {
+    return parseCell({ ...spec, bundle: sizes } as CellSpec);
+  } catch (error) {
+    throw new Error(`${file} does not describe a cell:\n${errorText(error)}`);
+  }
+}
+
+function sizesIn(directory: string): Cell['bundle'] {
+  const file = join(directory, MANIFEST_FILE);
+  return bundleSizes(basename(directory), readJson(file), file);
+}
+
+function readJson(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    throw new Error(`cannot read ${file}: ${errorText(cause)}`, { cause });
+  }
+}
