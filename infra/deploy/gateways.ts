@@ -2,7 +2,7 @@
 import type { IDeployment } from 'kubernetes-models/apps/v1';
 import type { IPodDisruptionBudget } from 'kubernetes-models/policy/v1';
 import type { IService } from 'kubernetes-models/v1';
-import { gatewayMiB, startSeconds } from './bundle-sizes.ts';
+import { gatewayMiB, groupBytes, startSeconds } from './bundle-sizes.ts';
 import type { Cell } from './cell-spec.ts';
 import {
   ENGINE,
@@ -33,6 +33,7 @@ export function gatewayDeployment(cell: Cell): IDeployment {
     spec: {
       replicas: cell.gateways.replicas,
       selector: { matchLabels: labels },
+      progressDeadlineSeconds: firstReadySeconds(cell),
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
       template: podTemplate(cell, gatewayParts(cell)),
     },
@@ -67,6 +68,12 @@ export function gatewayBudget(cell: Cell): IPodDisruptionBudget {
     metadata: { name: gatewayName(cell), labels },
     spec: { maxUnavailable: 1, selector: { matchLabels: labels } },
   };
+}
+
+/** How long it may take until a gateway is ready. When the cell is new, gateways wait for shards. */
+function firstReadySeconds(cell: Cell): number {
+  const bytes = cell.groups.map((group) => groupBytes(cell, group));
+  return startSeconds(cell.bundle.denseBytes) + startSeconds(Math.max(...bytes));
 }
 
 function gatewayParts(cell: Cell): PodParts {

@@ -1,6 +1,7 @@
 // Compares the rendered example cells and alert rules with golden files. `vitest run -u` writes the files anew.
 import { expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
+import { vllmMetrics } from '../../../gateway/api/telemetry/vllm-metrics.ts';
 import { nano, sigma } from '../../../infra/deploy/examples.ts';
 import { parseCell } from '../../../infra/deploy/parse-cell.ts';
 import { cellObjects, cellYaml, rulesYaml } from '../../../infra/deploy/render.ts';
@@ -25,9 +26,14 @@ test.each(Object.entries(cells))('YAML of either version reads the objects of %s
   }
 });
 
-test('the settings of the endpoint picker are YAML', () => {
+test('the settings of the endpoint picker name metrics that gateways have', () => {
   const settings = cellObjects(parseCell(sigma)).find(({ kind }) => kind === 'ConfigMap') as unknown as {
     data: Record<string, string>;
   };
-  expect(parse(settings.data['picker.yaml']!).kind).toBe('EndpointPickerConfig');
+  const { kind, plugins } = parse(settings.data['picker.yaml']!);
+  expect(kind).toBe('EndpointPickerConfig');
+  const { name: _, ...metrics } = plugins[0].parameters.engineConfigs[0] as Record<string, string>;
+  const page = vllmMetrics([]);
+  expect(Object.keys(metrics)).toHaveLength(4);
+  for (const metric of Object.values(metrics)) expect(page).toContain(`# TYPE ${metric} gauge\n`);
 });
