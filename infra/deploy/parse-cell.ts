@@ -43,10 +43,21 @@ function wrongSources(cell: Cell): string[] {
     const field = group.source === undefined ? 'experts.group' : `groups[${i}].source.group`;
     const named = cell.groups.find(({ name }) => name === source.group);
     if (named === undefined) return [`${field}: there is no group ${source.group}`];
-    return sourceOf(cell, named).from === 'shard'
-      ? [`${field}: ${source.group} itself fetches its experts from a shard; give it another source`]
-      : [];
+    const fault = faultOfSource(cell, named, group);
+    return fault === undefined ? [] : [`${field}: ${fault}`];
   });
+}
+
+/** Why shards of `group` cannot fetch their experts from shards of `named`. */
+function faultOfSource(cell: Cell, named: Group, group: Group): string | undefined {
+  const { from } = sourceOf(cell, named);
+  if (from === 'shard')
+    return `${named.name} itself fetches its experts from a shard; give it another source`;
+  // A shard that reads a directory gives all experts of the bundle away. Another one has its own experts only.
+  const lacksSome = from === 'https' && named.experts !== group.experts;
+  return lacksSome
+    ? `${named.name} fetches only its own experts, which are not those of ${group.name}`
+    : undefined;
 }
 
 function wrongAccess({ gateways, inferencePool, access }: Cell): string[] {

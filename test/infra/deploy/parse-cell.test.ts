@@ -79,6 +79,14 @@ describe('a cell is refused if', () => {
       'groups[0].source.group: a itself fetches its experts from a shard; give it another source',
     ],
     [
+      'the source lacks the experts',
+      {
+        experts: { from: 'https', url: 'https://models.example.com/' },
+        groups: [{ ...first, source: { from: 'shard', group: 'b' } }, ...others],
+      },
+      'groups[0].source.group: b fetches only its own experts, which are not those of a',
+    ],
+    [
       'only the edge may call, without its secret',
       { gateways: { edgeOnly: true } },
       'gateways.edgeOnly: needs gateways.edgeSecret',
