@@ -3,6 +3,10 @@
 import { errorText } from '../../base/error-text.ts';
 import { formatHoldings, Holdings, parseHoldings } from '../../experts/holdings.ts';
 import { type Cell, type CellSpec, cellShape, type ExpertSource, type Group } from './cell-spec.ts';
+import { groupName } from './names.ts';
+
+/** Kubernetes appends a hyphen and a hash of ten characters, and a label has at most 63. */
+const LONGEST_SET_NAME = 52;
 
 /** Throws an error with one line for each wrong field. */
 export function parseCell(spec: CellSpec): Cell {
@@ -10,7 +14,13 @@ export function parseCell(spec: CellSpec): Cell {
   if (!success) {
     throw new Error(error.issues.map(({ path, message }) => `${fieldOf(path)}: ${message}`).join('\n'));
   }
-  const faults = [...namesTwice(data), ...wrongSources(data), ...wrongAccess(data), ...wrongExperts(data)];
+  const faults = [
+    ...namesTwice(data),
+    ...longNames(data),
+    ...wrongSources(data),
+    ...wrongAccess(data),
+    ...wrongExperts(data),
+  ];
   if (faults.length > 0) throw new Error([...new Set(faults)].join('\n'));
   return data;
 }
@@ -34,6 +44,16 @@ function namesTwice({ groups }: Cell): string[] {
       ? [`groups[${i}].name: another group has the name ${name}`]
       : [],
   );
+}
+
+function longNames(cell: Cell): string[] {
+  return cell.groups.flatMap((group, i) => {
+    const name = groupName(cell, group);
+    if (name.length <= LONGEST_SET_NAME) return [];
+    return [
+      `groups[${i}].name: its StatefulSet would be called ${name}, which is longer than ${LONGEST_SET_NAME} characters`,
+    ];
+  });
 }
 
 function wrongSources(cell: Cell): string[] {

@@ -59,6 +59,11 @@ describe('a cell is refused if', () => {
       'groups[4].name: another group has the name a',
     ],
     [
+      'the name of a StatefulSet is too long',
+      { name: 'n'.repeat(40), groups: [{ ...first, name: 'group' }, ...others] },
+      `groups[0].name: its StatefulSet would be called ${'n'.repeat(40)}-shards-group, which is longer than 52 characters`,
+    ],
+    [
       'a group is missing',
       { groups: [first] },
       'groups: fewer than 2 shards (redundancy) hold the experts 24-95',

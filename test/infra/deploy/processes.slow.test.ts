@@ -1,5 +1,5 @@
 // Runs the processes of a cell with the arguments of its pods, and asks their probes. Only addresses, ports and mounted files differ.
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { IStatefulSet } from 'kubernetes-models/apps/v1';
 import type { IContainer, IPodSpec, IProbe } from 'kubernetes-models/v1';
@@ -28,6 +28,16 @@ interface Pod {
   ports: Record<string, number>;
   spec: IPodSpec;
   container: IContainer;
+}
+
+/** A directory such as Kubernetes mounts: the file is a link to a link, so that all files of a Secret change at once. */
+async function mountedSecret(key: string, value: string): Promise<string> {
+  const dir = await tinyFolder();
+  mkdirSync(join(dir, '..1'));
+  writeFileSync(join(dir, '..1', key), value, { mode: 0o440 });
+  symlinkSync('..1', join(dir, '..data'));
+  symlinkSync(join('..data', key), join(dir, key));
+  return dir;
 }
 
 function podSpecs(kind: string): IPodSpec[] {
@@ -63,8 +73,7 @@ async function start(
 }
 
 it('a cell answers its probes, loses no request while a shard leaves, and ends in time', async () => {
-  const secrets = await tinyFolder();
-  writeFileSync(join(secrets, 'secret'), 'a secret of the expert plane', { mode: 0o600 });
+  const secrets = await mountedSecret('secret', 'a secret of the expert plane');
   const shards = await Promise.all(
     podSpecs('StatefulSet').map((spec, i) => start(spec, `shard-${i}`, secrets, {})),
   );
