@@ -1,4 +1,4 @@
-// The long form of random-schemas.test.ts: other schemas, and more answers to each.
+// The long form of random-schemas.slow.test.ts: other schemas, and more answers to each.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { checkSchema, type Outcome, schema, value } from './random-schemas.ts';
