@@ -33,19 +33,15 @@ export class Owners {
 
   /** The owner for a row of the step; undefined if no replica is left that the row allows. */
   forRow(expert: number, row: number): Owner | undefined {
-    const level = allowedLevel(this.#ledger, row, this.#attempt);
-    return this.of(expert, level, mayBorrow(this.#ledger, row, this.#attempt));
-  }
-
-  /** The owner for a row that allows `level` of the ladder, and shards of other zones if `borrows`. */
-  of(expert: number, level: number, borrows = true): Owner | undefined {
     const { fleet, layer } = this.#ledger.step;
+    const level = allowedLevel(this.#ledger, row, this.#attempt);
     const { exact } = fleet.replicas(layer, expert);
     // The common case needs neither a choice nor a memory.
     const only = exact.length === 1 ? exact[0]! : undefined;
     if (only?.isNear && (level === 0 || !only.silent) && mayAsk(only, this.#attempt)) {
       return this.#exact[this.#indexOf(only)]!;
     }
+    const borrows = mayBorrow(this.#ledger, row, this.#attempt);
     const allowed = Math.min(level, lastReplica);
     const key = 2 * (expert * (lastReplica + 1) + allowed) + (borrows ? 1 : 0);
     const known = this.#known.get(key);

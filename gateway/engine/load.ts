@@ -15,10 +15,17 @@ export interface EngineLoad {
   cachedTokens: number;
 }
 
-const fields = [
-  ...(['running', 'waiting', 'waitingSince', 'usedBlocks', 'blocks', 'blockSize'] as const),
-  ...(['promptTokens', 'cachedTokens'] as const),
-] satisfies (keyof EngineLoad)[];
+const zeros: EngineLoad = {
+  running: 0,
+  waiting: 0,
+  waitingSince: 0,
+  usedBlocks: 0,
+  blocks: 0,
+  blockSize: 0,
+  promptTokens: 0,
+  cachedTokens: 0,
+};
+const fields = Object.keys(zeros) as (keyof EngineLoad)[];
 
 /** A reader may see some numbers of one moment and some of the next. */
 export class LoadBoard {
@@ -36,8 +43,8 @@ export class LoadBoard {
   }
 
   read(): EngineLoad {
-    return Object.fromEntries(
-      fields.map((field, i) => [field, this.#cells[i] ?? 0]),
-    ) as unknown as EngineLoad;
+    const load = { ...zeros };
+    for (const [i, field] of fields.entries()) load[field] = this.#cells[i]!;
+    return load;
   }
 }

@@ -26,7 +26,7 @@ const BUSY_COST_MS = 1e6;
 const BUSY_MS = 100;
 
 export class Timing {
-  /** A function, because a shard's zone is known only while it is connected. */
+  /** A function, because a shard's zone is known only once the shard has been connected. */
   readonly #latencies: () => Latencies;
   /** Mean of decode calls only, because the time of a prefill call depends more on the prompt than on the shard. */
   readonly #mean = new MeanLatency();

@@ -1,5 +1,6 @@
 // The meter of one key in one place. It decides with what the key's home has lent it (lease.ts), and asks the home again in the
 // background before that is used up or expires. Only a request that does not fit waits for the home.
+import type { Reading } from '../../../tenancy/rate-buckets.ts';
 import type { Readings } from '../../../tenancy/rate-headers.ts';
 import { LEASE_MS, type Lease, type LeaseRequest, least, minus, noParts, plus } from './lease.ts';
 import {
@@ -46,7 +47,7 @@ const RETRY_MS = 2_000;
 /** A place keeps at most this multiple of what it has taken since it last asked. */
 const KEPT = 2;
 
-export const newLeased: LeasedState = {
+const newLeased: LeasedState = {
   used: { requests: 0, tokens: 0, budget: 0 },
   left: noParts,
   until: 0,
@@ -142,17 +143,13 @@ export class LeasedMeter implements Deciding<LeasedState> {
 
   read(_: Limits): Readings {
     const { requests, tokens } = this.#readings;
-    const here = (left: number) => Math.max(0, Math.floor(left));
+    const withLeft = (reading: Reading, left: number) => {
+      const remaining = reading.remaining + Math.max(0, Math.floor(left));
+      return { ...reading, remaining: Math.min(reading.limit, remaining) };
+    };
     return {
-      ...(requests && {
-        requests: {
-          ...requests,
-          remaining: Math.min(requests.limit, requests.remaining + here(this.#left.requests)),
-        },
-      }),
-      ...(tokens && {
-        tokens: { ...tokens, remaining: Math.min(tokens.limit, tokens.remaining + here(this.#left.tokens)) },
-      }),
+      ...(requests && { requests: withLeft(requests, this.#left.requests) }),
+      ...(tokens && { tokens: withLeft(tokens, this.#left.tokens) }),
     };
   }
 

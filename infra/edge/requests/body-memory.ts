@@ -10,7 +10,7 @@ export const memoryFull: EdgeError = {
 
 /** The memory of one body. */
 export interface HeldBytes {
-  /** From now on the body has `bytes`. Returns false if not so many are left; then nothing changes. */
+  /** From now on the body has `bytes`. Returns false if it would grow and not so many are left; then nothing changes. */
   resize(bytes: number): boolean;
   /** Gives all bytes back. */
   release(): void;
@@ -24,25 +24,16 @@ export class BodyMemory {
     this.#left = most;
   }
 
-  /** For a body that has no bytes yet. */
-  open(): HeldBytes {
-    let held = 0;
+  /** For a body that has `bytes` in memory already. They are counted even if there is no room for them. */
+  open(bytes = 0): HeldBytes {
+    let held = bytes;
+    this.#left -= held;
     const resize = (bytes: number) => {
-      if (bytes - held > this.#left) return false;
+      if (bytes > held && bytes - held > this.#left) return false;
       this.#left -= bytes - held;
       held = bytes;
       return true;
     };
     return { resize, release: () => void resize(0) };
-  }
-
-  /** For bytes that are in memory already, even if there is no room for them. Returns a function that gives them back. */
-  hold(bytes: number): () => void {
-    this.#left -= bytes;
-    let isHeld = true;
-    return () => {
-      if (isHeld) this.#left += bytes;
-      isHeld = false;
-    };
   }
 }

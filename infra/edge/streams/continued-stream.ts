@@ -7,6 +7,7 @@ import { isStream, joined } from '../ask.ts';
 import { type EdgeError, errorEvent, shuttingDown, streamLost } from '../errors.ts';
 import type { Gateway } from '../gateways/gateways.ts';
 import { sleep, Tries } from '../repeats.ts';
+import type { HeldBytes } from '../requests/body-memory.ts';
 import type { Call } from '../requests/call.ts';
 import { BUSY, type Reply, type Shared, send } from '../send.ts';
 import { Blocks, type Taken } from './blocks.ts';
@@ -60,8 +61,8 @@ class ContinuedStream {
   over = false;
   readonly #call: Call;
   readonly #shared: Shared;
-  /** Gives the memory of the body back. */
-  readonly #release: () => void;
+  /** The memory of the body, which is kept for a continuation. */
+  readonly #held: HeldBytes;
   /** Aborted if the client leaves. */
   readonly #left = new AbortController();
   readonly #record = new RecordReader();
@@ -82,7 +83,7 @@ class ContinuedStream {
   constructor(reply: Reply, { call, shared }: StreamOptions) {
     this.#call = { ...call, signal: AbortSignal.any([call.signal, this.#left.signal]) };
     this.#shared = shared;
-    this.#release = shared.memory.hold(call.body?.length ?? 0);
+    this.#held = shared.memory.open(call.body?.length);
     this.#gateway = reply.attempt.gateway;
     this.#regions = [this.#gateway.region];
     this.#source = new Source(reply, shared.silentMs);
@@ -146,7 +147,7 @@ class ContinuedStream {
   #account(status: number): void {
     if (this.#isAccounted) return;
     this.#isAccounted = true;
-    this.#release();
+    this.#held.release();
     const { usage } = this.#blocks;
     const ended = this.#state === 'ended' && usage !== undefined;
     const arrived = usage && { ...usage, generated_tokens: this.#record.generated };

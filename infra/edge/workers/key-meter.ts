@@ -11,8 +11,7 @@ import { signer, webHashing } from '../sign.ts';
 import tables from '../storage/migrations/0002_usage.sql';
 import { type Sql, sql } from '../storage/sql.ts';
 import { askAllUsage } from '../usage/ask-usage.ts';
-import type { UsageRow } from '../usage/usage-row.ts';
-import { insertRow } from '../usage/usage-store.ts';
+import { insertRow, usageRows } from '../usage/usage-store.ts';
 import { d1 } from './d1.ts';
 import { durableSql } from './durable-sql.ts';
 import { fetchAsk } from './fetch-ask.ts';
@@ -149,9 +148,8 @@ export class KeyMeter extends DurableObject<Bindings> implements Meters {
    */
   async #ship(): Promise<boolean> {
     const { DB } = this.env;
-    const rows = (await this.#database.all(
-      sql`SELECT * FROM usage LIMIT ${ROWS_AT_ONCE}`,
-    )) as unknown as UsageRow[];
+    const all = { key: undefined, from: 0, to: Number.MAX_SAFE_INTEGER };
+    const rows = await usageRows(this.#database, { ...all, limit: ROWS_AT_ONCE });
     if (rows.length === 0 || DB === undefined) return false;
     await d1(DB).run(rows.map(insertRow));
     await this.#database.run(rows.map(({ id }) => sql`DELETE FROM usage WHERE id = ${id}`));
