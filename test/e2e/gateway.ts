@@ -1,5 +1,5 @@
 // Starts gateways, sends completions to them, and reads their streams and metrics.
-import { type Running, startCli } from '../support/process.ts';
+import { eventually, type Running, startCli } from '../support/process.ts';
 
 export interface Gateway {
   process: Running;
@@ -41,6 +41,21 @@ export function startGateway(
 ): Promise<Gateway> {
   const own = ['--model', model, '--shards', shards.join(','), '--port', '0', '--log-level', 'warn'];
   return gatewayOf(startCli(['gateway', ...own, ...flags]));
+}
+
+/**
+ * Starts `expertgrid gateway` over shards that are ready. Resolves when it calls all of them: a gateway listens before it has connected to
+ * its shards.
+ */
+export async function startConnected(...args: Parameters<typeof startGateway>): Promise<Gateway> {
+  const gateway = await startGateway(...args);
+  await eventually(async () => {
+    const { data } = (await (await fetch(`${gateway.url}/v1/shards`)).json()) as {
+      data: { state: string }[];
+    };
+    return data.every(({ state }) => state === 'available');
+  });
+  return gateway;
 }
 
 /** Waits until the process of a gateway is ready. */

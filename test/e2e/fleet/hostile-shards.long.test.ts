@@ -15,7 +15,7 @@ import { listen } from '../../../rpc/socket/server.ts';
 import type { Params } from '../../../rpc/transport.ts';
 import { tinyBundle, tinyFolder } from '../../support/models/tiny-bundle.ts';
 import { eventually, freePort, startCli } from '../../support/process.ts';
-import { complete, type Gateway, gatewayOf, post, startGateway } from '../gateway.ts';
+import { complete, type Gateway, gatewayOf, post, startConnected } from '../gateway.ts';
 
 let model: string;
 beforeAll(async () => {
@@ -107,7 +107,7 @@ const asked = { prompt: 'It was', max_tokens: 8, temperature: 0, seed: 1 };
 
 it('a retry hint of 1e308 ms becomes one minute for the client, and only the log has the address of the shard', async () => {
   const shard = await hostileShard();
-  const gateway = await startGateway(model, [shard.address]);
+  const gateway = await startConnected(model, [shard.address]);
   await complete(gateway, asked);
   shard.fault = (params) =>
     isGolden(params) ? undefined : new RpcError('busy', '\u001b[2Jlater', { retryAfterMs: 1e308 });
@@ -133,7 +133,7 @@ describe('a shard that answers pings', () => {
     '%s, without a replica, leaves service, is logged and counted, and comes back',
     async (_, fault) => {
       const shard = await hostileShard();
-      const gateway = await startGateway(model, [shard.address]);
+      const gateway = await startConnected(model, [shard.address]);
       const before = await complete(gateway, asked);
       shard.fault = fault;
       const since = performance.now();
@@ -153,7 +153,7 @@ describe('a shard that answers pings', () => {
 
   it('and swallows every call costs no answer if there is a replica, and the lost redundancy is logged and counted', async () => {
     const shards = [await hostileShard(), await hostileShard()] as const;
-    const gateway = await startGateway(
+    const gateway = await startConnected(
       model,
       shards.map(({ address }) => address),
     );
@@ -195,7 +195,7 @@ describe('a file of shards', () => {
       startCli(['gateway', '--model', model, '--shards-file', file, '--port', '0', '--log-level', 'error']),
     );
     await eventually(() => isReady(gateway), 10_000);
-    const alone = await startGateway(model, [shard.address]);
+    const alone = await startConnected(model, [shard.address]);
     const timed = async (at: Gateway) => {
       const startedAt = performance.now();
       await complete(at, { ...asked, max_tokens: 200 });

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { tinyBundle } from '../../support/models/tiny-bundle.ts';
 import { startCli } from '../../support/process.ts';
-import { complete, engineCounter, post, scrape, startGateway, stream } from '../gateway.ts';
+import { complete, engineCounter, post, scrape, startConnected, stream } from '../gateway.ts';
 
 const asked = { prompt: 'It was', max_tokens: 40, temperature: 0, expertgrid: { digests: true } };
 const LOGS = ['--log-level', 'warn', '--log-format', 'json'];
@@ -23,9 +23,9 @@ it('borrows experts of another zone, counts them, and waits for its own zone if 
   const model = await tinyBundle();
   const shards = await Promise.all([startShard(model, '0-79', 'eu'), startShard(model, '0-95', 'us')]);
   const [gateway, strict, american] = await Promise.all([
-    startGateway(model, shards, ['--zone', 'eu', ...LOGS]),
-    startGateway(model, shards, ['--zone', 'eu', '--remote-hops', '0', '--patience', '100']),
-    startGateway(model, shards, ['--zone', 'us']),
+    startConnected(model, shards, ['--zone', 'eu', ...LOGS]),
+    startConnected(model, shards, ['--zone', 'eu', '--remote-hops', '0', '--patience', '100']),
+    startConnected(model, shards, ['--zone', 'us']),
   ]);
   const alone = await complete(american, asked);
   expect(alone.usage).not.toHaveProperty('remote_hops');
