@@ -1,6 +1,7 @@
 // The flags of `expertgrid edge`.
 import { type Command, InvalidArgumentError } from 'commander';
 import { LARGEST_BODY } from '../../infra/edge/app.ts';
+import { LONGEST_COLD_START_S } from '../../infra/edge/gateways/cold-start.ts';
 import { BODY_MEMORY } from '../../infra/edge/node.ts';
 import { SHORTEST_SECRET } from '../../resume/secrets.ts';
 import { corsOriginFlag } from '../flags/access-flags.ts';
@@ -39,6 +40,8 @@ export interface EdgeFlags extends LogFlags {
   maxBody: number;
   /** Bytes. */
   bodyMemory: number;
+  /** Seconds. */
+  coldStart: number;
 }
 
 export const EDGE_PORT = 8090;
@@ -67,6 +70,13 @@ export function addEdgeFlags(command: Command): Command {
     flag('--region <name>', 'Name of the region of this edge, and of all --gateways; 1–64 characters')
       .argParser(region)
       .default('local'),
+    flag(
+      '--cold-start <seconds>',
+      'Seconds for which a request waits while no gateway is ready, for cells that are scaled to zero, ' +
+        `0–${LONGEST_COLD_START_S}; see docs/deploy.md`,
+    )
+      .argParser(integer({ max: LONGEST_COLD_START_S }))
+      .default(0),
   ]);
   addFlags(command, 'Accounts:', [
     flag(

@@ -44,6 +44,7 @@ async function runEdge(flags: EdgeFlags): Promise<void> {
   const edge = createNodeEdge({
     ...{ regions, region, maxBody, bodyMemory, secret, accounts },
     ...(corsOrigins !== undefined && { corsOrigins }),
+    coldStartMs: flags.coldStart * 1_000,
     log: (entry) => write(log, entry),
   });
   // Before the first request, which would otherwise look like one that was open.

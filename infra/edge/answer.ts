@@ -1,6 +1,7 @@
 // Answers one request to the API: checks its key, places it in a region, admits it, and relays it.
 import type { Account } from './accounts/account.ts';
 import { type Accounts, callerOf } from './accounts/accounts.ts';
+import type { Demand } from './demand/demand.ts';
 import { type EdgeError, errorAnswer, internal } from './errors.ts';
 import type { ServedModels } from './gateways/served-models.ts';
 import { noUsage, type Outcome } from './limits/ticket.ts';
@@ -32,6 +33,7 @@ interface Parts {
   shared: Shared;
   accounts: Accounts | undefined;
   models: ServedModels;
+  demand: Demand | undefined;
 }
 
 /** Bytes. The edge adds its claims, and a gateway reads 16 KiB. */
@@ -63,7 +65,7 @@ const fault: Outcome = {
 
 export function answering(
   { secret, regions, maxBody, addressOf, placeOf }: Options,
-  { shared, accounts, models }: Parts,
+  { shared, accounts, models, demand }: Parts,
 ) {
   /** Names of the regions that may serve the request, the best one first. */
   async function regionsFor(
@@ -117,10 +119,13 @@ export function answering(
     if ('error' in read) return refuse(read.error);
     const allowed = account?.regions ?? null;
     const placed = await regionsFor(request, { key: read.key, model: read.fields.model, allowed });
-    if (placed.length === 0) return refuse(noRegion);
+    const [first] = placed;
+    if (first === undefined) return refuse(noRegion);
     const call = { ...read, regions: placed };
     const admitted = account && (await accounts?.admit(account, call, hold));
     if (admitted !== undefined && 'error' in admitted) return refuse(admitted.error);
+    // Reading must not start a cell, because monitors read all the time.
+    if (demand !== undefined && request.method === 'POST') hold(demand.want(first));
     if (asksForModels(call)) return await modelsAnswer(call, shared, account?.models ?? null);
     const ticket = admitted?.ticket;
     try {

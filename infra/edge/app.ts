@@ -6,6 +6,8 @@ import { Accounts, type AccountsOptions } from './accounts/accounts.ts';
 import { answering } from './answer.ts';
 import type { Ask } from './ask.ts';
 import { Counts } from './counts.ts';
+import { Demand, type DemandStore } from './demand/demand.ts';
+import { scalingRoute } from './demand/scaling-route.ts';
 import { envelope, errorAnswer, internal, shuttingDown } from './errors.ts';
 import { Gateways } from './gateways/gateways.ts';
 import { ServedModels } from './gateways/served-models.ts';
@@ -52,6 +54,10 @@ export interface EdgeOptions {
   metrics: boolean;
   /** See `RelayOptions` of streams/event-stream.ts. */
   failsStreams: boolean;
+  /** Knows which regions are wanted. Undefined: /v1/scaling is not served. */
+  demand?: DemandStore | undefined;
+  /** Time for which a request waits while no gateway is ready. Default: 0. */
+  coldStartMs?: number;
 }
 
 export interface Edge {
@@ -76,8 +82,10 @@ function healthOf(gateways: Gateways, region: string) {
 
 export function createEdge(options: EdgeOptions): Edge {
   const { ask, log, secret, hashing, regions, region, maxBody = LARGEST_BODY } = options;
+  const demand = options.demand && demandOf(options.demand, options);
   const gateways = new Gateways(
     regions.flatMap(({ name, gateways: urls }) => urls.map((url) => ({ url, region: name }))),
+    (used) => void demand?.want(used),
   );
   const counts = new Counts(gateways.all);
   const cutting = new AbortController();
@@ -90,6 +98,7 @@ export function createEdge(options: EdgeOptions): Edge {
     memory: new BodyMemory(Math.max(options.bodyMemory, maxBody)),
     silentMs: options.silentMs ?? SILENT_MS,
     failsStreams: options.failsStreams,
+    coldStartMs: options.coldStartMs ?? 0,
   };
   if (options.accounts !== undefined && secret === undefined) {
     throw new Error(
@@ -103,14 +112,21 @@ export function createEdge(options: EdgeOptions): Edge {
   const accounts = options.accounts && new Accounts(options.accounts, shared, models);
   let draining = false;
 
-  const answerCall = answering({ ...options, maxBody }, { shared, accounts, models });
+  const answerCall = answering({ ...options, maxBody }, { shared, accounts, models, demand });
   const answer = async (c: Context, endpoint: Endpoint) => {
     const requestId = requestIdOf(c.req.raw.headers);
     if (draining) return errorAnswer(shuttingDown, { format: endpoint.format, requestId });
     const { hold = () => {} } = (c.env ?? {}) as { hold?: (work: Promise<unknown>) => void };
     return await answerCall(c.req.raw, { endpoint, requestId, hold });
   };
-  const app = createRoutes(options, { gateways, counts, accounts, answer, isDraining: () => draining });
+  const app = createRoutes(options, {
+    gateways,
+    counts,
+    accounts,
+    answer,
+    demand,
+    isDraining: () => draining,
+  });
   return {
     gateways,
     counts,
@@ -128,16 +144,26 @@ export function createEdge(options: EdgeOptions): Edge {
   };
 }
 
+function demandOf(store: DemandStore, { regions, log }: EdgeOptions): Demand {
+  const message = 'the demand for a region could not be written; an autoscaler may not see it';
+  return new Demand(store, {
+    regions: regions.map(({ name }) => name),
+    onFailure: (cause) => log({ level: 'warn', code: 'demand_not_written', message, cause: String(cause) }),
+  });
+}
+
 interface Parts {
   gateways: Gateways;
   counts: Counts;
   accounts: Accounts | undefined;
+  demand: Demand | undefined;
   /** Answers a request to the API. */
   answer: (c: Context, endpoint: Endpoint) => Promise<Response>;
   isDraining: () => boolean;
 }
 
-function createRoutes(options: EdgeOptions, { gateways, counts, accounts, answer, isDraining }: Parts): Hono {
+function createRoutes(options: EdgeOptions, parts: Parts): Hono {
+  const { gateways, counts, accounts, answer, demand, isDraining } = parts;
   const app = new Hono({ strict: false });
   const { metrics, log, regions, page, corsOrigins = [] } = options;
   if (corsOrigins.length > 0) {
@@ -162,6 +188,10 @@ function createRoutes(options: EdgeOptions, { gateways, counts, accounts, answer
   if (accounts !== undefined) {
     const usage = (c: Context) => accounts.usage(c.req.raw);
     app.get('/usage', usage).get('/v1/usage', usage);
+  }
+  if (demand !== undefined) {
+    const secrets = options.accounts?.adminSecrets;
+    app.get('/v1/scaling', scalingRoute(demand, { secrets, hashing: options.hashing, log }));
   }
   const admin = accounts?.admin({ regions, gateways, counts, isOneOfMany: !metrics });
   if (admin !== undefined) {

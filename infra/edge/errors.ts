@@ -22,6 +22,14 @@ export const unreachable: EdgeError = {
   code: 'gateway_unreachable',
 };
 
+/** After a request has waited for a cell that is scaled to zero. */
+export const notStarted: EdgeError = {
+  status: 503,
+  message: 'No gateway is ready yet. The service may be starting. Try again.',
+  code: 'no_gateway_ready',
+  retryAfter: 5,
+};
+
 export const streamLost: EdgeError = {
   status: 502,
   message:

@@ -6,6 +6,7 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { createEdge, type Edge, type EdgeOptions } from './app.ts';
 import { type Answer, type Ask, type Asked, NotSent } from './ask.ts';
+import { memoryDemand } from './demand/demand.ts';
 import { startChecks } from './gateways/checks.ts';
 import { readPlace } from './regions/distance.ts';
 import type { Hashing } from './sign.ts';
@@ -33,7 +34,7 @@ export interface NodeEdge extends Edge {
 export interface NodeEdgeOptions
   extends Omit<
     EdgeOptions,
-    'ask' | 'hashing' | 'metrics' | 'failsStreams' | 'addressOf' | 'placeOf' | 'bodyMemory'
+    'ask' | 'hashing' | 'metrics' | 'failsStreams' | 'addressOf' | 'placeOf' | 'bodyMemory' | 'demand'
   > {
   /** Default: `BODY_MEMORY`. */
   bodyMemory?: number;
@@ -50,6 +51,7 @@ export function createNodeEdge({ everyMs, patienceMs, ...options }: NodeEdgeOpti
   const edge = createEdge({
     page: readFileSync(new URL('page/edge.html', import.meta.url), 'utf8'),
     bodyMemory: BODY_MEMORY,
+    demand: memoryDemand(),
     ...options,
     ask,
     hashing: nodeHashing,

@@ -1,7 +1,8 @@
 // Relays one request: asks gateways until one answers, and sends the answer to the client as a whole or as a stream.
 import { readUsageReport, USAGE_HEADER } from '../../resume/usage-report.ts';
 import { isStream, joined, NotSent, readUpTo } from './ask.ts';
-import { errorAnswer, shuttingDown, unreachable } from './errors.ts';
+import { type EdgeError, errorAnswer, notStarted, shuttingDown, unreachable } from './errors.ts';
+import { isAnyHealthy, untilStarted } from './gateways/cold-start.ts';
 import type { Attempt, Gateway } from './gateways/gateways.ts';
 import { noUsage, type Outcome } from './limits/ticket.ts';
 import { sleep, Tries } from './repeats.ts';
@@ -23,14 +24,20 @@ interface Received {
   content: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
 }
 
+interface Unanswered {
+  /** The gateway that was asked last. */
+  asked: Gateway | undefined;
+}
+
 export async function relay(call: Call, shared: Shared): Promise<Response> {
   shared.budget.earn();
   shared.spills.earn();
   const { format, id: requestId, ticket } = call;
   const first = await firstReply(call, shared);
   if (!('reply' in first)) {
-    await endTicket(call, unanswered(call, shared, first.asked));
-    return errorAnswer(shared.cutSignal.aborted ? shuttingDown : unreachable, { format, requestId });
+    const error = errorOf(call, shared);
+    await endTicket(call, unanswered(call, shared, { ...first, error }));
+    return errorAnswer(error, { format, requestId });
   }
   const { reply, content } = first;
   const { status } = reply;
@@ -43,11 +50,20 @@ export async function relay(call: Call, shared: Shared): Promise<Response> {
   return new Response(body, { status, headers });
 }
 
+function errorOf({ regions }: Call, { cutSignal, coldStartMs, gateways }: Shared): EdgeError {
+  if (cutSignal.aborted) return shuttingDown;
+  return coldStartMs > 0 && !isAnyHealthy({ gateways, regions }) ? notStarted : unreachable;
+}
+
 /** The outcome of a request that no gateway has answered. The work of a gateway that was lost is not counted. */
-function unanswered({ signal }: Call, { cutSignal }: Shared, asked: Gateway | undefined): Outcome {
+function unanswered(
+  { signal }: Call,
+  { cutSignal }: Shared,
+  { asked, error }: Unanswered & { error: EdgeError },
+): Outcome {
   const isStopped = signal.aborted || cutSignal.aborted;
   return {
-    status: signal.aborted ? 499 : cutSignal.aborted ? 503 : 502,
+    status: signal.aborted ? 499 : error.status,
     regions: asked === undefined ? [] : [asked.region],
     resumes: 0,
     // A gateway that is stopped in its work knows what it has used.
@@ -71,11 +87,33 @@ function answered({ status, headers, attempt }: Reply): Outcome {
   return { status, regions: [region], resumes: 0, usage, isFinal: usage !== undefined, gateway };
 }
 
+/** As `askInTurn`. While no gateway is ready, because cells are scaled to zero, a POST waits until one is. */
+async function firstReply(call: Call, shared: Shared): Promise<Received | Unanswered> {
+  const { gateways, coldStartMs, cutSignal, log } = shared;
+  const begun = performance.now();
+  const waiting = {
+    ...{ gateways, regions: call.regions, until: begun + coldStartMs },
+    signal: AbortSignal.any([call.signal, cutSignal]),
+  };
+  let first = await askInTurn(call, shared);
+  while (call.method === 'POST' && !isServed(first) && (await untilStarted(waiting))) {
+    const seconds = ((performance.now() - begun) / 1_000).toFixed(1);
+    const message = `a request waited ${seconds} s for a gateway to be ready`;
+    log({ level: 'info', code: 'cold_start', message, request: call.id });
+    first = await askInTurn(call, shared);
+  }
+  return first;
+}
+
+function isServed(first: Received | Unanswered): boolean {
+  return 'reply' in first && !isUnavailable(first.reply.status);
+}
+
 /**
  * The first answer that is not an error, or else the last error answer. If no gateway answers, the gateway that was asked last. An
  * answer that is not a stream has arrived completely, so that it can be repeated if its gateway is lost.
  */
-async function firstReply(call: Call, shared: Shared): Promise<Received | { asked: Gateway | undefined }> {
+async function askInTurn(call: Call, shared: Shared): Promise<Received | Unanswered> {
   const { gateways, budget, spills, counts } = shared;
   const tries = new Tries<Gateway>();
   const { lost, refused } = tries;

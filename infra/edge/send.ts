@@ -32,6 +32,8 @@ export interface Shared {
   silentMs: number;
   /** See `RelayOptions` of event-stream.ts. */
   failsStreams: boolean;
+  /** Time for which a request waits while no gateway is ready. */
+  coldStartMs: number;
 }
 
 export interface LogEntry {

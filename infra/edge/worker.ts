@@ -10,6 +10,7 @@ import { webHashing } from './sign.ts';
 import { fetchAsk } from './workers/fetch-ask.ts';
 import { accountsIn, type Bindings, settingsOf } from './workers/settings.ts';
 
+export { DemandHome } from './workers/demand-store.ts';
 export { KeyHome } from './workers/key-home.ts';
 export { KeyMeter } from './workers/key-meter.ts';
 

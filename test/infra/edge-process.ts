@@ -25,6 +25,8 @@ interface StartOptions {
   region?: string;
   /** Origins of the web pages that may call. Absent: none. */
   corsOrigins?: readonly string[] | undefined;
+  /** Seconds for which requests wait while no gateway is ready. */
+  coldStart?: number | undefined;
   readyMs?: number;
 }
 
@@ -62,7 +64,7 @@ async function makeTables(): Promise<string> {
 /** Needs no account and no internet. Rejects with the output of wrangler if the Worker is not ready within `readyMs`. */
 export async function startEdge(
   gateways: readonly string[] | readonly Region[],
-  { secret, adminSecret, region, corsOrigins, readyMs = 60_000 }: StartOptions = {},
+  { secret, adminSecret, region, corsOrigins, coldStart, readyMs = 60_000 }: StartOptions = {},
 ): Promise<EdgeProcess> {
   const scratch = await mkdtemp(join(tmpdir(), 'edge-'));
   const flags = ['--ip', '127.0.0.1', '--port', '0', '--inspector-port', '0', '--persist-to', scratch];
@@ -73,6 +75,7 @@ export async function startEdge(
     ...(adminSecret === undefined ? [] : [`ADMIN_SECRET:${adminSecret}`]),
     ...(region === undefined ? [] : [`REGION:${region}`]),
     ...(corsOrigins === undefined ? [] : [`CORS_ORIGINS:${corsOrigins.join(',')}`]),
+    ...(coldStart === undefined ? [] : [`COLD_START:${coldStart}`]),
   ];
   if (adminSecret !== undefined) await cp(await withTables(), scratch, { recursive: true });
   const given = variables.flatMap((variable) => ['--var', variable]);

@@ -1,12 +1,14 @@
 // GET /health, /health/ready, /metrics and /metrics/engine: liveness, readiness and the metrics of the process; also for a port of
-// their own.
+// their own, which has /v1/scaling too.
 import { type Context, Hono } from 'hono';
 import type { MissingUnits } from '../../engine/messages.ts';
 import type { ApiContext } from '../context.ts';
 import type { Shared } from '../shared.ts';
+import { scalingMetrics, scalingOf } from '../telemetry/scaling.ts';
 import { vllmMetrics } from '../telemetry/vllm-metrics.ts';
 import { heatInTime, statusInTime } from './engine-status.ts';
 import { modelOfQuery } from './models.ts';
+import { showScaling } from './scaling.ts';
 
 interface Readiness {
   status: 'ready' | 'not_ready' | 'unknown';
@@ -67,7 +69,13 @@ export async function metricsPage(c: Context, { served, metrics }: Shared): Prom
     const [status, heat] = await Promise.all([statusInTime(context), heatInTime(context)]);
     return { model, status, heat };
   });
-  const page = (await metrics.render(await Promise.all(engines))) + engineMetrics(served);
+  const reports = await Promise.all(engines);
+  const states = reports.flatMap(({ model, status }) => {
+    const load = served.contexts.get(model)?.engine.load();
+    return load === undefined ? [] : [{ model, load, shards: status?.shards ?? [] }];
+  });
+  const scaling = scalingMetrics(scalingOf(states, Date.now()));
+  const page = (await metrics.render(reports)) + scaling + engineMetrics(served);
   return c.text(page, 200, { 'content-type': metrics.contentType });
 }
 
@@ -87,5 +95,6 @@ export function statusApp(shared: Shared): Hono {
   app.get('/health/ready', (c) => healthReady(c, shared));
   app.get('/metrics', (c) => metricsPage(c, shared));
   app.get('/metrics/engine', (c) => engineMetricsPage(c, shared));
+  app.get('/v1/scaling', (c) => showScaling(c, shared));
   return app;
 }

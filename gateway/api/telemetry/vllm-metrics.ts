@@ -1,6 +1,7 @@
 // The gauges by which routers of others choose between model servers, under vLLM's names. The Gateway API Inference Extension asks for
 // the first four (its model server protocol), and vLLM's production-stack for the `gpu_` names of older releases.
 import type { EngineLoad } from '../../engine/messages.ts';
+import { escaped } from './labels.ts';
 
 interface Metric {
   type: 'gauge' | 'counter';
@@ -59,8 +60,4 @@ export function vllmMetrics(loads: Iterable<readonly [model: string, load: Engin
     return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${samples.join('')}`;
   });
   return families.join('');
-}
-
-function escaped(value: string): string {
-  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }

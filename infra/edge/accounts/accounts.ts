@@ -21,14 +21,15 @@ import { AccountCache } from './account-cache.ts';
 import { AccountStore } from './account-store.ts';
 import { adminApi } from './admin.ts';
 import { authenticated, permissionError } from './authorize.ts';
+import type { OperatorSecrets } from './operators.ts';
 
 export interface AccountsOptions {
   /** Keys and usage. */
   database: Sql;
   /** Default: meters in this process, which keep their state in `database`. */
   meters?: Meters | undefined;
-  /** The secrets of operators that are valid now. Undefined: the operators' API is not served. */
-  adminSecrets?: (() => readonly string[]) | undefined;
+  /** Undefined: the operators' API is not served. */
+  adminSecrets?: OperatorSecrets | undefined;
 }
 
 const unavailable: EdgeError = {

@@ -1,15 +1,15 @@
 // The operators' API of the edge: makes, changes and lists keys. docs/edge.md.
-import { type Context, Hono, type MiddlewareHandler } from 'hono';
+import { type Context, Hono } from 'hono';
 import { z } from 'zod';
-import { keyOfRequest } from '../../../tenancy/api-key.ts';
 import { readWhole } from '../ask.ts';
 import { type EdgeError, errorAnswer } from '../errors.ts';
 import { requestIdOf } from '../requests/call.ts';
-import { type Hashing, utf8 } from '../sign.ts';
+import type { Hashing } from '../sign.ts';
 import type { Sql } from '../storage/sql.ts';
 import { usageAnswer, usageQuery } from '../usage/usage-answer.ts';
 import { accountFields, accountJson, newAccount } from './account.ts';
 import type { AccountStore } from './account-store.ts';
+import { type OperatorSecrets, operatorRefusal } from './operators.ts';
 
 const LARGEST_BODY = 64 * 1024;
 const DAY_S = 86_400;
@@ -23,8 +23,7 @@ interface AdminOptions {
   accounts: AccountStore;
   database: Sql;
   hashing: Pick<Hashing, 'sha256'>;
-  /** The secrets of operators that are valid now. */
-  secrets: () => readonly string[];
+  secrets: OperatorSecrets;
   /** Called when a key has changed. */
   onChange: () => void;
   /** Called if the database does not answer. Returns the error for the operator. */
@@ -46,7 +45,10 @@ export function adminApi({
   const app = new Hono();
   const refuse = (c: Context, error: EdgeError) =>
     errorAnswer(error, { format: 'choices', requestId: requestIdOf(c.req.raw.headers) });
-  app.use(forOperators({ secrets, hashing, refuse }));
+  app.use(async (c, next) => {
+    const refused = await operatorRefusal(c.req.raw, { secrets, hashing });
+    return refused === undefined ? await next() : refuse(c, refused);
+  });
   app.onError((cause, c) => refuse(c, onFailure(cause)));
 
   app.get('/keys', async (c) => c.json({ keys: (await accounts.list()).map(accountJson) }));
@@ -97,23 +99,6 @@ export function adminApi({
     return await usageAnswer(database, asked, c.req.query('key'));
   });
   return app;
-}
-
-interface OperatorOptions extends Pick<AdminOptions, 'secrets' | 'hashing'> {
-  refuse: (c: Context, error: EdgeError) => Response;
-}
-
-/** Compares hashes, so that the time of the comparison tells nothing about the secret. */
-function forOperators({ secrets, hashing, refuse }: OperatorOptions): MiddlewareHandler {
-  const hash = async (text: string) => await hashing.sha256(utf8(text));
-  return async (c, next) => {
-    const given = keyOfRequest((name) => c.req.header(name));
-    const valid = await Promise.all(secrets().map(hash));
-    if (given !== undefined && valid.includes(await hash(given))) return await next();
-    const message = 'This needs the admin secret of the edge, as a bearer token.';
-    const headers = { 'www-authenticate': 'Bearer realm="expertgrid admin"' };
-    return refuse(c, { status: 401, message, code: 'invalid_admin_secret', headers });
-  };
 }
 
 type Given<Fields> = { fields: Fields } | { error: EdgeError };

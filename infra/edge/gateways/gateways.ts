@@ -4,6 +4,9 @@ import { chooseGateway, ranked } from './choice.ts';
 import { type Health, type HealthEvent, healthAfter, isHealthy, newHealth } from './health.ts';
 import { Pace } from './pace.ts';
 
+/** Time between two calls of `onUse` for a request. */
+const USE_MS = 20_000;
+
 export interface Gateway {
   /** Origin, such as `https://eu-1.example.com`. */
   readonly url: string;
@@ -45,8 +48,14 @@ interface ChooseOptions {
 
 export class Gateways {
   readonly all: readonly Gateway[];
+  /** Called from time to time while a request is at a gateway of the region, or waits for one. */
+  readonly onUse: (region: string) => void;
 
-  constructor(gateways: readonly Pick<Gateway, 'url' | 'region'>[]) {
+  constructor(
+    gateways: readonly Pick<Gateway, 'url' | 'region'>[],
+    onUse: (region: string) => void = () => {},
+  ) {
+    this.onUse = onUse;
     this.all = gateways.map(({ url, region }) => ({
       ...{ url, region },
       pace: new Pace(),
@@ -108,6 +117,7 @@ export class Gateways {
     if (client.aborted) leave();
     client.addEventListener('abort', leave);
     gateway.aborts.add(controller);
+    const using = setInterval(() => this.onUse(gateway.region), USE_MS);
     const isTrial = gateway.health.failures > 0;
     this.#happen(gateway, { type: 'begun' });
     let settled = false;
@@ -123,6 +133,7 @@ export class Gateways {
       abort: (reason) => controller.abort(reason),
       causeOf: (thrown) => (controller.signal.aborted ? controller.signal.reason : thrown),
       end() {
+        clearInterval(using);
         client.removeEventListener('abort', leave);
         gateway.aborts.delete(controller);
         if (isTrial) settle({ type: 'abandoned' });

@@ -3,6 +3,8 @@
 export interface Health {
   /** Result of the last check. Undefined if there was no check yet, or if the host cannot make checks. */
   ready: boolean | undefined;
+  /** Whether the last check found the gateway not ready. */
+  wasDown: boolean;
   /** Number of consecutive failures of requests. Failures while the gateway is ejected do not count. */
   failures: number;
   /** The gateway gets no requests before this time. */
@@ -22,7 +24,13 @@ export type HealthEvent =
   /** A trial ended without an answer, because its client left. */
   | { type: 'abandoned' };
 
-export const newHealth: Health = { ready: undefined, failures: 0, ejectedUntil: 0, trial: false };
+export const newHealth: Health = {
+  ready: undefined,
+  wasDown: false,
+  failures: 0,
+  ejectedUntil: 0,
+  trial: false,
+};
 
 const FIRST_EJECTION_MS = 1_000;
 const LONGEST_EJECTION_MS = 30_000;
@@ -34,7 +42,9 @@ export function isHealthy({ ready, failures, ejectedUntil, trial }: Health, now:
 export function healthAfter(health: Health, event: HealthEvent, now: number): Health {
   switch (event.type) {
     case 'checked':
-      return { ...health, ready: event.ready };
+      // The gateway has started again. What requests met before does not matter any more.
+      if (event.ready && health.wasDown) return { ...newHealth, ready: true };
+      return { ...health, ready: event.ready, wasDown: !event.ready };
     case 'begun':
       return health.failures === 0 ? health : { ...health, trial: true };
     case 'failed':
@@ -52,6 +62,7 @@ function failed(health: Health, random: number, now: number): Health {
   const failures = health.failures + 1;
   const longest = Math.min(LONGEST_EJECTION_MS, FIRST_EJECTION_MS * 2 ** (failures - 1));
   return {
+    ...health,
     // If there are checks, a good one is needed as well.
     ready: health.ready === undefined ? undefined : false,
     failures,

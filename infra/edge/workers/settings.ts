@@ -2,8 +2,10 @@
 import { SHORTEST_SECRET } from '../../../resume/secrets.ts';
 import { pageOrigin } from '../../../tenancy/cross-origin.ts';
 import type { AccountsOptions } from '../accounts/accounts.ts';
+import { LONGEST_COLD_START_S } from '../gateways/cold-start.ts';
 import { gatewayOrigin, onlyRegion, parseRegions } from '../regions/regions.ts';
 import { d1 } from './d1.ts';
+import { type DemandHome, durableDemand } from './demand-store.ts';
 import { durableMeters } from './durable-meters.ts';
 import type { KeyHome } from './key-home.ts';
 import type { KeyMeter } from './key-meter.ts';
@@ -23,6 +25,10 @@ export interface Bindings {
   ANYONE?: string;
   /** Origins of the web pages that may call, separated by commas, such as `https://app.example.com`, or `*`. */
   CORS_ORIGINS?: string;
+  /** Seconds for which a request waits while no gateway is ready, for cells that are scaled to zero. Default: 0. */
+  COLD_START?: string;
+  /** Which regions are wanted. Without it, /v1/scaling is not served. */
+  DEMAND?: DurableObjectNamespace<DemandHome>;
   /** Keys and usage. */
   DB?: D1Database;
   /** The limits of each key in each place. */
@@ -32,7 +38,8 @@ export interface Bindings {
 }
 
 /** Throws an error that names the variable if one is wrong. */
-export function settingsOf({ GATEWAYS, REGIONS, EDGE_SECRET, CORS_ORIGINS, REGION = 'local' }: Bindings) {
+export function settingsOf(bindings: Bindings) {
+  const { GATEWAYS, REGIONS, EDGE_SECRET, CORS_ORIGINS, REGION = 'local', COLD_START, DEMAND } = bindings;
   if (EDGE_SECRET !== undefined && EDGE_SECRET.length < SHORTEST_SECRET) {
     throw new Error(`EDGE_SECRET needs at least ${SHORTEST_SECRET} characters`);
   }
@@ -42,6 +49,8 @@ export function settingsOf({ GATEWAYS, REGIONS, EDGE_SECRET, CORS_ORIGINS, REGIO
     secret: EDGE_SECRET === undefined ? undefined : () => EDGE_SECRET,
     region: REGION,
     corsOrigins: originsIn(CORS_ORIGINS),
+    coldStartMs: 1_000 * secondsIn(COLD_START),
+    demand: DEMAND && durableDemand(DEMAND),
   };
 }
 
@@ -62,6 +71,12 @@ export function accountsIn(bindings: Bindings, place: string): AccountsOptions |
   if (DB === undefined || METERS === undefined || HOMES === undefined)
     throw new Error('ADMIN_SECRET needs the bindings DB, METERS and HOMES');
   return { database: d1(DB), meters: durableMeters(METERS, place), adminSecrets: () => [ADMIN_SECRET] };
+}
+
+function secondsIn(text = '0'): number {
+  const seconds = Number(text);
+  if (/^\d+$/.test(text) && seconds <= LONGEST_COLD_START_S) return seconds;
+  throw new Error(`COLD_START: '${text}' is not a whole number from 0 to ${LONGEST_COLD_START_S}`);
 }
 
 function gatewaysIn(list = ''): string[] {

@@ -151,6 +151,16 @@ describe('health', () => {
     expect(isHealthy(healthAfter(trial, { type: 'abandoned' }, 1_001), 1_001)).toBe(true);
   });
 
+  it('is back at once if a check finds that the gateway has started again', () => {
+    let health = newHealth;
+    for (const now of [0, 1_000, 5_000]) health = healthAfter(health, failed, now);
+    health = healthAfter(health, { type: 'checked', ready: false }, 5_100);
+    expect(isHealthy(health, 5_200)).toBe(false);
+    health = healthAfter(health, { type: 'checked', ready: true }, 5_300);
+    expect(isHealthy(health, 5_300)).toBe(true);
+    expect(healthAfter(health, failed, 6_000).ejectedUntil).toBe(7_000);
+  });
+
   it('is lost for twice as long after each further failure, up to 30 s', () => {
     let health = newHealth;
     const ejections: number[] = [];

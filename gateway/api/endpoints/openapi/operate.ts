@@ -139,7 +139,9 @@ const scalingAnswer = z.object({
         shards: count.describe('Shards of the group that are in service.'),
         in_flight: count,
         rows_per_second: amount.describe('Rows that the group is sent, about the mean of ten seconds.'),
-        hop_p99_ms: amount.nullable().describe('Of the slowest shard. Null before enough calls.'),
+        hop_p99_ms: amount.describe(
+          'Of the slowest shard. 0 before enough calls, and while there are no rows.',
+        ),
       }),
     )
     .describe('Shards that hold the same experts.'),

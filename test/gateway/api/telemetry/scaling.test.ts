@@ -38,11 +38,39 @@ test('has the queue and KV memory of each model, and the load of each group of s
   const model = expect.any(String);
   expect(told.groups).toEqual([
     { model, experts: '0-47', shards: 2, in_flight: 3, rows_per_second: 30.5, hop_p99_ms: 7.25 },
-    { model, experts: '48-95', shards: 1, in_flight: 0, rows_per_second: 0, hop_p99_ms: null },
+    { model, experts: '48-95', shards: 1, in_flight: 0, rows_per_second: 0, hop_p99_ms: 0 },
   ]);
 });
 
 test('waits for no engine longer than for any status, and then has no groups', async () => {
   const { url } = await openRoom({ statusMs: 2_000, limits: { statusMs: 20 } });
   expect(await (await fetch(`${url}/v1/scaling`)).json()).toMatchObject({ queue_seconds: 0, groups: [] });
+});
+
+test('has the same on the page of metrics', async () => {
+  const { url } = await openRoom({
+    load: { waitingSince: Date.now() - 4_000, usedBlocks: 5, blocks: 20 },
+    status: {
+      shards: [{ ...shard, address: 'a', experts: '0-47', inFlight: 1, p99Ms: 2, rowsPerSecond: 10.5 }],
+    },
+  });
+  const page = await (await fetch(`${url}/metrics`)).text();
+  const { models, groups } = (await (await fetch(`${url}/v1/scaling`)).json()) as {
+    models: [{ model: string; queue_seconds: number }];
+    groups: unknown[];
+  };
+  const [{ model, queue_seconds: queue }] = models;
+  expect(queue).toBeGreaterThanOrEqual(4);
+  expect(groups).toHaveLength(1);
+  expect(page).toMatch(
+    new RegExp(`^expertgrid_model_queue_seconds\\{model="${model}"\\} [4-9](\\.\\d+)?$`, 'm'),
+  );
+  for (const line of [
+    `expertgrid_model_kv_used_ratio{model="${model}"} 0.25`,
+    `expertgrid_group_in_flight_calls{model="${model}",experts="0-47"} 1`,
+    `expertgrid_group_rows_per_second{model="${model}",experts="0-47"} 10.5`,
+    `expertgrid_group_hop_p99_seconds{model="${model}",experts="0-47"} 0.002`,
+  ]) {
+    expect(page.split('\n')).toContain(line);
+  }
 });

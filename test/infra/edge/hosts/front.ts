@@ -8,6 +8,8 @@ export interface FrontOptions {
   regions: readonly Region[];
   /** Origins of the web pages that may call. Absent: none. */
   corsOrigins?: readonly string[];
+  /** Seconds for which requests wait while no gateway is ready. */
+  coldStart?: number;
 }
 
 /** Starts an edge with accounts. It ends after the test file. */

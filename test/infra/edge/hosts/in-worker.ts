@@ -4,8 +4,9 @@ import { startEdge } from '../../edge-process.ts';
 import { ADMIN, callsOver, SECRET } from '../accounts/edge-with-accounts.ts';
 import type { OpenFront } from './front.ts';
 
-export const openInWorker: OpenFront = async ({ regions, corsOrigins }) => {
-  const edge = await startEdge(regions, { secret: SECRET, adminSecret: ADMIN, region: 'eu', corsOrigins });
+export const openInWorker: OpenFront = async ({ regions, corsOrigins, coldStart }) => {
+  const options = { secret: SECRET, adminSecret: ADMIN, region: 'eu', corsOrigins, coldStart };
+  const edge = await startEdge(regions, options);
   afterFile(() => edge.stop());
   return callsOver((path, init) => fetch(edge.url + path, init));
 };

@@ -5,9 +5,10 @@ import { afterFile } from '../../../support/after-file.ts';
 import { ADMIN, callsOver, SECRET, temporaryDatabase } from '../accounts/edge-with-accounts.ts';
 import type { OpenFront } from './front.ts';
 
-export const openOnNode: OpenFront = async (options) => {
+export const openOnNode: OpenFront = async ({ coldStart = 0, ...options }) => {
   const edge = createNodeEdge({
     ...{ ...options, region: 'eu', secret: () => SECRET, everyMs: 200 },
+    coldStartMs: coldStart * 1_000,
     log: () => {},
     accounts: { database: await temporaryDatabase(), adminSecrets: () => [ADMIN] },
   });

@@ -1,6 +1,7 @@
 // The edge as a Worker under `wrangler dev`: the cases that hold for every host.
 import { describe } from 'vitest';
 import { affinityCases } from './affinity.cases.ts';
+import { coldStartCases } from './cold-start.cases.ts';
 import { corsCases } from './cors.cases.ts';
 import { ejectionCases } from './ejection.cases.ts';
 import { errorCases } from './errors.cases.ts';
@@ -13,4 +14,5 @@ describe('in the Worker', () => {
   describe('ejection', () => ejectionCases(openInWorker));
   describe('CORS', () => corsCases(openInWorker));
   describe('errors', () => errorCases(openInWorker));
+  describe('a cold start', () => coldStartCases(openInWorker));
 });
