@@ -16,6 +16,11 @@ const image = z
     'must not have the tag latest, which changes without a notice',
   );
 
+/** Of a zone, or of a region at the edge. */
+const regionName = z
+  .string()
+  .regex(/^[\w.-]{1,64}$/, 'must have 1 to 64 letters, digits, dots, hyphens or underscores');
+
 const count = z.int().min(1);
 const cores = z.number().min(0.1).max(64);
 const mebibytes = z.int().min(1);
@@ -57,7 +62,12 @@ const group = z.strictObject({
   name: label,
   /** As for `shard --experts`. */
   experts: z.string().min(1),
+  /** With KEDA, the least number. */
   replicas: count.default(2),
+  /** The most replicas that KEDA starts. Default: as `replicas`. Needs `scaling`. */
+  maxReplicas: count.optional(),
+  /** Rows a second that one shard should compute. Default: KEDA does not count rows. */
+  rowsPerSecond: z.number().positive().optional(),
   cpu: cores.default(1),
   /** Default: computed from the bundle. */
   memoryMiB: mebibytes.optional(),
@@ -68,6 +78,7 @@ const group = z.strictObject({
 
 const gateways = z.strictObject({
   replicas: count.default(2),
+  maxReplicas: count.optional(),
   cpu: cores.default(2),
   memoryMiB: mebibytes.optional(),
   kvMemoryMiB: mebibytes.default(1024),
@@ -107,6 +118,30 @@ const access = z.strictObject({
   picker: outsider.optional(),
 });
 
+/** Lets KEDA set the number of replicas. */
+const scaling = z.strictObject({
+  /** Where KEDA reads the load. */
+  signals: z
+    .discriminatedUnion('from', [
+      /** The gateways' /v1/scaling. */
+      z.strictObject({ from: z.literal('gateways') }),
+      /** `url` of the server. It must scrape the gateways, as it does with `prometheusOperator`. */
+      z.strictObject({ from: z.literal('prometheus'), url: z.url({ protocol: /^https?$/ }) }),
+    ])
+    .prefault({ from: 'gateways' }),
+  /** Scales the whole cell to zero while nobody wants its region. */
+  zero: z
+    .strictObject({
+      /** Origin of the edge, which is never scaled to zero. */
+      edge: z.string().regex(/^https?:\/\/[^/\s]+$/, 'must be an origin, such as https://edge.example.com'),
+      /** The cell's region at the edge. */
+      region: regionName,
+      /** Secret with the key `admin-secret`, if the edge has one. */
+      adminSecret: secretName.optional(),
+    })
+    .optional(),
+});
+
 const inferencePool = z.strictObject({
   /** Service of the endpoint picker, in the namespace of the cell. */
   pickerService: label,
@@ -134,12 +169,11 @@ export const cellShape = z.strictObject({
   gateways: gateways.prefault({}),
   /** Whether two replicas may be on one node if no other node has room. */
   spread: z.enum(['required', 'preferred']).default('required'),
-  zone: z
-    .string()
-    .regex(/^[\w.-]{1,64}$/, 'must have 1 to 64 letters, digits, dots, hyphens or underscores')
-    .optional(),
+  zone: regionName.optional(),
   security,
   access: access.prefault({}),
+  /** Default: the numbers of replicas are fixed. */
+  scaling: scaling.optional(),
   /** Whether the operator of Prometheus is installed, which reads ServiceMonitors and PrometheusRules. */
   prometheusOperator: z.boolean().default(false),
   inferencePool: inferencePool.optional(),

@@ -6,6 +6,7 @@ import type { Cell } from './cell-spec.ts';
 import { gatewayBudget, gatewayDeployment, gatewayServices } from './gateways.ts';
 import { inferencePool } from './inference-pool.ts';
 import { networkPolicies } from './network-policies.ts';
+import { scaledObjects } from './scaling/scaled-objects.ts';
 import { groupBudget, groupSet, shardsService } from './shards.ts';
 
 export class CellChart extends Chart {
@@ -27,5 +28,6 @@ function objectsOf(cell: Cell): ApiObjectProps[] {
     gatewayBudget(cell),
     ...inferencePool(cell),
     ...monitoring(cell),
+    ...scaledObjects(cell),
   ];
 }

@@ -33,9 +33,10 @@ export const sigma: CellSpec = {
   directory: { from: 'claim', claim: 'sigma-weights' },
   experts: { from: 'https', url: 'https://models.example.com/sigma-moe-tiny/' },
   state: { in: 'claim' },
-  groups: fourGroups({ cpu: 4 }),
+  groups: fourGroups({ cpu: 4, maxReplicas: 6 }),
   gateways: {
     replicas: 3,
+    maxReplicas: 12,
     cpu: 8,
     kvMemoryMiB: 8192,
     graceSeconds: 60,
@@ -50,11 +51,16 @@ export const sigma: CellSpec = {
     keda: { namespace: 'keda', labels: { 'app.kubernetes.io/name': 'keda-operator' } },
     picker: { namespace: 'expertgrid', labels: { app: 'picker' } },
   },
+  scaling: {},
   prometheusOperator: true,
   inferencePool: { pickerService: 'picker' },
 };
 
 /** Each unit of a layer of 96 experts is on two shards. */
-function fourGroups({ cpu }: { cpu: number }): CellSpec['groups'] {
-  return ['0-23', '24-47', '48-71', '72-95'].map((experts, i) => ({ name: 'abcd'.charAt(i), experts, cpu }));
+function fourGroups(each: Pick<CellSpec['groups'][number], 'cpu' | 'maxReplicas'>): CellSpec['groups'] {
+  return ['0-23', '24-47', '48-71', '72-95'].map((experts, i) => ({
+    name: 'abcd'.charAt(i),
+    experts,
+    ...each,
+  }));
 }

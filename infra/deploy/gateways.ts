@@ -18,6 +18,7 @@ import {
 } from './names.ts';
 import { type PodParts, podTemplate, probes, resources, secretFiles, spreadOver } from './pods.ts';
 import { gatewayArguments } from './process-arguments.ts';
+import { isScaled } from './scaling/scaled-objects.ts';
 
 /** A gateway refuses requests as soon as it gets SIGTERM. Before that, load balancers learn within this time that it leaves. */
 const LEAVING_SECONDS = 5;
@@ -31,7 +32,7 @@ export function gatewayDeployment(cell: Cell): IDeployment {
     kind: 'Deployment',
     metadata: { name: gatewayName(cell), labels },
     spec: {
-      replicas: cell.gateways.replicas,
+      ...(!isScaled(cell, cell.gateways) && { replicas: cell.gateways.replicas }),
       selector: { matchLabels: labels },
       progressDeadlineSeconds: firstReadySeconds(cell),
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },

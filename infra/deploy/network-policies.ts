@@ -53,7 +53,7 @@ function gatewayPolicy(cell: Cell): INetworkPolicy {
         ...allow(access.callers.map(outside), [http]),
         ...allow(peers, [http, transfer]),
         ...allow(outsiders(access.prometheus), [metrics]),
-        ...allow(outsiders(access.keda), [http]),
+        ...allow(outsiders(access.keda), [metrics]),
         ...allow(outsiders(access.picker), [metrics]),
       ],
       egress: [

@@ -4,6 +4,7 @@ import { errorText } from '../../base/error-text.ts';
 import { formatHoldings, Holdings, parseHoldings } from '../../experts/holdings.ts';
 import { type Cell, type CellSpec, cellShape, type ExpertSource, type Group } from './cell-spec.ts';
 import { groupName } from './names.ts';
+import { expertsOf } from './scaling/scaled-objects.ts';
 
 /** Kubernetes appends a hyphen and a hash of ten characters, and a label has at most 63. */
 const LONGEST_SET_NAME = 52;
@@ -19,6 +20,7 @@ export function parseCell(spec: CellSpec): Cell {
     ...longNames(data),
     ...wrongSources(data),
     ...wrongAccess(data),
+    ...wrongScaling(data),
     ...wrongExperts(data),
   ];
   if (faults.length > 0) throw new Error([...new Set(faults)].join('\n'));
@@ -93,6 +95,41 @@ function wrongAccess({ gateways, inferencePool, access }: Cell): string[] {
   return faults;
 }
 
+function wrongScaling(cell: Cell): string[] {
+  const { scaling, gateways, groups, access } = cell;
+  const fields: [string, Pick<Group, 'replicas' | 'maxReplicas' | 'rowsPerSecond'>][] = [
+    ['gateways', gateways],
+    ...groups.map((group, i): [string, Group] => [`groups[${i}]`, group]),
+  ];
+  const faults = fields.flatMap(([field, { replicas, maxReplicas, rowsPerSecond }]) => [
+    ...(maxReplicas !== undefined && maxReplicas < replicas
+      ? [`${field}.maxReplicas: is less than replicas (${replicas})`]
+      : []),
+    ...(maxReplicas !== undefined && scaling === undefined ? [`${field}.maxReplicas: needs scaling`] : []),
+    ...(rowsPerSecond !== undefined && maxReplicas === undefined
+      ? [`${field}.rowsPerSecond: needs maxReplicas`]
+      : []),
+  ]);
+  if (scaling?.signals.from === 'gateways' && access.keda === undefined) {
+    faults.push('access.keda: is missing: name the pods of KEDA, which read the load of gateways');
+  }
+  return faults;
+}
+
+/** Gateways count all shards with the same experts as one group, so KEDA could not tell two such groups apart. */
+function indistinctGroups(cell: Cell): string[] {
+  const { scaling, groups } = cell;
+  if (scaling === undefined) return [];
+  const all = groups.map((group) => expertsOf(cell, group));
+  return groups.flatMap(({ maxReplicas }, i) => {
+    const twin = groups.find((_, other) => other !== i && all[other] === all[i]);
+    if (maxReplicas === undefined || twin === undefined) return [];
+    return [
+      `groups[${i}].maxReplicas: the group ${twin.name} has the same experts; make one group of both, so that KEDA can scale it`,
+    ];
+  });
+}
+
 function wrongExperts(cell: Cell): string[] {
   const held: Holdings[] = [];
   const faults = cell.groups.flatMap(({ experts, replicas }, i) => {
@@ -104,7 +141,7 @@ function wrongExperts(cell: Cell): string[] {
       return [`groups[${i}].experts: ${errorText(error)}`];
     }
   });
-  return faults.length > 0 ? faults : scarceUnits(cell, held);
+  return faults.length > 0 ? faults : [...scarceUnits(cell, held), ...indistinctGroups(cell)];
 }
 
 function scarceUnits({ bundle, redundancy }: Cell, held: readonly Holdings[]): string[] {

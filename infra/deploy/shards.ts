@@ -25,6 +25,7 @@ import {
   spreadOver,
 } from './pods.ts';
 import { keepsState, shardArguments } from './process-arguments.ts';
+import { isScaled } from './scaling/scaled-objects.ts';
 
 /** After a drain, a shard writes its last answers and closes its connections. */
 const CLOSING_SECONDS = 20;
@@ -54,7 +55,7 @@ export function groupSet(cell: Cell, group: Group): IStatefulSet {
   const labels = groupLabels(cell, group);
   const spec: IStatefulSetSpec = {
     serviceName: shardsName(cell),
-    replicas: group.replicas,
+    ...(!isScaled(cell, group) && { replicas: group.replicas }),
     selector: { matchLabels: labels },
     podManagementPolicy: 'Parallel',
     updateStrategy: { type: 'RollingUpdate' },

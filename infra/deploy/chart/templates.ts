@@ -1,4 +1,5 @@
 // Turns the objects of a cell into templates of Helm: fields that values set become expressions.
+import type { IScaledObject } from '@kubernetes-models/keda/keda.sh/v1alpha1/ScaledObject';
 import type { IStatefulSet } from 'kubernetes-models/apps/v1';
 import type { IContainer, IResourceRequirements } from 'kubernetes-models/v1';
 import type { Cell } from '../cell-spec.ts';
@@ -14,8 +15,37 @@ export function templateOf(cell: Cell, object: KubernetesObject): KubernetesObje
   const escaped = mapTexts(object, (text) => inNamespace(cell, text.replaceAll('{{', '{{ `{{` }}')));
   const { metadata } = escaped;
   const placed = { ...escaped, metadata: { ...metadata, namespace: '{{ .Release.Namespace }}' } };
-  const isWorkload = object.kind === 'StatefulSet' || object.kind === 'Deployment';
-  return isWorkload ? workloadOf(placed) : placed;
+  return templates[object.kind]?.(placed) ?? placed;
+}
+
+/** By kind. Objects of other kinds have no values but the namespace. */
+const templates: Partial<Record<string, (object: KubernetesObject) => KubernetesObject>> = {
+  Deployment: workloadOf,
+  StatefulSet: workloadOf,
+  ScaledObject: scalingOf,
+};
+
+/** The values of the gateways or of a group. */
+function valuesOf({ metadata }: KubernetesObject): string {
+  const group = metadata.labels?.[GROUP_LABEL];
+  // Names of groups may contain hyphens, which a path after a dot may not.
+  return group === undefined ? '.Values.gateways' : `(index .Values.groups \`${group}\`)`;
+}
+
+function scalingOf(object: KubernetesObject & Partial<Pick<IScaledObject, 'spec'>>): KubernetesObject {
+  const { spec } = object;
+  if (spec === undefined) throw new Error(`${object.kind} without a spec`);
+  const values = valuesOf(object);
+  const replicas = `${NUMBER}{{ ${values}.replicas }}`;
+  const { fallback, idleReplicaCount } = spec;
+  const changed = {
+    ...spec,
+    minReplicaCount: replicas,
+    maxReplicaCount: `${NUMBER}{{ ${values}.maxReplicas }}`,
+    // A cell that may be scaled to zero has 0 here.
+    ...(idleReplicaCount === undefined && { fallback: { ...fallback, replicas } }),
+  };
+  return { ...object, spec: changed } as KubernetesObject;
 }
 
 /** Removes the quotes around numbers. */
@@ -34,12 +64,10 @@ function workloadOf(workload: Workload): KubernetesObject {
   const { spec } = workload;
   const pod = spec?.template?.spec;
   if (spec === undefined || pod === undefined) throw new Error(`${workload.kind} without a pod`);
-  const group = workload.metadata.labels?.[GROUP_LABEL];
-  // Names of groups may contain hyphens, which a path after a dot may not.
-  const values = group === undefined ? '.Values.gateways' : `(index .Values.groups \`${group}\`)`;
+  const values = valuesOf(workload);
   const changed = {
     ...spec,
-    replicas: `${NUMBER}{{ ${values}.replicas }}`,
+    ...(spec.replicas !== undefined && { replicas: `${NUMBER}{{ ${values}.replicas }}` }),
     template: {
       ...spec.template,
       spec: {

@@ -1,11 +1,14 @@
 // The values of a cell's chart: what an operator may change without this repository.
 import { z } from 'zod';
 import { gatewayMiB, shardMiB } from '../bundle-sizes.ts';
-import type { Cell } from '../cell-spec.ts';
+import type { Cell, Group } from '../cell-spec.ts';
 import { sourceOf } from '../parse-cell.ts';
+import { isScaled } from '../scaling/scaled-objects.ts';
 
 const process = z.strictObject({
   replicas: z.int().min(1),
+  /** Only if KEDA sets the number of replicas. */
+  maxReplicas: z.int().min(1).optional(),
   /** Cores. */
   cpu: z.number().min(0.1).max(64),
   memoryMiB: z.int().min(1),
@@ -34,28 +37,39 @@ export function valuesOf(cell: Cell): Values {
       ...(directory.from === 'claim' && { claim: directory.claim }),
       ...(url !== undefined && { url }),
     },
-    gateways: { replicas: gateways.replicas, cpu: gateways.cpu, memoryMiB: gatewayMiB(cell) },
+    gateways: { ...replicasOf(cell, gateways), cpu: gateways.cpu, memoryMiB: gatewayMiB(cell) },
     groups: Object.fromEntries(
       cell.groups.map((group) => {
-        const { name, replicas, cpu } = group;
-        return [name, { replicas, cpu, memoryMiB: shardMiB(cell, group) }];
+        const { name, cpu } = group;
+        return [name, { ...replicasOf(cell, group), cpu, memoryMiB: shardMiB(cell, group) }];
       }),
     ),
   };
 }
 
+function replicasOf(cell: Cell, each: Pick<Group, 'replicas' | 'maxReplicas'>) {
+  const { replicas, maxReplicas = replicas } = each;
+  return isScaled(cell, each) ? { replicas, maxReplicas } : { replicas };
+}
+
 /** The JSON Schema with which Helm checks values. It has the fields of `values` and no others. */
-export function valuesSchema({ model, groups }: Values): object {
+export function valuesSchema({ model, gateways, groups }: Values): object {
   const shape = z.strictObject({
     image: z.string().min(1),
     model: z.strictObject({
       ...(model.claim !== undefined && { claim: z.string().min(1) }),
       ...(model.url !== undefined && { url: z.string().regex(/^https:/) }),
     }),
-    gateways: process,
-    groups: z.strictObject(Object.fromEntries(Object.keys(groups).map((name) => [name, process]))),
+    gateways: shapeOf(gateways),
+    groups: z.strictObject(
+      Object.fromEntries(Object.entries(groups).map(([name, group]) => [name, shapeOf(group)])),
+    ),
   });
   return z.toJSONSchema(shape, { target: 'draft-7' });
+}
+
+function shapeOf({ maxReplicas }: z.output<typeof process>) {
+  return maxReplicas === undefined ? process.omit({ maxReplicas: true }) : process.required();
 }
 
 function urlOf(cell: Cell): string | undefined {

@@ -47,6 +47,7 @@ const onlyHere = [
   'convert --bits',
   'convert --group-size',
   'drain --timeout',
+  'edge --cold-start',
   'edge --grace',
   'edge --port',
   'gateway --grace',

@@ -58,14 +58,20 @@ function changed(spec: CellSpec): CellSpec {
     image: `mirror.example.com:5000/expertgrid@sha256:${'ab'.repeat(32)}`,
     directory: directory.from === 'claim' ? { ...directory, claim: 'other-claim' } : directory,
     ...(experts?.from === 'https' && { experts: { ...experts, url: 'https://other.example.com/model/' } }),
-    gateways: { ...spec.gateways, replicas: 5, cpu: 2.5, memoryMiB: 4000 },
+    gateways: { ...spec.gateways, replicas: 5, ...most(spec.gateways), cpu: 2.5, memoryMiB: 4000 },
     groups: spec.groups.map((group, i) => ({
       ...group,
       replicas: 3 + i,
+      ...most(group),
       cpu: 1.25 + i,
       memoryMiB: 3000 + i,
     })),
   };
+}
+
+/** Only if the number of replicas is not fixed. */
+function most({ maxReplicas }: { maxReplicas?: number | undefined } = {}) {
+  return maxReplicas === undefined ? {} : { maxReplicas: maxReplicas + 10 };
 }
 
 function rendered(chart: string, namespace: string, ...flags: string[]): KubernetesObject[] {

@@ -20,6 +20,8 @@ const modules: Record<string, string> = {
   PodDisruptionBudget: 'kubernetes-models/policy/v1',
   ServiceMonitor: '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1',
   PrometheusRule: '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1',
+  ScaledObject: '@kubernetes-models/keda/keda.sh/v1alpha1',
+  TriggerAuthentication: '@kubernetes-models/keda/keda.sh/v1alpha1',
 };
 
 const dir = mkdtempSync(join(tmpdir(), 'expertgrid-types-'));

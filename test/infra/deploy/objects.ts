@@ -32,4 +32,16 @@ const single: CellSpec = {
   access: {},
 };
 
-export const cells = { nano, sigma, seeded, single };
+/** KEDA reads Prometheus, counts rows, and scales the cell to zero. */
+const idle: CellSpec = {
+  ...nano,
+  name: 'idle',
+  groups: nano.groups.map((each) => ({ ...each, maxReplicas: 4, rowsPerSecond: 1_500 })),
+  scaling: {
+    signals: { from: 'prometheus', url: 'http://prometheus.monitoring.svc:9090' },
+    zero: { edge: 'https://edge.example.com', region: 'eu', adminSecret: 'edge-admin' },
+  },
+  prometheusOperator: true,
+};
+
+export const cells = { nano, sigma, seeded, single, idle };

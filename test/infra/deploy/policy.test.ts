@@ -1,5 +1,7 @@
 // Rules that every object of every cell must keep.
 
+import { ScaledObject } from '@kubernetes-models/keda/keda.sh/v1alpha1/ScaledObject';
+import { TriggerAuthentication } from '@kubernetes-models/keda/keda.sh/v1alpha1/TriggerAuthentication';
 import {
   PrometheusRule,
   ServiceMonitor,
@@ -89,6 +91,8 @@ const models = {
   PodDisruptionBudget,
   ServiceMonitor,
   PrometheusRule,
+  ScaledObject,
+  TriggerAuthentication,
 } as const;
 
 for (const [name, spec] of Object.entries(cells)) {
