@@ -1,6 +1,7 @@
 // Plans a placement from the heat of a gateway and the memory of named shards, prints it and writes it to a file. Calls no shard.
 import { writeFile } from 'node:fs/promises';
 import type { Placement } from '../../experts/placing/placement-file.ts';
+import { groupsOf, requireGroups } from '../../infra/placement/groups.ts';
 import { toPlacement } from '../../infra/placement/placement.ts';
 import { type PlannedShard, plan } from '../../infra/placement/plan.ts';
 import { usualRows } from '../../infra/placement/read-heat.ts';
@@ -31,6 +32,8 @@ export interface PlanSettings {
   json: boolean;
   /** Path of a file. */
   out: string | undefined;
+  /** Path of a file for the groups of a cell on Kubernetes. The shards of a group then hold the same units. */
+  kubernetes?: string;
 }
 
 /** Rows per step that a plan assumes if the gateway has not counted any step. */
@@ -42,6 +45,8 @@ export async function makePlan(
 ): Promise<Placement> {
   if (flags.heat === undefined)
     throw new Error('give --heat: the address of a gateway, or a file with its answer to /v1/experts/heat');
+  const groupSize = flags.kubernetes === undefined ? 1 : flags.replicas;
+  requireGroups(flags.shards, groupSize);
   const bundle = await openBundle(await bundleDirectory(flags.model));
   const { config, manifest } = bundle;
   await bundle.close();
@@ -59,7 +64,8 @@ export async function makePlan(
   const names = shards.map(({ name }) => name);
 
   const k = config.expertsPerToken;
-  const made = plan({ heat, shards, unitBytes, replicas, rows, k, cost, gatewayBytes: flags.gatewayMemory });
+  const gatewayBytes = flags.gatewayMemory;
+  const made = plan({ heat, shards, unitBytes, replicas, groupSize, rows, k, cost, gatewayBytes });
   const placement = toPlacement({ layout: made.layout, names, model: heat.model, epoch: flags.epoch });
   if (flags.json) {
     const { predicted, contiguous, fewer = null } = made;
@@ -73,6 +79,11 @@ export async function makePlan(
     if (flags.strict) throw new Error(fewerWarning(made.fewer));
     process.stderr.write(`warning: ${fewerWarning(made.fewer)}\n`);
   }
-  if (flags.out !== undefined) await writeFile(flags.out, `${JSON.stringify(placement, undefined, 2)}\n`);
+  if (flags.out !== undefined) await writeJson(flags.out, placement);
+  if (flags.kubernetes !== undefined) await writeJson(flags.kubernetes, groupsOf(placement));
   return placement;
+}
+
+async function writeJson(file: string, value: unknown): Promise<void> {
+  await writeFile(file, `${JSON.stringify(value, undefined, 2)}\n`);
 }

@@ -44,6 +44,11 @@ export function planCommand(): Command {
   addFlags(command, 'Output:', [
     switchFlag('--json', 'Print the placement and the predictions as JSON'),
     flag('--out <file>', 'File to which the placement is written'),
+    flag(
+      '--kubernetes <file>',
+      'File to which the groups of a cell on Kubernetes are written (see docs/deploy.md). As many shards as --replicas says are a ' +
+        'group: they hold the same experts. Only with --shards',
+    ),
   ]);
   return addSecurityFlags(command).action(runPlan);
 }
@@ -113,6 +118,7 @@ function addApplyFlags(command: Command): void {
 }
 
 async function runPlan(flags: PlanFlags): Promise<void> {
+  requireNewCell(flags);
   if (flags.gatewayMemory !== undefined && flags.placement !== undefined) {
     throw new UsageError(
       '--gateway-memory needs a plan, and --placement applies a file without planning. Leave one of them out',
@@ -126,6 +132,22 @@ async function runPlan(flags: PlanFlags): Promise<void> {
   }
   if (!shards.counted) await requireCallable(shards.list);
   await makePlan({ ...flags, shards: shards.list, epoch });
+}
+
+/** The groups of a cell are planned before their pods run, and its gateways hold no experts. */
+function requireNewCell({ kubernetes, ...flags }: PlanFlags): void {
+  if (kubernetes === undefined) return;
+  const running = flags.apply ?? flags.shardsFile ?? flags.placement;
+  if (flags.shards === undefined || running !== undefined) {
+    throw new UsageError(
+      '--kubernetes plans pods that do not run yet: give --shards with their number, and neither --apply, --shards-file nor --placement',
+    );
+  }
+  if (flags.gatewayMemory !== undefined) {
+    throw new UsageError(
+      '--gateway-memory and --kubernetes exclude each other: the gateways of a cell hold no experts',
+    );
+  }
 }
 
 async function addressesOf({ apply, shardsFile }: PlanFlags): Promise<string[] | undefined> {

@@ -1,4 +1,5 @@
-// Reads the description of a cell from a JSON file, in which `bundle` may be the directory of a bundle in place of its sizes.
+// Reads the description of a cell from a JSON file, in which `bundle` may be the directory of a bundle in place of its sizes, and
+// `groups` may name the file of `expertgrid plan --kubernetes`.
 import { readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { errorText } from '../../base/error-text.ts';
@@ -10,10 +11,10 @@ import { parseCell } from './parse-cell.ts';
 export function readCell(file: string): Cell {
   const spec = readJson(file);
   if (typeof spec !== 'object' || spec === null) throw new Error(`${file}: a cell is a JSON object`);
-  const { bundle } = spec as { bundle?: unknown };
+  const { bundle, groups } = spec as { bundle?: unknown; groups?: unknown };
   const sizes = typeof bundle === 'string' ? sizesIn(resolve(dirname(file), bundle)) : bundle;
   try {
-    return parseCell({ ...spec, bundle: sizes } as CellSpec);
+    return parseCell({ ...spec, bundle: sizes, groups: groupsIn(dirname(file), groups) } as CellSpec);
   } catch (error) {
     throw new Error(`${file} does not describe a cell:\n${errorText(error)}`);
   }
@@ -22,6 +23,18 @@ export function readCell(file: string): Cell {
 function sizesIn(directory: string): Cell['bundle'] {
   const file = join(directory, MANIFEST_FILE);
   return bundleSizes(basename(directory), readJson(file), file);
+}
+
+/** A list is left as it is. Otherwise `plan` is the file of a plan, and the other fields apply to each of its groups. */
+function groupsIn(directory: string, groups: unknown): unknown {
+  if (typeof groups !== 'object' || groups === null || !('plan' in groups)) return groups;
+  const { plan, ...fields } = groups;
+  if (typeof plan !== 'string')
+    throw new Error('groups.plan: must be the file that `plan --kubernetes` wrote');
+  const file = resolve(directory, plan);
+  const planned = readJson(file);
+  if (!Array.isArray(planned)) throw new Error(`groups.plan: ${file} is not a list of groups`);
+  return planned.map((group: object) => ({ ...fields, ...group }));
 }
 
 function readJson(file: string): unknown {

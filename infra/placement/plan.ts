@@ -1,4 +1,5 @@
 // Plans a placement from heat and shards, and predicts its step time and that of contiguous placement. Pure.
+import { ofGroups, ungrouped } from './groups.ts';
 import type { Heat } from './heat.ts';
 import { chooseHome, type Home, type HomeOrder } from './home.ts';
 import { contiguous, type Layout, unitsOf } from './layout.ts';
@@ -18,6 +19,8 @@ export interface PlanOptions {
   unitBytes: number;
   /** Minimum number of replicas of each unit. Default: 1. */
   replicas?: number;
+  /** Shards of a group, which hold the same units: shards are grouped in their order. Default: 1. */
+  groupSize?: number;
   /** Rows of each predicted step. Default: 8. */
   rows?: number;
   /** Experts for each row, by layer. Default: 1. */
@@ -62,6 +65,7 @@ export function plan({
   shards,
   unitBytes,
   replicas = 1,
+  groupSize = 1,
   rows = 8,
   k = [],
   slack,
@@ -70,14 +74,14 @@ export function plan({
 }: PlanOptions): Plan {
   if (shards.length === 0) throw new RangeError('a plan needs at least one shard');
   const costs = { ...defaultCost(unitBytes), ...cost };
-  const options = { replicas, ...(slack !== undefined && { slack }) };
+  const options = { replicas: Math.ceil(replicas / groupSize), ...(slack !== undefined && { slack }) };
   const predictFor = (layout: Layout, count: number) =>
     predict(layout, { heat, shards: count, rows, k, cost: costs });
   /** Fills free memory with replicas only if this is predicted to be faster. */
   const best = (chosen: readonly PlannedShard[], of: Heat) => {
-    const room = roomOf(chosen, unitBytes);
+    const room = ofGroups(roomOf(chosen, unitBytes), groupSize);
     return [false, true]
-      .map((fill) => place({ ...options, heat: of, room, fill }))
+      .map((fill) => ungrouped(place({ ...options, heat: of, room, fill }), groupSize))
       .map((layout) => ({ layout, predicted: predictFor(layout, chosen.length) }))
       .reduce((a, b) => (b.predicted.stepMicroseconds < a.predicted.stepMicroseconds ? b : a));
   };
@@ -88,7 +92,9 @@ export function plan({
   const bySize = shards.toSorted((a, b) => b.memoryBytes - a.memoryBytes);
   const { successors: _, ...alone } = heat; // successors take time and do not change predicted step times
   let fewer: Plan['fewer'];
-  for (const count of countsToTry(roomOf(bySize, unitBytes), heat, replicas)) {
+  const groupRoom = ofGroups(roomOf(bySize, unitBytes), groupSize);
+  for (const groups of countsToTry(groupRoom, heat, options.replicas)) {
+    const count = groups * groupSize;
     const kept = bySize.slice(0, count);
     const ratio = predicted.stepMicroseconds / best(kept, alone).predicted.stepMicroseconds;
     if (ratio > (fewer?.ratio ?? WORTH_REPORTING)) fewer = { shards: kept.map(({ name }) => name), ratio };
@@ -132,7 +138,7 @@ function roomOf(shards: readonly PlannedShard[], unitBytes: number): number[] {
   return shards.map(({ memoryBytes }) => Math.floor(memoryBytes / unitBytes));
 }
 
-/** Numbers of shards to try: the fewest that hold the model, all but one, and all / 2, all / 4, …. `room` must descend. */
+/** Numbers of groups to try: the fewest that hold the model, all but one, and all / 2, all / 4, …. `room` must descend. */
 function countsToTry(room: readonly number[], heat: Heat, replicas: number): number[] {
   const all = room.length;
   const counts = Array.from({ length: all - 1 }, (_, index) => index + 1).filter(

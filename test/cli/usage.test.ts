@@ -10,6 +10,14 @@ test.concurrent.each([
     ['plan', '--shards', 'x', '--heat', 'h'],
     /^expertgrid: --shards x: this is neither a number nor an address, and DNS does not know the name/,
   ],
+  [
+    ['plan', '--apply', '127.0.0.1:1', '--kubernetes', 'groups.json', '--heat', 'h'],
+    /^expertgrid: --kubernetes plans pods that do not run yet: give --shards with their number, and neither --apply,/,
+  ],
+  [
+    ['plan', '--shards', '4', '--gateway-memory', '1GiB', '--kubernetes', 'groups.json', '--heat', 'h'],
+    /^expertgrid: --gateway-memory and --kubernetes exclude each other/,
+  ],
 ])('expertgrid %o exits with 2 and prints the reason', async (args, told) => {
   const running = startProcess(process.execPath, [main, ...args]);
   const { code } = await running.exit;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseHoldings } from '../../../experts/holdings.ts';
 import { parsePlacement } from '../../../experts/placing/placement-file.ts';
+import type { CellGroup } from '../../../infra/placement/groups.ts';
 import { unitsOf } from '../../../infra/placement/layout.ts';
 import { toLayout } from '../../../infra/placement/placement.ts';
 import { readHeat } from '../../../infra/placement/read-heat.ts';
@@ -152,4 +153,18 @@ test('the error names a gateway that does not answer', async () => {
   const { code, stderr } = await run('heat', 'http://127.0.0.1:1');
   expect(code).toBe(1);
   expect(stderr).toMatch(/^expertgrid: http:\/\/127\.0\.0\.1:1: /);
+});
+
+test('plan --kubernetes writes the groups of a cell, each with as many replicas as --replicas says', async () => {
+  const file = join(folder, 'groups.json');
+  const args = ['plan', '--heat', up.url, '--shards', '8', '--replicas', '2', '--kubernetes', file];
+  expect((await run(...args)).code).toBe(0);
+  const groups: CellGroup[] = JSON.parse(await readFile(file, 'utf8'));
+  expect(groups.map(({ replicas }) => replicas)).toEqual([2, 2, 2, 2]);
+  const units = groups.map(({ experts }) => parseHoldings(experts, shape).length);
+  expect(units).toEqual([144, 144, 144, 144]);
+
+  const odd = await run(...args.with(4, '7'));
+  expect(odd.code).toBe(1);
+  expect(odd.stderr).toContain('7 shards do not make whole groups of 2');
 });
