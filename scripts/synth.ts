@@ -1,4 +1,4 @@
-// Writes cells as manifests and as Helm charts, and the alert rules, into deploy-out/. The cells are those of the JSON files that the
+// Writes cells as manifests and as Helm charts, the alert rules and the dashboard into deploy-out/. The cells are those of the JSON files that the
 // command line names, or else the examples.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -9,7 +9,7 @@ import { chartFiles } from '../infra/deploy/chart/chart.ts';
 import { nano, sigma } from '../infra/deploy/examples.ts';
 import { parseCell } from '../infra/deploy/parse-cell.ts';
 import { readCell } from '../infra/deploy/read-cell.ts';
-import { cellYaml, rulesYaml } from '../infra/deploy/render.ts';
+import { cellYaml, dashboardJson, rulesYaml } from '../infra/deploy/render.ts';
 
 const out = join(packageRoot, 'deploy-out');
 
@@ -24,6 +24,7 @@ try {
 function writeCells(cells: readonly Cell[]): void {
   rmSync(out, { recursive: true, force: true });
   write('alerts.yaml', rulesYaml());
+  write('dashboard.json', dashboardJson());
   for (const cell of cells) {
     write(`${cell.name}.yaml`, cellYaml(cell));
     for (const [path, text] of Object.entries(chartFiles(cell))) {

@@ -1,9 +1,11 @@
-// What the operator of Prometheus reads: which pods have metrics, and the alerts.
+// What the operator of Prometheus reads: which pods have metrics, and the alerts; and what Grafana reads: the dashboard.
 import type {
   IPrometheusRule,
   IServiceMonitor,
 } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1';
+import type { IConfigMap } from 'kubernetes-models/v1';
 import type { Cell } from '../cell-spec.ts';
+import { dashboardMap } from '../dashboard/dashboard.ts';
 import {
   cellLabels,
   gatewayLabels,
@@ -18,7 +20,7 @@ import { alertGroups } from './alerts.ts';
 const INTERVAL = '15s';
 
 /** Nothing if the cluster has no operator of Prometheus. */
-export function monitoring(cell: Cell): (IServiceMonitor | IPrometheusRule)[] {
+export function monitoring(cell: Cell): (IServiceMonitor | IPrometheusRule | IConfigMap)[] {
   if (!cell.prometheusOperator) return [];
   const peers = { ...gatewayLabels(cell), 'app.kubernetes.io/part-of': 'peers' };
   return [
@@ -30,6 +32,7 @@ export function monitoring(cell: Cell): (IServiceMonitor | IPrometheusRule)[] {
       metadata: { name: cell.name, labels: cellLabels(cell) },
       spec: { groups: alertGroups({ cell: cell.name, namespace: cell.namespace }) },
     },
+    dashboardMap(cell),
   ];
 }
 

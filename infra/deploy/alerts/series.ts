@@ -1,4 +1,4 @@
-// Metrics in the expressions of alerts, and the shape of an alert.
+// Metrics in the expressions of alerts and of the dashboard, and the shape of an alert.
 
 export interface AlertRule {
   alert: string;
@@ -24,12 +24,16 @@ export type Row = [
   summary: string,
 ];
 
-/** The operator of Prometheus names a job after the Service. */
-export function seriesOf(watched: WatchedCell | undefined, part: string): Series {
+/** The operator of Prometheus names a job after the Service. Names of metrics are written without `prefix`. */
+export function seriesOf(
+  watched: WatchedCell | undefined,
+  part: string,
+  prefix: 'expertgrid_' | '' = 'expertgrid_',
+): Series {
   const own = watched && `namespace="${watched.namespace}",job="${watched.cell}-${part}"`;
   return (metric, labels) => {
     const all = [own, labels].filter((each) => each !== undefined).join(',');
-    return all === '' ? `expertgrid_${metric}` : `expertgrid_${metric}{${all}}`;
+    return all === '' ? `${prefix}${metric}` : `${prefix}${metric}{${all}}`;
   };
 }
 

@@ -53,11 +53,12 @@ export function withNumbers(yaml: string): string {
   return yaml.replaceAll(new RegExp(`(["']?)${NUMBER}(\\{\\{.*?\\}\\})\\1`, 'g'), '$2');
 }
 
-/** The release decides the namespace, which names in DNS and labels of metrics contain. */
+/** The release decides the namespace, which names in DNS and labels of metrics contain. The quotes are escaped in JSON. */
 function inNamespace({ namespace }: Cell, text: string): string {
   return text
     .replaceAll(`.${namespace}.svc`, '.{{ .Release.Namespace }}.svc')
-    .replaceAll(`namespace="${namespace}"`, 'namespace="{{ .Release.Namespace }}"');
+    .replaceAll(`namespace="${namespace}"`, 'namespace="{{ .Release.Namespace }}"')
+    .replaceAll(`namespace=\\"${namespace}\\"`, 'namespace=\\"{{ .Release.Namespace }}\\"');
 }
 
 function workloadOf(workload: Workload): KubernetesObject {

@@ -136,6 +136,7 @@ describe('flags that name a file', () => {
       'edge --accounts <file>',
       'gateway --usage-log <file>',
       'plan --heat <url|file>',
+      'plan --kubernetes <file>',
       'plan --out <file>',
       'up --usage-log <file>',
     ]);
