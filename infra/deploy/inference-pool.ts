@@ -46,14 +46,17 @@ export function inferencePool(cell: Cell): [] | [InferencePool, IConfigMap] {
   ];
 }
 
-/** Gateways show their load under vLLM's names (docs/operations.md#routers-that-know-vllm). */
+/**
+ * How the picker reads the load of gateways, and by what it compares them. Gateways show their load under vLLM's names
+ * (docs/operations.md#routers-that-know-vllm). The weights are the picker's own defaults.
+ */
 const pickerSettings = {
   apiVersion: 'inference.networking.x-k8s.io/v1alpha1',
   kind: 'EndpointPickerConfig',
   plugins: [
+    { type: 'metrics-data-source', parameters: { path: '/metrics/engine' } },
     {
-      name: 'model-server-protocol-metrics',
-      type: 'model-server-protocol-metrics',
+      type: 'core-metrics-extractor',
       parameters: {
         engineLabelKey: ENGINE_LABEL,
         defaultEngine: ENGINE,
@@ -67,6 +70,19 @@ const pickerSettings = {
           },
         ],
       },
+    },
+    { type: 'queue-scorer' },
+    { type: 'kv-cache-utilization-scorer' },
+    { type: 'prefix-cache-scorer' },
+  ],
+  schedulingProfiles: [
+    {
+      name: 'default',
+      plugins: [
+        { pluginRef: 'queue-scorer', weight: 2 },
+        { pluginRef: 'kv-cache-utilization-scorer', weight: 2 },
+        { pluginRef: 'prefix-cache-scorer', weight: 3 },
+      ],
     },
   ],
 };

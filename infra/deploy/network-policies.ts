@@ -54,7 +54,8 @@ function gatewayPolicy(cell: Cell): INetworkPolicy {
         ...allow(peers, [http, transfer]),
         ...allow(outsiders(access.prometheus), [metrics]),
         ...allow(outsiders(access.keda), [metrics]),
-        ...allow(outsiders(access.picker), [metrics]),
+        // Pickers without a flag for the port of the metrics read them where they send requests.
+        ...allow(outsiders(access.picker), [http, metrics]),
       ],
       egress: [
         names(),

@@ -1,7 +1,6 @@
 // Compares the rendered example cells and alert rules with golden files. `vitest run -u` writes the files anew.
 import { expect, test } from 'vitest';
-import { parse, parseAllDocuments } from 'yaml';
-import { vllmMetrics } from '../../../gateway/api/telemetry/vllm-metrics.ts';
+import { parseAllDocuments } from 'yaml';
 import { nano, sigma } from '../../../infra/deploy/examples.ts';
 import { parseCell } from '../../../infra/deploy/parse-cell.ts';
 import { cellObjects, cellYaml, rulesYaml } from '../../../infra/deploy/render.ts';
@@ -24,16 +23,4 @@ test.each(Object.entries(cells))('YAML of either version reads the objects of %s
     const read = parseAllDocuments(cellYaml(cell), { version }).map((document) => document.toJS());
     expect(read).toEqual(cellObjects(cell));
   }
-});
-
-test('the settings of the endpoint picker name metrics that gateways have', () => {
-  const settings = cellObjects(parseCell(sigma)).find(({ kind }) => kind === 'ConfigMap') as unknown as {
-    data: Record<string, string>;
-  };
-  const { kind, plugins } = parse(settings.data['picker.yaml']!);
-  expect(kind).toBe('EndpointPickerConfig');
-  const { name: _, ...metrics } = plugins[0].parameters.engineConfigs[0] as Record<string, string>;
-  const page = vllmMetrics([]);
-  expect(Object.keys(metrics)).toHaveLength(4);
-  for (const metric of Object.values(metrics)) expect(page).toContain(`# TYPE ${metric} gauge\n`);
 });
