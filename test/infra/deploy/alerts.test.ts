@@ -1,4 +1,4 @@
-// Compares the alert rules with the tables of metrics in docs/operations.md.
+// Compares the alert rules with the tables of metrics in docs/operations.md, and with the table of alerts in docs/deploy.md.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -59,4 +59,12 @@ it('watches only the series of a cell in its own rules', () => {
 it('has one alert of each name, with a sentence as summary', () => {
   expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length);
   for (const { annotations } of rules) expect(annotations.summary).toMatch(/^([A-Z]|\{\{).*\.$/);
+});
+
+it('has a row for every alert in docs/deploy.md, which says what to do', () => {
+  const page = readFileSync(join(packageRoot, 'docs/deploy.md'), 'utf8');
+  const section = page.split(/^### /m).find((text) => text.startsWith('What each alert means\n')) ?? '';
+  const rows = [...section.matchAll(/^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|$/gm)];
+  expect(rows.map(([, name]) => name)).toEqual(rules.map(({ alert }) => alert));
+  for (const [, , meaning, remedy] of rows) expect([meaning, remedy]).not.toContain('');
 });
