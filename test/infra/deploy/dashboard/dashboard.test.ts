@@ -1,9 +1,9 @@
 // Compares the panels of the dashboard with the pages of metrics, and lays them out.
 import { describe, expect, it } from 'vitest';
-import { dashboard, dashboardMap } from '../../../infra/deploy/dashboard/dashboard.ts';
-import { sections } from '../../../infra/deploy/dashboard/panels.ts';
-import { nano } from '../../../infra/deploy/examples.ts';
-import { parseCell } from '../../../infra/deploy/parse-cell.ts';
+import { dashboard, dashboardMap } from '../../../../infra/deploy/dashboard/dashboard.ts';
+import { sections } from '../../../../infra/deploy/dashboard/panels.ts';
+import { nano } from '../../../../infra/deploy/examples.ts';
+import { parseCell } from '../../../../infra/deploy/parse-cell.ts';
 import { metricPages } from './metric-pages.ts';
 
 interface GridPanel {

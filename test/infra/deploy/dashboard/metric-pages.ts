@@ -1,15 +1,15 @@
 // The pages /metrics of a gateway, a shard and an edge, written by the code that writes them there, with a sample of every metric.
 
-import { ShardMetrics } from '../../../experts/metrics.ts';
-import { Metrics } from '../../../gateway/api/telemetry/metrics.ts';
-import { Warnings } from '../../../gateway/api/warnings.ts';
-import { createCounters, fleetCounters, hopCounters } from '../../../gateway/engine/counters.ts';
-import { Counts } from '../../../infra/edge/counts.ts';
-import type { Rung } from '../../../router/delivery/ladder.ts';
-import { rungs } from '../../../router/delivery/ladder.ts';
-import type { Fleet } from '../../../router/fleet.ts';
-import { noCounters } from '../../../router/shards/shard-counters.ts';
-import { FakeEngine } from '../../support/engines/fake-engine.ts';
+import { ShardMetrics } from '../../../../experts/metrics.ts';
+import { Metrics } from '../../../../gateway/api/telemetry/metrics.ts';
+import { Warnings } from '../../../../gateway/api/warnings.ts';
+import { createCounters, fleetCounters, hopCounters } from '../../../../gateway/engine/counters.ts';
+import { Counts } from '../../../../infra/edge/counts.ts';
+import type { Rung } from '../../../../router/delivery/ladder.ts';
+import { rungs } from '../../../../router/delivery/ladder.ts';
+import type { Fleet } from '../../../../router/fleet.ts';
+import { noCounters } from '../../../../router/shards/shard-counters.ts';
+import { FakeEngine } from '../../../support/engines/fake-engine.ts';
 
 type Counters = Pick<Fleet, 'counters' | 'calls'>;
 type Status = Awaited<ReturnType<FakeEngine['status']>>;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Yaml } from 'cdk8s';
 import { afterAll, expect, it } from 'vitest';
-import { type Section, sections } from '../../../infra/deploy/dashboard/panels.ts';
+import { type Section, sections } from '../../../../infra/deploy/dashboard/panels.ts';
 import { metricPages } from './metric-pages.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'expertgrid-dashboard-'));
