@@ -1,7 +1,7 @@
 // `npm run bench`: compares expertgrid with llama.cpp on one machine. comparison/rows.ts lists the rows, and
 // docs/benchmarks.md explains them.
 // Prints a table; the last line is JSON.
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -43,6 +43,7 @@ const usage = `npm run bench -- [options]
   --threads N          threads of each engine (default one for each core)
   --flash on|off|auto  llama.cpp's flash attention (default auto, which is llama.cpp's default)
   --patience S         seconds to wait, in all, for other work on the machine to end (default 240); after that, disturbed figures count
+  --calibrate          measure the costs of the capacity model instead, and write infra/capacity/calibration.json (docs/capacity.md)
   --cache DIR          directory of the models that are written once (default EXPERTGRID_BENCH_CACHE, else a folder in ${tmpdir()})
 `;
 
@@ -58,11 +59,17 @@ const flags = readFlags({
   flash: 'auto',
   cache: undefined,
   patience: '240',
+  calibrate: false,
   help: false,
 });
 if (flags.help) {
   process.stdout.write(usage);
   process.exit(0);
+}
+if (flags.calibrate) {
+  const script = fileURLToPath(new URL('capacity/calibrate.ts', import.meta.url));
+  const args = ['--rounds', flags.rounds ?? '5', '--patience', flags.patience];
+  process.exit(spawnSync(process.execPath, [script, ...args], { stdio: 'inherit' }).status ?? 1);
 }
 
 const log = (line: string) => process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`);

@@ -21,6 +21,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, () => Promise<Comm
   },
   'Run a fleet:': {
     heat: async () => (await import('./verbs/heat.ts')).heatCommand(),
+    capacity: async () => (await import('./verbs/capacity.ts')).capacityCommand(),
     plan: async () => (await import('./verbs/plan.ts')).planCommand(),
     drain: async () => (await import('./verbs/drain.ts')).drainCommand(),
     key: async () => (await import('./verbs/key.ts')).keyCommand(),

@@ -1,14 +1,10 @@
 // Reads the sizes of a bundle from its bundle.json, and computes the memory of shards and gateways from them.
 import { parseHoldings } from '../../experts/holdings.ts';
 import { DENSE_FILE, parseManifest } from '../../model/bundle/manifest.ts';
+import { gatewayNeedsMiB, inSteps, shardNeedsMiB } from '../capacity/process-needs.ts';
 import type { Cell, Group } from './cell-spec.ts';
 
 const MIB = 2 ** 20;
-/** Memory of a process besides weights: code, heap and buffers. A shard of nano is measured at up to 80 MB. */
-const SHARD_MIB = 192;
-const GATEWAY_MIB = 512;
-/** Limits are whole multiples of this. */
-const STEP_MIB = 64;
 /** A start is given this long at least, and the time to read the weights at `SLOWEST_SOURCE` bytes a second. */
 const LEAST_START_SECONDS = 600;
 const SLOWEST_SOURCE = 5 * MIB;
@@ -30,12 +26,12 @@ export function groupBytes({ bundle }: Cell, { experts }: Group): number {
 }
 
 export function shardMiB(cell: Cell, group: Group): number {
-  return group.memoryMiB ?? inSteps(groupBytes(cell, group) / MIB + SHARD_MIB);
+  return group.memoryMiB ?? shardNeedsMiB(groupBytes(cell, group) / MIB);
 }
 
 export function gatewayMiB({ bundle, gateways }: Cell): number {
-  const { memoryMiB, kvMemoryMiB, answerMemoryMiB } = gateways;
-  return memoryMiB ?? inSteps(bundle.denseBytes / MIB + kvMemoryMiB + answerMemoryMiB + GATEWAY_MIB);
+  const { memoryMiB, kvMemoryMiB: kvMiB, answerMemoryMiB: answerMiB } = gateways;
+  return memoryMiB ?? gatewayNeedsMiB({ denseMiB: bundle.denseBytes / MIB, kvMiB, answerMiB });
 }
 
 /** Room for two sets of a group's experts, because a move fetches new ones before it drops the old ones. */
@@ -46,8 +42,4 @@ export function stateMiB(cell: Cell, group: Group): number {
 /** How long a process may take until it has loaded `bytes` of weights. */
 export function startSeconds(bytes: number): number {
   return LEAST_START_SECONDS + Math.ceil(bytes / SLOWEST_SOURCE);
-}
-
-function inSteps(mebibytes: number): number {
-  return Math.ceil(mebibytes / STEP_MIB) * STEP_MIB;
 }

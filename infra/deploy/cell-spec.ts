@@ -1,5 +1,6 @@
 // The description of a cell: its gateways, the groups of its shards and where the weights come from. The defaults of a cell stand here.
 import { z } from 'zod';
+import { GATEWAY_ANSWER_MIB, GATEWAY_CORES, GATEWAY_KV_MIB, SHARD_CORES } from '../capacity/process-needs.ts';
 
 /** A label of Kubernetes. Cells have short names, because names of pods and services are built from them. */
 const label = z
@@ -68,7 +69,7 @@ const group = z.strictObject({
   maxReplicas: count.optional(),
   /** Rows a second that one shard should compute. Default: KEDA does not count rows. */
   rowsPerSecond: z.number().positive().optional(),
-  cpu: cores.default(1),
+  cpu: cores.default(SHARD_CORES),
   /** Default: computed from the bundle. */
   memoryMiB: mebibytes.optional(),
   /** Default: that of the cell. */
@@ -79,10 +80,10 @@ const group = z.strictObject({
 const gateways = z.strictObject({
   replicas: count.default(2),
   maxReplicas: count.optional(),
-  cpu: cores.default(2),
+  cpu: cores.default(GATEWAY_CORES),
   memoryMiB: mebibytes.optional(),
-  kvMemoryMiB: mebibytes.default(1024),
-  answerMemoryMiB: mebibytes.default(256),
+  kvMemoryMiB: mebibytes.default(GATEWAY_KV_MIB),
+  answerMemoryMiB: mebibytes.default(GATEWAY_ANSWER_MIB),
   /** Seconds for open requests to finish after SIGTERM. */
   graceSeconds: z.int().min(0).max(3600).default(30),
   /** Whether gateways share cached prefixes and hand streams over. They speak plain HTTP to each other. */
