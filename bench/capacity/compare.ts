@@ -85,14 +85,14 @@ function compare({ gateways, shards, streams, measured }: Point) {
   const rows = streams / gateways;
   const step = { rows, context: of(({ positions }) => positions), groups: shards };
   const predicted = sharedSpeed(subject, { cores, gateways, step });
-  const [rate, gapMs] = [of(({ tokensPerSecond }) => tokensPerSecond), of(({ gapMs: { p50 } }) => p50)];
-  const tokenMs = predicted.stepUs / 1000;
+  const [rate, tokenMs] = [of(({ tokensPerSecond }) => tokensPerSecond), of(({ tokenMs }) => tokenMs)];
+  const predictedMs = predicted.stepUs / 1000;
   return {
-    ...{ gateways, shards, streams, rate, gapMs, tokenMs },
+    ...{ gateways, shards, streams, rate, tokenMs, predictedMs },
     predictedRate: predicted.tokensPerSecond,
     busy: predicted.busy,
     rateError: predicted.tokensPerSecond / rate - 1,
-    gapError: tokenMs / gapMs - 1,
+    tokenError: predictedMs / tokenMs - 1,
   };
 }
 
@@ -104,13 +104,13 @@ function report(): void {
     line.rate.toFixed(0),
     line.predictedRate.toFixed(0),
     percent(line.rateError),
-    line.gapMs.toFixed(2),
     line.tokenMs.toFixed(2),
-    percent(line.gapError),
+    line.predictedMs.toFixed(2),
+    percent(line.tokenError),
   ]);
-  const head = ['point', 'tokens/s', 'predicted', 'error', 'token ms, p50', 'predicted', 'error'];
+  const head = ['point', 'tokens/s', 'predicted', 'error', 'ms a token', 'predicted', 'error'];
   console.log(table(head, cells).join('\n'));
-  const errors = lines.flatMap(({ rateError, gapError }) => [Math.abs(rateError), Math.abs(gapError)]);
+  const errors = lines.flatMap(({ rateError, tokenError }) => [Math.abs(rateError), Math.abs(tokenError)]);
   const checked = verdict('median of the absolute errors', median(errors) ?? Number.NaN, MOST_ERROR);
   const least = `at most ${100 * MOST_ERROR} %`;
   console.log(checkLine(checked.ok, `${checked.name}: ${(100 * checked.value).toFixed(1)} % (${least})`));

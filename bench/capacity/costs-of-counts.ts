@@ -1,7 +1,7 @@
 // Turns counts of decode and of prefill into the costs of the capacity model. Pure.
 import type { ApiCosts, EngineCosts, ShardCosts } from '../../infra/capacity/calibration.ts';
 import type { Counts } from './counts.ts';
-import { errorsOf, fit, type Sample } from './fit.ts';
+import { errorsOf, fitCosts, type Sample } from './fit.ts';
 
 /** Counts of one load. */
 export interface Load {
@@ -38,7 +38,7 @@ export function costsOfCounts(loads: readonly Load[]): FittedCosts {
 }
 
 function fitted<Kind extends string>(samples: readonly Sample<Kind>[], kinds: readonly Kind[]) {
-  const costs = fit(samples, kinds);
+  const costs = fitCosts(samples, kinds);
   return { costs, worst: Math.max(...errorsOf(samples, costs).map(Math.abs)) };
 }
 

@@ -10,7 +10,7 @@ export interface Sample<Kind extends string> {
  * Least squares of the relative errors. A kind whose cost would be negative costs nothing: all subsets of kinds are tried, and the best
  * without a negative cost is taken.
  */
-export function fit<Kind extends string>(
+export function fitCosts<Kind extends string>(
   samples: readonly Sample<Kind>[],
   kinds: readonly Kind[],
 ): Record<Kind, number> {

@@ -16,8 +16,8 @@ interface Common {
 export interface Decoded {
   counts: Counts;
   tokensPerSecond: number;
-  /** Between two events of a stream. Milliseconds. */
-  gapMs: { p50: number; p99: number };
+  /** Time of a token of a stream, the median over streams. Milliseconds. */
+  tokenMs: number;
   /** Positions before a row, on average. */
   positions: number;
 }
@@ -56,15 +56,16 @@ export async function decode(
   over.abort();
   await ended;
   const counts = between(before, after);
-  const gaps = times.flatMap((own) =>
-    own.flatMap((at, i) => (i > 0 && at > before.atMs && at <= after.atMs ? [at - (own[i - 1] ?? at)] : [])),
-  );
+  const each = times.map((own) => {
+    const within = own.filter((at) => at > before.atMs && at <= after.atMs);
+    return ((within.at(-1) ?? Number.NaN) - (within[0] ?? Number.NaN)) / (within.length - 1);
+  });
   const made = (before.generated - begun.generated + counts.generated / 2) / streams;
   return {
     counts,
     positions: common.prompt + made,
     tokensPerSecond: (1000 * counts.generated) / counts.atMs,
-    gapMs: { p50: percentile(gaps, 0.5), p99: percentile(gaps, 0.99) },
+    tokenMs: percentile(each, 0.5),
   };
 }
 

@@ -20,6 +20,7 @@ export function onPaper({ model, calibration: { machine, date, commit } }: Origi
 export function sizingText(sizing: Sizing, origin: Origin): string {
   const { workload, region, usual, limits, cost, settings } = sizing;
   const { rps, prompt, answer, regions, hitRate } = workload;
+  const { cell } = region;
   const { prices } = settings;
   const line = (title: string, text: string) => `${title.padEnd(28)}${text}`;
   const groups = region.groups === 1 ? '1 group' : `${region.groups} groups`;
@@ -30,16 +31,20 @@ export function sizingText(sizing: Sizing, origin: Origin): string {
     '',
     'each region',
     line('  gateways', `${region.gateways}, each ${gib(region.gatewayMiB)}`),
-    line('  shards', `${region.shards}: ${groups} of ${region.replicas}, each ${gib(region.shardMiB)}`),
+    line('  shards', `${region.shards}, each ${gib(region.shardMiB)}`),
+    line(
+      '  cells',
+      `${region.cells}, each ${cell.gateways} gateways and ${groups} of ${cell.replicas} shards`,
+    ),
     line('  cores, memory', `${region.cores}, ${gib(region.memoryMiB)}`),
     line('  sequences of a gateway', `${figure(usual.running)} running of at most ${region.slots}`),
     line('  keys and values', `${gib(usual.kvBytes / 2 ** 20)} of ${gib(settings.kvMiB)} on each gateway`),
     '',
     ...states(sizing),
     '',
-    `a queue grows in a region from  ${limits.map(({ part, rps: at }) => `${figure(at)} requests/s (${part})`).join(', ')}`,
-    `cost of all regions             ${figure(cost.hourly)} an hour, ${figure(cost.millionTokens)} for a million generated tokens`,
-    `at the prices                   ${prices.core} for a core and ${prices.gib} for a GiB, each for an hour`,
+    `a queue grows in a cell from  ${limits.map(({ part, rps: at }) => `${figure(at)} requests/s (${part})`).join(', ')}`,
+    `cost of all regions           ${figure(cost.hourly)} an hour, ${figure(cost.millionTokens)} for a million generated tokens`,
+    `at the prices                 ${prices.core} for a core and ${prices.gib} for a GiB, each for an hour`,
     '',
   ].join('\n');
 }
@@ -60,7 +65,7 @@ function states({ usual, oneAway, regionLost, workload }: Sizing): string[] {
       operation.fits ? 'yes' : 'no',
     ]);
   return [
-    row('a region, p50 / p99', STATE_COLUMNS),
+    row('each cell, p50 / p99', STATE_COLUMNS),
     of('as planned', usual),
     oneAway === undefined
       ? 'without redundancy, the loss of a shard stops some experts'

@@ -9,6 +9,7 @@ interface Column {
 
 const columns: readonly Column[] = [
   { title: 'requests/s', of: ({ workload }) => workload.rps.toLocaleString('en') },
+  { title: 'cells', of: ({ region }) => region.cells.toLocaleString('en') },
   { title: 'gateways', of: ({ region }) => region.gateways.toLocaleString('en') },
   { title: 'shards', of: ({ region }) => region.shards.toLocaleString('en') },
   { title: 'memory', of: ({ region }) => gib(region.memoryMiB) },
@@ -24,11 +25,11 @@ const columns: readonly Column[] = [
         ? 'nothing serves'
         : `${percent(regionLost.utilisation)}${regionLost.fits ? '' : ', too much'}`,
   },
-  { title: 'breaks at, requests/s of a region', of: ({ usual }) => figure(usual.limit.rps) },
+  { title: 'a cell breaks at, requests/s', of: ({ usual }) => figure(usual.limit.rps) },
   { title: 'breaks first', of: ({ usual }) => usual.limit.part },
 ];
 
-/** A line for each sizing. Gateways, shards and memory are those of one region, the cost is that of all. */
+/** A line for each sizing. Cells, gateways, shards and memory are those of one region, the cost is that of all. */
 export function decadesText(sizings: readonly Sizing[], origin: Origin): string {
   const [first] = sizings;
   if (first === undefined) return onPaper(origin);
@@ -44,7 +45,7 @@ export function decadesText(sizings: readonly Sizing[], origin: Origin): string 
   return [
     onPaper(origin),
     `${prompt} prompt tokens (${percent(hitRate)} cached), ${answer} answer tokens, ${regions} ${regions === 1 ? 'region' : 'regions'}; ` +
-      'gateways, shards and memory are those of one region.',
+      'cells, gateways, shards and memory are those of one region.',
     '',
     line(head),
     line(widths.map((width) => '-'.repeat(width))),

@@ -10,6 +10,7 @@ import {
   type Workload,
   WorkloadError,
 } from '../../infra/capacity/workload.ts';
+import { MOST_CONNECTIONS } from '../../rpc/socket/server.ts';
 import { readShape } from '../capacity/read-shape.ts';
 import { sizingText } from '../capacity/sizing-text.ts';
 import { decadesText } from '../capacity/table-text.ts';
@@ -35,6 +36,7 @@ interface CapacityFlags extends Workload {
   memory: number;
   kvMemory: number;
   maxSequences: number;
+  cellGateways: number;
   roundTrip: number;
   surviveRegion: boolean;
   priceCore: number;
@@ -44,6 +46,8 @@ interface CapacityFlags extends Workload {
 }
 
 const MIB = 2 ** 20;
+/** Connections of a gateway to a shard. */
+const CONNECTIONS = 2;
 /** Requests a second of the rows of --table. */
 const DECADES = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000];
 
@@ -108,6 +112,12 @@ function addFleetFlags(command: Command): void {
     )
       .argParser(share)
       .default(capacityDefaults.utilisation),
+    own(
+      '--cell-gateways <n>',
+      'Most gateways of a cell, at least --redundancy; a larger region has several cells. A shard accepts two connections of each',
+    )
+      .argParser(integer({ min: 1 }))
+      .default(MOST_CONNECTIONS / CONNECTIONS),
     ownSwitch('--survive-region', 'Plan each region for its load while another region is lost'),
     own('--groups <n>', 'Groups of shards, each with an equal share of the experts, at least 1')
       .argParser(integer({ min: 1 }))
@@ -158,9 +168,10 @@ function jsonOf(result: Sizing | readonly Sizing[]): string {
 }
 
 function settingsOf(flags: CapacityFlags): Settings {
-  const { redundancy, utilisation, groups, memory, kvMemory, maxSequences, surviveRegion } = flags;
+  const { redundancy, utilisation, groups, memory, kvMemory, surviveRegion } = flags;
+  const { maxSequences, cellGateways } = flags;
   return {
-    ...{ redundancy, utilisation, groups, maxSequences },
+    ...{ redundancy, utilisation, groups, maxSequences, cellGateways },
     shardMiB: memory / MIB,
     kvMiB: kvMemory / MIB,
     answerMiB: capacityDefaults.answerMiB,

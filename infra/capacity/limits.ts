@@ -1,4 +1,4 @@
-// The rates at which the queues of a region begin to grow. A part breaks at the rate at which its work takes all its time, with full
+// The rates at which the queues of a cell begin to grow. A part breaks at the rate at which its work takes all its time, with full
 // batches: fuller batches take less work a token, so a part that is too slow with few rows may still keep up.
 import { apiUsOfRequest, engineUsOfRequest, type Plan, shardUsOfRequest } from './request.ts';
 
@@ -27,12 +27,12 @@ export function gatewayLimits(plan: Plan): Limit[] {
   ];
 }
 
-/** Limit of a region with one shard in each group. */
+/** Limit of a cell with one shard in each group. */
 export function shardLimit(plan: Plan): Limit {
   return { part: 'shards', rps: SECOND_US / shardUsOfRequest(plan, plan.slots) };
 }
 
-/** Limits of a region, the lowest first. */
+/** Limits of a cell, the lowest first. */
 export function limitsOf(plan: Plan, { gateways, replicas }: Size): Limit[] {
   const shards = shardLimit(plan);
   return [

@@ -1,4 +1,4 @@
-// A region at a rate: how many sequences run, how long steps take, and what a client sees.
+// A cell at a rate: how many sequences run, how long steps take, and what a client sees.
 import { type Limit, limitsOf, lowest, type Size } from './limits.ts';
 import { allBusy, longCount, meanWait, waitExceeded } from './queues.ts';
 import { apiUsOfRequest, type Plan, shardUsOfRequest, stepTimeUs } from './request.ts';
@@ -10,7 +10,7 @@ export interface Spread {
 }
 
 export interface Operation {
-  /** Requests a second of the region. */
+  /** Requests a second of the cell. */
   rps: number;
   /** The rate, divided by the lowest rate at which a queue grows. 1 and more: it grows. */
   utilisation: number;
@@ -21,7 +21,7 @@ export interface Operation {
   running: number;
   /** Memory of keys and values that they use, in bytes. */
   kvBytes: number;
-  /** Infinite if the region does not keep up. */
+  /** Infinite if the cell does not keep up. */
   firstTokenMs: Spread;
   tokenMs: Spread;
 }

@@ -15,21 +15,26 @@ const HOUR_SECONDS = 3600;
 export interface Sizing {
   workload: Workload;
   settings: Settings;
-  /** Of each region. */
+  /** Of each region. Its cells are alike and share its load evenly. */
   region: RegionSize;
-  /** Each region at its share of the load. */
+  /** Each cell at its share of the load. */
   usual: Operation;
   /** The same while one gateway and one shard of each group are away. Undefined without redundancy. */
   oneAway: Operation | undefined;
-  /** Each other region while one region is lost. Undefined if there is no other. */
+  /** Each cell of the other regions while one region is lost. Undefined if there is no other region. */
   regionLost: Operation | undefined;
-  /** The rates of one region at which a queue begins to grow, the lowest first. */
+  /** The rates of one cell at which a queue begins to grow, the lowest first. */
   limits: Limit[];
   cost: Cost;
 }
 
-export interface RegionSize extends Size {
+export interface RegionSize {
+  cells: number;
+  /** Groups of shards in a cell. */
   groups: number;
+  /** Of each cell: gateways, and shards of each group. */
+  cell: Size;
+  gateways: number;
   shards: number;
   gatewayMiB: number;
   shardMiB: number;
@@ -60,20 +65,32 @@ export function sizeFor(
   const share = rps / regions;
   const shareAfterLoss = regions > 1 ? rps / (regions - 1) : undefined;
   const planned = settings.survivesRegion ? (shareAfterLoss ?? share) : share;
+  const ofGateway = lowest(gatewayLimits(plan));
+  const cells = cellsFor(planned, ofGateway, settings);
   const size: Size = {
-    gateways: processesFor(planned, lowest(gatewayLimits(plan)), settings),
-    replicas: processesFor(planned, shardLimit(plan), settings),
+    gateways: processesFor(planned / cells, ofGateway, settings),
+    replicas: processesFor(planned / cells, shardLimit(plan), settings),
   };
-  const region = regionSize(shape, settings, { ...size, groups, slots: plan.slots });
+  const region = regionSize(shape, settings, { ...size, cells, groups, slots: plan.slots });
   const less = { gateways: size.gateways - 1, replicas: size.replicas - 1 };
+  const at = (of: Size, rps: number) => operate(plan, of, rps / cells);
   return {
     ...{ workload, settings, region },
-    usual: operate(plan, size, share),
-    oneAway: settings.redundancy > 1 ? operate(plan, less, share) : undefined,
-    regionLost: shareAfterLoss === undefined ? undefined : operate(plan, size, shareAfterLoss),
+    usual: at(size, share),
+    oneAway: settings.redundancy > 1 ? at(less, share) : undefined,
+    regionLost: shareAfterLoss === undefined ? undefined : at(size, shareAfterLoss),
     limits: limitsOf(plan, size),
     cost: costOf(region, workload, settings),
   };
+}
+
+/** As few cells as a bounded number of gateways in each allows. */
+function cellsFor(
+  rps: number,
+  { rps: limit }: Limit,
+  { utilisation, redundancy, cellGateways }: Settings,
+): number {
+  return Math.max(1, Math.ceil(rps / (utilisation * limit * (cellGateways - redundancy + 1))));
 }
 
 /** Enough processes for the rate at the planned utilisation, while all but one of the redundancy are away. */
@@ -93,14 +110,15 @@ function fewestGroups(shape: ModelShape, { shardMiB }: Settings): number {
 function regionSize(
   shape: ModelShape,
   { kvMiB, answerMiB }: Settings,
-  { gateways, replicas, groups, slots }: Size & { groups: number; slots: number },
+  { cells, groups, slots, ...cell }: Size & { cells: number; groups: number; slots: number },
 ): RegionSize {
-  const shards = groups * replicas;
+  const gateways = cells * cell.gateways;
+  const shards = cells * groups * cell.replicas;
   const held = Math.ceil(shape.experts / groups) * shape.layers * shape.unitBytes;
   const shardMiB = shardNeedsMiB(held / MIB);
   const gatewayMiB = gatewayNeedsMiB({ denseMiB: shape.denseBytes / MIB, kvMiB, answerMiB });
   return {
-    ...{ gateways, replicas, groups, shards, slots, gatewayMiB, shardMiB },
+    ...{ cells, cell, gateways, groups, shards, slots, gatewayMiB, shardMiB },
     memoryMiB: gateways * gatewayMiB + shards * shardMiB,
     cores: gateways * GATEWAY_CORES + shards * SHARD_CORES,
   };

@@ -16,6 +16,8 @@ export interface Workload {
 export interface Settings {
   /** Shards on which each expert is, and least number of gateways. With 2 and more, one of each may be away. */
   redundancy: number;
+  /** Most gateways of a cell. A shard accepts two connections of each gateway of its cell. */
+  cellGateways: number;
   /** Largest planned share of the rate at which a queue grows (above 0, below 1). */
   utilisation: number;
   /** Groups of shards; each has an equal share of the experts. Undefined: as few as `shardMiB` allows. */
@@ -36,7 +38,7 @@ export interface Settings {
   prices: { core: number; gib: number };
 }
 
-/** `maxSequences` and `prefillRows` are defaults of the engine, which this room does not know. */
+/** Engine and connections have their own defaults of the other settings, which this room does not know. */
 export const capacityDefaults = {
   prompt: 500,
   answer: 200,
@@ -61,14 +63,16 @@ export class WorkloadError extends Error {}
 /** Throws a WorkloadError that says which number is wrong and why. */
 export function checkWorkload(workload: Workload, settings: Settings, shape: ModelShape): void {
   const { rps, prompt, answer, regions, hitRate } = workload;
-  const { redundancy, utilisation, groups, roundTripMs, prices } = settings;
-  require('requests a second', rps, 'above 0', rps > 0 && rps <= MOST_RPS);
+  const { redundancy, cellGateways, utilisation, groups, roundTripMs, prices } = settings;
+  require('requests a second', rps, `above 0 and at most ${MOST_RPS}`, rps > 0 && rps <= MOST_RPS);
   require('tokens of a prompt', prompt, 'at least 1', prompt >= 1);
   require('tokens of an answer', answer, 'at least 1', answer >= 1);
   require('regions', regions, 'a whole number of at least 1', Number.isInteger(regions) && regions >= 1);
   require('hit rate', hitRate, 'at least 0 and below 1', hitRate >= 0 && hitRate < 1);
   require('redundancy', redundancy, 'a whole number of at least 1', Number.isInteger(redundancy) &&
     redundancy >= 1);
+  require('gateways of a cell', cellGateways, `at least the redundancy of ${redundancy}`, cellGateways >=
+    redundancy);
   require('utilisation', utilisation, 'above 0 and below 1', utilisation > 0 && utilisation < 1);
   require('round trip', roundTripMs, 'at least 0', roundTripMs >= 0);
   require('price of a core', prices.core, 'at least 0', prices.core >= 0);
@@ -90,7 +94,5 @@ export function checkWorkload(workload: Workload, settings: Settings, shape: Mod
 
 function require(name: string, value: number, range: string, isRight: boolean): void {
   if (isRight && Number.isFinite(value)) return;
-  throw new WorkloadError(
-    `${name}: ${value} is not ${range}${value > MOST_RPS ? `, at most ${MOST_RPS}` : ''}`,
-  );
+  throw new WorkloadError(`${name}: ${value} is not ${range}`);
 }
