@@ -1,6 +1,7 @@
-// Measures the costs of the capacity model: `node bench/capacity/calibrate.ts [--rounds 5] [--seconds 3] [--patience 60] [--out FILE]`,
-// or `npm run bench -- --calibrate`. Serves nano with one gateway and with one and three shards, and counts CPU time, steps and rows.
-// Writes infra/capacity/calibration.json; the last line is JSON. docs/capacity.md explains the costs.
+// Measures the costs of the capacity model: `node bench/capacity/calibrate.ts [--rounds 5] [--seconds 3] [--patience 60] [--out FILE]
+// [--docs]`, or `npm run bench -- --calibrate`. Serves nano with one gateway and with one and three shards, and counts CPU time, steps and
+// rows. Writes infra/capacity/calibration.json, and with --docs the table of docs/capacity.md; the last line is JSON. docs/capacity.md
+// explains the costs.
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +14,8 @@ import { proportionalBytes } from '../process-tree.ts';
 import { Quiet } from '../quiet.ts';
 import { median } from '../statistics.ts';
 import { costsOfCounts, type Load } from './costs-of-counts.ts';
+import { decadesOf } from './decades.ts';
+import { writeBlock } from './docs-block.ts';
 import { type Fleet, startFleet } from './fleet.ts';
 import { kernelRates } from './kernel-rates.ts';
 import { calibrated, calibratedPrompts, PROMPT, PROMPT_TIMES, type Setup } from './points.ts';
@@ -25,6 +28,7 @@ const flags = readFlags({
   seconds: '3',
   /** Seconds to wait, in all, for other work on the machine to end. */
   patience: '60',
+  docs: false,
   out: fileURLToPath(new URL('../../infra/capacity/calibration.json', import.meta.url)),
 });
 const MIB = 2 ** 20;
@@ -54,7 +58,7 @@ const hopUs = hopUsOf(
     step: { rows: 1, context, groups: 1 },
   },
 );
-const measured: Calibration = {
+const measured: Calibration = shortened({
   machine: `${availableParallelism()} threads of ${cpus()[0]?.model.trim()}`,
   date: new Date().toISOString().slice(0, 10),
   commit,
@@ -67,9 +71,10 @@ const measured: Calibration = {
     shardMiB: Math.max(...memory.shard) / MIB,
   },
   points: calibrated.flatMap(({ shards, streams }) => streams.map((each) => ({ shards, streams: each }))),
-};
-await writeFile(flags.out, `${JSON.stringify(measured, rounded, 2)}\n`);
+});
+await writeFile(flags.out, `${JSON.stringify(measured, undefined, 2)}\n`);
 log(`wrote ${flags.out}`);
+if (flags.docs) await writeBlock('table', decadesOf(measured));
 console.log(JSON.stringify({ ...flags, ...measured, worst, othersShare: median(quiet.shares) }));
 
 async function measure({ gateways, shards, streams }: Setup, round: number): Promise<void> {
@@ -103,7 +108,10 @@ async function measureStreams(fleet: Fleet, streams: number): Promise<void> {
   }
 }
 
-/** Five digits are more than the measurement has. */
-function rounded(_: string, value: unknown): unknown {
-  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value;
+/** With five digits in each number, which are more than the measurement has. */
+function shortened<T>(value: T): T {
+  const text = JSON.stringify(value, (_, each) =>
+    typeof each === 'number' && !Number.isInteger(each) ? Number(each.toPrecision(5)) : each,
+  );
+  return JSON.parse(text);
 }

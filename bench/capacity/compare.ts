@@ -1,5 +1,5 @@
 // Compares predictions of the capacity model with runs of real processes: `node bench/capacity/compare.ts [--rounds 3] [--seconds 2]
-// [--patience 60]`. All processes and the client share the cores of this machine, and the model is told so. It uses the committed
+// [--patience 60] [--docs]`. All processes and the client share the cores of this machine, and the model is told so. It uses the committed
 // infra/capacity/calibration.json, and none of the points that were measured for it. Prints a table and the median of the absolute
 // errors; the last line is JSON; exit code 1 if the median is above 20 %.
 import { availableParallelism, cpus, loadavg } from 'node:os';
@@ -13,6 +13,7 @@ import { readFlags } from '../flags.ts';
 import { checkLine, table, verdict } from '../print.ts';
 import { Quiet } from '../quiet.ts';
 import { median } from '../statistics.ts';
+import { writeBlock } from './docs-block.ts';
 import { startFleet } from './fleet.ts';
 import { compared, PROMPT, type Setup } from './points.ts';
 import { type Decoded, decode, warmUp } from './streams.ts';
@@ -23,6 +24,8 @@ const flags = readFlags({
   seconds: '2',
   /** Seconds to wait, in all, for other work on the machine to end. */
   patience: '60',
+  /** Writes the table into docs/capacity.md. */
+  docs: false,
 });
 const MOST_ERROR = 0.2;
 
@@ -49,7 +52,7 @@ requireHeldOut();
 for (let round = 0; round < Number(flags.rounds); round++) {
   for (const setup of round % 2 === 0 ? compared : compared.toReversed()) await measure(setup, round);
 }
-report();
+await report();
 
 function requireHeldOut(): void {
   const used = points.find(
@@ -96,7 +99,7 @@ function compare({ gateways, shards, streams, measured }: Point) {
   };
 }
 
-function report(): void {
+async function report(): Promise<void> {
   const lines = points.map(compare);
   const percent = (value: number) => `${value > 0 ? '+' : ''}${(100 * value).toFixed(0)} %`;
   const cells = lines.map((line) => [
@@ -109,11 +112,15 @@ function report(): void {
     percent(line.tokenError),
   ]);
   const head = ['point', 'tokens/s', 'predicted', 'error', 'ms a token', 'predicted', 'error'];
-  console.log(table(head, cells).join('\n'));
+  const lined = table(head, cells).join('\n');
+  console.log(lined);
   const errors = lines.flatMap(({ rateError, tokenError }) => [Math.abs(rateError), Math.abs(tokenError)]);
   const checked = verdict('median of the absolute errors', median(errors) ?? Number.NaN, MOST_ERROR);
   const least = `at most ${100 * MOST_ERROR} %`;
-  console.log(checkLine(checked.ok, `${checked.name}: ${(100 * checked.value).toFixed(1)} % (${least})`));
+  const told = checkLine(checked.ok, `${checked.name}: ${(100 * checked.value).toFixed(1)} % (${least})`);
+  console.log(told);
+  const others = `other processes used ${Math.round(100 * (median(quiet.shares) ?? Number.NaN))} % of the cores`;
+  if (flags.docs) await writeBlock('errors', `${lined}\n${told}; ${others}`);
   const machine = { cores, cpu: cpus()[0]?.model.trim(), load: loadavg(), othersShare: median(quiet.shares) };
   console.log(
     JSON.stringify({ ...flags, commit, calibrated: calibration.commit, ...machine, lines, checked }),

@@ -1,6 +1,5 @@
 // `expertgrid capacity`: computes how many gateways and shards a load needs, what they cost, and where they break. Calls no process.
 import { Command, InvalidArgumentError, type Option } from 'commander';
-import { engineDefaults } from '../../gateway/engine/engine-options.ts';
 import { calibration } from '../../infra/capacity/calibration.ts';
 import { type Sizing, sizeFor } from '../../infra/capacity/size.ts';
 import {
@@ -10,7 +9,7 @@ import {
   type Workload,
   WorkloadError,
 } from '../../infra/capacity/workload.ts';
-import { MOST_CONNECTIONS } from '../../rpc/socket/server.ts';
+import { decades, defaultSettings } from '../capacity/default-settings.ts';
 import { readShape } from '../capacity/read-shape.ts';
 import { sizingText } from '../capacity/sizing-text.ts';
 import { decadesText } from '../capacity/table-text.ts';
@@ -46,10 +45,6 @@ interface CapacityFlags extends Workload {
 }
 
 const MIB = 2 ** 20;
-/** Connections of a gateway to a shard. */
-const CONNECTIONS = 2;
-/** Requests a second of the rows of --table. */
-const DECADES = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000];
 
 export function capacityCommand(): Command {
   const command = new Command('capacity').description(
@@ -61,13 +56,13 @@ export function capacityCommand(): Command {
   addFlags(command, 'Output:', [
     own('--price-core <price>', 'Price of a core for an hour, in any currency. The default is an example')
       .argParser(number({ min: 0 }))
-      .default(capacityDefaults.prices.core),
+      .default(defaultSettings.prices.core),
     own(
       '--price-gib <price>',
       'Price of a GiB of memory for an hour, in the same currency. The default is an example',
     )
       .argParser(number({ min: 0 }))
-      .default(capacityDefaults.prices.gib),
+      .default(defaultSettings.prices.gib),
     ownSwitch(
       '--table',
       'Print a line for each power of ten from 1 to 1,000,000 requests a second, instead of one load',
@@ -105,38 +100,38 @@ function addFleetFlags(command: Command): void {
       'Shards on which each expert is, and the least number of gateways, 1–16. One less of each still carries the load as planned',
     )
       .argParser(integer({ min: 1, max: 16 }))
-      .default(capacityDefaults.redundancy),
+      .default(defaultSettings.redundancy),
     own(
       '--utilisation <share>',
       'Planned load, as a share of the rate at which a queue grows, above 0 and below 1',
     )
       .argParser(share)
-      .default(capacityDefaults.utilisation),
+      .default(defaultSettings.utilisation),
     own(
       '--cell-gateways <n>',
       'Most gateways of a cell, at least --redundancy; a larger region has several cells. A shard accepts two connections of each',
     )
       .argParser(integer({ min: 1 }))
-      .default(MOST_CONNECTIONS / CONNECTIONS),
+      .default(defaultSettings.cellGateways),
     ownSwitch('--survive-region', 'Plan each region for its load while another region is lost'),
     own('--groups <n>', 'Groups of shards, each with an equal share of the experts, at least 1')
       .argParser(integer({ min: 1 }))
       .default(undefined, 'as few as --memory allows'),
     own('--memory <size>', 'Memory for experts on each shard, such as 8GiB')
       .argParser(bytes)
-      .default(capacityDefaults.shardMiB * MIB, formatBinary(capacityDefaults.shardMiB * MIB)),
+      .default(defaultSettings.shardMiB * MIB, formatBinary(defaultSettings.shardMiB * MIB)),
     own('--kv-memory <size>', 'Memory for keys and values on each gateway, such as 2GiB')
       .argParser(bytes)
-      .default(capacityDefaults.kvMiB * MIB, formatBinary(capacityDefaults.kvMiB * MIB)),
+      .default(defaultSettings.kvMiB * MIB, formatBinary(defaultSettings.kvMiB * MIB)),
     own('--max-sequences <n>', 'Most answers that a gateway generates at the same time, at least 1')
       .argParser(integer({ min: 1, max: 4096 }))
-      .default(engineDefaults.maxSequences),
+      .default(defaultSettings.maxSequences),
     own(
       '--round-trip <ms>',
       'Round trip of the network between a gateway and a shard in milliseconds, at least 0',
     )
       .argParser(number({ min: 0 }))
-      .default(capacityDefaults.roundTripMs),
+      .default(defaultSettings.roundTripMs),
   ]);
 }
 
@@ -154,7 +149,7 @@ async function runCapacity(flags: CapacityFlags): Promise<void> {
   };
   const origin = { model: shape.name, calibration };
   if (flags.table) {
-    const sizings = DECADES.map(sizingAt);
+    const sizings = decades.map(sizingAt);
     process.stdout.write(flags.json ? jsonOf(sizings) : decadesText(sizings, origin));
     return;
   }
@@ -171,11 +166,10 @@ function settingsOf(flags: CapacityFlags): Settings {
   const { redundancy, utilisation, groups, memory, kvMemory, surviveRegion } = flags;
   const { maxSequences, cellGateways } = flags;
   return {
+    ...defaultSettings,
     ...{ redundancy, utilisation, groups, maxSequences, cellGateways },
     shardMiB: memory / MIB,
     kvMiB: kvMemory / MIB,
-    answerMiB: capacityDefaults.answerMiB,
-    prefillRows: engineDefaults.prefillRows,
     roundTripMs: flags.roundTrip,
     survivesRegion: surviveRegion,
     prices: { core: flags.priceCore, gib: flags.priceGib },

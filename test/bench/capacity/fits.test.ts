@@ -1,13 +1,13 @@
 // Checks the fits of the capacity model's calibration, and that the comparison uses no point of it.
 import { describe, expect, it } from 'vitest';
-import { costsOfCounts, type Load } from '../../bench/capacity/costs-of-counts.ts';
-import type { Counts } from '../../bench/capacity/counts.ts';
-import { errorsOf, fitCosts } from '../../bench/capacity/fit.ts';
-import { calibrated, compared } from '../../bench/capacity/points.ts';
-import { hopUsOf } from '../../bench/capacity/waking.ts';
-import { costsOf } from '../../infra/capacity/costs.ts';
-import { sharedSpeed } from '../../infra/capacity/shared-machine.ts';
-import { fixed, nano } from '../infra/capacity/fixed.ts';
+import { costsOfCounts, type Load } from '../../../bench/capacity/costs-of-counts.ts';
+import type { Counts } from '../../../bench/capacity/counts.ts';
+import { errorsOf, fitCosts } from '../../../bench/capacity/fit.ts';
+import { calibrated, compared } from '../../../bench/capacity/points.ts';
+import { hopUsOf } from '../../../bench/capacity/waking.ts';
+import { costsOf } from '../../../infra/capacity/costs.ts';
+import { sharedSpeed } from '../../../infra/capacity/shared-machine.ts';
+import { fixed, nano } from '../../infra/capacity/fixed.ts';
 
 describe('a fit of costs', () => {
   const sample = (a: number, b: number, us: number) => ({ us, work: { a, b } });
