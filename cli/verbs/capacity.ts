@@ -97,7 +97,7 @@ function addFleetFlags(command: Command): void {
     flag('--model <dir>', 'Bundle to serve; its sizes scale the measured costs').default('nano'),
     own(
       '--redundancy <n>',
-      'Shards on which each expert is, and the least number of gateways, 1–16. One less of each still carries the load as planned',
+      'Shards on which each expert is, and the least number of gateways, 1–16. The fleet carries the planned load while n - 1 of each are away',
     )
       .argParser(integer({ min: 1, max: 16 }))
       .default(defaultSettings.redundancy),

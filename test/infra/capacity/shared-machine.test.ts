@@ -25,10 +25,22 @@ describe('processes that share cores', () => {
     expect(stepUs / (work.engineUs + work.slowestUs + 6 * 50)).toBeCloseTo(1, 3);
   });
 
-  it('use all cores if there are many gateways', () => {
-    const { busy, tokensPerSecond } = sharedSpeed(subject, { cores: 2, gateways: 500, step });
-    expect(busy).toBeGreaterThan(0.99);
-    expect(tokensPerSecond / ((2 * 8 * 1e6) / wholeUs)).toBeGreaterThan(0.99);
+  it('use all cores if there are many gateways and clients take nothing', () => {
+    const idle = { ...subject, costs: { ...subject.costs, client: { stepUs: 0, tokenUs: 0 } } };
+    const used = [1, 4, 16, 64].map((gateways) => sharedSpeed(idle, { cores: 2, gateways, step }).busy);
+    expect(used).toEqual(used.toSorted((a, b) => a - b));
+    expect(used.at(-1)).toBeGreaterThan(0.97);
+  });
+
+  it('are as slow as the client if it takes more time than everything else', () => {
+    const slow = { ...subject, costs: { ...subject.costs, client: { stepUs: 1e6, tokenUs: 0 } } };
+    expect(sharedSpeed(slow, { cores: 64, gateways: 2, step }).stepUs / 2e6).toBeCloseTo(1, 2);
+  });
+
+  it('take turns on one core', () => {
+    const { stepUs } = sharedSpeed(subject, { cores: 1, gateways: 1, step });
+    expect(stepUs).toBeGreaterThanOrEqual(wholeUs);
+    expect(stepUs).toBeLessThan(2 * wholeUs);
   });
 
   it('are faster together with more gateways and with more cores', () => {
