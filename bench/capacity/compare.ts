@@ -1,13 +1,14 @@
 // Compares predictions of the capacity model with runs of real processes: `node bench/capacity/compare.ts [--rounds 3] [--seconds 2]
 // [--patience 60] [--docs]`. All processes and the client share the cores of this machine, and the model is told so. It uses the committed
 // infra/capacity/calibration.json, and none of the points that were measured for it. Prints a table and the median of the absolute
-// errors; the last line is JSON; exit code 1 if the median is above 20 %.
+// errors of speed and time; the last line is JSON; exit code 1 if the median is above 20 %.
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { readShape } from '../../cli/capacity/read-shape.ts';
 import { modelDirectory } from '../../cli/files.ts';
 import { calibration } from '../../infra/capacity/calibration.ts';
 import { costsOf } from '../../infra/capacity/costs.ts';
 import { sharedSpeed } from '../../infra/capacity/shared-machine.ts';
+import { workOf } from '../../infra/capacity/step.ts';
 import { commitHere } from '../commit.ts';
 import { readFlags } from '../flags.ts';
 import { checkLine, table, verdict } from '../print.ts';
@@ -88,14 +89,20 @@ function compare({ gateways, shards, streams, measured }: Point) {
   const rows = streams / gateways;
   const step = { rows, context: of(({ positions }) => positions), groups: shards };
   const predicted = sharedSpeed(subject, { cores, gateways, step });
+  const cpuUs = of(({ counts: { engineUs, apiUs, shardUs, clientUs, generated } }) => {
+    return (engineUs + apiUs + shardUs + clientUs) / generated;
+  });
+  const work = workOf(subject, step);
+  const predictedCpuUs = (work.engineUs + work.apiUs + work.shardsUs + work.clientUs) / rows;
   const [rate, tokenMs] = [of(({ tokensPerSecond }) => tokensPerSecond), of(({ tokenMs }) => tokenMs)];
   const predictedMs = predicted.stepUs / 1000;
   return {
-    ...{ gateways, shards, streams, rate, tokenMs, predictedMs },
+    ...{ gateways, shards, streams, rate, tokenMs, predictedMs, cpuUs, predictedCpuUs },
     predictedRate: predicted.tokensPerSecond,
     busy: predicted.busy,
     rateError: predicted.tokensPerSecond / rate - 1,
     tokenError: predictedMs / tokenMs - 1,
+    cpuError: predictedCpuUs / cpuUs - 1,
   };
 }
 
@@ -110,8 +117,22 @@ async function report(): Promise<void> {
     line.tokenMs.toFixed(2),
     line.predictedMs.toFixed(2),
     percent(line.tokenError),
+    line.cpuUs.toFixed(0),
+    line.predictedCpuUs.toFixed(0),
+    percent(line.cpuError),
   ]);
-  const head = ['point', 'tokens/s', 'predicted', 'error', 'ms a token', 'predicted', 'error'];
+  const head = [
+    'point',
+    'tokens/s',
+    'predicted',
+    'error',
+    'ms a token',
+    'predicted',
+    'error',
+    'CPU µs a token',
+    'predicted',
+    'error',
+  ];
   const lined = table(head, cells).join('\n');
   console.log(lined);
   const errors = lines.flatMap(({ rateError, tokenError }) => [Math.abs(rateError), Math.abs(tokenError)]);

@@ -1,5 +1,5 @@
-// Scales the measured costs to another model. What a cost has beyond the kernels' multiply-adds and bytes is overhead: it grows with
-// the layers, and for a row also with the width of a row.
+// Scales the measured costs to another model. What a cost has beyond the kernels' multiply-adds and bytes is overhead. In the engine it
+// grows with the layers, and for a row at a shard with the width of the row, because a shard copies it.
 import type { ApiCosts, Calibration, EngineCosts, ShardCosts } from './calibration.ts';
 import { expertWork, headWork, layerWork, type ModelShape, positionWork } from './shape.ts';
 
@@ -25,8 +25,8 @@ export function costsOf(calibration: Calibration, shape: ModelShape): Costs {
   return {
     engine: {
       stepUs: scaled(engine.stepUs, deeper, read, readUs(shape.denseBytes)),
-      rowUs: scaled(engine.rowUs, deeper * wider, rowUs(model), rowUs(shape)),
-      promptRowUs: scaled(engine.promptRowUs, deeper * wider, layersUs(model), layersUs(shape)),
+      rowUs: scaled(engine.rowUs, deeper, rowUs(model), rowUs(shape)),
+      promptRowUs: scaled(engine.promptRowUs, deeper, layersUs(model), layersUs(shape)),
       frameUs: engine.frameUs,
       positionUs: (engine.positionUs * positionWork(shape)) / positionWork(model),
     },
