@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     setupFiles: ['test/support/setup.ts'],
     include: ['test/**/*.test.ts'],
-    exclude: ['**/node_modules/**', 'test/**/*.{slow,long,speed,fuzz,interop,deploy}.test.ts'],
+    exclude: ['**/node_modules/**', 'test/**/*.{slow,long,speed,fuzz,interop,deploy,cell}.test.ts'],
     // Tests wait for events, which take many times as long on a busy machine. Only a hang reaches these limits.
     testTimeout: 120_000,
     hookTimeout: 120_000,

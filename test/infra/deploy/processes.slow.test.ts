@@ -1,15 +1,11 @@
 // Runs the processes of a cell with the arguments of its pods, and asks their probes. Only addresses, ports and mounted files differ.
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { IStatefulSet } from 'kubernetes-models/apps/v1';
 import type { IContainer, IPodSpec, IProbe } from 'kubernetes-models/v1';
 import { expect, it } from 'vitest';
 import { nano } from '../../../infra/deploy/examples.ts';
 import { MOUNTS } from '../../../infra/deploy/names.ts';
 import { parseCell } from '../../../infra/deploy/parse-cell.ts';
-import { cellObjects } from '../../../infra/deploy/render.ts';
-import { tinyFolder } from '../../support/models/tiny-bundle.ts';
 import { eventually, freePort, type Running, startCli } from '../../support/process.ts';
+import { mountedSecret, podSpec, workloads } from './pods.ts';
 
 const cell = parseCell({
   ...nano,
@@ -30,19 +26,10 @@ interface Pod {
   container: IContainer;
 }
 
-/** A directory such as Kubernetes mounts: the file is a link to a link, so that all files of a Secret change at once. */
-async function mountedSecret(key: string, value: string): Promise<string> {
-  const dir = await tinyFolder();
-  mkdirSync(join(dir, '..1'));
-  writeFileSync(join(dir, '..1', key), value, { mode: 0o440 });
-  symlinkSync('..1', join(dir, '..data'));
-  symlinkSync(join('..data', key), join(dir, key));
-  return dir;
-}
-
-function podSpecs(kind: string): IPodSpec[] {
-  const sets = cellObjects(cell).filter((each) => each.kind === kind) as unknown as IStatefulSet[];
-  return sets.flatMap(({ spec }) => Array.from({ length: spec!.replicas! }, () => spec!.template!.spec!));
+function podSpecs(kind: 'StatefulSet' | 'Deployment'): IPodSpec[] {
+  return workloads(cell, kind).flatMap((each) =>
+    Array.from({ length: each.spec!.replicas! }, () => podSpec(each)),
+  );
 }
 
 /** Starts the process of a pod. `change` are values of flags that need a cluster. */
@@ -73,7 +60,7 @@ async function start(
 }
 
 it('a cell answers its probes, loses no request while a shard leaves, and ends in time', async () => {
-  const secrets = await mountedSecret('secret', 'a secret of the expert plane');
+  const secrets = await mountedSecret({ secret: 'a secret of the expert plane' });
   const shards = await Promise.all(
     podSpecs('StatefulSet').map((spec, i) => start(spec, `shard-${i}`, secrets, {})),
   );

@@ -1,0 +1,57 @@
+// Runs podman. Everything that a run of the suite makes has the label of the run, by which it is found and removed.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { errorText } from '../../base/error-text.ts';
+
+const run = promisify(execFile);
+
+/** Global flags of podman, such as `--runtime runc`. */
+const FLAGS = (process.env.PODMAN_FLAGS ?? '').split(' ').filter((flag) => flag !== '');
+const LABEL = 'expertgrid.test';
+const MOST_OUTPUT_BYTES = 64 * 2 ** 20;
+
+/** Resolves to standard output without the last line break. Rejects with what podman says. */
+export async function podman(...args: readonly string[]): Promise<string> {
+  try {
+    const { stdout } = await run('podman', [...FLAGS, ...args], { maxBuffer: MOST_OUTPUT_BYTES });
+    return stdout.trimEnd();
+  } catch (error) {
+    const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
+    throw new Error(`podman ${args.join(' ')}: ${said === '' ? errorText(error) : said}`, { cause: error });
+  }
+}
+
+/** Throws an error that says what to do if the suite cannot run here. */
+export async function requirePodman(): Promise<void> {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) {
+    throw new Error(
+      'npm run test:cell needs Linux and root, because it calls containers by their addresses and cuts their networks. Run it with sudo.',
+    );
+  }
+  try {
+    await podman('info');
+  } catch (error) {
+    throw new Error(
+      `npm run test:cell needs podman 4 or newer. Install it, and name global flags that it needs here in PODMAN_FLAGS, such as PODMAN_FLAGS='--runtime runc'. ${errorText(error)}`,
+    );
+  }
+}
+
+export function labelOf(runName: string): string {
+  return `${LABEL}=${runName}`;
+}
+
+/** Removes the containers and networks of a run. */
+export async function removeAll(runName: string): Promise<void> {
+  const filter = ['--filter', `label=${labelOf(runName)}`];
+  const containers = lines(await podman('ps', '--all', '--quiet', ...filter));
+  // Containers depend on the container whose network they share, and are removed with it.
+  if (containers.length > 0)
+    await podman('rm', '--force', '--time', '0', '--depend', '--ignore', ...containers);
+  const networks = lines(await podman('network', 'ls', '--quiet', ...filter));
+  if (networks.length > 0) await podman('network', 'rm', '--force', ...networks);
+}
+
+function lines(text: string): string[] {
+  return text.split('\n').filter((line) => line !== '');
+}
