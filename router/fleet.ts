@@ -13,7 +13,7 @@ import { Epochs } from './epochs.ts';
 import { FailureLog } from './failure-log.ts';
 import { RedundancyReport } from './redundancy.ts';
 import { type MissingUnits, ReplicaTable, type Source } from './replica-table.ts';
-import { type ShardStatus, statusOf } from './shard-status.ts';
+import { numericsClassesOf, type ShardStatus, statusOf } from './shard-status.ts';
 import { Dials } from './shards/dials.ts';
 import type { Driver, FleetLog } from './shards/driver.ts';
 import type { Goldens } from './shards/golden-checks.ts';
@@ -55,6 +55,8 @@ export class Fleet {
   readonly calls: CallCounters = { retried: 0, hedged: 0, hedgeWins: 0, audited: 0, mismatches: 0 };
   /** Milliseconds that this thread has slept in exchanges (delivery/exchange.ts). */
   sleptMs = 0;
+  /** Numerics classes of the connected shards. While none is connected, those of the last ones, because units keep their classes. */
+  numericsClasses: readonly string[] = [];
   readonly log: FleetLog;
   readonly goldens: Goldens | undefined;
   readonly #options: Omit<FleetOptions, 'members'> & { version: string; pace: Pace };
@@ -192,12 +194,6 @@ export class Fleet {
     if (line !== undefined) this.log('warn', line);
   }
 
-  /** Distinct numerics classes of the connected shards, without standbys, sorted. */
-  get numericsClasses(): string[] {
-    const proper = this.#shards.filter(({ standby }) => !standby);
-    return [...new Set(proper.flatMap(({ numericsClass }) => numericsClass ?? []))].sort();
-  }
-
   /** Counters summed over all shards, since the start. */
   get counters(): ShardCounters {
     const present = [...this.#leaving, ...this.#shards].map(({ counters }) => counters);
@@ -260,6 +256,8 @@ export class Fleet {
 
   #changed(): void {
     this.#replicaTable = undefined;
+    const present = numericsClassesOf(this.#shards);
+    if (present.length > 0) this.numericsClasses = present;
     this.#followPlacements();
     this.#lookAtRedundancySoon();
     this.#changes.tell();

@@ -73,6 +73,14 @@ export function statusOf(shard: Shard, model: ModelShape, unitBytes: number | un
   };
 }
 
+/** Distinct numerics classes of the connected shards, without standbys, sorted. */
+export function numericsClassesOf(
+  shards: readonly Pick<Shard, 'standby' | 'numericsClass'>[],
+): readonly string[] {
+  const proper = shards.filter(({ standby }) => !standby);
+  return [...new Set(proper.flatMap(({ numericsClass }) => numericsClass ?? []))].sort();
+}
+
 /**
  * The experts in the syntax of the flag --experts: `0-23` if every layer has the same. Otherwise with layers: `0-3:0-11,5:7`
  * means experts 0 to 11 of layers 0 to 3, and expert 7 of layer 5. Empty if no unit is held.

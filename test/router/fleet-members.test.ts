@@ -176,6 +176,19 @@ describe('numerics classes', () => {
     expect(callsOf(fleet)).toEqual({ one: 6, two: 0 });
   });
 
+  test('stay those of the last shards while no shard is connected', async () => {
+    const fleet = await fleetOf([
+      memberOf('one', await createTestShard()),
+      memberOf('low', await shardOf('low', everyExpert, true)),
+    ]);
+    expect(fleet.numericsClasses).toEqual(['plain-f32']);
+    fleet.setMembers([]);
+    expect(fleet.ready).toBe(false);
+    expect(fleet.numericsClasses).toEqual(['plain-f32']);
+    fleet.setMembers([memberOf('two', await shardOf('two'))]);
+    await expect.poll(() => fleet.numericsClasses).toEqual(['two']);
+  });
+
   test('are chosen again only by settleClasses, if no shard of a unit’s class is left', async () => {
     const log: string[] = [];
     const one = memberOf('one', await createTestShard());
