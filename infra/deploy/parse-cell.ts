@@ -131,11 +131,10 @@ function indistinctGroups(cell: Cell): string[] {
 }
 
 function wrongExperts(cell: Cell): string[] {
-  const held: Holdings[] = [];
+  const held: HeldByGroup[] = [];
   const faults = cell.groups.flatMap(({ experts, replicas }, i) => {
     try {
-      const holdings = Holdings.of(parseHoldings(experts, cell.bundle), cell.bundle);
-      held.push(...Array.from({ length: replicas }, () => holdings));
+      held.push({ holdings: Holdings.of(parseHoldings(experts, cell.bundle), cell.bundle), replicas });
       return [];
     } catch (error) {
       return [`groups[${i}].experts: ${errorText(error)}`];
@@ -144,13 +143,29 @@ function wrongExperts(cell: Cell): string[] {
   return faults.length > 0 ? faults : [...scarceUnits(cell, held), ...indistinctGroups(cell)];
 }
 
-function scarceUnits({ bundle, redundancy }: Cell, held: readonly Holdings[]): string[] {
+interface HeldByGroup {
+  holdings: Holdings;
+  replicas: number;
+}
+
+function scarceUnits({ bundle, redundancy }: Cell, held: readonly HeldByGroup[]): string[] {
   const all = Holdings.of(parseHoldings(`0-${bundle.experts - 1}`, bundle), bundle).units();
-  const scarce = all.filter(
-    ({ layer, expert }) => held.filter((each) => each.has(layer, expert)).length < redundancy,
-  );
-  if (scarce.length === 0) return [];
+  /** Units of which fewer shards than `least` are left if each group is without `away` of its shards. */
+  const withFewer = (least: number, away: number) =>
+    all.filter(({ layer, expert }) => {
+      const holders = held.filter(({ holdings }) => holdings.has(layer, expert));
+      return holders.reduce((count, { replicas }) => count + replicas - away, 0) < least;
+    });
+  const scarce = withFewer(redundancy, 0);
+  if (scarce.length > 0) {
+    return [
+      `groups: fewer than ${redundancy} shards (redundancy) hold the experts ${formatHoldings(scarce, bundle)}`,
+    ];
+  }
+  // Kubernetes replaces one shard of each group at the same time, and its budgets let one of each group leave.
+  const lost = redundancy > 1 ? withFewer(1, 1) : [];
+  if (lost.length === 0) return [];
   return [
-    `groups: fewer than ${redundancy} shards (redundancy) hold the experts ${formatHoldings(scarce, bundle)}`,
+    `groups: only groups of one shard hold the experts ${formatHoldings(lost, bundle)}, and all groups are updated at the same time. Give one of these groups 2 replicas`,
   ];
 }

@@ -74,6 +74,17 @@ describe('a cell is refused if', () => {
       'groups: fewer than 2 shards (redundancy) hold the experts 0-23',
     ],
     [
+      'an update would take all shards of a unit away at the same time',
+      {
+        groups: ['0-47', '24-71', '48-95', '0-23,72-95'].map((experts, i) => ({
+          name: 'abcd'.charAt(i),
+          experts,
+          replicas: experts === '0-47' ? 2 : 1,
+        })),
+      },
+      'groups: only groups of one shard hold the experts 48-95, and all groups are updated at the same time. Give one of these groups 2 replicas',
+    ],
+    [
       'the source is no group',
       { experts: { from: 'shard', group: 'seed' } },
       'experts.group: there is no group seed',
