@@ -27,7 +27,7 @@ it('formatter, linter, types and tests ignore files that a user saves in the che
   const { include }: { include: string[] } = JSON.parse(readFileSync(join(root, 'tsconfig.json'), 'utf8'));
   expect(include.filter((each) => !/^[a-z]+$/.test(each))).toEqual(['*.config.ts']);
   expect(include).not.toContain('local');
-  for (const kind of ['', 'slow.', 'speed.', 'fuzz.', 'interop.']) {
+  for (const kind of ['', 'slow.', 'speed.', 'fuzz.', 'interop.', 'cell.']) {
     const config = readFileSync(join(root, `vitest.${kind}config.ts`), 'utf8');
     expect(config).toMatch(/include: \['test\/\*\*\/[^',]*'\]/);
   }

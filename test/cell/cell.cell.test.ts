@@ -1,7 +1,7 @@
 // A cell of four shards and two gateways in containers, started from its rendered objects, behind an edge. Whatever happens to its
 // containers, no request fails and no text changes. Prints a table at the end.
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { beforeAll, expect, inject, it } from 'vitest';
 import type { CellSpec } from '../../infra/deploy/cell-spec.ts';
 import { nano } from '../../infra/deploy/examples.ts';
 import { PORTS } from '../../infra/deploy/names.ts';
@@ -42,10 +42,7 @@ beforeAll(async () => {
   cell = await Cell.start(spec, runName, (pod) => unhealthy.push(pod));
   for (const pod of allShards()) await isCalled(pod);
   traffic = await Traffic.open(cell.edge, spec.bundle.name);
-});
-
-afterAll(() => {
-  console.log(traffic.text());
+  afterFile(async () => console.log(traffic.text()));
 });
 
 it('when nothing happens', async () => {
@@ -143,6 +140,9 @@ it('when a group is scaled from one shard to three and back', async () => {
 /** Nothing fails, no text changes and no probe would restart a pod while `happens` runs. */
 async function expectUnnoticed(scenario: string, happens: () => Promise<void>): Promise<void> {
   const row = await traffic.during(scenario, happens);
+  if (row.failed + row.changed > 0) {
+    for (const gateway of cell.gateways) console.log(`${gateway.name}:\n${await gateway.log()}`);
+  }
   expect(row).toMatchObject({ failed: 0, changed: 0, errors: [] });
   expect(row.streams).toBeGreaterThan(0);
   expect(row.requests).toBeGreaterThan(row.streams);

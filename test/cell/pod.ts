@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { IContainer, IPodSpec, IProbe } from 'kubernetes-models/v1';
 import { containerArguments, type Place, type Sandbox, sandboxArguments } from './pod-arguments.ts';
-import { podman } from './podman.ts';
+import { logOf, podman } from './podman.ts';
 
 export interface PodPlan extends Pick<Sandbox, 'names' | 'published'> {
   /** Name of the pod. */
@@ -126,7 +126,7 @@ export class Pod {
 
   /** The end of the output of the process. */
   log(): Promise<string> {
-    return podman('logs', '--tail', '40', this.process);
+    return logOf(this.process);
   }
 
   /** Kills the process. The pod keeps its address. */

@@ -12,9 +12,18 @@ const MOST_OUTPUT_BYTES = 64 * 2 ** 20;
 
 /** Resolves to standard output without the last line break. Rejects with what podman says. */
 export async function podman(...args: readonly string[]): Promise<string> {
+  return (await call(args)).stdout.trimEnd();
+}
+
+/** The last lines that a container has written to standard output and standard error. */
+export async function logOf(container: string, lines = 40): Promise<string> {
+  const { stdout, stderr } = await call(['logs', '--tail', `${lines}`, container]);
+  return stdout + stderr;
+}
+
+async function call(args: readonly string[]): Promise<{ stdout: string; stderr: string }> {
   try {
-    const { stdout } = await run('podman', [...FLAGS, ...args], { maxBuffer: MOST_OUTPUT_BYTES });
-    return stdout.trimEnd();
+    return await run('podman', [...FLAGS, ...args], { maxBuffer: MOST_OUTPUT_BYTES });
   } catch (error) {
     const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
     throw new Error(`podman ${args.join(' ')}: ${said === '' ? errorText(error) : said}`, { cause: error });
