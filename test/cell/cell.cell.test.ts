@@ -38,7 +38,7 @@ let traffic: Traffic;
 const unhealthy: string[] = [];
 
 beforeAll(async () => {
-  afterFile(() => removeAll(runName));
+  afterFile(async () => removeAll(runName));
   cell = await Cell.start(spec, runName, (pod) => unhealthy.push(pod));
   for (const pod of allShards()) await isCalled(pod);
   traffic = await Traffic.open(cell.edge, spec.bundle.name);

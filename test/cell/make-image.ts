@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { TestProject } from 'vitest/node';
 import { buildImage } from './image.ts';
-import { podman, removeAll, requirePodman } from './podman.ts';
+import { listNow, removeAll, requirePodman } from './podman.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -19,11 +19,19 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
   const runName = randomBytes(4).toString('hex');
   // A name of this run alone, because another run may give the common name to its own image.
   const image = `${NAME}-${runName}`;
+  // After Ctrl-C, vitest exits without calling the function that is returned here.
+  process.once('exit', remove);
   await buildImage([NAME, image]);
   provide('runName', runName);
   provide('image', image);
   return async () => {
-    await removeAll(runName);
-    await podman('rmi', image); // the image stays with its common name
+    process.off('exit', remove);
+    remove();
   };
+
+  function remove(): void {
+    removeAll(runName);
+    // The image stays with its common name.
+    if (listNow('images', '--quiet', image).length > 0) listNow('rmi', image);
+  }
 }

@@ -1,5 +1,5 @@
 // Runs podman. Everything that a run of the suite makes has the label of the run, by which it is found and removed.
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import { errorText } from '../../base/error-text.ts';
 
@@ -50,17 +50,21 @@ export function labelOf(runName: string): string {
   return `${LABEL}=${runName}`;
 }
 
-/** Removes the containers and networks of a run. */
-export async function removeAll(runName: string): Promise<void> {
+/** Removes the containers and networks of a run. Synchronous, because it also runs when the process exits. */
+export function removeAll(runName: string): void {
   const filter = ['--filter', `label=${labelOf(runName)}`];
-  const containers = lines(await podman('ps', '--all', '--quiet', ...filter));
+  const containers = listNow('ps', '--all', '--quiet', ...filter);
   // Containers depend on the container whose network they share, and are removed with it.
-  if (containers.length > 0)
-    await podman('rm', '--force', '--time', '0', '--depend', '--ignore', ...containers);
-  const networks = lines(await podman('network', 'ls', '--quiet', ...filter));
-  if (networks.length > 0) await podman('network', 'rm', '--force', ...networks);
+  if (containers.length > 0) listNow('rm', '--force', '--time', '0', '--depend', '--ignore', ...containers);
+  const networks = listNow('network', 'ls', '--quiet', ...filter);
+  if (networks.length > 0) listNow('network', 'rm', '--force', ...networks);
 }
 
-function lines(text: string): string[] {
-  return text.split('\n').filter((line) => line !== '');
+/** The lines that podman prints. */
+export function listNow(...args: readonly string[]): string[] {
+  const printed = execFileSync('podman', [...FLAGS, ...args], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  return printed.split('\n').filter((line) => line !== '');
 }
