@@ -1,5 +1,8 @@
 // Runs podman. Everything that a run of the suite makes has the label of the run, by which it is found and removed.
 import { execFile, execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { errorText } from '../../base/error-text.ts';
 
@@ -21,9 +24,13 @@ export async function logOf(container: string, lines = 40): Promise<string> {
   return stdout + stderr;
 }
 
+/** Working directory of podman, which may leave a file there when a container is out of memory. */
+let folder: string | undefined;
+
 async function call(args: readonly string[]): Promise<{ stdout: string; stderr: string }> {
   try {
-    return await run('podman', [...FLAGS, ...args], { maxBuffer: MOST_OUTPUT_BYTES });
+    folder ??= mkdtempSync(join(tmpdir(), 'expertgrid-podman-'));
+    return await run('podman', [...FLAGS, ...args], { cwd: folder, maxBuffer: MOST_OUTPUT_BYTES });
   } catch (error) {
     const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
     throw new Error(`podman ${args.join(' ')}: ${said === '' ? errorText(error) : said}`, { cause: error });
@@ -58,6 +65,8 @@ export function removeAll(runName: string): void {
   if (containers.length > 0) listNow('rm', '--force', '--time', '0', '--depend', '--ignore', ...containers);
   const networks = listNow('network', 'ls', '--quiet', ...filter);
   if (networks.length > 0) listNow('network', 'rm', '--force', ...networks);
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  folder = undefined;
 }
 
 /** The lines that podman prints. */
