@@ -49,7 +49,10 @@ export interface ApiServer {
   readonly port: number;
   /** Number of requests in progress. */
   readonly open: number;
-  /** Closes every connection after its current or next answer. New connections are still accepted. */
+  /**
+   * Closes idle connections that have had an answer, and all others after their answer. New connections are still accepted. A load
+   * balancer leads the next connection of a client to another gateway, but an idle one would still lead here.
+   */
   drain(): void;
   /** Resolves to true as soon as no request is in progress, or to false after `withinMs`. */
   idle(withinMs: number): Promise<boolean>;
@@ -124,7 +127,7 @@ class Connections {
   readonly #mostIdle: number;
   /** Called when no answer is in progress any more. */
   readonly #waiters = new Set<() => void>();
-  /** `draining`: connections end after their next answer. `refusing`: idle connections also end at once. */
+  /** `draining`: connections end after an answer. `refusing`: idle connections that have had no answer also end at once. */
   #state: 'serving' | 'draining' | 'refusing' = 'serving';
 
   constructor(mostIdle: number) {
@@ -164,9 +167,11 @@ class Connections {
   drain(): void {
     if (this.#state === 'serving') this.#state = 'draining';
     for (const own of this.#answers.values()) for (const answer of own) answer.shouldKeepAlive = false;
+    // The first request of a connection without an answer may be on its way.
+    for (const socket of this.#idle) if (socket.bytesWritten > 0) socket.destroySoon();
   }
 
-  /** Also closes idle connections, which would keep the server from closing. HTTP lets a server close them at any time. */
+  /** Closes all idle connections, which would keep the server from closing. HTTP lets a server close them at any time. */
   refuse(): void {
     this.drain();
     this.#state = 'refusing';

@@ -116,7 +116,7 @@ function isServed(first: Received | Unanswered): boolean {
 async function askInTurn(call: Call, shared: Shared): Promise<Received | Unanswered> {
   const { gateways, budget, spills, counts } = shared;
   const tries = new Tries<Gateway>();
-  const { lost, refused } = tries;
+  const { lost, refused, unavailable } = tries;
   let refusal: Received | undefined;
   let asked: Gateway | undefined;
   let owed = false;
@@ -125,9 +125,9 @@ async function askInTurn(call: Call, shared: Shared): Promise<Received | Unanswe
     if (owed && !(isFull ? spills : budget).spend()) break;
     owed = false;
     await sleep(tries.next(Math.random()), call.signal);
-    const gateway = gateways.choose({ regions: call.regions, key: call.key, lost, refused });
+    const gateway = gateways.choose({ regions: call.regions, key: call.key, lost, refused, unavailable });
     if (gateway === undefined || call.signal.aborted || shared.cutSignal.aborted) break;
-    if (lost.size + refused.size > 0) counts.add('repeats', gateway.url);
+    if (lost.size + refused.size + unavailable.size > 0) counts.add('repeats', gateway.url);
     else countAffinity(call, gateway, shared);
     if (isFull && gateway.region !== asked?.region) counts.add('spills', gateway.url);
     const sentAt = performance.now();
@@ -138,7 +138,8 @@ async function askInTurn(call: Call, shared: Shared): Promise<Received | Unanswe
       const { status } = answer.reply;
       if (call.kind === 'act' || !(isUnavailable(status) || mayLeave(status, call, shared))) return answer;
       isFull = status === BUSY;
-      for (const each of isFull ? gateways.in(gateway.region) : [gateway]) refused.add(each);
+      if (isFull) for (const each of gateways.in(gateway.region)) refused.add(each);
+      else unavailable.add(gateway);
       refusal = answer;
       owed = true;
     } catch (cause) {

@@ -54,8 +54,13 @@ export class RepeatBudget {
 export class Tries<Gateway> {
   /** Gateways whose connection was lost, the latest one last. They may be asked again if no other is left. */
   readonly lost = new Set<Gateway>();
-  /** Gateways whose answer was an error. They are not asked again. */
+  /** Gateways that gave another error as their answer. They are not asked again. */
   readonly refused = new Set<Gateway>();
+  /**
+   * Gateways that leave service, or that answered 502, 503 or 504. They are asked again only if no other is left. Their address may be
+   * that of a load balancer, behind which the next request can reach another gateway.
+   */
+  readonly unavailable = new Set<Gateway>();
   #sent = 0;
   #renewals = 0;
   #waits = 0;

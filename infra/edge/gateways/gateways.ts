@@ -44,6 +44,8 @@ interface ChooseOptions {
   lost?: ReadonlySet<Gateway>;
   /** Gateways that must not be chosen. */
   refused?: ReadonlySet<Gateway>;
+  /** Gateways that are chosen only if no other is left. */
+  unavailable?: ReadonlySet<Gateway>;
 }
 
 export class Gateways {
@@ -80,18 +82,20 @@ export class Gateways {
   }
 
   /** Undefined if every gateway has refused. */
-  choose({ regions, key, lost, refused }: ChooseOptions): Gateway | undefined {
+  choose({ regions, key, lost, refused, unavailable }: ChooseOptions): Gateway | undefined {
     const now = performance.now();
-    const candidates = this.all
-      .filter((gateway) => refused?.has(gateway) !== true && regions?.includes(gateway.region) !== false)
-      .map((gateway) => ({
-        gateway,
-        name: gateway.url,
-        open: gateway.aborts.size + gateway.waiting,
-        healthy: isHealthy(gateway.health, now),
-        lost: lost === undefined ? 0 : [...lost].indexOf(gateway) + 1,
-        rank: regions?.indexOf(gateway.region) ?? 0,
-      }));
+    const allowed = this.all.filter(
+      (gateway) => refused?.has(gateway) !== true && regions?.includes(gateway.region) !== false,
+    );
+    const others = allowed.filter((gateway) => unavailable?.has(gateway) !== true);
+    const candidates = (others.length > 0 ? others : allowed).map((gateway) => ({
+      gateway,
+      name: gateway.url,
+      open: gateway.aborts.size + gateway.waiting,
+      healthy: isHealthy(gateway.health, now),
+      lost: lost === undefined ? 0 : [...lost].indexOf(gateway) + 1,
+      rank: regions?.indexOf(gateway.region) ?? 0,
+    }));
     return chooseGateway(candidates, { key, random: Math.random() })?.gateway;
   }
 

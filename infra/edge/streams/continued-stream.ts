@@ -9,7 +9,7 @@ import type { Gateway } from '../gateways/gateways.ts';
 import { sleep, Tries } from '../repeats.ts';
 import type { HeldBytes } from '../requests/body-memory.ts';
 import type { Call } from '../requests/call.ts';
-import { BUSY, type Reply, type Shared, send } from '../send.ts';
+import { BUSY, isUnavailable, type Reply, type Shared, send } from '../send.ts';
 import { Blocks, type Taken } from './blocks.ts';
 import { type Read, Source } from './source.ts';
 
@@ -176,7 +176,7 @@ class ContinuedStream {
     // The gateway that has the keys and values of the stream computes almost nothing, so it need not be paced.
     const heir = moved ? gateways.at(this.#blocks.movedTo) : undefined;
     let preferred = moved || silent ? undefined : this.#gateway;
-    if (moved) this.#tries.refused.add(this.#gateway);
+    if (moved) this.#tries.unavailable.add(this.#gateway);
     else this.#tries.avoid(this.#gateway);
     if (heir !== undefined && this.#call.regions.includes(heir.region) && gateways.isHealthy(heir)) {
       this.#tries.next(0);
@@ -199,19 +199,20 @@ class ContinuedStream {
   async #chooseInTurn(preferred: Gateway | undefined): Promise<Gateway | undefined> {
     const { gateways } = this.#shared;
     const { key, regions, signal } = this.#call;
-    const { lost, refused } = this.#tries;
+    const { lost, refused, unavailable } = this.#tries;
     const returns =
       preferred !== undefined &&
       gateways.isHealthy(preferred) &&
       preferred.pace.waitAt(performance.now()) === 0;
-    let gateway = returns ? preferred : gateways.choose({ regions, key, lost, refused });
+    const options = { regions, key, lost, refused, unavailable };
+    let gateway = returns ? preferred : gateways.choose(options);
     for (let left = gateways.all.length; gateway !== undefined && left > 0; left--) {
       const wasHealthy = gateways.isHealthy(gateway);
       await gateways.waitForPace(gateway, this.#waiting);
       if (signal.aborted || this.#isCut) return undefined;
       if (gateways.isHealthy(gateway) || !wasHealthy) return gateway;
       this.#tries.avoid(gateway);
-      gateway = gateways.choose({ regions, key, lost, refused });
+      gateway = gateways.choose(options);
     }
     return gateway;
   }
@@ -234,6 +235,7 @@ class ContinuedStream {
       reply.attempt.end();
       if (reply.status === CANNOT_CONTINUE) this.#tries.passOver(gateway);
       else if (reply.status === BUSY && this.#tries.mayWait()) await this.#waitFor(reply);
+      else if (isUnavailable(reply.status)) this.#tries.unavailable.add(gateway);
       else this.#tries.refused.add(gateway);
       this.#log('continuation_refused', gateway, `it answered ${reply.status}`);
     } catch (cause) {

@@ -114,6 +114,21 @@ test('above the limit, the longest-idle connection is closed, but never one with
   await until(() => busy.text().includes('well'));
 });
 
+test('a drain closes idle connections that have had an answer, and answers all others once', async () => {
+  const server = await open({});
+  const [kept, fresh] = [await speak(server.port), await speak(server.port)];
+  kept.socket.write(`${line}\r\n`);
+  await until(() => kept.text().includes('well'));
+  server.drain();
+  await once(kept.socket, 'close');
+  const late = await speak(server.port);
+  for (const { socket, text } of [fresh, late]) {
+    socket.write(`${line}\r\n`);
+    await once(socket, 'close');
+    expect(text()).toMatch(/^connection: close\r[\s\S]*well$/im);
+  }
+});
+
 test('a slow upload is accepted within requestMs, and ended after it', async () => {
   const handler = { fetch: async (request: Request) => new Response(await request.text()) };
   const { port } = await open({ requestMs: 1_000, headersMs: 300 }, handler);

@@ -149,6 +149,26 @@ describe('a stream', () => {
     expect(logged).toEqual(['stream_interrupted', 'continuation_refused', 'continuation_refused']);
   });
 
+  it('asks a gateway that leaves service or is unavailable again if it knows no other, but not one that refuses', async () => {
+    const alone = { regions: onlyRegion('test', ['http://balancer']) };
+    const unavailable = (status: number) => () => Response.json({}, { status });
+    const moved = (claim: Claims) => {
+      const first = gatewayStream(claim.answer).split('\n\n').slice(0, 2).join('\n\n');
+      return streamOf(encode(`${first}\n\n:m 10.0.0.7:8080\n\n`));
+    };
+    const { edge, claims, urls } = scripted([moved, unavailable(503), unavailable(502), whole], alone);
+    expect(await (await post(edge)).text()).toBe(wholeAnswer(claims[0]!.answer));
+    expect(urls).toHaveLength(4);
+
+    const lost = scripted([moved, unavailable(503)], alone);
+    expect(await (await post(lost.edge)).text()).toContain('"code":"stream_lost"');
+    expect(lost.urls).toHaveLength(4);
+
+    const refused = scripted([moved, unavailable(409), whole], alone);
+    expect(await (await post(refused.edge)).text()).toContain('"code":"stream_lost"');
+    expect(refused.urls).toHaveLength(2);
+  });
+
   it('goes to the gateway that the leaving one names', async () => {
     const moved = (claim: Claims) =>
       `${gatewayStream(claim.answer).split('\n\n').slice(0, 2).join('\n\n')}\n\n`;

@@ -188,6 +188,16 @@ describe('a request', () => {
     expect(seen()).toHaveLength(3);
   });
 
+  it('goes to the same address again after an error answer if there is no other', async () => {
+    const { post, gateways, seen } = await start(1);
+    gateways[0]!.handle = (_, response) => {
+      response.writeHead(gateways[0]!.seen.length < 3 ? 503 : 200).end('{"well":true}');
+    };
+    const answer = await post();
+    expect([answer.status, await answer.json()]).toEqual([200, { well: true }]);
+    expect(seen()).toHaveLength(3);
+  });
+
   it('is repeated after error answers only as far as the budget allows', async () => {
     const { post, all, seen } = await start(2);
     all(status(503));
