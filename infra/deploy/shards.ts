@@ -29,8 +29,11 @@ import { isScaled } from './scaling/scaled-objects.ts';
 
 /** After a drain, a shard writes its last answers and closes its connections. */
 const CLOSING_SECONDS = 20;
-/** A new shard must be found by DNS, connected and validated by every gateway before the next shard is replaced. */
-const MIN_READY_SECONDS = 15;
+/**
+ * A new shard must be found by DNS, connected and validated by every gateway before the next shard is replaced. The DNS servers of a
+ * cluster may give an answer for 30 s after they have got it, which is the default of CoreDNS.
+ */
+const MIN_READY_SECONDS = 45;
 
 /** Its name has the addresses of all shards, also of those that are loading: gateways decide themselves which they call. */
 export function shardsService(cell: Cell): IService {

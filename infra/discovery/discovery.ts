@@ -7,6 +7,11 @@ import { callable, changesOf, parseShardsFile, type ShardSource } from './shard-
 
 const DNS_EVERY_MS = 2_000;
 const FILE_EVERY_MS = 500;
+/**
+ * How long an address stays in use after the last answer of DNS that had it. The DNS servers of a cluster keep answers for up to 30 s,
+ * each its own, so that old and new answers alternate after a change.
+ */
+const DNS_KEEP_MS = 45_000;
 /** Larger files of addresses are refused. */
 const LARGEST_FILE_BYTES = 1024 * 1024;
 
@@ -22,6 +27,8 @@ export interface DiscoverOptions {
   names?: NameService;
   /** Default: 2 s for DNS, 0.5 s for a file. */
   everyMs?: number;
+  /** How long an address stays in use that is missing in the answers of DNS. Default: 45 s. A file is always believed at once. */
+  keepMs?: number;
   /** What the log calls the processes at these addresses. Default: `shards`. */
   what?: 'shards' | 'gateways';
   /** Called with true when the source cannot be used, and with false when it can be used again. */
@@ -49,7 +56,14 @@ const systemNames: NameService = {
  */
 export async function discover(
   source: ShardSource,
-  { log, names = systemNames, everyMs, what = 'shards', onFailing = () => {} }: DiscoverOptions,
+  {
+    log,
+    names = systemNames,
+    everyMs,
+    keepMs = DNS_KEEP_MS,
+    what = 'shards',
+    onFailing = () => {},
+  }: DiscoverOptions,
 ): Promise<Discovery> {
   if ('addresses' in source) return fixed(source.addresses);
   if ('file' in source) {
@@ -59,7 +73,10 @@ export async function discover(
     const first = parseShardsFile(await read(), source.file);
     return poll({ first, look, everyMs: everyMs ?? FILE_EVERY_MS, log, what, onFailing });
   }
-  const look = lookUps(source.dns, names, (message) => log('warn', message));
+  const look = keeping(
+    lookUps(source.dns, names, (message) => log('warn', message)),
+    keepMs,
+  );
   let failed = '';
   const first = await look().catch((error: Error) => {
     failed = error.message;
@@ -86,6 +103,18 @@ function lookUps(dns: string, names: NameService, warn: (message: string) => voi
     told = left;
     if (addresses.length === 0) throw new Error(`looking up ${dns} gave no address`);
     return addresses;
+  };
+}
+
+/** Adds the addresses that an answer of the last `keepMs` had. */
+function keeping(look: () => Promise<string[]>, keepMs: number): () => Promise<string[]> {
+  const seen = new Map<string, number>();
+  return async () => {
+    const found = await look();
+    const now = performance.now();
+    for (const [address, at] of seen) if (now - at > keepMs) seen.delete(address);
+    for (const address of found) seen.set(address, now);
+    return [...seen.keys()].toSorted();
   };
 }
 

@@ -24,6 +24,7 @@ async function open(source: ShardSource, options: Partial<DiscoverOptions> = {})
   const discovery = await discover(source, {
     log: (_, message) => logged.push(message),
     everyMs: 5,
+    keepMs: 0,
     ...options,
   });
   opened.push(discovery);
@@ -69,6 +70,24 @@ describe('a DNS name', () => {
     expect(answers).toEqual([['10.0.0.1:7', '10.0.0.2:7'], ['10.0.0.2:7']]);
     expect(discovery.addresses).toEqual(['10.0.0.2:7']);
     expect(logged).toEqual(['shards have changed: +10.0.0.2:7', 'shards have changed: -10.0.0.1:7']);
+  });
+
+  it('keeps an address while old and new answers alternate, and then for the given time', async () => {
+    const [before, after] = [['10.0.0.1'], ['10.0.0.2']];
+    const zone = { addresses: before };
+    const { names, asked } = nameService(zone);
+    const { answers, discovery } = await open({ dns: 'n:7' }, { names, keepMs: 300 });
+    for (let turn = 0; turn < 6; turn++) {
+      zone.addresses = turn % 2 === 0 ? after : before;
+      const until = asked.length + 2;
+      await eventually(() => asked.length > until);
+    }
+    expect(answers).toEqual([['10.0.0.1:7', '10.0.0.2:7']]);
+    zone.addresses = after;
+    const from = performance.now();
+    await eventually(() => answers.length === 2);
+    expect(performance.now() - from).toBeGreaterThan(250);
+    expect(discovery.addresses).toEqual(['10.0.0.2:7']);
   });
 
   it('keeps its last addresses, and logs the error once, if the lookup fails or gives no address', async () => {
