@@ -36,7 +36,7 @@ export interface Timing {
 /** Gateways that wait for memory or for a place in the running set need more gateways. */
 export const gatewayRules: readonly Rule<GatewaySignal>[] = [
   { signal: 'queue_seconds', kind: 'share', target: 2 },
-  { signal: 'kv_used', kind: 'share', target: 0.7 },
+  { signal: 'kv_used', kind: 'share', target: 0.5 },
 ];
 
 /** `rowsPerSecond` is what one shard of the group should compute. Without it, only slow and waiting calls add shards. */
@@ -56,8 +56,8 @@ export const timing: Timing = {
   up: {
     stabilizationSeconds: 0,
     policies: [
-      { type: 'Percent', value: 100, periodSeconds: 30 },
-      { type: 'Pods', value: 2, periodSeconds: 30 },
+      { type: 'Percent', value: 100, periodSeconds: 15 },
+      { type: 'Pods', value: 4, periodSeconds: 15 },
     ],
   },
   down: { stabilizationSeconds: 300, policies: [{ type: 'Pods', value: 1, periodSeconds: 60 }] },
