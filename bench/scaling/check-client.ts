@@ -1,7 +1,7 @@
 // The client of the check: sends requests at their times, each to the gateway with the fewest open requests, as the simulated edge does.
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '../../base/error-text.ts';
-import type { ArrivingRequest } from '../../infra/scaling/traffic.ts';
+import type { ArrivingRequest } from '../../infra/scaling/simulator/traffic.ts';
 import { ask } from '../http.ts';
 import type { LiveGateway } from './check-cell.ts';
 

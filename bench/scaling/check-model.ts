@@ -1,11 +1,11 @@
 // The model of the check's cell, from what is measured at its start, and the trace that it is checked with. Pure but for the measurements.
 
 import { SYNC_SECONDS } from '../../infra/scaling/autoscaler.ts';
-import type { CellModel, GatewayModel } from '../../infra/scaling/cell-model.ts';
 import { gatewayRules, groupRules, type Pace, type Timing, timing } from '../../infra/scaling/rules.ts';
 import type { ScalerSettings } from '../../infra/scaling/scaler.ts';
-import { settingsOf } from '../../infra/scaling/settings.ts';
-import type { Traffic } from '../../infra/scaling/traffic.ts';
+import type { CellModel, GatewayModel } from '../../infra/scaling/simulator/cell-model.ts';
+import { settingsOf } from '../../infra/scaling/simulator/settings.ts';
+import type { Traffic } from '../../infra/scaling/simulator/traffic.ts';
 
 /** Times of the rules are divided by this, so that a run of minutes shows what takes a real cell half an hour. */
 const FASTER = 5;

@@ -2,13 +2,18 @@
 // two baselines, and the ten worst minutes with the reason of each, and draws the day. The last line is JSON. docs/scaling.md explains them.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { exampleCell } from '../../infra/scaling/cell-model.ts';
-import { clock, explain, worstMinutes } from '../../infra/scaling/explain.ts';
-import { oraclePlan, peakCounts } from '../../infra/scaling/needed.ts';
-import { settingsOf } from '../../infra/scaling/settings.ts';
-import { type Counts, type Outcome, type Steering, simulate } from '../../infra/scaling/simulate.ts';
-import { type Summary, summaryOf } from '../../infra/scaling/summary.ts';
-import { arrivals, exampleDay } from '../../infra/scaling/traffic.ts';
+import { exampleCell } from '../../infra/scaling/simulator/cell-model.ts';
+import { clock, explain, worstMinutes } from '../../infra/scaling/simulator/explain.ts';
+import { oraclePlan, peakCounts } from '../../infra/scaling/simulator/needed.ts';
+import { settingsOf } from '../../infra/scaling/simulator/settings.ts';
+import {
+  type Counts,
+  type Outcome,
+  type Steering,
+  simulate,
+} from '../../infra/scaling/simulator/simulate.ts';
+import { type Summary, summaryOf } from '../../infra/scaling/simulator/summary.ts';
+import { arrivals, exampleDay } from '../../infra/scaling/simulator/traffic.ts';
 import { uniform } from '../../test/support/random.ts';
 import { commitHere } from '../commit.ts';
 import { readFlags } from '../flags.ts';

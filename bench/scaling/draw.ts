@@ -13,12 +13,14 @@ export interface Chart {
 
 const WIDTH = 760;
 const LEFT = 44;
-const RIGHT = 12;
+const RIGHT = 24;
 const CHART_HEIGHT = 110;
 const GAP = 44;
 const TOP = 34;
 const HOURS = 24;
 const HOURS_BETWEEN = 3;
+/** An axis ends at one of these, times a power of ten. */
+const ENDS = [1, 1.5, 2, 3, 4, 6, 8, 10];
 /** Colours that differ for people with any kind of colour vision, and stand out from white and from black. */
 const COLOURS = ['#2b8cc4', '#d5701e', '#12a07a', '#b55d92'];
 const STYLE =
@@ -66,11 +68,11 @@ function drawn({ title, lines }: Chart, top: number): string[] {
   ];
 }
 
-/** To 1, 2 or 5 times a power of ten. */
+/** To one of `ENDS` times a power of ten. */
 function roundUp(value: number): number {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
-  return power * ([1, 2, 5, 10].find((digit) => digit * power >= value) ?? 10);
+  return power * (ENDS.find((digit) => digit * power >= value) ?? 10);
 }
 
 function tenth(value: number): number {

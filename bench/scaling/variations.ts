@@ -1,7 +1,8 @@
 // The rules that bench/scaling/day.ts compares: the default, and others that differ from it in one thing each.
-import { EXAMPLE_SHARD_ROWS, EXAMPLE_TARGET_ROWS } from '../../infra/scaling/cell-model.ts';
+
 import { type GatewaySignal, groupRules, type Pace, type Rule, timing } from '../../infra/scaling/rules.ts';
-import { type CellRules, defaultRules } from '../../infra/scaling/settings.ts';
+import { EXAMPLE_SHARD_ROWS, EXAMPLE_TARGET_ROWS } from '../../infra/scaling/simulator/cell-model.ts';
+import { type CellRules, defaultRules } from '../../infra/scaling/simulator/settings.ts';
 
 export interface Variation {
   name: string;

@@ -1,12 +1,12 @@
 // Properties of simulated cells: nothing is lost, limits hold, and more traffic needs no fewer pods.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type CellModel, exampleCell, movingHeat } from '../../../infra/scaling/cell-model.ts';
-import { groupRules } from '../../../infra/scaling/rules.ts';
-import { defaultRules, settingsOf } from '../../../infra/scaling/settings.ts';
-import { type Outcome, simulate } from '../../../infra/scaling/simulate.ts';
-import { type ArrivingRequest, arrivals, type Traffic } from '../../../infra/scaling/traffic.ts';
-import { uniform } from '../../support/random.ts';
+import { groupRules } from '../../../../infra/scaling/rules.ts';
+import { type CellModel, exampleCell, movingHeat } from '../../../../infra/scaling/simulator/cell-model.ts';
+import { defaultRules, settingsOf } from '../../../../infra/scaling/simulator/settings.ts';
+import { type Outcome, simulate } from '../../../../infra/scaling/simulator/simulate.ts';
+import { type ArrivingRequest, arrivals, type Traffic } from '../../../../infra/scaling/simulator/traffic.ts';
+import { uniform } from '../../../support/random.ts';
 
 const GROUPS = 2;
 const cell: CellModel = {

@@ -1,9 +1,16 @@
 // The parts of a simulated cell: groups of shards, gateways and pods.
 import { expect, test } from 'vitest';
-import { exampleCell } from '../../../infra/scaling/cell-model.ts';
-import { admit, advance, kvHeld, newWork, planStep, preempt } from '../../../infra/scaling/gateway-model.ts';
-import { loadOf } from '../../../infra/scaling/hops.ts';
-import { type Pod, scaleTo, serves, staying } from '../../../infra/scaling/pods.ts';
+import { exampleCell } from '../../../../infra/scaling/simulator/cell-model.ts';
+import {
+  admit,
+  advance,
+  kvHeld,
+  newWork,
+  planStep,
+  preempt,
+} from '../../../../infra/scaling/simulator/gateway-model.ts';
+import { loadOf } from '../../../../infra/scaling/simulator/hops.ts';
+import { type Pod, scaleTo, serves, staying } from '../../../../infra/scaling/simulator/pods.ts';
 
 const group = { capacity: 1_000, shards: 2, callMs: 1, mostCalls: 12 };
 const sequence = (request: number, prompt: number, answer: number) => {

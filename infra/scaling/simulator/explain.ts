@@ -1,7 +1,8 @@
 // Says in a sentence why requests waited in a minute of a simulated day. Pure: it reads only the record of the run.
+
+import type { Change } from '../scaler.ts';
 import type { CellModel } from './cell-model.ts';
 import type { Minute } from './minutes.ts';
-import type { Change } from './scaler.ts';
 import type { Outcome } from './simulate.ts';
 import { eventsAt, type Traffic } from './traffic.ts';
 

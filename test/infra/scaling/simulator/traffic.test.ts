@@ -1,9 +1,9 @@
 // The requests of a simulated day, and what they need.
 import { expect, test } from 'vitest';
-import { exampleCell, movingHeat } from '../../../infra/scaling/cell-model.ts';
-import { neededCounts, oraclePlan, peakCounts } from '../../../infra/scaling/needed.ts';
-import { arrivals, exampleDay, rateAt } from '../../../infra/scaling/traffic.ts';
-import { uniform } from '../../support/random.ts';
+import { exampleCell, movingHeat } from '../../../../infra/scaling/simulator/cell-model.ts';
+import { neededCounts, oraclePlan, peakCounts } from '../../../../infra/scaling/simulator/needed.ts';
+import { arrivals, exampleDay, rateAt } from '../../../../infra/scaling/simulator/traffic.ts';
+import { uniform } from '../../../support/random.ts';
 
 const HOUR = 3600;
 const day = exampleDay(1);

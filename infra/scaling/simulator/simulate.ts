@@ -1,7 +1,8 @@
 // Simulates a cell under a trace of requests, steered by the rules or by a plan. Pure: the same input gives the same result.
+
+import { type Change, newScaler, type ScalerSettings, scale } from '../scaler.ts';
 import type { CellModel } from './cell-model.ts';
 import { type Minute, MinuteBook } from './minutes.ts';
-import { type Change, newScaler, type ScalerSettings, scale } from './scaler.ts';
 import type { ArrivingRequest } from './traffic.ts';
 import {
   arrive,

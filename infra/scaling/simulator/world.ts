@@ -1,4 +1,6 @@
 // The state of a simulated cell, and what happens in one step of it. Changes the world that it is given; reads no clock and draws nothing.
+
+import type { ScalingPage } from '../pages.ts';
 import type { CellModel } from './cell-model.ts';
 import {
   admit,
@@ -14,7 +16,6 @@ import {
   takeAll,
 } from './gateway-model.ts';
 import { type GroupLoad, loadOf } from './hops.ts';
-import type { ScalingPage } from './pages.ts';
 import { type Pod, scaleTo, serves, staying } from './pods.ts';
 import type { ArrivingRequest } from './traffic.ts';
 

@@ -1,11 +1,11 @@
 // The reasons that the simulator gives for its worst minutes.
 import { expect, test } from 'vitest';
-import { type CellModel, exampleCell } from '../../../infra/scaling/cell-model.ts';
-import { explain, worstMinutes } from '../../../infra/scaling/explain.ts';
-import type { Minute } from '../../../infra/scaling/minutes.ts';
-import type { Change } from '../../../infra/scaling/scaler.ts';
-import type { Outcome } from '../../../infra/scaling/simulate.ts';
-import type { Traffic } from '../../../infra/scaling/traffic.ts';
+import type { Change } from '../../../../infra/scaling/scaler.ts';
+import { type CellModel, exampleCell } from '../../../../infra/scaling/simulator/cell-model.ts';
+import { explain, worstMinutes } from '../../../../infra/scaling/simulator/explain.ts';
+import type { Minute } from '../../../../infra/scaling/simulator/minutes.ts';
+import type { Outcome } from '../../../../infra/scaling/simulator/simulate.ts';
+import type { Traffic } from '../../../../infra/scaling/simulator/traffic.ts';
 
 const cell: CellModel = { ...exampleCell, groups: exampleCell.groups.slice(0, 2) };
 const noon = 12 * 3600;

@@ -1,6 +1,7 @@
 // What the simulator knows of a cell: the capacity, times and prices of its pods.
+
+import type { Range } from '../scaler.ts';
 import type { PodTimes } from './pods.ts';
-import type { Range } from './scaler.ts';
 
 interface PodKind extends PodTimes, Range {
   cores: number;

@@ -1,5 +1,5 @@
 // The autoscalers of a cell under given rules.
-import type { CellModel } from './cell-model.ts';
+
 import {
   type GatewaySignal,
   type GroupSignal,
@@ -7,8 +7,9 @@ import {
   type Rule,
   type Timing,
   timing,
-} from './rules.ts';
-import type { ScalerSettings } from './scaler.ts';
+} from '../rules.ts';
+import type { ScalerSettings } from '../scaler.ts';
+import type { CellModel } from './cell-model.ts';
 
 export interface CellRules {
   gateways: readonly Rule<GatewaySignal>[];
