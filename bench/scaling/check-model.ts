@@ -58,6 +58,18 @@ export function checkModel(groups: readonly string[], measured: Measured, graceS
   };
 }
 
+/** The same measurements, if everything in the gateways takes `factor` times as long. */
+export function slowerBy(
+  measured: Measured,
+  factor: number,
+  startSeconds: Measured['startSeconds'],
+): Measured {
+  return {
+    ...{ ...measured, startSeconds, tokenMs: measured.tokenMs * factor },
+    ...{ firstSeconds: measured.firstSeconds * factor, decodePerSecond: measured.decodePerSecond / factor },
+  };
+}
+
 /**
  * Each group gets a second shard when more than two gateways are busy. Times of hops are left out of the rules, because here they are those
  * of the relay and of whatever else runs on the machine.

@@ -11,8 +11,9 @@ export interface CheckSample {
 
 export interface Track {
   samples: readonly CheckSample[];
-  /** Seconds that each request waited for a gateway to admit it. */
+  /** Seconds that each request waited for a gateway to admit it, and seconds from then to its end. */
   waits: readonly number[];
+  runs: readonly number[];
 }
 
 export interface Comparison {
@@ -22,6 +23,8 @@ export interface Comparison {
   /** Mean number of each kind of pod that was asked for: predicted and measured. */
   means: { predicted: number; measured: number }[];
   queue: { meanDifference: number; predictedP99: number; measuredP99: number };
+  /** Mean seconds from admission to end. */
+  run: { predicted: number; measured: number };
   wait: { predictedP50: number; measuredP50: number; predictedP99: number; measuredP99: number };
 }
 
@@ -49,6 +52,7 @@ export function compare(predicted: Track, measured: Track): Comparison {
       predictedP99: percentile(queues(predicted), 0.99),
       measuredP99: percentile(queues(measured), 0.99),
     },
+    run: { predicted: mean(predicted.runs), measured: mean(measured.runs) },
     wait: {
       predictedP50: percentile(predicted.waits, 0.5),
       measuredP50: percentile(measured.waits, 0.5),

@@ -18,11 +18,11 @@ import { commitHere } from '../commit.ts';
 import { readFlags } from '../flags.ts';
 import { readConfig } from '../inputs.ts';
 import { table } from '../print.ts';
-import { sum } from '../statistics.ts';
+import { mean, sum } from '../statistics.ts';
 import { CheckCell } from './check-cell.ts';
 import { play } from './check-client.ts';
 import { measureCell } from './check-measure.ts';
-import { checkModel, checkSettings, checkTraffic, SEQUENCES } from './check-model.ts';
+import { checkModel, checkSettings, checkTraffic, SEQUENCES, slowerBy } from './check-model.ts';
 import { type CheckSample, type Comparison, compare, type Track } from './check-report.ts';
 
 const usage = `node bench/scaling/check.ts [options]
@@ -46,6 +46,7 @@ const TICK_MS = 100;
 const model = modelDirectory(flags.model);
 const config = await readConfig(model);
 const seconds = Number(flags.seconds);
+const commit = commitHere();
 const groups = split(config.experts, GROUPS);
 const cell = new CheckCell({
   ...{ model, groups, delayMs: Number(flags.delay), graceSeconds: GRACE_SECONDS },
@@ -65,8 +66,15 @@ try {
   const requests = arrivals(traffic, uniform(Number(flags.seed)));
   console.log(`${requests.length} requests in ${seconds} s`);
   const predicted = predict(cellModel, settings, requests);
+  const starts = { gateways: cell.startSeconds.gateways.length, shards: cell.startSeconds.shards.length };
   const real = await run(settings, requests, measured.firstSeconds);
-  report(predicted, real);
+  const ofRun = (kind: keyof typeof starts) => {
+    const own = cell.startSeconds[kind].slice(starts[kind]);
+    return mean(own.length === 0 ? cell.startSeconds[kind] : own);
+  };
+  const slower = mean(real.runs) / mean(predicted.runs);
+  const hindsight = slowerBy(measured, slower, { gateway: ofRun('gateways'), shard: ofRun('shards') });
+  report(predicted, real, predict(checkModel(groups, hindsight, GRACE_SECONDS), settings, requests));
 } finally {
   await cell.close();
 }
@@ -86,7 +94,8 @@ function predict(
       samples.push(sampleOf(whole, replicas, queueSeconds));
     },
   });
-  return { samples, waits: [...outcome.waits].filter((wait) => !Number.isNaN(wait)) };
+  const known = (values: Float64Array) => [...values].filter((value) => !Number.isNaN(value));
+  return { samples, waits: known(outcome.waits), runs: known(outcome.runs) };
 }
 
 function sampleOf(
@@ -103,7 +112,7 @@ async function run(
   settings: ScalerSettings,
   requests: readonly ArrivingRequest[],
   firstSeconds: number,
-): Promise<Track & { errors: string[]; runSeconds: number[] }> {
+): Promise<Track & { errors: string[] }> {
   const startedAt = performance.now();
   const now = () => (performance.now() - startedAt) / 1000;
   const played = play({ model: flags.model, vocab: config.vocab, gateways: () => cell.gateways() }, requests);
@@ -130,13 +139,16 @@ async function run(
   }
   await sampling;
   const results = await played;
+  const ended = results.flatMap(({ firstSeconds: first, endSeconds: end }) => {
+    if (first === undefined || end === undefined) return [];
+    const wait = Math.max(0, first - firstSeconds);
+    return [{ wait, run: end - wait }];
+  });
   return {
     samples,
-    waits: results.flatMap((result) =>
-      result.firstSeconds === undefined ? [] : Math.max(0, result.firstSeconds - firstSeconds),
-    ),
+    waits: ended.map(({ wait }) => wait),
+    runs: ended.map(({ run }) => run),
     errors: results.flatMap(({ error }) => error ?? []),
-    runSeconds: results.flatMap(({ endSeconds }) => endSeconds ?? []),
   };
 }
 
@@ -148,15 +160,19 @@ async function sampleEverySecond(samples: CheckSample[], now: () => number): Pro
   }
 }
 
-function report(predicted: Track, real: Awaited<ReturnType<typeof run>>): void {
+function report(predicted: Track, real: Awaited<ReturnType<typeof run>>, hindsight: Track): void {
   const comparison = compare(predicted, real);
+  const later = compare(hindsight, real);
   console.log(timeline(predicted, real).join('\n'));
+  console.log('\nPredicted from what was measured at the start');
   console.log(figures(comparison).join('\n'));
+  console.log('\nPredicted again, with the speed and the times of starts that the run has had');
+  console.log(figures(later).join('\n'));
   console.log(`${real.errors.length} requests failed${real.errors.map((error) => `; ${error}`).join('')}`);
   const { startSeconds } = cell;
   const machine = `${availableParallelism()} threads of ${cpus()[0]?.model.trim()}`;
-  const facts = { commit: commitHere(), machine, load: loadavg(), startSeconds, failed: real.errors.length };
-  console.log(JSON.stringify({ ...facts, seconds, comparison }));
+  const facts = { commit, machine, load: loadavg(), startSeconds, failed: real.errors.length };
+  console.log(JSON.stringify({ ...facts, seconds, comparison, hindsight: later }));
 }
 
 function timeline(predicted: Track, real: Track): string[] {
@@ -178,7 +194,7 @@ function timeline(predicted: Track, real: Track): string[] {
   );
 }
 
-function figures({ current, ready, means, queue, wait }: Comparison): string[] {
+function figures({ current, ready, means, queue, wait, run }: Comparison): string[] {
   const kinds = ['gateways', ...groups.map((experts) => `shards ${experts}`)];
   return [
     ...table(
@@ -193,6 +209,7 @@ function figures({ current, ready, means, queue, wait }: Comparison): string[] {
       [
         ['wait of requests, p50', wait.predictedP50.toFixed(1), wait.measuredP50.toFixed(1)],
         ['wait of requests, p99', wait.predictedP99.toFixed(1), wait.measuredP99.toFixed(1)],
+        ['run of requests, mean', run.predicted.toFixed(1), run.measured.toFixed(1)],
         ['queue_seconds, p99', queue.predictedP99.toFixed(1), queue.measuredP99.toFixed(1)],
       ],
     ),

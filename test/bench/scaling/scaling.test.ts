@@ -35,14 +35,15 @@ test('a run is compared second by second with its prediction', () => {
     return { second, current: [gateways, 1], ready: [1, 1], queueSeconds };
   };
   const compared = compare(
-    { samples: [sample(1, 1, 0), sample(2, 2, 4), sample(3, 4, 9)], waits: [0, 1, 8] },
-    { samples: [sample(1, 1, 0), sample(2, 4, 2)], waits: [0, 2, 4] },
+    { samples: [sample(1, 1, 0), sample(2, 2, 4), sample(3, 4, 9)], waits: [0, 1, 8], runs: [2, 4] },
+    { samples: [sample(1, 1, 0), sample(2, 4, 2)], waits: [0, 2, 4], runs: [3, 5] },
   );
   expect(compared).toMatchObject({ current: [1, 0], ready: [0, 0] });
   expect(compared.means[0]).toEqual({ predicted: 1.5, measured: 2.5 });
   expect(compared.queue).toEqual({ meanDifference: 1, predictedP99: 9, measuredP99: 2 });
+  expect(compared.run).toEqual({ predicted: 3, measured: 4 });
   expect(compared.wait).toEqual({ predictedP50: 1, measuredP50: 2, predictedP99: 8, measuredP99: 4 });
-  expect(() => compare({ samples: [], waits: [] }, { samples: [sample(1, 1, 0)], waits: [] })).toThrow(
-    'no second in common',
-  );
+  expect(() =>
+    compare({ samples: [], waits: [], runs: [] }, { samples: [sample(1, 1, 0)], waits: [], runs: [] }),
+  ).toThrow('no second in common');
 });
