@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '../../base/error-text.ts';
 import type { ArrivingRequest } from '../../infra/scaling/simulator/traffic.ts';
-import { ask } from '../http.ts';
+import { post } from '../http.ts';
 import type { LiveGateway } from './check-cell.ts';
 
 export interface Played {
@@ -32,12 +32,15 @@ export async function generate(
   const played: Played = { firstSeconds: undefined, endSeconds: undefined, error: undefined };
   gateway.open++;
   try {
-    const onEvent = () => {
-      played.firstSeconds ??= seconds();
-    };
-    const answer = await ask(new URL('/v1/completions', gateway.url), body, { agent: false, onEvent });
-    if (answer.status !== 200 || answer.ending !== 'finish') played.error = `${answer.status} ${answer.tail}`;
-    else played.endSeconds = seconds();
+    const response = await post(new URL('/v1/completions', gateway.url), body, { agent: false });
+    let text = '';
+    for await (const chunk of response) {
+      text += chunk.toString('latin1');
+      // While a request waits, its stream has comments, which keep the connection open.
+      if (/^data: /m.test(text)) played.firstSeconds ??= seconds();
+    }
+    if (response.statusCode === 200 && text.endsWith('data: [DONE]\n\n')) played.endSeconds = seconds();
+    else played.error = `${response.statusCode} ${text.slice(-500)}`;
   } catch (error) {
     played.error = errorText(error);
   } finally {

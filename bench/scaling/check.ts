@@ -8,7 +8,7 @@ import { availableParallelism, cpus, loadavg } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { modelDirectory } from '../../cli/files.ts';
 import { split } from '../../cli/flags/split.ts';
-import { isPollDue, newScaler, type ScalerSettings, scale } from '../../infra/scaling/scaler.ts';
+import { isSyncDue, newScaler, type ScalerSettings, scale } from '../../infra/scaling/scaler.ts';
 import type { CellModel } from '../../infra/scaling/simulator/cell-model.ts';
 import { simulate } from '../../infra/scaling/simulator/simulate.ts';
 import { type ArrivingRequest, arrivals } from '../../infra/scaling/simulator/traffic.ts';
@@ -121,7 +121,7 @@ async function run(
   const sampling = sampleEverySecond(samples, now);
   while (now() < seconds) {
     const at = now();
-    const pages = isPollDue(state, settings, at) ? await cell.pages() : [];
+    const pages = isSyncDue(state, settings, at) ? await cell.pages() : [];
     const replicas = cell.replicas();
     const decided = scale(state, settings, { now: at, replicas, wantedByEdge: 1, read: () => pages });
     state = decided.state;

@@ -31,7 +31,6 @@ export const variations: readonly Variation[] = [
   { name: 'rows at 70 % of a shard', rules: { ...byDefault, groups: rowsAt(0.7) } },
   { name: 'no rows_per_second', rules: { ...byDefault, groups: groupRules(undefined) } },
   { name: 'up ×2 or +2 in 30 s', rules: { ...byDefault, timing: { ...timing, up: everyHalfMinute } } },
-  { name: 'polled every 30 s', rules: { ...byDefault, timing: { ...timing, pollingSeconds: 30 } } },
   { name: 'down after 2 minutes', rules: { ...byDefault, timing: { ...timing, down: downAfter(120) } } },
   { name: 'down after 10 minutes', rules: { ...byDefault, timing: { ...timing, down: downAfter(600) } } },
 ];

@@ -1,5 +1,7 @@
-// All autoscalers of a cell: reads its pages at every poll, and decides at every sync how many gateways and shards it has. Pure, so that
-// the simulator and a run of real processes share it.
+// All autoscalers of a cell: at every sync reads its pages and decides how many gateways and shards it has. Pure, so that the simulator and
+// a run of real processes share it.
+//
+// KEDA reads the pages whenever the autoscaler asks for a metric, unless `useCachedMetrics` is set. Its polls decide about zero only.
 import { type ActivationState, activate, neverActive } from './activation.ts';
 import { type AutoscalerState, newAutoscaler, type Replicas, SYNC_SECONDS, sync } from './autoscaler.ts';
 import { gatewayMetrics, groupMetrics, type ScalingPage } from './pages.ts';
@@ -29,15 +31,13 @@ export interface ScalerSettings {
 export interface ScalerState {
   polledAt: number;
   syncedAt: number;
-  /** Those of the last poll. */
-  pages: readonly ScalingPage[];
   autoscalers: readonly AutoscalerState[];
   activation: ActivationState;
 }
 
 export interface ScalerInput {
   now: number;
-  /** Pages of the ready gateways, read only when a poll is due. */
+  /** Pages of the ready gateways, read only when a sync is due. */
   read: () => readonly ScalingPage[];
   /** `wanted` of the cell's region in the edge's page: above 0 if it is wanted. */
   wantedByEdge: number;
@@ -61,17 +61,26 @@ export const ACTIVATED = 'the edge has requests';
 export const COOLED = 'the edge has no requests';
 const LIMITS = 'limits';
 
-/** Polls and syncs do not know of each other: a sync comes half its period after a poll in the mean, and that is where it is put. */
+/** The first sync comes half a period after the start, because autoscalers do not know when traffic begins or changes. */
 export function newScaler({ targets, syncSeconds = SYNC_SECONDS }: ScalerSettings, now: number): ScalerState {
   return {
-    ...{ polledAt: Number.NEGATIVE_INFINITY, syncedAt: now - syncSeconds / 2, pages: [] },
+    ...{ polledAt: Number.NEGATIVE_INFINITY, syncedAt: now - syncSeconds / 2 },
     ...{ activation: neverActive, autoscalers: targets.map(() => newAutoscaler) },
   };
 }
 
-/** Whether a poll is due, for drivers that read the pages before the step. */
-export function isPollDue({ polledAt }: ScalerState, { timing }: ScalerSettings, now: number): boolean {
-  return now >= polledAt + timing.pollingSeconds;
+/** Whether a sync is due, for drivers that read the pages before the step. */
+export function isSyncDue({ syncedAt }: ScalerState, settings: ScalerSettings, now: number): boolean {
+  return now >= syncedAt + (settings.syncSeconds ?? SYNC_SECONDS);
+}
+
+function isPollDue({ polledAt }: ScalerState, { timing, toZero }: ScalerSettings, now: number): boolean {
+  return toZero && now >= polledAt + timing.pollingSeconds;
+}
+
+/** Whether `scale` has anything to do. */
+export function isDue(state: ScalerState, settings: ScalerSettings, now: number): boolean {
+  return isSyncDue(state, settings, now) || isPollDue(state, settings, now);
 }
 
 /** To be called often, with a time that grows. */
@@ -82,9 +91,7 @@ export function scale(
 ): { state: ScalerState; changes: Change[] } {
   const { now } = input;
   if (isPollDue(state, settings, now)) {
-    const polled = { ...state, polledAt: now, pages: input.read() };
-    if (!settings.toZero) return syncIfDue(polled, settings, input);
-    const activated = activateAll(polled, settings, input);
+    const activated = activateAll({ ...state, polledAt: now }, settings, input);
     return activated.changes.length > 0 ? activated : syncIfDue(activated.state, settings, input);
   }
   return syncIfDue(state, settings, input);
@@ -115,13 +122,14 @@ function activateAll(state: ScalerState, { targets, timing }: ScalerSettings, in
 /** An autoscaler without replicas does nothing: KEDA alone starts the first. */
 function syncIfDue(state: ScalerState, settings: ScalerSettings, input: ScalerInput) {
   const { now } = input;
-  if (now < state.syncedAt + (settings.syncSeconds ?? SYNC_SECONDS)) return { state, changes: [] };
+  if (!isSyncDue(state, settings, now)) return { state, changes: [] };
+  const pages = input.read();
   const changes: Change[] = [];
   const autoscalers = settings.targets.map((target, i) => {
     const before = state.autoscalers[i] ?? newAutoscaler;
     const replicas = input.replicas[i];
     if (replicas === undefined || replicas.current === 0) return before;
-    const metrics = metricsOf(target, state.pages);
+    const metrics = metricsOf(target, pages);
     const { min, max } = target;
     const { up, down } = settings.timing;
     const { state: after, decision } = sync(before, { now, ...replicas, metrics, min, max, up, down });

@@ -1,6 +1,6 @@
 // Simulates a cell under a trace of requests, steered by the rules or by a plan. Pure: the same input gives the same result.
 
-import { type Change, newScaler, type ScalerSettings, scale } from '../scaler.ts';
+import { type Change, isDue, newScaler, type ScalerSettings, scale } from '../scaler.ts';
 import type { CellModel } from './cell-model.ts';
 import { type Minute, MinuteBook } from './minutes.ts';
 import type { ArrivingRequest } from './traffic.ts';
@@ -76,7 +76,7 @@ export function simulate(simulation: Simulation): Outcome {
       if (request !== undefined) arrive(world, request, arrived, world.now);
     }
     if (steering.by === 'plan') setReplicas(world, steering.counts(world.now));
-    else if (scaler !== undefined) {
+    else if (scaler !== undefined && isDue(scaler, steering.settings, world.now)) {
       const { settings } = steering;
       const now = world.now;
       const replicas = replicasOf(world);
