@@ -10,7 +10,12 @@ const FORGET = 1.02;
 /** Largest answer of a check that is read. A longer one closes the connection. */
 const LARGEST_ANSWER = 1024 * 1024;
 
-type Outcome = 'good' | 'bad' | 'silent';
+type Outcome = 'good' | 'silent' | Bad;
+
+/** The gateway answered with another status than 200, or cannot be reached. */
+interface Bad {
+  why: string;
+}
 
 interface CheckOptions {
   ask: Ask;
@@ -43,11 +48,12 @@ export function startChecks(
     const sentAt = performance.now();
     const ready = await probe(ask, `${gateway.url}/health/ready`, patienceMs);
     if (ready === 'good') noteRoundTrip(gateway, performance.now() - sentAt);
-    if (ready !== 'silent') return tell(gateway, ready === 'good', ready === 'good' ? 'ready' : 'not ready');
+    if (ready === 'good') return tell(gateway, true, 'ready');
+    if (ready !== 'silent') return tell(gateway, false, notReady(ready));
     // A gateway asks its engine whether it is ready, and a busy engine answers late. Its main thread always answers soon.
     const alive = await probe(ask, `${gateway.url}/health`, patienceMs);
     if (alive === 'good' || stopped) return;
-    tell(gateway, false, alive === 'silent' ? 'silent' : 'not ready');
+    tell(gateway, false, alive === 'silent' ? 'silent' : notReady(alive));
     if (alive === 'silent')
       gateways.abort(new Error('it did not answer two health checks in a row'), gateway);
   }
@@ -73,6 +79,10 @@ export function startChecks(
   };
 }
 
+function notReady({ why }: Bad): string {
+  return `not ready: ${why}`;
+}
+
 /** A busy gateway answers late, so the shortest of the last times tells the distance. */
 function noteRoundTrip(gateway: Gateway, ms: number): void {
   const slowly = gateway.roundTripMs === undefined ? ms : gateway.roundTripMs * FORGET;
@@ -89,8 +99,8 @@ async function probe(ask: Ask, url: string, patienceMs: number): Promise<Outcome
       signal,
     });
     await readWhole(body, LARGEST_ANSWER);
-    return status === 200 ? 'good' : 'bad';
-  } catch {
-    return signal.aborted ? 'silent' : 'bad';
+    return status === 200 ? 'good' : { why: `it answers ${status}` };
+  } catch (error) {
+    return signal.aborted ? 'silent' : { why: error instanceof Error ? error.message : String(error) };
   }
 }
