@@ -8,14 +8,14 @@ import type { Cell } from '../infra/deploy/cell-spec.ts';
 import { chartFiles } from '../infra/deploy/chart/chart.ts';
 import { nano, sigma } from '../infra/deploy/examples.ts';
 import { parseCell } from '../infra/deploy/parse-cell.ts';
-import { readCell } from '../infra/deploy/read-cell.ts';
+import { readCells } from '../infra/deploy/read-cell.ts';
 import { cellYaml, dashboardJson, rulesYaml } from '../infra/deploy/render.ts';
 
 const out = join(packageRoot, 'deploy-out');
 
 try {
   const files = process.argv.slice(2);
-  writeCells(files.length > 0 ? files.map(readCell) : [nano, sigma].map(parseCell));
+  writeCells(files.length > 0 ? readCells(files) : [nano, sigma].map(parseCell));
 } catch (error) {
   process.stderr.write(`${errorText(error)}\n`);
   process.exitCode = 1;

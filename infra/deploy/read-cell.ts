@@ -8,6 +8,19 @@ import { bundleSizes } from './bundle-sizes.ts';
 import type { Cell, CellSpec } from './cell-spec.ts';
 import { parseCell } from './parse-cell.ts';
 
+/** The output of a cell has its name, so two cells of one name would overwrite each other. */
+export function readCells(files: readonly string[]): Cell[] {
+  const cells = files.map(readCell);
+  for (const [i, { name }] of cells.entries()) {
+    const first = cells.findIndex((each) => each.name === name);
+    if (first < i)
+      throw new Error(
+        `${files[first]} and ${files[i]} both describe a cell named ${name}: give one another name`,
+      );
+  }
+  return cells;
+}
+
 export function readCell(file: string): Cell {
   const spec = readJson(file);
   if (typeof spec !== 'object' || spec === null) throw new Error(`${file}: a cell is a JSON object`);

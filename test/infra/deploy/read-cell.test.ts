@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { packageRoot } from '../../../base/package.ts';
 import { nano } from '../../../infra/deploy/examples.ts';
-import { readCell } from '../../../infra/deploy/read-cell.ts';
+import { readCell, readCells } from '../../../infra/deploy/read-cell.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'expertgrid-cell-'));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -35,5 +35,15 @@ it('names the file of a broken description, and the fields that are wrong', () =
   );
   expect(() => readCell(fileWith(JSON.stringify({ ...nano, bundle: 'missing' })))).toThrow(
     `cannot read ${join(dir, 'missing', 'bundle.json')}`,
+  );
+});
+
+it('refuses two cells of one name, whose files would overwrite each other', () => {
+  const files = ['eu', 'us', 'eu-too'].map((file) => join(dir, file));
+  const names = ['nano-eu', 'nano-us', 'nano-eu'];
+  for (const [i, file] of files.entries()) writeFileSync(file, JSON.stringify({ ...nano, name: names[i] }));
+  expect(readCells(files.slice(0, 2)).map(({ name }) => name)).toEqual(['nano-eu', 'nano-us']);
+  expect(() => readCells(files)).toThrow(
+    `${files[0]} and ${files[2]} both describe a cell named nano-eu: give one another name`,
   );
 });
