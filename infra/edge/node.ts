@@ -42,9 +42,11 @@ export interface NodeEdgeOptions
   everyMs?: number;
   /** A gateway that takes longer to answer a health check is silent. */
   patienceMs?: number;
+  /** The requests at a silent gateway are kept for this time if no other gateway is healthy. */
+  aloneMs?: number;
 }
 
-export function createNodeEdge({ everyMs, patienceMs, ...options }: NodeEdgeOptions): NodeEdge {
+export function createNodeEdge({ everyMs, patienceMs, aloneMs, ...options }: NodeEdgeOptions): NodeEdge {
   const { ask, close } = nodeAsk();
   // @hono/node-server would append a text to a stream that fails.
   const placeOf = ({ headers }: Request) => readPlace(headers.get(PLACE_HEADER));
@@ -64,6 +66,7 @@ export function createNodeEdge({ everyMs, patienceMs, ...options }: NodeEdgeOpti
     ...{ ask, log },
     ...(everyMs !== undefined && { everyMs }),
     ...(patienceMs !== undefined && { patienceMs }),
+    ...(aloneMs !== undefined && { aloneMs }),
   });
   return {
     ...edge,

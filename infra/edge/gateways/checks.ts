@@ -5,6 +5,8 @@ import type { Gateway, Gateways } from './gateways.ts';
 const EVERY_MS = 2_000;
 /** A gateway that takes longer to answer a check counts as silent. */
 const PATIENCE_MS = 1_000;
+/** The requests at a silent gateway are kept for this time if no other gateway is healthy. */
+const ALONE_MS = 20_000;
 /** Growth of the shortest round trip for each check, so that a network that has become slower is noticed. */
 const FORGET = 1.02;
 /** Largest answer of a check that is read. A longer one closes the connection. */
@@ -22,6 +24,7 @@ interface CheckOptions {
   log: (message: string) => void;
   everyMs?: number;
   patienceMs?: number;
+  aloneMs?: number;
 }
 
 export interface Checks {
@@ -32,10 +35,11 @@ export interface Checks {
 
 export function startChecks(
   gateways: Gateways,
-  { ask, log, everyMs = EVERY_MS, patienceMs = PATIENCE_MS }: CheckOptions,
+  { ask, log, everyMs = EVERY_MS, patienceMs = PATIENCE_MS, aloneMs = ALONE_MS }: CheckOptions,
 ): Checks {
   const timers = new Map<Gateway, ReturnType<typeof setTimeout>>();
   const last = new Map<Gateway, boolean>();
+  const silentSince = new Map<Gateway, number>();
   let stopped = false;
 
   function tell(gateway: Gateway, ready: boolean, why: string): void {
@@ -44,18 +48,30 @@ export function startChecks(
     last.set(gateway, ready);
   }
 
+  /** If every gateway is silent, the network or this machine may be at fault, and nothing else could serve the requests. */
+  function giveUp(gateway: Gateway): void {
+    const now = performance.now();
+    const since = silentSince.get(gateway) ?? now;
+    silentSince.set(gateway, since);
+    const isAlone = !gateways.all.some((other) => other !== gateway && gateways.isHealthy(other));
+    if (isAlone && now - since < aloneMs) return;
+    gateways.abort(new Error('it did not answer two health checks in a row'), gateway);
+  }
+
   async function check(gateway: Gateway): Promise<void> {
     const sentAt = performance.now();
     const ready = await probe(ask, `${gateway.url}/health/ready`, patienceMs);
     if (ready === 'good') noteRoundTrip(gateway, performance.now() - sentAt);
+    if (ready !== 'silent') silentSince.delete(gateway);
     if (ready === 'good') return tell(gateway, true, 'ready');
     if (ready !== 'silent') return tell(gateway, false, notReady(ready));
     // A gateway asks its engine whether it is ready, and a busy engine answers late. Its main thread always answers soon.
     const alive = await probe(ask, `${gateway.url}/health`, patienceMs);
-    if (alive === 'good' || stopped) return;
+    if (stopped) return;
+    if (alive !== 'silent') silentSince.delete(gateway);
+    if (alive === 'good') return;
     tell(gateway, false, alive === 'silent' ? 'silent' : notReady(alive));
-    if (alive === 'silent')
-      gateways.abort(new Error('it did not answer two health checks in a row'), gateway);
+    if (alive === 'silent') giveUp(gateway);
   }
 
   async function turn(gateway: Gateway): Promise<void> {

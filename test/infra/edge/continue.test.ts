@@ -302,7 +302,7 @@ describe('a stream that no gateway can continue', () => {
 describe('over real connections', () => {
   async function start(
     count: number,
-    options: { silentMs?: number; everyMs?: number; patienceMs?: number } = {},
+    options: { silentMs?: number; everyMs?: number; patienceMs?: number; aloneMs?: number } = {},
   ) {
     const gateways = await Promise.all(Array.from({ length: count }, () => startStandIn(serveWhole)));
     const urls = gateways.map(({ url }) => url);
@@ -392,6 +392,37 @@ describe('over real connections', () => {
       for (const gateway of gateways) gateway.ready = 200;
       await expect.poll(() => edge.gateways.all.every((each) => edge.gateways.isHealthy(each))).toBe(true);
     }
+  });
+
+  it('a stream at the only gateway goes on if the gateway is silent for a short time, and is given up after a long one', async () => {
+    const { gateways, edge } = await start(1, { everyMs: 50, patienceMs: 50, aloneMs: 1_000 });
+    const [gateway] = gateways as [StandIn];
+    const becomesHealthy = async (isHealthy: boolean) =>
+      await expect
+        .poll(() => edge.gateways.all.every((each) => edge.gateways.isHealthy(each)))
+        .toBe(isHealthy);
+    gateway.handle = async ({ claims, record }, response) => {
+      const text = gatewayStream(claims.answer, record);
+      response.writeHead(200, eventStream).write(text.slice(0, 500));
+      gateway.ready = undefined;
+      await becomesHealthy(false);
+      await delay(300);
+      gateway.ready = 200;
+      response.end(text.slice(500));
+    };
+    const text = await (await post(edge)).text();
+    expect(text).toBe(wholeAnswer(gateway.seen[0]!.claims.answer));
+    expect(gateway.seen).toHaveLength(1);
+
+    await becomesHealthy(true);
+    gateway.handle = ({ claims, record }, response) => {
+      if (record !== undefined) return void response.destroy();
+      response.writeHead(200, eventStream).write(gatewayStream(claims.answer).slice(0, 500));
+      gateway.ready = undefined;
+    };
+    const begun = performance.now();
+    expect(await (await post(edge)).text()).toContain('"code":"stream_lost"');
+    expect(performance.now() - begun).toBeGreaterThan(1_000);
   });
 
   it('the client’s leaving ends the stream at the gateway', async () => {
