@@ -51,8 +51,8 @@ async function runEdge(flags: EdgeFlags): Promise<void> {
   const recovered = await edge.recover();
   if (recovered > 0) log.info(`settled ${recovered} requests that were open when the edge ended before`);
   const server = await serve({ app: edge, host, port });
-  await edge.checked;
   endOnSignals({ edge, server, graceMs: flags.grace * 1_000, log, close: () => accounts?.database.close() });
+  await edge.checked;
   const seconds = ((performance.now() - begun) / 1_000).toFixed(1);
   const all = regions.flatMap(({ gateways }) => gateways).length;
   const count = `${counted(all, 'gateway')}${regions.length > 1 ? ` in ${counted(regions.length, 'region')}` : ''}`;

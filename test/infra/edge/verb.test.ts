@@ -1,9 +1,12 @@
 // `expertgrid edge` as a process.
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { afterFile } from '../../support/after-file.ts';
 import { startCli } from '../../support/process.ts';
 import { gatewayStream, wholeAnswer } from './record-stream.ts';
@@ -35,6 +38,23 @@ it('serves until SIGTERM, and then lets open streams end', async () => {
   expect(await text).toBe(wholeAnswer(gateway.seen[0]!.claims.answer));
   expect((await edge.exit).code).toBe(0);
   expect(gateway.seen).toHaveLength(1);
+});
+
+it('ends on SIGTERM while it still checks its gateways', async () => {
+  const asked = Promise.withResolvers<void>();
+  // Answers nothing. The second check, of /health, comes when the first has waited long enough.
+  const gateway = createServer(({ url }) => {
+    if (url === '/health') asked.resolve();
+  }).listen(0, '127.0.0.1');
+  onTestFinished(() => gateway.close().closeAllConnections());
+  await once(gateway, 'listening');
+  const { port } = gateway.address() as AddressInfo;
+  const edge = startCli(['edge', '--gateways', `http://127.0.0.1:${port}`, '--port', '0']);
+  await asked.promise;
+  edge.signal('SIGTERM');
+  await edge.says(/draining/);
+  expect((await edge.exit).code).toBe(0);
+  expect(edge.stdout).not.toContain('edge ready');
 });
 
 it('refuses gateways on other machines without https, and secrets that are too short', async () => {
