@@ -1,5 +1,5 @@
-// Writes cells as manifests and as Helm charts, the alert rules and the dashboard into deploy-out/. The cells are those of the JSON files that the
-// command line names, or else the examples.
+// Writes cells as manifests and as Helm charts, the alert rules and the dashboard into deploy-out/. The cells are those of the JSON files
+// that the command line names, or else the examples.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errorText } from '../base/error-text.ts';

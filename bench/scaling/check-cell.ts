@@ -1,4 +1,5 @@
-// A cell of real processes that is scaled while it runs: gateways, and groups of shards, each shard behind a relay that delays its messages.
+// A cell of real processes that is scaled while it runs: gateways, and groups of shards, each shard behind a relay that delays its
+// messages.
 import type { ChildProcess } from 'node:child_process';
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

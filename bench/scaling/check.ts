@@ -1,6 +1,6 @@
-// Checks the simulator against real processes: `node bench/scaling/check.ts [options]`. The rules scale gateways and shards of nano on this machine
-// for some minutes, by their /v1/scaling pages and with the simulator's own decisions. The simulator predicts the same requests from what is measured at
-// the start. Prints both and their differences. The last line is JSON.
+// Checks the simulator against real processes: `node bench/scaling/check.ts [options]`. The rules scale gateways and shards of nano on
+// this machine for some minutes, by their /v1/scaling pages and with the simulator's own decisions. The simulator predicts the same
+// requests from what is measured at the start. Prints both and their differences. The last line is JSON.
 //
 // More processes on the same cores have no more computing power. So the capacity of a gateway here is the number of its sequences, and each
 // sequence waits for shards that a relay puts a few milliseconds away: the cores are idle most of the time.

@@ -1,5 +1,6 @@
-// A simulated day of a cell that the rules scale: `node bench/scaling/day.ts [options]`. Prints the figures of the rules, of variations and of
-// two baselines, and the ten worst minutes with the reason of each, and draws the day. The last line is JSON. docs/scaling.md explains them.
+// A simulated day of a cell that the rules scale: `node bench/scaling/day.ts [options]`. Prints the figures of the rules, of variations
+// and of two baselines, and the ten worst minutes with the reason of each, and draws the day. The last line is JSON. docs/scaling.md
+// explains them.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exampleCell } from '../../infra/scaling/simulator/cell-model.ts';
