@@ -8,6 +8,7 @@ import { defaultLimits } from '../../../gateway/api/context.ts';
 import { defaultConnections } from '../../../gateway/api/serve.ts';
 import { MOST_WAITING } from '../../../gateway/api/tenants/usage-log.ts';
 import { engineDefaults } from '../../../gateway/engine/engine-options.ts';
+import { capacityDefaults } from '../../../infra/capacity/workload.ts';
 import { LARGEST_BODY } from '../../../infra/edge/app.ts';
 import { BODY_MEMORY } from '../../../infra/edge/node.ts';
 import { DEFAULT_DEVICE } from '../../../model/devices/options.ts';
@@ -41,8 +42,27 @@ const ofGateway: Record<string, unknown> = {
   '--device': DEFAULT_DEVICE,
 };
 
+const MIB = 2 ** 20;
+
+const ofCapacity: Record<string, unknown> = {
+  '--prompt': capacityDefaults.prompt,
+  '--answer': capacityDefaults.answer,
+  '--hit-rate': capacityDefaults.hitRate,
+  '--regions': capacityDefaults.regions,
+  '--redundancy': capacityDefaults.redundancy,
+  '--utilisation': capacityDefaults.utilisation,
+  '--memory': capacityDefaults.shardMiB * MIB,
+  '--kv-memory': capacityDefaults.kvMiB * MIB,
+  '--round-trip': capacityDefaults.roundTripMs,
+  '--price-core': capacityDefaults.prices.core,
+  '--price-gib': capacityDefaults.prices.gib,
+  '--max-sequences': engineDefaults.maxSequences,
+  '--cell-gateways': MOST_CONNECTIONS / 2,
+};
+
 /** Flags whose default is defined in cli/ only. */
 const onlyHere = [
+  'capacity --rps',
   'chat --url',
   'convert --bits',
   'convert --group-size',
@@ -70,6 +90,7 @@ describe('defaults', () => {
   const others: [string, unknown][] = [
     ['shard --device', DEFAULT_DEVICE],
     ['shard --max-connections', MOST_CONNECTIONS],
+    ...Object.entries(ofCapacity).map(([long, value]): [string, unknown] => [`capacity ${long}`, value]),
     ['edge --body-memory', BODY_MEMORY],
     ['edge --max-body', LARGEST_BODY],
   ];
