@@ -1,16 +1,19 @@
 // Starts shards and gateways with one kernel thread each, as processes of their own, for the measurements of the capacity model.
-import { setTimeout as delay } from 'node:timers/promises';
 import { split } from '../../cli/flags/split.ts';
 import { readConfig } from '../inputs.ts';
-import { GATEWAY_READY, type OurProcess, startOurs } from '../up-process.ts';
+import {
+  GATEWAY_READY,
+  METERED_SHARD_READY,
+  type OurProcess,
+  shardAddresses,
+  startOurs,
+  untilReady,
+} from '../up-process.ts';
 
 /** A gateway without drafts, because drafts depend on the text, and the model does not predict them. */
 const GATEWAY_FLAGS = ['--no-speculate', '--threads', '1', '--log-level', 'error'];
 /** Golden checks would take CPU time that belongs to no token. */
 const SHARD_FLAGS = ['--threads', '1', '--check-every', '0', '--metrics-port', '0', '--log-level', 'warn'];
-const SHARD_READY = /(shard ready on [\s\S]*metrics at \S+)/;
-const READY_TRIES = 600;
-const READY_PAUSE_MS = 50;
 
 export interface Server {
   pid: number;
@@ -46,14 +49,13 @@ export async function startFleet({ model, gateways, shards }: FleetSize): Promis
       split(experts, shards).map((held) => {
         return start(
           ['shard', '--model', model, '--experts', held, '--port', '0', ...SHARD_FLAGS],
-          SHARD_READY,
+          METERED_SHARD_READY,
         );
       }),
     );
     const found = holders.map(({ pid, address }) => {
-      const [, shard = ''] = /shard ready on (\S+):/.exec(address) ?? [];
-      const [, url = ''] = /metrics at (\S+)/.exec(address) ?? [];
-      return { pid, url, shard };
+      const { shard, metrics } = shardAddresses(address);
+      return { pid, url: metrics, shard };
     });
     const callable = found.map(({ shard }) => shard).join(',');
     const args = ['gateway', '--model', model, '--shards', callable, '--port', '0', ...GATEWAY_FLAGS];
@@ -69,13 +71,4 @@ export async function startFleet({ model, gateways, shards }: FleetSize): Promis
     await close();
     throw error;
   }
-}
-
-async function untilReady(url: string): Promise<void> {
-  for (let tries = 0; tries < READY_TRIES; tries++) {
-    const { status } = await fetch(`${url}/health/ready`);
-    if (status === 200) return;
-    await delay(READY_PAUSE_MS);
-  }
-  throw new Error(`${url} was not ready within ${(READY_TRIES * READY_PAUSE_MS) / 1000} s`);
 }

@@ -1,8 +1,8 @@
 // Finds the part of a hop that is no computing, from the time of a token of one stream. Pure.
+import { boundary } from '../../infra/capacity/search.ts';
 import { sharedSpeed } from '../../infra/capacity/shared-machine.ts';
 import type { Step, Subject } from '../../infra/capacity/step.ts';
 
-const HALVINGS = 40;
 const MOST_US = 10_000;
 
 interface OneStream {
@@ -14,12 +14,8 @@ interface OneStream {
 
 /** The hop with which the model predicts the measured time; 0 if the model predicts more without any. */
 export function hopUsOf({ shape, costs }: Subject, { stepUs, cores, step }: OneStream): number {
-  let [low, high] = [0, MOST_US];
-  for (let i = 0; i < HALVINGS; i++) {
-    const hopUs = (low + high) / 2;
+  return boundary(0, MOST_US, (hopUs) => {
     const predicted = sharedSpeed({ shape, costs: { ...costs, hopUs } }, { cores, gateways: 1, step });
-    if (predicted.stepUs < stepUs) low = hopUs;
-    else high = hopUs;
-  }
-  return low;
+    return predicted.stepUs < stepUs;
+  });
 }

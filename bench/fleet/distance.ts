@@ -19,7 +19,7 @@ import { generate, type OpenEngine, openEngine } from '../in-process.ts';
 import { heldOutTexts, readConfig } from '../inputs.ts';
 import { table } from '../print.ts';
 import { mean, median, sum } from '../statistics.ts';
-import { startOurs } from '../up-process.ts';
+import { SHARD_READY, startOurs } from '../up-process.ts';
 
 const flags = readFlags({
   model: 'nano',
@@ -112,7 +112,7 @@ async function open(): Promise<Subject[]> {
   const shards = [];
   for (const held of split(experts, Number(flags.shards))) {
     const args = ['shard', '--model', model, '--experts', held, '--port', '0', '--threads', flags.threads];
-    const shard = await startOurs(args, /^shard ready on (\S+):/m, { printErrors: false });
+    const shard = await startOurs(args, SHARD_READY, { printErrors: false });
     closers.push(() => shard.stop());
     shards.push(parseAddress(shard.address));
   }

@@ -4,7 +4,6 @@
 // for each choice, and measures 1 and 8 streams. Prints medians; the last line is JSON.
 import { availableParallelism, cpus } from 'node:os';
 import { basename } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { modelDirectory } from '../../cli/files.ts';
 import { split } from '../../cli/flags/split.ts';
 import { sharesOf } from '../../infra/placement/heat.ts';
@@ -18,7 +17,7 @@ import { decodeRate } from '../load/rate.ts';
 import { table } from '../print.ts';
 import { Quiet } from '../quiet.ts';
 import { median } from '../statistics.ts';
-import { GATEWAY_READY, startOurs } from '../up-process.ts';
+import { GATEWAY_READY, SHARD_READY, startOurs, untilReady } from '../up-process.ts';
 
 const flags = readFlags({
   model: 'nano',
@@ -32,7 +31,6 @@ const flags = readFlags({
 const STREAMS = [1, 8] as const;
 const SHARES = [0, 0.25, 0.5, 1];
 const PROMPT_CHARACTERS = 60;
-const READY_EVERY_MS = 50;
 const silent = { printErrors: false };
 
 const model = modelDirectory(flags.model);
@@ -68,7 +66,7 @@ const started: Awaited<ReturnType<typeof startOurs>>[] = [];
 try {
   for (const held of split(experts, shards)) {
     const args = ['shard', '--model', model, '--experts', held, '--port', '0', ...threads];
-    started.push(await startOurs(args, /^shard ready on (\S+):/m, silent));
+    started.push(await startOurs(args, SHARD_READY, silent));
   }
   const choices = choicesFor(await measureHeat());
   const samples = choices.map(() => STREAMS.map((): Measured[] => []));
@@ -98,8 +96,7 @@ async function withGateway<T>(list: string, use: (url: string) => Promise<T>): P
   const args = ['gateway', '--model', model, '--shards', addresses, ...always];
   const gateway = await startOurs([...args, ...threads, ...own], GATEWAY_READY, silent);
   try {
-    while ((await fetch(new URL('/health/ready', gateway.address))).status !== 200)
-      await delay(READY_EVERY_MS);
+    await untilReady(gateway.address);
     return await use(gateway.address);
   } finally {
     await gateway.stop();

@@ -5,7 +5,6 @@
 // which some stream uses a lost expert. The last line is JSON; exit code 1 if a request fails, a text changes, or the prediction is
 // more than 20 % off.
 import { cpus } from 'node:os';
-import { setTimeout as delay } from 'node:timers/promises';
 import { modelDirectory } from '../../cli/files.ts';
 import { parseHoldings } from '../../experts/holdings.ts';
 import { loadTokenizer } from '../../gateway/api/text/tokenizer.ts';
@@ -16,7 +15,7 @@ import { readFlags } from '../flags.ts';
 import { heldOutTexts, readConfig } from '../inputs.ts';
 import { table } from '../print.ts';
 import { mean, sum } from '../statistics.ts';
-import { GATEWAY_READY, startOurs } from '../up-process.ts';
+import { GATEWAY_READY, SHARD_READY, startOurs, untilReady } from '../up-process.ts';
 
 const flags = readFlags({
   model: 'nano',
@@ -31,7 +30,6 @@ const flags = readFlags({
 /** Largest share by which the speed may differ from the prediction. */
 const MOST_OFF = 0.2;
 const PROMPT_TOKENS = 16;
-const SHARD_READY = /^shard ready on (\S+):/m;
 
 interface Answer {
   text: string;
@@ -100,7 +98,7 @@ async function startGateway(shards: string): Promise<string> {
   const args = ['gateway', '--model', model, '--zone', 'near', '--shards', shards, '--port', '0'];
   const gateway = await startOurs([...args, '--log-level', 'error'], GATEWAY_READY);
   closers.push(() => gateway.stop());
-  while (!(await fetch(`${gateway.address}/health/ready`)).ok) await delay(50);
+  await untilReady(gateway.address);
   return gateway.address;
 }
 

@@ -1,4 +1,5 @@
 // Draws a line plot as the text of an SVG file. Pure: the same data give the same text.
+import { escaped } from '../svg.ts';
 
 /** An axis whose values double (`log2`), whose values span decades (`log10`), or that is linear from 0 (`linear`). */
 export interface Axis {
@@ -161,8 +162,4 @@ function amount(value: number): string {
 
 function rounded(value: number): number {
   return Math.round(10 * value) / 10;
-}
-
-function escaped(words: string): string {
-  return words.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

@@ -19,6 +19,7 @@ import { readConfig } from '../inputs.ts';
 import { table } from '../print.ts';
 import { Quiet } from '../quiet.ts';
 import { sum } from '../statistics.ts';
+import { METERED_SHARD_READY, shardAddresses } from '../up-process.ts';
 import { timedKernels } from './timed-kernels.ts';
 
 /** If other processes use a larger share of all cores, the profile is disturbed. */
@@ -100,9 +101,8 @@ async function startShards(number: number): Promise<Shard[]> {
       const quiet = ['--threads', flags.threads, '--check-every', '0', '--log-level', 'warn'];
       const child = spawn(process.execPath, [main, ...args, ...quiet], { stdio: ['ignore', 'pipe', 'pipe'] });
       await once(child, 'spawn');
-      const said = await untilOutput(child, /(shard ready on [\s\S]*metrics at \S+)/, `shard ${i}`);
-      const address = /shard ready on (\S+):/.exec(said)?.[1] ?? '';
-      const metrics = /metrics at (\S+)/.exec(said)?.[1] ?? '';
+      const said = await untilOutput(child, METERED_SHARD_READY, `shard ${i}`);
+      const { shard: address, metrics } = shardAddresses(said);
       return { child, address, metrics };
     }),
   );

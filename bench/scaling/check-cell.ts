@@ -9,6 +9,7 @@ import { parseAddress } from '../../rpc/address.ts';
 import { type RelayThread, startRelayThread } from '../../test/support/network/relay-thread.ts';
 import { startShard, startVerb } from '../chaos/gateway.ts';
 import { end, openLog } from '../chaos/processes.ts';
+import { GATEWAY_READY, untilReady } from '../up-process.ts';
 
 export interface CheckCellOptions {
   model: string;
@@ -123,11 +124,10 @@ export class CheckCell {
       const grace = ['--grace', `${graceSeconds}`];
       const { child, found } = await startVerb(
         [...args, ...grace, ...gatewayFlags],
-        /^ready in .* at (http:\S+),/m,
+        GATEWAY_READY,
         this.#log,
       );
-      const answers = async () => (await fetch(new URL('/health/ready', found))).ok;
-      while (!(await answers())) await delay(50);
+      await untilReady(found);
       this.startSeconds.gateways.push((performance.now() - startedAt) / 1000);
       return { child, url: found, open: 0 };
     };

@@ -8,7 +8,7 @@ import { availableParallelism, cpus, loadavg } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { modelDirectory } from '../../cli/files.ts';
 import { split } from '../../cli/flags/split.ts';
-import { isSyncDue, newScaler, type ScalerSettings, scale } from '../../infra/scaling/scaler.ts';
+import { countsAfter, isSyncDue, newScaler, type ScalerSettings, scale } from '../../infra/scaling/scaler.ts';
 import type { CellModel } from '../../infra/scaling/simulator/cell-model.ts';
 import { simulate } from '../../infra/scaling/simulator/simulate.ts';
 import { type ArrivingRequest, arrivals } from '../../infra/scaling/simulator/traffic.ts';
@@ -126,11 +126,7 @@ async function run(
     const decided = scale(state, settings, { now: at, replicas, wantedByEdge: 1, read: () => pages });
     state = decided.state;
     if (decided.changes.length > 0) {
-      cell.setReplicas(
-        settings.targets.map(({ name }, i) => {
-          return decided.changes.find(({ target }) => target === name)?.to ?? replicas[i]?.current ?? 0;
-        }),
-      );
+      cell.setReplicas(countsAfter(settings, replicas, decided.changes));
       for (const { target, from, to, because } of decided.changes) {
         console.log(`${at.toFixed(1)} s: ${target} ${from} → ${to}, ${because}`);
       }

@@ -9,12 +9,11 @@ import { readFlags } from '../flags.ts';
 import { readConfig } from '../inputs.ts';
 import { table } from '../print.ts';
 import { median } from '../statistics.ts';
-import { GATEWAY_READY, type OurProcess, startOurs } from '../up-process.ts';
+import { GATEWAY_READY, type OurProcess, SHARD_READY, startOurs, untilReady } from '../up-process.ts';
 
 const flags = readFlags({ model: 'nano', rounds: '5', polling: '15' });
 const pollingMs = Number(flags.polling) * 1_000;
 const COLD_START_SECONDS = 600;
-const LOOK_MS = 20;
 
 interface Round {
   /** Milliseconds from the request to each event. */
@@ -62,7 +61,7 @@ async function coldStart(): Promise<Round> {
     while (!(await isWanted(edge.address))) await delay(pollingMs);
     const wanted = since();
     started.push(...start(gatewayPort, shardPorts));
-    while (!(await isReady(gateway))) await delay(LOOK_MS);
+    await untilReady(gateway);
     return { wanted, ready: since(), firstToken: await answer };
   } finally {
     await Promise.all([edge, ...(await Promise.all(started))].map((each) => each.stop()));
@@ -76,7 +75,7 @@ function start(gatewayPort: number, shardPorts: readonly number[]): Promise<OurP
     ...shardPorts.map((port, i) => {
       const held = groups[i % groups.length] ?? '';
       const args = ['shard', '--model', model, '--experts', held, '--port', `${port}`, '--threads', '1'];
-      return startOurs([...args, '--log-level', 'error'], /^shard ready on (\S+):/m);
+      return startOurs([...args, '--log-level', 'error'], SHARD_READY);
     }),
     startOurs([...gateway, '--model', model, '--log-level', 'error'], GATEWAY_READY),
   ];
@@ -85,14 +84,6 @@ function start(gatewayPort: number, shardPorts: readonly number[]): Promise<OurP
 async function isWanted(edge: string): Promise<boolean> {
   const { regions } = (await (await fetch(`${edge}/v1/scaling`)).json()) as { regions: [{ wanted: number }] };
   return regions[0].wanted === 1;
-}
-
-async function isReady(gateway: string): Promise<boolean> {
-  try {
-    return (await fetch(`${gateway}/health/ready`)).ok;
-  } catch {
-    return false; // it does not listen yet
-  }
 }
 
 /** Resolves when the first token of a stream has arrived. */

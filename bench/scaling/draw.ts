@@ -1,4 +1,5 @@
 // Draws line charts of a day below each other, as the text of an SVG file that is readable on a light and on a dark page. Pure.
+import { escaped } from '../svg.ts';
 
 export interface Line {
   name: string;
@@ -77,8 +78,4 @@ function roundUp(value: number): number {
 
 function tenth(value: number): number {
   return Math.round(10 * value) / 10;
-}
-
-function escaped(words: string): string {
-  return words.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

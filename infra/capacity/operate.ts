@@ -2,6 +2,7 @@
 import { type Limit, limitsOf, lowest, type Size } from './limits.ts';
 import { allBusy, longCount, meanWait, waitExceeded } from './queues.ts';
 import { apiUsOfRequest, type Plan, shardUsOfRequest, stepTimeUs } from './request.ts';
+import { boundary } from './search.ts';
 
 /** Milliseconds. */
 export interface Spread {
@@ -27,7 +28,6 @@ export interface Operation {
 }
 
 const NEVER: Spread = { p50: Number.POSITIVE_INFINITY, p99: Number.POSITIVE_INFINITY };
-const HALVINGS = 60;
 /** If prefill takes a smaller share of the engine's time, fewer than one in a hundred tokens meet it. */
 const NOTICEABLE = 0.01;
 const ONE_PERCENT = 0.01;
@@ -68,13 +68,7 @@ function runningAt(plan: Plan, size: Size, rps: number): number | undefined {
   const rate = rps / size.gateways / 1e6;
   const needed = (running: number) => rate * workload.answer * meanTokenUs(plan, size, rps, running);
   if (needed(slots) >= slots) return undefined;
-  let [low, high] = [0, slots];
-  for (let i = 0; i < HALVINGS; i++) {
-    const middle = (low + high) / 2;
-    if (needed(middle) > middle) low = middle;
-    else high = middle;
-  }
-  return high;
+  return boundary(0, slots, (running) => needed(running) > running);
 }
 
 /** A sequence sees itself and, on average, all that run without it. */

@@ -1,6 +1,7 @@
 // The time of a step if gateways, shards and the client share the cores of one machine. A thread computes at full speed while no more
 // threads want to compute than there are cores; otherwise they share the cores evenly (processor sharing). A thread wants to compute for
 // the share of the time that its own work takes, and the threads do so independently of each other (a mean field).
+import { boundary } from './search.ts';
 import { type Step, type StepWork, type Subject, workOf } from './step.ts';
 
 export interface SharedMachine {
@@ -28,8 +29,6 @@ interface Stretch {
   shard: number;
 }
 
-/** Halvings of the interval in which the time of a step is searched: more digits than any measurement has. */
-const HALVINGS = 50;
 /** Rounds after which the stretches agree with the shares of the time that they cause. */
 const ROUNDS = 20;
 
@@ -40,18 +39,13 @@ export function sharedSpeed(subject: Subject, machine: SharedMachine): SharedSpe
   const wholeUs = gateways * (work.engineUs + work.apiUs + work.clientUs + work.shardsUs);
   /** Time of a step if all gateways make one every `everyUs`. It falls as `everyUs` rises, so there is one fixed point. */
   const taken = (everyUs: number) => wakingUs + stepOf(work, machine, everyUs);
-  let low = wholeUs / cores;
-  let high = wakingUs + wholeUs;
-  while (taken(high) > high) high *= 2;
-  for (let i = 0; i < HALVINGS; i++) {
-    const middle = (low + high) / 2;
-    if (taken(middle) > middle) low = middle;
-    else high = middle;
-  }
+  let most = wakingUs + wholeUs;
+  while (taken(most) > most) most *= 2;
+  const us = boundary(wholeUs / cores, most, (everyUs) => taken(everyUs) > everyUs);
   return {
-    stepUs: high,
-    tokensPerSecond: (1e6 * gateways * step.rows) / high,
-    busy: wholeUs / cores / high,
+    stepUs: us,
+    tokensPerSecond: (1e6 * gateways * step.rows) / us,
+    busy: wholeUs / cores / us,
   };
 }
 

@@ -184,6 +184,7 @@ export const cellShape = z.strictObject({
 export type CellSpec = z.input<typeof cellShape>;
 export type Cell = z.output<typeof cellShape>;
 export type Group = Cell['groups'][number];
+export type Scaling = NonNullable<Cell['scaling']>;
 export type Gpu = z.output<typeof gpu>;
 export type ExpertSource = Cell['experts'];
 export type Outsider = z.output<typeof outsider>;

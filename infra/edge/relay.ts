@@ -52,7 +52,7 @@ export async function relay(call: Call, shared: Shared): Promise<Response> {
 
 function errorOf({ regions }: Call, { cutSignal, coldStartMs, gateways }: Shared): EdgeError {
   if (cutSignal.aborted) return shuttingDown;
-  return coldStartMs > 0 && !isAnyHealthy({ gateways, regions }) ? notStarted : unreachable;
+  return coldStartMs > 0 && !isAnyHealthy(gateways, regions) ? notStarted : unreachable;
 }
 
 /** The outcome of a request that no gateway has answered. The work of a gateway that was lost is not counted. */
@@ -89,20 +89,26 @@ function answered({ status, headers, attempt }: Reply): Outcome {
 
 /** As `askInTurn`. While no gateway is ready, because cells are scaled to zero, a POST waits until one is. */
 async function firstReply(call: Call, shared: Shared): Promise<Received | Unanswered> {
-  const { gateways, coldStartMs, cutSignal, log } = shared;
   const begun = performance.now();
-  const waiting = {
-    ...{ gateways, regions: call.regions, until: begun + coldStartMs },
-    signal: AbortSignal.any([call.signal, cutSignal]),
-  };
   let first = await askInTurn(call, shared);
-  while (call.method === 'POST' && !isServed(first) && (await untilStarted(waiting))) {
+  while (!isServed(first) && (await waitedForStart(call, shared, begun))) {
     const seconds = ((performance.now() - begun) / 1_000).toFixed(1);
     const message = `a request waited ${seconds} s for a gateway to be ready`;
-    log({ level: 'info', code: 'cold_start', message, request: call.id });
+    shared.log({ level: 'info', code: 'cold_start', message, request: call.id });
     first = await askInTurn(call, shared);
   }
   return first;
+}
+
+/** Whether the call has waited for a gateway, and one is ready now. `begun`: when the call came. */
+async function waitedForStart(
+  { method, regions, signal }: Call,
+  { gateways, coldStartMs, cutSignal }: Shared,
+  begun: number,
+): Promise<boolean> {
+  if (method !== 'POST' || coldStartMs === 0) return false;
+  const until = begun + coldStartMs;
+  return await untilStarted(gateways, regions, { until, signal: AbortSignal.any([signal, cutSignal]) });
 }
 
 function isServed(first: Received | Unanswered): boolean {

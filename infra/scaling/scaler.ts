@@ -147,3 +147,15 @@ function metricsOf(target: Target, pages: readonly ScalingPage[]) {
   if (target.kind === 'gateways') return gatewayMetrics(target.rules, pages);
   return groupMetrics(target.rules, pages, target.experts);
 }
+
+/** Replicas of each target after the changes. */
+export function countsAfter(
+  { targets }: ScalerSettings,
+  replicas: readonly { current: number }[],
+  changes: readonly Change[],
+): number[] {
+  return targets.map(({ name }, i) => {
+    const change = changes.find(({ target }) => target === name);
+    return change?.to ?? replicas[i]?.current ?? 0;
+  });
+}

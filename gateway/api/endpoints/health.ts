@@ -67,14 +67,10 @@ async function readinessOf(context: ApiContext): Promise<Readiness> {
 export async function metricsPage(c: Context, { served, metrics }: Shared): Promise<Response> {
   const engines = [...served.contexts].map(async ([model, context]) => {
     const [status, heat] = await Promise.all([statusInTime(context), heatInTime(context)]);
-    return { model, status, heat };
+    return { model, status, heat, load: context.engine.load(), shards: status?.shards ?? [] };
   });
   const reports = await Promise.all(engines);
-  const states = reports.flatMap(({ model, status }) => {
-    const load = served.contexts.get(model)?.engine.load();
-    return load === undefined ? [] : [{ model, load, shards: status?.shards ?? [] }];
-  });
-  const scaling = scalingMetrics(scalingOf(states, Date.now()));
+  const scaling = scalingMetrics(scalingOf(reports, Date.now()));
   const page = (await metrics.render(reports)) + scaling + engineMetrics(served);
   return c.text(page, 200, { 'content-type': metrics.contentType });
 }

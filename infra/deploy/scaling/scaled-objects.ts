@@ -4,18 +4,31 @@ import type { IScaleTriggers } from '@kubernetes-models/keda/keda.sh/v1alpha1/Sc
 import type { ITriggerAuthentication } from '@kubernetes-models/keda/keda.sh/v1alpha1/TriggerAuthentication';
 import { formatHoldings, parseHoldings } from '../../../experts/holdings.ts';
 import { gatewayRules, groupRules, type Pace, timing } from '../../scaling/rules.ts';
-import type { Cell, Group } from '../cell-spec.ts';
+import type { Cell, Group, Scaling } from '../cell-spec.ts';
 import { cellLabels, gatewayLabels, gatewayName, groupLabels, groupName, type Labels } from '../names.ts';
-import { triggerOf } from './signals.ts';
+import { type Read, triggerOf } from './signals.ts';
 
 /** Readings that fail until the signal counts as lost. */
 const LOST_READINGS = 3;
 /** More than any signal has. In a cell that may be scaled to zero, only the edge decides whether it runs. */
 const NEVER = '1000000000';
 
+/** What KEDA scales: the gateways or a group. */
+interface Target {
+  name: string;
+  labels: Labels;
+  kind: 'Deployment' | 'StatefulSet';
+  reads: Read[];
+  /** `replicas` is the least number while the cell runs, and the most if `maxReplicas` is missing. */
+  size: Pick<Group, 'replicas' | 'maxReplicas'>;
+}
+
 /** Nothing if the number of replicas is fixed. */
 export function scaledObjects(cell: Cell): (IScaledObject | ITriggerAuthentication)[] {
-  return [...edgeSecret(cell), ...gatewayScaling(cell), ...cell.groups.flatMap((g) => groupScaling(cell, g))];
+  const { scaling } = cell;
+  if (scaling === undefined) return [];
+  const scaled = targets(cell).filter(({ size }) => isScaled(cell, size));
+  return [...edgeSecret(cell, scaling), ...scaled.map((target) => scaledObject(cell, scaling, target))];
 }
 
 /** Whether KEDA sets the number of replicas, which the objects of the pods then do not state. */
@@ -28,47 +41,28 @@ export function expertsOf({ bundle }: Pick<Cell, 'bundle'>, { experts }: Pick<Gr
   return formatHoldings(parseHoldings(experts, bundle), bundle);
 }
 
-function gatewayScaling(cell: Cell): IScaledObject[] {
-  if (!isScaled(cell, cell.gateways)) return [];
-  const triggers = gatewayRules.map((rule) => triggerOf(cell, { rule }));
-  const { replicas, maxReplicas } = cell.gateways;
+function targets(cell: Cell): Target[] {
   return [
-    scaledObject(cell, {
+    {
       ...{ name: gatewayName(cell), labels: gatewayLabels(cell), kind: 'Deployment' },
-      ...{ triggers, replicas, maxReplicas },
+      ...{ reads: gatewayRules.map((rule) => ({ rule })), size: cell.gateways },
+    },
+    ...cell.groups.map((group): Target => {
+      const experts = expertsOf(cell, group);
+      const reads = groupRules(group.rowsPerSecond).map((rule) => ({ rule, experts }));
+      const [name, labels] = [groupName(cell, group), groupLabels(cell, group)];
+      return { name, labels, kind: 'StatefulSet', reads, size: group };
     }),
   ];
-}
-
-function groupScaling(cell: Cell, group: Group): IScaledObject[] {
-  if (!isScaled(cell, group)) return [];
-  const experts = expertsOf(cell, group);
-  const triggers = groupRules(group.rowsPerSecond).map((rule) => triggerOf(cell, { rule, experts }));
-  const { replicas, maxReplicas } = group;
-  return [
-    scaledObject(cell, {
-      ...{ name: groupName(cell, group), labels: groupLabels(cell, group), kind: 'StatefulSet' },
-      ...{ triggers, replicas, maxReplicas },
-    }),
-  ];
-}
-
-interface Scaled {
-  name: string;
-  labels: Labels;
-  kind: 'Deployment' | 'StatefulSet';
-  triggers: IScaleTriggers[];
-  /** Least number while the cell runs. */
-  replicas: number;
-  /** Default: `replicas`. */
-  maxReplicas?: number | undefined;
 }
 
 function scaledObject(
   cell: Cell,
-  { name, labels, kind, triggers, replicas, maxReplicas }: Scaled,
+  scaling: Scaling,
+  { name, labels, kind, reads, size: { replicas, maxReplicas } }: Target,
 ): IScaledObject {
-  const zero = cell.scaling?.zero !== undefined;
+  const zero = scaling.zero !== undefined;
+  const triggers = reads.map((read) => triggerOf(cell, scaling, read));
   return {
     apiVersion: 'keda.sh/v1alpha1',
     kind: 'ScaledObject',
@@ -91,7 +85,7 @@ function scaledObject(
           behavior: { scaleUp: behaviorOf(timing.up), scaleDown: behaviorOf(timing.down) },
         },
       },
-      triggers: [...triggers.map((each) => (zero ? neverActive(each) : each)), ...edgeTrigger(cell)],
+      triggers: [...(zero ? triggers.map(neverActive) : triggers), ...edgeTrigger(cell, scaling)],
     },
   };
 }
@@ -114,8 +108,7 @@ function secretName({ name }: Cell): string {
 }
 
 /** Says whether the cell runs at all. Its number of replicas is 1, so it never decides how many there are. */
-function edgeTrigger(cell: Cell): IScaleTriggers[] {
-  const zero = cell.scaling?.zero;
+function edgeTrigger(cell: Cell, { zero }: Scaling): IScaleTriggers[] {
   if (zero === undefined) return [];
   const { edge, region, adminSecret } = zero;
   return [
@@ -135,8 +128,8 @@ function edgeTrigger(cell: Cell): IScaleTriggers[] {
 }
 
 /** Lets KEDA read the secret of the edge's operators. */
-function edgeSecret(cell: Cell): ITriggerAuthentication[] {
-  const secret = cell.scaling?.zero?.adminSecret;
+function edgeSecret(cell: Cell, { zero }: Scaling): ITriggerAuthentication[] {
+  const secret = zero?.adminSecret;
   if (secret === undefined) return [];
   return [
     {

@@ -1,7 +1,7 @@
 // Where KEDA reads the signals of the scaling rules: from the pages of the gateways, or from Prometheus.
 import type { IScaleTriggers } from '@kubernetes-models/keda/keda.sh/v1alpha1/ScaleTriggers';
 import type { GatewaySignal, GroupSignal, Rule } from '../../scaling/rules.ts';
-import type { Cell } from '../cell-spec.ts';
+import type { Cell, Scaling } from '../cell-spec.ts';
 import { dnsName, GATEWAY_METRICS_PORT, gatewayPeersName } from '../names.ts';
 
 /** A signal of the gateways themselves, or of the group of shards with these experts (as in a gateway's /v1/scaling). */
@@ -24,8 +24,7 @@ const kinds = {
   level: { join: 'max', metricType: 'Value' },
 } as const satisfies Record<Rule['kind'], object>;
 
-export function triggerOf(cell: Cell, read: Read): IScaleTriggers {
-  const signals = cell.scaling?.signals ?? { from: 'gateways' };
+export function triggerOf(cell: Cell, { signals }: Scaling, read: Read): IScaleTriggers {
   const { metricType } = kinds[read.rule.kind];
   const trigger = signals.from === 'gateways' ? ofPage(cell, read) : ofPrometheus(cell, read, signals.url);
   return { ...trigger, name: read.rule.signal, metricType };

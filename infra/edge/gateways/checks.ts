@@ -61,16 +61,16 @@ export function startChecks(
   async function check(gateway: Gateway): Promise<void> {
     const sentAt = performance.now();
     const ready = await probe(ask, `${gateway.url}/health/ready`, patienceMs);
-    if (ready === 'good') noteRoundTrip(gateway, performance.now() - sentAt);
-    if (ready !== 'silent') silentSince.delete(gateway);
-    if (ready === 'good') return tell(gateway, true, 'ready');
-    if (ready !== 'silent') return tell(gateway, false, notReady(ready));
+    if (ready === 'good') {
+      noteRoundTrip(gateway, performance.now() - sentAt);
+      silentSince.delete(gateway);
+      return tell(gateway, true, 'ready');
+    }
     // A gateway asks its engine whether it is ready, and a busy engine answers late. Its main thread always answers soon.
-    const alive = await probe(ask, `${gateway.url}/health`, patienceMs);
+    const alive = ready === 'silent' ? await probe(ask, `${gateway.url}/health`, patienceMs) : ready;
     if (stopped) return;
     if (alive !== 'silent') silentSince.delete(gateway);
-    if (alive === 'good') return;
-    tell(gateway, false, alive === 'silent' ? 'silent' : notReady(alive));
+    if (alive !== 'good') tell(gateway, false, alive === 'silent' ? 'silent' : `not ready: ${alive.why}`);
     if (alive === 'silent') giveUp(gateway);
   }
 
@@ -93,10 +93,6 @@ export function startChecks(
       for (const timer of timers.values()) clearTimeout(timer);
     },
   };
-}
-
-function notReady({ why }: Bad): string {
-  return `not ready: ${why}`;
 }
 
 /** A busy gateway answers late, so the shortest of the last times tells the distance. */

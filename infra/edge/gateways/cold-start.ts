@@ -6,32 +6,28 @@ import type { Gateways } from './gateways.ts';
 export const LONGEST_COLD_START_S = 3600;
 const LOOK_MS = 250;
 
-interface Regions {
-  gateways: Pick<Gateways, 'in' | 'isHealthy'>;
-  /** The preferred one first. */
-  regions: readonly string[];
-}
-
-interface Waiting extends Regions {
-  gateways: Pick<Gateways, 'in' | 'isHealthy' | 'onUse'>;
-  /** As of `performance.now()`. */
-  until: number;
-  /** Ends the wait early. */
-  signal: AbortSignal;
-}
-
-export function isAnyHealthy({ gateways, regions }: Regions): boolean {
+export function isAnyHealthy(
+  gateways: Pick<Gateways, 'in' | 'isHealthy'>,
+  regions: readonly string[],
+): boolean {
   return regions.some((region) => gateways.in(region).some((gateway) => gateways.isHealthy(gateway)));
 }
 
-/** Whether no gateway of the regions was healthy at first, and one is healthy before the time. */
-export async function untilStarted({ until, signal, ...regions }: Waiting): Promise<boolean> {
-  const [wanted] = regions.regions;
-  if (wanted === undefined || isAnyHealthy(regions)) return false;
+/**
+ * Whether no gateway of the regions was healthy at first, and one is healthy before the time `until`, which is as of
+ * `performance.now()`. The preferred region comes first. `signal` ends the wait early.
+ */
+export async function untilStarted(
+  gateways: Pick<Gateways, 'in' | 'isHealthy' | 'onUse'>,
+  regions: readonly string[],
+  { until, signal }: { until: number; signal: AbortSignal },
+): Promise<boolean> {
+  const [wanted] = regions;
+  if (wanted === undefined || isAnyHealthy(gateways, regions)) return false;
   while (!signal.aborted && performance.now() < until) {
-    regions.gateways.onUse(wanted);
+    gateways.onUse(wanted);
     await sleep(Math.min(LOOK_MS, until - performance.now()), signal);
-    if (isAnyHealthy(regions)) return !signal.aborted;
+    if (isAnyHealthy(gateways, regions)) return !signal.aborted;
   }
   return false;
 }

@@ -3,6 +3,7 @@
 import type { Change } from '../scaler.ts';
 import type { CellModel } from './cell-model.ts';
 import type { Minute } from './minutes.ts';
+import { GATEWAYS } from './settings.ts';
 import type { Outcome } from './simulate.ts';
 import { eventsAt, type Traffic } from './traffic.ts';
 
@@ -65,7 +66,7 @@ function bottleneck({ cell }: Explained, minute: Minute): string {
   const short =
     worst > 1 ? `, group ${group?.name} was asked for ${worst.toFixed(1)} times what it computes` : '';
   if (minute.kvUsed >= FULL_KV) return `all gateways were full (${kv})${short}`;
-  return `the gateways that were there before were full, and requests stay in the queue that they joined (${kv} in the mean)${short}`;
+  return `the gateways that were there before were full, and requests stay in the queue that they joined (${kv} on average)${short}`;
 }
 
 function scaling({ outcome, cell }: Explained, minute: Minute, from: number): string[] {
@@ -73,10 +74,10 @@ function scaling({ outcome, cell }: Explained, minute: Minute, from: number): st
   const within = outcome.changes.filter(({ at }) => from <= at && at < end);
   const worst = Math.max(...minute.utilisation);
   const group = worst > 1 ? cell.groups[minute.utilisation.indexOf(worst)] : undefined;
-  const gateways = { ...cell.gateway, name: 'gateways' };
+  const gateways = { ...cell.gateway, name: GATEWAYS };
   const kinds = group === undefined ? [gateways] : [gateways, group];
   return kinds.map((kind) => {
-    const label = kind === gateways ? 'gateways' : `shards of ${kind.name}`;
+    const label = kind === gateways ? GATEWAYS : `shards of ${kind.name}`;
     const added = within.filter(({ target, to, from: before }) => target === kind.name && to > before);
     const count =
       minute.replicas[kind === gateways ? 0 : 1 + cell.groups.findIndex(({ name }) => name === kind.name)];

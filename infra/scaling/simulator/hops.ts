@@ -2,7 +2,7 @@
 // only a few calls under way.
 //
 // Source of the formulas: L. Kleinrock, Queueing Systems, volume 1, section 3.2: with the utilisation u, u / (1 - u) calls are at a server
-// in the mean, and the time of a call is exponential, so its 99th percentile is ln(100) times its mean.
+// on average, and the time of a call is exponential, so its 99th percentile is ln(100) times its mean.
 
 /** Part of the calls that are faster than `p99Ms`. */
 const PERCENTILE = 0.99;

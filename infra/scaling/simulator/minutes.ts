@@ -12,18 +12,13 @@ export interface Minute {
   /** Of the gateways, then of each group, at its end. */
   replicas: { current: number; ready: number }[];
   /** Waits of the requests that arrived in it, until a gateway admitted them. Infinite for those that were refused. */
-  waitP50: number;
   waitP99: number;
   /** How long the first request of a queue had waited, at most. */
   queueSeconds: number;
   /** Mean part of the KV memory of the ready gateways. */
   kvUsed: number;
-  /** The slowest of all groups. */
-  hopP99Ms: number;
   /** The highest of each group. */
   utilisation: number[];
-  /** Requests that waited at its end. */
-  waiting: number;
   /** Requests that arrived in it and waited longer than `LATE_SECONDS` or were refused. */
   late: number;
   coreHours: number;
@@ -50,8 +45,8 @@ export class MinuteBook {
   constructor(cell: CellModel, seconds: number) {
     this.#cell = cell;
     this.#minutes = Array.from({ length: Math.ceil(seconds / 60) }, (_, i) => ({
-      ...{ second: 60 * i, requests: 0, replicas: [], waitP50: 0, waitP99: 0, queueSeconds: 0, kvUsed: 0 },
-      ...{ hopP99Ms: 0, utilisation: cell.groups.map(() => 0), waiting: 0, late: 0 },
+      ...{ second: 60 * i, requests: 0, replicas: [], waitP99: 0, queueSeconds: 0, kvUsed: 0 },
+      ...{ utilisation: cell.groups.map(() => 0), late: 0 },
       ...{ coreHours: 0, gibHours: 0 },
     }));
     this.#steps = this.#minutes.map(() => 0);
@@ -67,12 +62,10 @@ export class MinuteBook {
     const kv = works.reduce((sum, work) => sum + kvHeld(work), 0);
     minute.kvUsed += works.length === 0 ? 0 : kv / (works.length * this.#cell.gateway.kvTokens);
     minute.replicas = replicasOf(world);
-    minute.waiting = works.reduce((sum, { waiting }) => sum + waiting.length, world.edge.length);
     minute.queueSeconds = Math.max(
       minute.queueSeconds,
       ...works.map((work) => queueSeconds(work, world.now)),
     );
-    minute.hopP99Ms = Math.max(minute.hopP99Ms, ...world.loads.map(({ p99Ms }) => p99Ms));
     minute.utilisation = world.loads.map(({ utilisation }, i) =>
       Math.max(minute.utilisation[i] ?? 0, utilisation),
     );
@@ -101,7 +94,6 @@ export class MinuteBook {
     for (const [i, minute] of this.#minutes.entries()) {
       const sorted = (ofMinute.get(i) ?? []).sort((a, b) => a - b);
       minute.requests = sorted.length;
-      minute.waitP50 = percentileOf(sorted, 0.5);
       minute.waitP99 = percentileOf(sorted, 0.99);
       minute.late = sorted.filter((wait) => wait > LATE_SECONDS).length;
       minute.kvUsed /= Math.max(1, this.#steps[i] ?? 0);
@@ -111,6 +103,6 @@ export class MinuteBook {
 }
 
 /** Of sorted values; 0 if there are none. */
-export function percentileOf(sorted: readonly number[], part: number): number {
+export function percentileOf(sorted: ArrayLike<number>, part: number): number {
   return sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)] ?? 0;
 }

@@ -1,7 +1,6 @@
 // The pods of one Deployment or StatefulSet in simulated time: they take time to start, and time to leave.
 
 export interface Pod<Work> {
-  askedAt: number;
   readyAt: number;
   /** When it is gone. Undefined: it was not told to leave. */
   goneAt: number | undefined;
@@ -32,7 +31,7 @@ export function scaleTo<Work>(
 ): void {
   const stay = staying(pods).sort((a, b) => a.readyAt - b.readyAt);
   for (let i = stay.length; i < count; i++) {
-    pods.push({ askedAt: now, readyAt: now + startSeconds, goneAt: undefined, work: newWork() });
+    pods.push({ readyAt: now + startSeconds, goneAt: undefined, work: newWork() });
   }
   for (const pod of stay.slice(count)) pod.goneAt = pod.readyAt > now ? now : now + drainSeconds;
 }

@@ -1,6 +1,6 @@
 // Simulates a cell under a trace of requests, steered by the rules or by a plan. Pure: the same input gives the same result.
 
-import { type Change, isDue, newScaler, type ScalerSettings, scale } from '../scaler.ts';
+import { type Change, countsAfter, isDue, newScaler, type ScalerSettings, scale } from '../scaler.ts';
 import type { CellModel } from './cell-model.ts';
 import { type Minute, MinuteBook } from './minutes.ts';
 import type { ArrivingRequest } from './traffic.ts';
@@ -98,15 +98,4 @@ export function simulate(simulation: Simulation): Outcome {
   const minutes = book.close({ requests, waits, refused, seconds });
   const open = openIn(world);
   return { minutes, changes, waits, runs, requests: arrived, served, refused: refused.size, open };
-}
-
-function countsAfter(
-  { targets }: ScalerSettings,
-  replicas: readonly { current: number }[],
-  changes: readonly Change[],
-): number[] {
-  return targets.map(({ name }, i) => {
-    const change = changes.find(({ target }) => target === name);
-    return change?.to ?? replicas[i]?.current ?? 0;
-  });
 }

@@ -1,6 +1,7 @@
 // The figures of a whole simulated run.
 import type { Prices } from './cell-model.ts';
 import { percentileOf } from './minutes.ts';
+import { GATEWAYS } from './settings.ts';
 import type { Outcome } from './simulate.ts';
 import type { ArrivingRequest } from './traffic.ts';
 
@@ -28,8 +29,7 @@ export function summaryOf(
   requests: readonly ArrivingRequest[],
   prices: Prices,
 ): Summary {
-  const known = Float64Array.from(waits.filter((wait) => !Number.isNaN(wait))).sort();
-  const waited = Array.from(known);
+  const waited = waits.filter((wait) => !Number.isNaN(wait)).sort();
   const total = (of: (minute: Outcome['minutes'][number]) => number) =>
     minutes.reduce((sum, minute) => sum + of(minute), 0);
   const coreHours = total((minute) => minute.coreHours);
@@ -40,7 +40,7 @@ export function summaryOf(
     waitMost: waited.at(-1) ?? 0,
     late: total(({ late }) => late),
     slow: requests.filter(({ answer }, i) => (runs[i] ?? 0) > SLOW_SECONDS * answer).length,
-    changes: changes.filter(({ target }) => target === 'gateways').length,
+    changes: changes.filter(({ target }) => target === GATEWAYS).length,
     coreHours,
     gibHours,
     cost: coreHours * prices.coreHour + gibHours * prices.gibHour,

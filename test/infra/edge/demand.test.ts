@@ -71,7 +71,7 @@ it('hears of requests that last long, and of requests that wait for a region', a
     expect(used).toHaveLength(2);
     gateways.checked(gateway, false);
     const { signal } = new AbortController();
-    const started = untilStarted({ gateways, regions, until: performance.now() + 10_000, signal });
+    const started = untilStarted(gateways, regions, { until: performance.now() + 10_000, signal });
     await vi.advanceTimersByTimeAsync(1_000);
     expect(used.length).toBeGreaterThan(4);
     gateways.checked(gateway, true);

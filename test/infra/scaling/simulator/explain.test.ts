@@ -23,11 +23,10 @@ const minute = (second: number, more: Partial<Minute>): Minute => ({
     second,
     requests: 60,
     replicas: [ready(2), ready(2), ready(2)],
-    waitP50: 0,
     waitP99: 0,
     queueSeconds: 0,
   },
-  ...{ kvUsed: 0.2, hopP99Ms: 2, utilisation: [0.3, 0.3], waiting: 0, late: 0, coreHours: 0, gibHours: 0 },
+  ...{ kvUsed: 0.2, utilisation: [0.3, 0.3], late: 0, coreHours: 0, gibHours: 0 },
   ...more,
 });
 
