@@ -12,7 +12,7 @@
     {
       'target_name': 'kernels',
       'sources': [
-        'addon/addon.c', 'addon/addon-attention.c', 'addon/addon-files.c', 'addon/addon-logits.c', 'addon/addon-machine.c', 'addon/addon-products.c', 'addon/addon-rows.c', 'addon/addon-serving.c',
+        'addon/addon.c', 'addon/addon-attention.c', 'addon/addon-experts.c', 'addon/addon-files.c', 'addon/addon-logits.c', 'addon/addon-machine.c', 'addon/addon-products.c', 'addon/addon-rows.c', 'addon/addon-serving.c',
         'addon/addon-weights.c', 'addon/addon-wire.c',
         'addon/arguments.c', 'math/attention.c', 'system/bus.c', 'math/draw.c', 'math/experts.c', 'system/map.c', 'path/path.c', 'path/path-plain.c', 'system/pool.c', 'math/product.c',
         'system/warm.c', 'wire/exchange.c', 'wire/frame.c', 'wire/serve.c', 'wire/wire.c',

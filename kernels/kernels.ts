@@ -7,7 +7,15 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { errorText } from '../base/error-text.ts';
+import type { AttentionKernels } from './attention.ts';
 import type { WireKernels } from './wires.ts';
+
+export {
+  type AttentionOptions,
+  type KeyValueCache,
+  PAGE_POSITIONS,
+  type StepSpans,
+} from './attention.ts';
 
 declare const kind: unique symbol;
 
@@ -26,26 +34,26 @@ export interface QuantisedMatrix {
   readonly bits: number;
 }
 
-/** The three matrices of a SwiGLU expert. */
+/** The three matrices of a SwiGLU expert, its biases and its activation. */
 export interface ExpertMatrices {
   readonly [kind]: 'expert';
   readonly hidden: number;
   readonly inner: number;
 }
 
-/** Pages of float16 keys and values of all layers. Memory is allocated when a page is first written. */
-export interface KeyValueCache {
-  readonly [kind]: 'cache';
-  readonly pages: number;
-  /** Bytes of one page, all layers together. */
-  readonly pageBytes: number;
-}
-
-/** The pages of the cache that the rows of a step belong to. Checked once for all layers. */
-export interface StepSpans {
-  readonly [kind]: 'spans';
-  /** Rows of all spans together. */
-  readonly rows: number;
+/** What an expert has besides its matrices. The biases are copied. */
+export interface ExpertForm {
+  /** `[inner]`, added to `gate x`. */
+  readonly gateBias?: Float32Array | undefined;
+  /** `[inner]`, added to `up x`. */
+  readonly upBias?: Float32Array | undefined;
+  /** `[hidden]`, added to the answer. */
+  readonly downBias?: Float32Array | undefined;
+  /**
+   * Replaces `silu(g) * u` by the activation of GPT-OSS: `g * sigmoid(alpha * g) * (u + 1)`, after g is limited to at most
+   * `limit`, and u to -limit … limit. `limit` is above 0.
+   */
+  readonly clamp?: { readonly alpha: number; readonly limit: number } | undefined;
 }
 
 export type PathName = 'avx512-vnni' | 'avx2' | 'neon' | 'plain';
@@ -65,7 +73,7 @@ export interface Prefetch {
   readonly aheadBytes: number;
 }
 
-export interface Kernels extends WireKernels {
+export interface Kernels extends AttentionKernels, WireKernels {
   /** Names of the instruction sets that this CPU can use, best first. All give the same bits. */
   paths(): PathName[];
   path(): PathName;
@@ -124,9 +132,16 @@ export interface Kernels extends WireKernels {
   /**
    * `y[i] [n, rows_i] = x [n, cols] Wᵢᵀ` for matrices that share their input (q, k, v), in one parallel job. `x` is rounded
    * to int8 (`q`) with a float32 scale for every 32 inputs, like ONNX Runtime at accuracy level 4. For each output, the blocks
-   * of 32 are added in order: `acc = fma(float(Σ q·w), scaleX * scaleW, acc)`.
+   * of 32 are added in order: `acc = fma(float(Σ q·w), scaleX * scaleW, acc)`. Then `biases[i] [rows_i]`, if it is given, is
+   * added to every row of `y[i]`.
    */
-  product(x: Float32Array, n: number, matrices: readonly QuantisedMatrix[], y: readonly Float32Array[]): void;
+  product(
+    x: Float32Array,
+    n: number,
+    matrices: readonly QuantisedMatrix[],
+    y: readonly Float32Array[],
+    biases?: readonly (Float32Array | undefined)[],
+  ): void;
 
   /**
    * Lets idle threads bring these matrices (1–7) and then `floats` from memory into the caches, at most 4 MiB, until the next call
@@ -135,11 +150,17 @@ export interface Kernels extends WireKernels {
   warm(matrices: readonly QuantisedMatrix[], floats?: Float32Array): void;
 
   /** gate and up `[inner, hidden]`, down `[hidden, inner]`. */
-  expert(gate: QuantisedMatrix, up: QuantisedMatrix, down: QuantisedMatrix): ExpertMatrices;
+  expert(
+    gate: QuantisedMatrix,
+    up: QuantisedMatrix,
+    down: QuantisedMatrix,
+    form?: ExpertForm,
+  ): ExpertMatrices;
   /**
-   * `y = down(silu(gate x) * up x)`, group after group: the next `counts[i] ≥ 1` rows belong to `experts[i]`. `places [sum of
-   * counts, 2]` has, for each row, its row of `x` and its row of `y`; no two may have the same row of `y`. Without `places`, the
-   * rows are in order in both arrays, `[sum of counts, hidden]`. All experts of a call have the same shape.
+   * `y = down(silu(gate x) * up x)`, or what the expert's form makes of it, group after group: the next `counts[i] ≥ 1` rows
+   * belong to `experts[i]`. `places [sum of counts, 2]` has, for each row, its row of `x` and its row of `y`; no two may have the
+   * same row of `y`. Without `places`, the rows are in order in both arrays, `[sum of counts, hidden]`. All experts of a call have
+   * the same shape.
    */
   experts(
     x: Float32Array,
@@ -185,55 +206,14 @@ export interface Kernels extends WireKernels {
     mask?: Uint8Array,
   ): void;
 
+  /** `y[r] *= factors[r]` for rows of `width`: `y [n, width]`, `factors [n]`. */
+  scaleRows(y: Float32Array, factors: Float32Array, width: number, n: number): void;
+
   /**
    * Takes an exclusive lock (flock) on an open file, by its descriptor. Returns false if another process has it. The lock is
    * released when the descriptor is closed or the process ends in any way.
    */
   lockFile(file: number): boolean;
-
-  /** `headDim` is even. */
-  cache(pages: number, layers: number, kvHeads: number, headDim: number): KeyValueCache;
-  /** Copies all layers of a page to `bytes [pageBytes]`. */
-  readPage(cache: KeyValueCache, page: number, bytes: Uint8Array): void;
-  /** Copies `bytes [pageBytes]`, which `readPage` of a cache of the same shape has written, to a page. */
-  writePage(cache: KeyValueCache, page: number, bytes: Uint8Array): void;
-  /**
-   * `spans [s, 4]` = first entry in `pages`, number of entries, start, count. Position p of a sequence lies in page
-   * `pages[first + floor(p / PAGE_POSITIONS)]`. A span's rows are the positions start … start + count - 1.
-   */
-  spans(cache: KeyValueCache, pages: Int32Array, spans: Int32Array): StepSpans;
-  /**
-   * Applies the norm and the rotation to `q [rows, heads * headDim]` in place. Writes `k [rows, kvHeads * headDim]`, normed and
-   * rotated, and `v` of the same shape to the cache as float16, and leaves both unchanged. The norm is over each head if its
-   * weight has `headDim` values, otherwise over the whole row. Without a weight there is no norm. `cos`, `sin [rows, headDim /
-   * 2]`. Values i and i + headDim / 2 are a pair.
-   */
-  rotate(
-    spans: StepSpans,
-    layer: number,
-    q: Float32Array,
-    k: Float32Array,
-    v: Float32Array,
-    cos: Float32Array,
-    sin: Float32Array,
-    heads: number,
-    qNorm: Float32Array | undefined,
-    kNorm: Float32Array | undefined,
-    eps: number,
-  ): void;
-  /**
-   * Causal attention of every span's rows over its pages, to `y [rows, heads * headDim]`. Query head h reads key head
-   * `floor(h * kvHeads / heads)`. Positions are summed in segments of 512, in order, so that a row's bits do not depend on the
-   * number of queries or spans.
-   */
-  attention(
-    spans: StepSpans,
-    layer: number,
-    q: Float32Array,
-    heads: number,
-    scale: number,
-    y: Float32Array,
-  ): void;
 
   /** Writes index and value of each row's largest logit; of equal logits, the lowest index. NaN counts as -infinity. */
   argmax(logits: Float32Array, n: number, width: number, ids: Int32Array, values: Float32Array): void;
@@ -262,9 +242,6 @@ export interface Kernels extends WireKernels {
     u: number,
   ): number;
 }
-
-/** Positions in one page of the cache. */
-export const PAGE_POSITIONS = 32;
 
 /** Part of the numerics class. Must be raised when the order of any sum changes. All instruction sets share it. */
 export const KERNELS_VERSION = 1;

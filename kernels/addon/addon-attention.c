@@ -170,13 +170,13 @@ static bool check_norm(napi_env env, const struct array *norm, size_t heads, siz
 }
 
 static napi_value rotate_entry(napi_env env, napi_callback_info info) {
-  napi_value arguments[11];
+  napi_value arguments[13];
   struct spans *spans;
   struct array q, k, v, cos, sin, q_norm, k_norm;
   struct rotation r = {0};
   size_t layer;
   double eps;
-  if (!read_arguments(env, info, 11, arguments) || !read_step(env, arguments, &spans, &layer) ||
+  if (!read_arguments(env, info, 13, arguments) || !read_step(env, arguments, &spans, &layer) ||
       !read_floats(env, arguments[2], "q", &q) || !read_floats(env, arguments[3], "k", &k) ||
       !read_floats(env, arguments[4], "v", &v) || !read_floats(env, arguments[5], "cos", &cos) ||
       !read_floats(env, arguments[6], "sin", &sin) || !read_heads(env, arguments[7], spans->cache, &r.heads) ||
@@ -185,13 +185,22 @@ static napi_value rotate_entry(napi_env env, napi_callback_info info) {
     return NULL;
   }
   const size_t rows = spans->rows, dim = spans->cache->head_dim, kv = spans->cache->kv_heads;
+  r.rotary = dim;
+  if (!read_optional_count(env, arguments[11], "rotary", 0, dim, &r.rotary) ||
+      !read_optional_flag(env, arguments[12], "normLast", &r.norm_last)) {
+    return NULL;
+  }
+  if (r.rotary % 2 != 0) {
+    fail_range(env, "rotary is %zu; it must be even", r.rotary);
+    return NULL;
+  }
   if (!(eps >= 0)) {
     fail_range(env, "eps is %g; it must not be negative", eps);
     return NULL;
   }
   if (!check_length(env, &q, rows, r.heads * dim) || !check_length(env, &k, rows, kv * dim) ||
-      !check_length(env, &v, rows, kv * dim) || !check_length(env, &cos, rows, dim / 2) ||
-      !check_length(env, &sin, rows, dim / 2) || !check_norm(env, &q_norm, r.heads, dim, &r.whole_q) ||
+      !check_length(env, &v, rows, kv * dim) || !check_length(env, &cos, rows, r.rotary / 2) ||
+      !check_length(env, &sin, rows, r.rotary / 2) || !check_norm(env, &q_norm, r.heads, dim, &r.whole_q) ||
       !check_norm(env, &k_norm, kv, dim, &r.whole_k)) {
     return NULL;
   }
@@ -214,24 +223,41 @@ static napi_value rotate_entry(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+// Reads the properties window, chunk and sinks. They were read from the options before any typed array.
+static bool read_masking(napi_env env, const napi_value *values, size_t heads, const struct array *y,
+                         struct masking *out) {
+  struct array sinks;
+  *out = (struct masking){0};
+  if (!read_optional_count(env, values[0], "options.window", 0, MOST_WIDTH, &out->window) ||
+      !read_optional_count(env, values[1], "options.chunk", 0, MOST_WIDTH, &out->chunk) ||
+      !read_optional_floats(env, values[2], "options.sinks", &sinks)) {
+    return false;
+  }
+  out->sinks = sinks.data;
+  return is_undefined(env, values[2]) || (check_length(env, &sinks, heads, 1) && check_apart(env, y, &sinks));
+}
+
 static napi_value attention_entry(napi_env env, napi_callback_info info) {
-  napi_value arguments[6];
+  static const char *const keys[] = {"window", "chunk", "sinks"};
+  napi_value arguments[7], options[3];
   struct spans *spans;
   struct array q, y;
+  struct masking masking;
   size_t layer, heads;
   double scale;
-  if (!read_arguments(env, info, 6, arguments) || !read_step(env, arguments, &spans, &layer) ||
+  if (!read_arguments(env, info, 7, arguments) || !read_properties(env, arguments[6], "options", keys, 3, options) ||
+      !read_step(env, arguments, &spans, &layer) ||
       !read_floats(env, arguments[2], "q", &q) || !read_heads(env, arguments[3], spans->cache, &heads) ||
       !read_number(env, arguments[4], "scale", &scale) || !read_floats(env, arguments[5], "y", &y)) {
     return NULL;
   }
   const size_t width = heads * spans->cache->head_dim;
   if (!check_length(env, &q, spans->rows, width) || !check_length(env, &y, spans->rows, width) ||
-      !check_apart(env, &y, &q)) {
+      !check_apart(env, &y, &q) || !read_masking(env, options, heads, &y, &masking)) {
     return NULL;
   }
   pool_lock();
-  const bool done = attend_spans(spans, layer, q.data, heads, (float)scale, y.data);
+  const bool done = attend_spans(spans, layer, q.data, heads, (float)scale, &masking, y.data);
   pool_unlock();
   if (!done) fail_memory(env);
   return NULL;

@@ -1,4 +1,4 @@
-// Functions over rows of floats: norms, the router's scores, and the weighted sum of experts' answers.
+// Functions over rows of floats: norms, factors, the router's scores, and the weighted sum of experts' answers.
 #include "addon.h"
 #include "../path/path.h"
 #include "../system/pool.h"
@@ -181,12 +181,45 @@ static napi_value combine_entry(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+struct scaling {
+  const struct path *path;
+  float *y;
+  const float *factors;
+  size_t width;
+};
+
+static void scale_rows(void *context, size_t from, size_t to, int thread) {
+  (void)thread;
+  const struct scaling *job = context;
+  for (size_t row = from; row < to; row++) {
+    job->path->scale_row(job->y + row * job->width, job->factors[row], job->width);
+  }
+}
+
+static napi_value scale_rows_entry(napi_env env, napi_callback_info info) {
+  napi_value arguments[4];
+  struct array y, factors;
+  size_t width, n;
+  if (!read_arguments(env, info, 4, arguments) || !read_count(env, arguments[2], "width", 1, MOST_WIDTH, &width) ||
+      !read_count(env, arguments[3], "n", 1, MOST_ROWS, &n) || !read_floats(env, arguments[0], "y", &y) ||
+      !read_floats(env, arguments[1], "factors", &factors) || !check_length(env, &y, n, width) ||
+      !check_length(env, &factors, n, 1) || !check_apart(env, &y, &factors)) {
+    return NULL;
+  }
+  pool_lock();
+  struct scaling job = {current_path(), y.data, factors.data, width};
+  pool_run(scale_rows, &job, n, FEW_ROWS, COST_EVEN);
+  pool_unlock();
+  return NULL;
+}
+
 bool add_row_entries(napi_env env, napi_value exports) {
   static const struct entry entries[] = {
       {"rmsnorm", rmsnorm_entry},
       {"addRmsnorm", add_rmsnorm_entry},
       {"scores", scores_entry},
       {"combine", combine_entry},
+      {"scaleRows", scale_rows_entry},
   };
   return add_entries(env, exports, entries, sizeof entries / sizeof *entries);
 }

@@ -12,20 +12,12 @@
 
 static void release_map(void *map) { map_release(map); }
 
-static void release_matrix(void *data) {
+void release_matrix(void *data) {
   struct matrix *matrix = data;
   if (--matrix->uses > 0) return;
   if (matrix->map != NULL) map_release(matrix->map);
   free(matrix->owned);
   free(matrix);
-}
-
-static void release_expert(void *data) {
-  struct expert *expert = data;
-  release_matrix(expert->gate);
-  release_matrix(expert->up);
-  release_matrix(expert->down);
-  free(expert);
 }
 
 static void fail_system(napi_env env, const char *what, const char *path, int reason) {
@@ -166,39 +158,6 @@ static napi_value matrix_of_entry(napi_env env, napi_callback_info info) {
   return wrap_matrix(env, &shape);
 }
 
-static napi_value expert_entry(napi_env env, napi_callback_info info) {
-  static const char *const names[] = {"gate", "up", "down"};
-  napi_value arguments[3];
-  void *found[3];
-  if (!read_arguments(env, info, 3, arguments)) return NULL;
-  for (int i = 0; i < 3; i++) {
-    if (!read_handle(env, arguments[i], HANDLE_MATRIX, names[i], &found[i])) return NULL;
-  }
-  struct matrix *gate = found[0], *up = found[1], *down = found[2];
-  if (up->rows != gate->rows || up->cols != gate->cols) {
-    fail_range(env, "up is [%zu, %zu]; gate is [%zu, %zu]", up->rows, up->cols, gate->rows, gate->cols);
-    return NULL;
-  }
-  if (down->rows != gate->cols || down->cols != gate->rows) {
-    fail_range(env, "down is [%zu, %zu]; gate is [%zu, %zu]", down->rows, down->cols, gate->rows, gate->cols);
-    return NULL;
-  }
-  struct expert *expert = malloc(sizeof *expert);
-  if (expert == NULL) {
-    fail_memory(env);
-    return NULL;
-  }
-  *expert = (struct expert){gate, up, down};
-  gate->uses++;
-  up->uses++;
-  down->uses++;
-  napi_value handle = wrap_handle(env, HANDLE_EXPERT, expert, 0, release_expert);
-  if (handle == NULL) return NULL;
-  set_number(env, handle, "hidden", (double)gate->cols);
-  set_number(env, handle, "inner", (double)gate->rows);
-  return handle;
-}
-
 static void read_row(const struct matrix *m, size_t row, float *y) {
   const uint8_t *tile = m->data + row / TILE_ROWS * row_block_bytes(m);
   const size_t lane = row % TILE_ROWS, weights = tile_bytes(m->bits) - TILE_SCALES;
@@ -269,7 +228,6 @@ bool add_weight_entries(napi_env env, napi_value exports) {
       {"resident", resident_entry},
       {"matrix", matrix_entry},
       {"matrixOf", matrix_of_entry},
-      {"expert", expert_entry},
       {"sweep", sweep_entry},
       {"readRows", read_rows_entry},
   };

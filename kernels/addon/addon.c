@@ -72,8 +72,9 @@ NAPI_MODULE_INIT() {
   };
   if (add_entries(env, exports, entries, sizeof entries / sizeof *entries) && add_machine_entries(env, exports) &&
       add_file_entries(env, exports) && add_weight_entries(env, exports) &&
-      add_product_entries(env, exports) && add_row_entries(env, exports) && add_attention_entries(env, exports) &&
-      add_logit_entries(env, exports) && add_wire_entries(env, exports) && add_serving_entries(env, exports)) {
+      add_product_entries(env, exports) && add_expert_entries(env, exports) && add_row_entries(env, exports) &&
+      add_attention_entries(env, exports) && add_logit_entries(env, exports) && add_wire_entries(env, exports) &&
+      add_serving_entries(env, exports)) {
     return exports;
   }
   return NULL;

@@ -105,10 +105,14 @@ bool read_integers(napi_env env, napi_value value, const char *name, struct arra
   return read_array(env, value, napi_int32_array, name, out);
 }
 
+bool is_undefined(napi_env env, napi_value value) {
+  napi_valuetype found;
+  return napi_typeof(env, value, &found) == napi_ok && found == napi_undefined;
+}
+
 static bool read_optional(napi_env env, napi_value value, napi_typedarray_type type, const char *name,
                           struct array *out) {
-  napi_valuetype found;
-  if (napi_typeof(env, value, &found) == napi_ok && found == napi_undefined) {
+  if (is_undefined(env, value)) {
     *out = (struct array){name, NULL, 0, 0};
     return true;
   }
@@ -127,6 +131,14 @@ bool read_optional_bytes(napi_env env, napi_value value, const char *name, struc
   return read_optional(env, value, napi_uint8_array, name, out);
 }
 
+bool read_optional_count(napi_env env, napi_value value, const char *name, size_t least, size_t most, size_t *out) {
+  return is_undefined(env, value) || read_count(env, value, name, least, most, out);
+}
+
+bool read_optional_flag(napi_env env, napi_value value, const char *name, bool *out) {
+  return is_undefined(env, value) || napi_get_value_bool(env, value, out) == napi_ok || fail_type(env, name, "a boolean");
+}
+
 bool read_list(napi_env env, napi_value value, const char *name, size_t most, size_t *length) {
   bool is_array = false;
   uint32_t found = 0;
@@ -136,6 +148,27 @@ bool read_list(napi_env env, napi_value value, const char *name, size_t most, si
   }
   if (found < 1 || found > most) return fail_range(env, "%s has %u elements; 1 to %zu are allowed", name, found, most);
   *length = found;
+  return true;
+}
+
+bool read_elements(napi_env env, napi_value list, const char *name, size_t count, napi_value *out) {
+  for (size_t i = 0; i < count; i++) {
+    if (napi_get_element(env, list, (uint32_t)i, &out[i]) != napi_ok) return fail_type(env, name, "a readable array");
+  }
+  return true;
+}
+
+bool read_properties(napi_env env, napi_value object, const char *name, const char *const *keys, size_t count,
+                     napi_value *out) {
+  napi_valuetype found;
+  if (napi_typeof(env, object, &found) != napi_ok || (found != napi_object && found != napi_undefined)) {
+    return fail_type(env, name, "an object");
+  }
+  for (size_t i = 0; i < count; i++) {
+    const napi_status status = found == napi_undefined ? napi_get_undefined(env, &out[i])
+                                                       : napi_get_named_property(env, object, keys[i], &out[i]);
+    if (status != napi_ok) return fail_type(env, name, "a readable object");
+  }
   return true;
 }
 

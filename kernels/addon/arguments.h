@@ -34,12 +34,21 @@ bool read_integers(napi_env env, napi_value value, const char *name, struct arra
 bool read_optional_floats(napi_env env, napi_value value, const char *name, struct array *out);
 bool read_optional_integers(napi_env env, napi_value value, const char *name, struct array *out);
 bool read_optional_bytes(napi_env env, napi_value value, const char *name, struct array *out);
+// If the value is undefined, `out` is unchanged.
+bool read_optional_count(napi_env env, napi_value value, const char *name, size_t least, size_t most, size_t *out);
+bool read_optional_flag(napi_env env, napi_value value, const char *name, bool *out);
 // Reads the length of an Array (not a typed array), which must be from 1 to `most`.
 bool read_list(napi_env env, napi_value value, const char *name, size_t most, size_t *length);
+// Read elements of an Array, and properties of an object; if the object is undefined, so are its properties. Both may run
+// JavaScript (a getter), which may detach a buffer, so call them before a typed array is read.
+bool read_elements(napi_env env, napi_value list, const char *name, size_t count, napi_value *out);
+bool read_properties(napi_env env, napi_value object, const char *name, const char *const *keys, size_t count,
+                     napi_value *out);
+bool is_undefined(napi_env env, napi_value value);
 
 // Checks that the array has at least a * b elements. The caller makes sure that a * b does not overflow.
 bool check_length(napi_env env, const struct array *array, size_t a, size_t b);
-// Checks that two arrays share no byte.
+// Checks that two arrays share no byte. An array without data shares none.
 bool check_apart(napi_env env, const struct array *a, const struct array *b);
 
 // Handles are JavaScript objects that wrap a native structure. Each kind has a tag, so that no other object is accepted as

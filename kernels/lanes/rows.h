@@ -89,6 +89,21 @@ static void swiglu(float *gate, const float *up, size_t count) {
   }
 }
 
+// The activation of GPT-OSS. A NaN of either input makes the result NaN.
+static void clamped_swiglu(float *gate, const float *up, float alpha, float limit, size_t count) {
+  const lanes zero = lanes_set(0), one = lanes_set(1), slope = lanes_set(alpha);
+  const lanes highest = lanes_set(limit), lowest = lanes_set(-limit);
+  for (size_t i = 0; i < count; i += LANES) {
+    const size_t n = smaller(count - i, LANES);
+    lanes g = lanes_load_some(gate + i, n), u = lanes_load_some(up + i, n);
+    g = lanes_if_less(highest, g, highest, g);
+    u = lanes_if_less(highest, u, highest, u);
+    u = lanes_if_less(u, lowest, lowest, u);
+    const lanes sigmoid = lanes_add(one, lanes_exp(lanes_sub(zero, lanes_mul(slope, g))));
+    lanes_store_some(gate + i, lanes_mul(lanes_div(g, sigmoid), lanes_add(u, one)), n);
+  }
+}
+
 static void rmsnorm(const float *x, const float *weight, float eps, size_t width, float *y) {
   lanes squares = lanes_set(0);
   for (size_t i = 0; i < width; i += LANES) {
@@ -107,6 +122,14 @@ static void add(const float *a, const float *b, size_t width, float *y) {
   for (size_t i = 0; i < width; i += LANES) {
     const size_t n = smaller(width - i, LANES);
     lanes_store_some(y + i, lanes_add(lanes_load_some(a + i, n), lanes_load_some(b + i, n)), n);
+  }
+}
+
+static void scale_row(float *y, float factor, size_t width) {
+  const lanes factors = lanes_set(factor);
+  for (size_t i = 0; i < width; i += LANES) {
+    const size_t n = smaller(width - i, LANES);
+    lanes_store_some(y + i, lanes_mul(lanes_load_some(y + i, n), factors), n);
   }
 }
 

@@ -1,9 +1,14 @@
 // Attention of a few (query, head) pairs that read one key head, written once in lanes.
 //
+// A pair at position p sees the positions up to p: with a window, the last `window` of them; with chunks, those in p's
+// chunk of `chunk` positions; with both, those that both allow. A sink is a logit that only enlarges the sum by which the
+// weighted values are divided.
+//
 // The order of every sum is fixed, so that a pair's bits depend on its query, its position and the cache alone. A score is
 // a sum of products of query and key in order. Positions are processed in segments of SEGMENT. For each segment, the
 // maximum, the exponentials, their sum (16 lanes, folded) and the sum of the weighted values (position after position) are
-// computed. Then the segments are joined in order.
+// computed. Then the segments are joined in order, from the first one that the pair sees, and last its sink. Pages that no
+// pair sees are not read.
 //
 // SCORE_PAIRS, and VALUE_PAIRS x VALUE_LANES, say how many sums one pass keeps in registers. Each path sets its own
 // numbers, which do not affect bits.
@@ -28,18 +33,36 @@ static size_t attend_floats(size_t head_dim) {
 // prefetched.
 static inline void to_second_level(const uint16_t *p) { __builtin_prefetch(p, 0, 2); }
 
-// Number of positions that the tile's last pair sees.
-static inline size_t length_seen(const struct tile_of_queries *t) {
-  return t->start + (t->first + t->count - 1) / t->group + 1;
+// The positions from … to - 1.
+struct range {
+  size_t from, to;
+};
+
+// The positions that pair p sees, at least one. Pairs are in order of their queries, so neither `from` nor `to` of a later
+// pair is smaller.
+static inline struct range seen_by(const struct tile_of_queries *t, size_t p) {
+  const size_t to = t->start + (t->first + p) / t->group + 1;
+  size_t from = 0;
+  if (t->window > 0 && to > t->window) from = to - t->window;
+  if (t->chunk > 0) from = larger(from, (to - 1) / t->chunk * t->chunk);
+  return (struct range){from, to};
 }
-static inline size_t pages_seen(const struct tile_of_queries *t) { return (length_seen(t) + PAGE - 1) / PAGE; }
+
+// The part of the range in the segment that starts at `start`, counted from there. If there is none, `to` is not above `from`.
+static inline struct range in_segment(struct range r, size_t start) {
+  return (struct range){r.from <= start ? 0 : r.from - start, r.to <= start ? 0 : smaller(r.to - start, SEGMENT)};
+}
+
+static inline size_t pages_seen(const struct tile_of_queries *t) {
+  return (seen_by(t, t->count - 1).to + PAGE - 1) / PAGE;
+}
 
 static inline const uint16_t *page_at(const struct tile_of_queries *t, size_t page) {
   return t->pages + (size_t)t->table[page] * t->page_stride;
 }
 
-// Scores of `pairs` pairs (a constant when this is inlined) at the 32 positions of a page. Scores behind the sequence's end
-// are garbage.
+// Scores of `pairs` pairs (a constant when this is inlined) at the 32 positions of a page. Scores of positions that a pair
+// does not see are garbage.
 static inline __attribute__((always_inline)) void score_page(int pairs, const float *q, const uint16_t *keys,
                                                              const uint16_t *next, size_t head_dim, float *scores) {
   const uint16_t *values = keys + PAGE * head_dim;
@@ -63,33 +86,40 @@ static inline __attribute__((always_inline)) void score_page(int pairs, const fl
   }
 }
 
-static void score_segment(const struct tile_of_queries *t, const float *q, size_t first_page, size_t pages,
+// Scores at pages from … to - 1 of the segment that begins with page `first_page`.
+static void score_segment(const struct tile_of_queries *t, const float *q, size_t first_page, size_t from, size_t to,
                           float *scores) {
-  for (size_t page = 0; page < pages; page++) {
+  for (size_t page = from; page < to; page++) {
     const uint16_t *keys = page_at(t, first_page + page);
-    const uint16_t *next = page + 1 < pages ? page_at(t, first_page + page + 1) : keys;
+    const uint16_t *next = page + 1 < to ? page_at(t, first_page + page + 1) : keys;
     for (size_t p = 0; p < t->count; p += SCORE_PAIRS) {
-      float *to = scores + p * SEGMENT + page * PAGE;
+      float *out = scores + p * SEGMENT + page * PAGE;
       // Computing a few pairs too many costs less than a loop for every count.
-      if (SCORE_PAIRS > 4 && t->count - p > 4) score_page(SCORE_PAIRS, q + p, keys, next, t->head_dim, to);
-      else if (SCORE_PAIRS >= 4 && t->count - p > 2) score_page(4, q + p, keys, next, t->head_dim, to);
-      else score_page(2, q + p, keys, next, t->head_dim, to);
+      if (SCORE_PAIRS > 4 && t->count - p > 4) score_page(SCORE_PAIRS, q + p, keys, next, t->head_dim, out);
+      else if (SCORE_PAIRS >= 4 && t->count - p > 2) score_page(4, q + p, keys, next, t->head_dim, out);
+      else score_page(2, q + p, keys, next, t->head_dim, out);
     }
   }
 }
 
-// Turns the first `count` scores into exponentials, padded with zeros to a multiple of 16. Returns their maximum and sum.
-static void soften(float *scores, size_t count, float *top, float *sum) {
+// The lanes of v, which are the scores from i on, that are in the range; the others are those of `rest`.
+static inline lanes lanes_inside(struct range r, size_t i, lanes v, lanes rest) {
+  const lanes kept = lanes_first(smaller(r.to - i, LANES), v, rest);
+  return i < r.from ? lanes_first(r.from - i, rest, kept) : kept;
+}
+
+// Turns the scores in the range into exponentials, padded with zeros to multiples of 16. Returns their maximum and sum.
+static void soften(float *scores, struct range r, float *top, float *sum) {
+  const size_t first = r.from / LANES * LANES;
   lanes most = lanes_set(-INFINITY);
-  for (size_t i = 0; i < count; i += LANES) {
-    most = lanes_max(lanes_first(smaller(count - i, LANES), lanes_load(scores + i), most), most);
+  for (size_t i = first; i < r.to; i += LANES) {
+    most = lanes_max(lanes_inside(r, i, lanes_load(scores + i), most), most);
   }
   *top = lanes_top(most);
   const lanes zero = lanes_set(0), shift = lanes_set(*top);
   lanes total = zero;
-  for (size_t i = 0; i < count; i += LANES) {
-    const lanes e = lanes_exp(lanes_sub(lanes_load(scores + i), shift));
-    const lanes kept = lanes_first(smaller(count - i, LANES), e, zero);
+  for (size_t i = first; i < r.to; i += LANES) {
+    const lanes kept = lanes_inside(r, i, lanes_exp(lanes_sub(lanes_load(scores + i), shift)), zero);
     lanes_store(scores + i, kept);
     total = lanes_add(total, kept);
   }
@@ -132,6 +162,7 @@ static inline __attribute__((always_inline)) void weigh(int pairs, int vectors, 
 
 static void weigh_pairs(int pairs, const struct tile_of_queries *t, size_t first_page, size_t from, size_t to,
                         const float *weights, float *sums) {
+  if (from >= to) return;
   const size_t vectors = value_width(t->head_dim) / LANES;
   for (size_t v = 0; v < vectors; v += VALUE_LANES) {
     const size_t offset = v * LANES;
@@ -148,23 +179,23 @@ static void weigh_pairs(int pairs, const struct tile_of_queries *t, size_t first
   }
 }
 
-// Positions of the segment that pair p sees. Pairs are in order of their queries, so a later pair sees at least as many.
-static inline size_t seen(const struct tile_of_queries *t, size_t p, size_t segment_start) {
-  const size_t length = t->start + (t->first + p) / t->group + 1;
-  return length <= segment_start ? 0 : smaller(length - segment_start, SEGMENT);
-}
-
-static void weigh_segment(const struct tile_of_queries *t, size_t segment_start, const float *weights, float *sums) {
+// `seen` has the part of this segment that each pair sees.
+static void weigh_segment(const struct tile_of_queries *t, size_t segment_start, const struct range *seen,
+                          const float *weights, float *sums) {
   const size_t width = value_width(t->head_dim), first_page = segment_start / PAGE;
   for (size_t p = 0; p < t->count; p += VALUE_PAIRS) {
     const size_t pairs = smaller(t->count - p, VALUE_PAIRS);
-    // All pairs are summed together over the positions that the first pair sees, and then each pair alone over the rest
-    // of its positions. So a position that a pair does not see is never added, not even with a weight of 0.
-    const size_t common = pairs == VALUE_PAIRS ? seen(t, p, segment_start) : 0;
-    if (common > 0) weigh_pairs(VALUE_PAIRS, t, first_page, 0, common, weights + p * SEGMENT, sums + p * width);
+    // All pairs are summed together over the positions that all see, and each pair alone over its positions before and
+    // after these, in order. So a position that a pair does not see is never added, not even with a weight of 0.
+    struct range common = {seen[p + pairs - 1].from, seen[p].to};
+    if (pairs < VALUE_PAIRS || common.from >= common.to) common = (struct range){SEGMENT, SEGMENT};
     for (size_t i = p; i < p + pairs; i++) {
-      const size_t end = seen(t, i, segment_start);
-      if (end > common) weigh_pairs(1, t, first_page, common, end, weights + i * SEGMENT, sums + i * width);
+      weigh_pairs(1, t, first_page, seen[i].from, smaller(common.from, seen[i].to), weights + i * SEGMENT,
+                  sums + i * width);
+    }
+    weigh_pairs(VALUE_PAIRS, t, first_page, common.from, common.to, weights + p * SEGMENT, sums + p * width);
+    for (size_t i = p; i < p + pairs; i++) {
+      weigh_pairs(1, t, first_page, common.to, seen[i].to, weights + i * SEGMENT, sums + i * width);
     }
   }
 }
@@ -208,40 +239,59 @@ static void pack_queries(const struct tile_of_queries *t, float *q) {
   }
 }
 
+// Computes one segment of all pairs, and joins it to what is in tops, totals and s->sums.
+static void attend_segment(const struct tile_of_queries *t, const struct attend_scratch *s, const struct range *seen,
+                           size_t start, float *tops, float *totals) {
+  const size_t width = value_width(t->head_dim);
+  const bool is_first = start <= seen[0].from;  // of every pair that sees a part of it
+  struct range parts[PANEL_ROWS];
+  for (size_t p = 0; p < t->count; p++) parts[p] = in_segment(seen[p], start);
+  score_segment(t, s->q, start / PAGE, parts[0].from / PAGE, (parts[t->count - 1].to + PAGE - 1) / PAGE, s->scores);
+  float *sums = is_first ? s->sums : s->segment;
+  memset(sums, 0, t->count * width * sizeof(float));
+  float segment_tops[PANEL_ROWS], segment_totals[PANEL_ROWS];
+  for (size_t p = 0; p < t->count; p++) {
+    if (parts[p].from < parts[p].to) soften(s->scores + p * SEGMENT, parts[p], &segment_tops[p], &segment_totals[p]);
+  }
+  weigh_segment(t, start, parts, s->scores, sums);
+  for (size_t p = 0; p < t->count; p++) {
+    if (parts[p].from >= parts[p].to) continue;
+    if (start > seen[p].from) {
+      join(width, &tops[p], &totals[p], s->sums + p * width, segment_tops[p], segment_totals[p], sums + p * width);
+      continue;
+    }
+    tops[p] = segment_tops[p];
+    totals[p] = segment_totals[p];
+    if (!is_first) memcpy(s->sums + p * width, sums + p * width, width * sizeof(float));
+  }
+}
+
+// The factor that turns the sum of a pair's weighted values into its output.
+static float share(const struct tile_of_queries *t, size_t p, float top, float total) {
+  if (t->sinks == NULL) return 1 / total;
+  const float sink = t->sinks[(t->first + p) % t->group], most = sink > top ? sink : top;
+  float before[LANES], now[LANES];
+  lanes_store(before, lanes_exp(lanes_set(top - most)));
+  lanes_store(now, lanes_exp(lanes_set(sink - most)));
+  return before[0] / (total * before[0] + now[0]);
+}
+
 static void attend(const struct tile_of_queries *t, float *scratch) {
   const struct attend_scratch s = carve(scratch, t->head_dim);
   const size_t width = value_width(t->head_dim);
   pack_queries(t, s.q);
 
   float tops[PANEL_ROWS], totals[PANEL_ROWS];
-  const size_t length = length_seen(t);
-  for (size_t start = 0; start < length; start += SEGMENT) {
-    const size_t pages = (smaller(length - start, SEGMENT) + PAGE - 1) / PAGE;
-    score_segment(t, s.q, start / PAGE, pages, s.scores);
-    float *sums = start == 0 ? s.sums : s.segment;
-    memset(sums, 0, t->count * width * sizeof(float));
-    float segment_tops[PANEL_ROWS], segment_totals[PANEL_ROWS];
-    for (size_t p = 0; p < t->count; p++) {
-      const size_t count = seen(t, p, start);
-      if (count > 0) soften(s.scores + p * SEGMENT, count, &segment_tops[p], &segment_totals[p]);
-    }
-    weigh_segment(t, start, s.scores, sums);
-    for (size_t p = 0; p < t->count; p++) {
-      if (start == 0) {
-        tops[p] = segment_tops[p];
-        totals[p] = segment_totals[p];
-      } else if (seen(t, p, start) > 0) {
-        join(width, &tops[p], &totals[p], s.sums + p * width, segment_tops[p], segment_totals[p],
-             s.segment + p * width);
-      }
-    }
-  }
+  struct range seen[PANEL_ROWS];
+  for (size_t p = 0; p < t->count; p++) seen[p] = seen_by(t, p);
+  const size_t first = seen_by(t, 0).from / SEGMENT * SEGMENT, length = seen_by(t, t->count - 1).to;
+  for (size_t start = first; start < length; start += SEGMENT) attend_segment(t, &s, seen, start, tops, totals);
 
   for (size_t p = 0; p < t->count; p++) {
     float *row = t->y + pair_offset(t, p);
-    const lanes inverse = lanes_set(1 / totals[p]);
+    const lanes factor = lanes_set(share(t, p, tops[p], totals[p]));
     for (size_t i = 0; i < t->head_dim; i += LANES) {
-      lanes_store_some(row + i, lanes_mul(lanes_load(s.sums + p * width + i), inverse), smaller(t->head_dim - i, LANES));
+      lanes_store_some(row + i, lanes_mul(lanes_load(s.sums + p * width + i), factor), smaller(t->head_dim - i, LANES));
     }
   }
 }

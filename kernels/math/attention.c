@@ -65,15 +65,21 @@ struct storing {
   size_t scratch_bytes;  // of one thread
 };
 
+static void apply_norm(const struct storing *job, float *row, size_t heads, const float *norm, bool whole) {
+  if (norm == NULL) return;
+  const size_t width = job->spans->cache->head_dim * (whole ? heads : 1), count = whole ? 1 : heads;
+  for (size_t i = 0; i < count; i++, row += width) job->path->rmsnorm(row, norm, job->r->eps, width, row);
+}
+
 static void norm_and_rotate(const struct storing *job, float *row, size_t heads, const float *norm, bool whole,
                             size_t step_row) {
-  const size_t dim = job->spans->cache->head_dim, half = dim / 2;
+  const size_t dim = job->spans->cache->head_dim, half = job->r->rotary / 2;
   const struct rotation *r = job->r;
-  if (norm != NULL && whole) job->path->rmsnorm(row, norm, r->eps, heads * dim, row);
-  for (size_t h = 0; h < heads; h++) {
-    if (norm != NULL && !whole) job->path->rmsnorm(row + h * dim, norm, r->eps, dim, row + h * dim);
+  if (!r->norm_last) apply_norm(job, row, heads, norm, whole);
+  for (size_t h = 0; h < heads && half > 0; h++) {
     job->path->rotate(row + h * dim, r->cos + step_row * half, r->sin + step_row * half, half);
   }
+  if (r->norm_last) apply_norm(job, row, heads, norm, whole);
 }
 
 static void store_rows(void *context, size_t from, size_t to, int thread) {
@@ -118,6 +124,7 @@ struct attending {
   float *y;
   size_t heads;
   float scale;
+  const struct masking *masking;
   size_t *first_items;  // [spans + 1] the first item of each span
   float *scratch;
   size_t scratch_floats;
@@ -147,12 +154,15 @@ static void attend_items(void *context, size_t from, size_t to, int thread) {
         .pages = head_pages(c, job->layer, head), .page_stride = page_halves(c), .table = spans->table + span->first_page,
         .q = job->q + at, .y = job->y + at, .row_stride = stride, .head_dim = c->head_dim, .group = group,
         .first = first, .count = smaller(each, span->count * group - first), .start = span->start, .scale = job->scale,
+        .window = job->masking->window, .chunk = job->masking->chunk,
+        .sinks = job->masking->sinks == NULL ? NULL : job->masking->sinks + head * group,
     };
     job->path->attend(&tile, job->scratch + (size_t)thread * job->scratch_floats);
   }
 }
 
-bool attend_spans(const struct spans *spans, size_t layer, const float *q, size_t heads, float scale, float *y) {
+bool attend_spans(const struct spans *spans, size_t layer, const float *q, size_t heads, float scale,
+                  const struct masking *masking, float *y) {
   const struct cache *c = spans->cache;
   const struct path *path = current_path();
   const size_t floats = round_up(path->attend_floats(c->head_dim), LANES);
@@ -163,7 +173,7 @@ bool attend_spans(const struct spans *spans, size_t layer, const float *q, size_
   for (size_t s = 0; s < spans->count; s++) {
     first_items[s + 1] = first_items[s] + c->kv_heads * tiles_of(spans->list[s].count, heads / c->kv_heads);
   }
-  struct attending job = {path, spans, layer, q, y, heads, scale, first_items, scratch, floats};
+  struct attending job = {path, spans, layer, q, y, heads, scale, masking, first_items, scratch, floats};
   pool_run(attend_items, &job, first_items[spans->count], 1, COST_UNEVEN);
   return true;
 }

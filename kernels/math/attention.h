@@ -39,10 +39,18 @@ struct rotation {
   float *q;
   const float *k, *v, *cos, *sin;
   size_t heads;
+  size_t rotary;  // the first values of a head, which are rotated; even; if 0, cos and sin are not read
   const float *q_norm, *k_norm;  // or NULL
   bool whole_q, whole_k;         // the norm is over the whole row, not over each head
+  bool norm_last;                // the norm comes after the rotation, not before
   float eps;
+};
+// Each of them may be absent: window and chunk are then 0, and sinks is NULL. attend.h says what they mean.
+struct masking {
+  size_t window, chunk;
+  const float *sinks;  // [heads]
 };
 // Call both under the pool's lock. They return false if there is no memory.
 bool rotate_and_store(const struct spans *spans, size_t layer, const struct rotation *rotation);
-bool attend_spans(const struct spans *spans, size_t layer, const float *q, size_t heads, float scale, float *y);
+bool attend_spans(const struct spans *spans, size_t layer, const float *q, size_t heads, float scale,
+                  const struct masking *masking, float *y);

@@ -1,4 +1,4 @@
-// SwiGLU experts, each over its group of rows, in steps: rounding, gate and up with silu, rounding, down. Each step is one
+// SwiGLU experts, each over its group of rows, in steps: rounding, gate and up with the activation, rounding, down. Each step is one
 // job over all groups. Products are split over rows of tiles, so that a single expert can keep every thread busy. One thread
 // multiplies a row of tiles by all rows of a group, so that each weight is read from memory once.
 #include <string.h>
@@ -53,6 +53,17 @@ static void quantise_inner(void *context, size_t from, size_t to, int thread) {
   }
 }
 
+// Turns `rows` rows of gate (in `gated`) and up (in `raised`), from output `output` on, into what `down` multiplies.
+static void activate(const struct path *path, const struct expert *expert, size_t output, size_t outputs, size_t rows,
+                     float *gated, size_t stride, float *raised) {
+  for (size_t r = 0; r < rows; r++, gated += stride, raised += TILE_ROWS) {
+    if (expert->gate_bias != NULL) path->add(gated, expert->gate_bias + output, outputs, gated);
+    if (expert->up_bias != NULL) path->add(raised, expert->up_bias + output, outputs, raised);
+    if (expert->is_clamped) path->clamped_swiglu(gated, raised, expert->alpha, expert->limit, outputs);
+    else path->swiglu(gated, raised, outputs);
+  }
+}
+
 static void gate_and_up(void *context, size_t from, size_t to, int thread) {
   (void)thread;
   const struct job *job = context;
@@ -72,7 +83,7 @@ static void gate_and_up(void *context, size_t from, size_t to, int thread) {
                        outputs);
       job->path->tiles(up->bits, up->data + block * row_block_bytes(up), blocks, input, rows, raised, TILE_ROWS,
                        outputs);
-      for (size_t r = 0; r < rows; r++) job->path->swiglu(gated + r * job->inner, raised + r * TILE_ROWS, outputs);
+      activate(job->path, group->expert, output, outputs, rows, gated, job->inner, raised);
     }
   }
 }
@@ -83,6 +94,7 @@ static void down(void *context, size_t from, size_t to, int thread) {
   for (size_t item = from; item < to; item++) {
     const struct group *group = &job->groups[item / job->hidden_blocks];
     const struct matrix *matrix = group->expert->down;
+    const float *bias = group->expert->down_bias;
     const size_t block = item % job->hidden_blocks, output = block * TILE_ROWS;
     const uint8_t *panels = job->inner_panels + panels_bytes(group->first, job->inner);
     for (size_t panel = 0; panel < panel_count(group->rows); panel++) {
@@ -94,7 +106,8 @@ static void down(void *context, size_t from, size_t to, int thread) {
       for (size_t r = 0; r < rows; r++) {
         const size_t row = group->first + first + r;
         float *y = job->y + (job->places == NULL ? row : (size_t)job->places[row].to) * job->hidden + output;
-        memcpy(y, answers + r * TILE_ROWS, outputs * sizeof *y);
+        if (bias == NULL) memcpy(y, answers + r * TILE_ROWS, outputs * sizeof *y);
+        else job->path->add(answers + r * TILE_ROWS, bias + output, outputs, y);
       }
     }
   }

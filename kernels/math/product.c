@@ -1,4 +1,4 @@
-// y = x Wᵀ for matrices that share x. Work is split over outputs, so that no sum depends on the number of threads.
+// y = x Wᵀ + bias for matrices that share x. Work is split over outputs, so that no sum depends on the number of threads.
 #include "product.h"
 #include "../system/pool.h"
 
@@ -11,6 +11,7 @@ struct job {
   uint8_t *panels;
   size_t n, cols;
   const struct matrix *const *matrices;
+  const float *const *biases;
   float *const *y;
   size_t items;  // rows of tiles of all matrices together
 };
@@ -39,19 +40,24 @@ static void multiply(void *context, size_t from, size_t to, int thread) {
     const uint8_t *tiles = m->data + block * row_block_bytes(m);
     const size_t output = block * TILE_ROWS;
     for (size_t panel = first_panel; panel < last_panel; panel++) {
-      const size_t row = panel_start(job->n, panel);
-      job->path->tiles(m->bits, tiles, blocks_of(job->cols), panel_at(job->panels, job->n, job->cols, panel),
-                       panel_start(job->n, panel + 1) - row, job->y[which] + row * m->rows + output, m->rows,
-                       smaller(m->rows - output, TILE_ROWS));
+      const size_t row = panel_start(job->n, panel), rows = panel_start(job->n, panel + 1) - row;
+      const size_t outputs = smaller(m->rows - output, TILE_ROWS);
+      float *y = job->y[which] + row * m->rows + output;
+      job->path->tiles(m->bits, tiles, blocks_of(job->cols), panel_at(job->panels, job->n, job->cols, panel), rows, y,
+                       m->rows, outputs);
+      if (job->biases[which] == NULL) continue;
+      const float *bias = job->biases[which] + output;
+      for (size_t r = 0; r < rows; r++) job->path->add(y + r * m->rows, bias, outputs, y + r * m->rows);
     }
   }
 }
 
-bool product(const float *x, size_t n, const struct matrix *const *matrices, float *const *y, size_t count) {
+bool product(const float *x, size_t n, const struct matrix *const *matrices, const float *const *biases,
+             float *const *y, size_t count) {
   const size_t cols = matrices[0]->cols;
   uint8_t *panels = pool_scratch(SCRATCH_INPUT, panels_bytes(n, cols));
   if (panels == NULL) return false;
-  struct job job = {current_path(), x, panels, n, cols, matrices, y, 0};
+  struct job job = {current_path(), x, panels, n, cols, matrices, biases, y, 0};
   size_t bytes = 0;
   for (size_t i = 0; i < count; i++) {
     job.items += row_blocks(matrices[i]);

@@ -29,10 +29,16 @@ static inline const uint8_t *panel_at(const uint8_t *panels, size_t rows, size_t
 }
 
 // Call all of these under the pool's lock. They return false if there is no memory.
-bool product(const float *x, size_t n, const struct matrix *const *matrices, float *const *y, size_t count);
+// biases[i] is added to each row of y[i], unless it is NULL.
+bool product(const float *x, size_t n, const struct matrix *const *matrices, const float *const *biases,
+             float *const *y, size_t count);
 
 struct expert {
   struct matrix *gate, *up, *down;
+  float *gate_bias, *up_bias, *down_bias;  // or NULL
+  void *owned;                             // the memory that the biases are in, or NULL
+  bool is_clamped;                         // see clamped_swiglu in path.h
+  float alpha, limit;
 };
 // The row of x that an expert reads, and the row of y that it writes.
 struct place {

@@ -15,6 +15,8 @@ struct tile_of_queries {
   size_t group;           // query heads that share a key head
   size_t first, count;    // pairs: number p is row p / group, head p % group
   size_t start;           // position of the span's row 0
+  size_t window, chunk;   // 0, or the most positions that a pair sees, and the size of the chunk that it sees the rest of
+  const float *sinks;     // NULL, or one logit for each head of the group
   float scale;
 };
 
@@ -33,8 +35,13 @@ struct path {
   double (*peak)(size_t turns);
   // gate = silu(gate) * up
   void (*swiglu)(float *gate, const float *up, size_t count);
+  // With g = min(gate, limit) and u = up, limited to -limit … limit: gate = g * sigmoid(alpha * g) * (u + 1)
+  void (*clamped_swiglu)(float *gate, const float *up, float alpha, float limit, size_t count);
   void (*rmsnorm)(const float *x, const float *weight, float eps, size_t width, float *y);
+  // y may be a or b.
   void (*add)(const float *a, const float *b, size_t width, float *y);
+  // y *= factor
+  void (*scale_row)(float *y, float factor, size_t width);
   // y += weight * a
   void (*add_weighted)(const float *a, float weight, size_t width, float *y);
   // Writes y[r * stride + o] for each row r and output o; weights [outputs, cols].
