@@ -5,7 +5,8 @@ const m = matrix(1, 20, 40, 4);
 const other = matrix(2, 20, 50, 4);
 const f = (count: number) => new Float32Array(count);
 const i = (...values: number[]) => Int32Array.from(values);
-const expert = kernels.expert(m.handle, m.handle, matrix(3, 40, 20, 8).handle);
+const matrices = [m.handle, m.handle, matrix(3, 40, 20, 8).handle] as const;
+const expert = kernels.expert(...matrices);
 const wide = kernels.expert(other.handle, other.handle, matrix(4, 50, 20, 4).handle);
 const cache = kernels.cache(4, 2, 2, 8);
 const spans = kernels.spans(cache, i(0, 3), i(0, 2, 30, 5));
@@ -16,6 +17,7 @@ const call = (name: string, ...values: unknown[]) =>
   Reflect.apply(Reflect.get(kernels, name) as CallableFunction, kernels, values);
 
 const rotation = () => [spans, 0, f(160), f(80), f(80), f(20), f(20), 4, undefined, undefined, 1e-6];
+const attention = () => [spans, 0, f(160), 4, 1, f(160)];
 const replaced = (values: unknown[], at: number, value: unknown) =>
   values.map((old, index) => (index === at ? value : old));
 
@@ -75,8 +77,36 @@ describe('a wrong argument', () => {
       'overlaps every element of y',
     ],
 
+    ['product', [f(40), 1, [m.handle], [f(20)], null], 'biases must be an array'],
+    ['product', [f(40), 1, [m.handle], [f(20)], f(20)], 'biases must be an array'],
+    ['product', [f(40), 1, [m.handle], [f(20)], [f(20), f(20)]], 'biases has 2 elements, matrices has 1'],
+    ['product', [f(40), 1, [m.handle], [f(20)], [20]], 'every element of biases must be a Float32Array'],
+    ['product', [f(40), 1, [m.handle], [f(20)], [f(19)]], 'every element of biases has 19 elements; 20 x 1'],
+    ['product', [f(40), 1, [m.handle], [f(20)], [f(0)]], 'every element of biases has 0 elements; 20 x 1'],
+    [
+      'product',
+      [f(40), 1, [m.handle, m.handle], [shared, f(20)], [undefined, shared.subarray(980)]],
+      'overlaps every element of biases',
+    ],
+
     ['expert', [m.handle, other.handle, m.handle], 'up is [20, 50]; gate is [20, 40]'],
     ['expert', [m.handle, m.handle, m.handle], 'down is [20, 40]; gate is [20, 40]'],
+    ['expert', [...matrices, 5], 'form must be an object'],
+    ['expert', [...matrices, null], 'form must be an object'],
+    ['expert', [...matrices, { gateBias: [1] }], 'form.gateBias must be a Float32Array'],
+    ['expert', [...matrices, { gateBias: f(19) }], 'form.gateBias has 19 elements; 20 x 1 are needed'],
+    ['expert', [...matrices, { upBias: f(0) }], 'form.upBias has 0 elements; 20 x 1 are needed'],
+    ['expert', [...matrices, { downBias: f(39) }], 'form.downBias has 39 elements; 40 x 1 are needed'],
+    ['expert', [...matrices, { clamp: 7 }], 'form.clamp must be an object'],
+    ['expert', [...matrices, { clamp: {} }], 'form.clamp.alpha must be a number'],
+    ['expert', [...matrices, { clamp: { alpha: 1 } }], 'form.clamp.limit must be a number'],
+    ['expert', [...matrices, { clamp: { alpha: 1e39, limit: 1 } }], 'form.clamp.alpha is 1e+39'],
+    [
+      'expert',
+      [...matrices, { clamp: { alpha: 1, limit: 0 } }],
+      'form.clamp.limit is 0; it must be a finite',
+    ],
+    ['expert', [...matrices, { clamp: { alpha: 1, limit: 1e39 } }], 'form.clamp.limit is 1e+39'],
     ['experts', [f(40), [], i(1), f(40)], 'experts has 0 elements'],
     ['experts', [f(40), [m.handle], i(1), f(40)], 'every element of experts must be an ExpertMatrices'],
     ['experts', [f(90), [expert, wide], i(1, 1), f(90)], 'experts[1] is 20 x 50 inside, the first 20 x 40'],
@@ -99,6 +129,12 @@ describe('a wrong argument', () => {
     ['combine', [f(80), f(80), f(1), 1, 40, 2], 'weights has 1 elements; 2 x 1 are needed'],
     ['combine', [f(80), f(80), f(2), 1, 40, 2, new Uint8Array(1)], 'mask has 1 elements'],
     ['combine', [shared, shared, f(2), 1, 40, 2], 'residual overlaps answers'],
+
+    ['scaleRows', [f(79), f(2), 40, 2], 'y has 79 elements; 2 x 40 are needed'],
+    ['scaleRows', [f(80), f(1), 40, 2], 'factors has 1 elements; 2 x 1 are needed'],
+    ['scaleRows', [f(80), f(2), 0, 2], 'width is 0'],
+    ['scaleRows', [f(80), f(2), 40, 0], 'n is 0'],
+    ['scaleRows', [shared, shared.subarray(5), 40, 2], 'y overlaps factors'],
 
     ['rmsnorm', [f(40), f(0), 1e-6, f(40), 1], 'weight has 0 elements'],
     ['rmsnorm', [f(40), f(30), 1e-6, f(60), 2], 'x has 40 elements; 2 x 30 are needed'],
@@ -134,6 +170,28 @@ describe('a wrong argument', () => {
     ['rotate', replaced(rotation(), 8, f(9)), 'qNorm has 9 elements; 8 (a head) or 32 (the row) are needed'],
     ['rotate', replaced(rotation(), 9, f(32)), 'kNorm has 32 elements'],
     ['rotate', replaced(rotation(), 9, null), 'kNorm must be a Float32Array'],
+    ['rotate', [...rotation(), -2], 'rotary is -2; it must be a whole number from 0 to 8'],
+    ['rotate', [...rotation(), 10], 'rotary is 10; it must be a whole number from 0 to 8'],
+    ['rotate', [...rotation(), 3], 'rotary is 3; it must be even'],
+    ['rotate', [...replaced(rotation(), 5, f(9)), 4], 'cos has 9 elements; 5 x 2 are needed'],
+    ['rotate', [...replaced(rotation(), 6, f(9)), 4], 'sin has 9 elements; 5 x 2 are needed'],
+    ['rotate', [...replaced(rotation(), 6, undefined), 0], 'sin must be a Float32Array'],
+    ['rotate', [...rotation(), 8, 1], 'normLast must be a boolean'],
+    ['attention', [...attention(), 1], 'options must be an object'],
+    ['attention', [...attention(), null], 'options must be an object'],
+    ['attention', [...attention(), { window: -1 }], 'options.window is -1; it must be a whole number from 0'],
+    ['attention', [...attention(), { window: 1.5 }], 'options.window is 1.5'],
+    ['attention', [...attention(), { window: '1' }], 'options.window must be a number'],
+    ['attention', [...attention(), { window: Number.POSITIVE_INFINITY }], 'options.window is inf'],
+    ['attention', [...attention(), { chunk: 2 ** 40 }], 'options.chunk is 1099511627776'],
+    ['attention', [...attention(), { sinks: [1, 2, 3, 4] }], 'options.sinks must be a Float32Array'],
+    ['attention', [...attention(), { sinks: f(3) }], 'options.sinks has 3 elements; 4 x 1 are needed'],
+    ['attention', [...attention(), { sinks: f(0) }], 'options.sinks has 0 elements'],
+    [
+      'attention',
+      [...replaced(attention(), 5, shared), { sinks: shared.subarray(900) }],
+      'y overlaps options.sinks',
+    ],
     ['attention', [spans, 0, f(160), 4, Number.NaN, f(159)], 'y has 159 elements'],
     ['attention', [spans, 0, f(159), 4, 1, f(160)], 'q has 159 elements'],
     ['attention', [cache, 0, f(160), 4, 1, f(160)], 'spans must be a StepSpans'],
@@ -166,6 +224,31 @@ describe('a wrong argument', () => {
       },
     });
     expect(() => kernels.product(x, 1, matrices, [y])).toThrow('x has 0 elements; 1 x 40 are needed');
+  });
+
+  it('gets an error and no crash if a getter of an object detaches the buffers, and its own error if it throws', () => {
+    const [y, bias] = [f(160), f(40)];
+    const detaching = {
+      get window() {
+        structuredClone(y.buffer, { transfer: [y.buffer] });
+        return 3;
+      },
+    };
+    expect(() => call('attention', ...replaced(attention(), 5, y), detaching)).toThrow('y has 0 elements');
+    const form = {
+      downBias: bias,
+      get clamp() {
+        structuredClone(bias.buffer, { transfer: [bias.buffer] });
+        return undefined;
+      },
+    };
+    expect(() => call('expert', ...matrices, form)).toThrow('form.downBias has 0 elements');
+    const throwing = {
+      get clamp() {
+        throw new Error('of the getter');
+      },
+    };
+    expect(() => call('expert', ...matrices, throwing)).toThrow('of the getter');
   });
 
   it('has no effect on later calls', () => {

@@ -71,17 +71,37 @@ function product(): unknown[] {
   const matrices = Array.from({ length: size(3) }, () =>
     pick([matrix, mapped])(size(50), cols, pick([4, 8])),
   );
-  return [floats(n * cols), n, matrices, matrices.map(({ rows }) => floats(n * rows))];
+  const biases = matrices.map(({ rows }) => pick([undefined, floats(rows)]));
+  return [
+    floats(n * cols),
+    n,
+    matrices,
+    matrices.map(({ rows }) => floats(n * rows)),
+    pick([undefined, biases]),
+  ];
+}
+
+/** Arguments of `expert`, with all kinds of forms. */
+function expert(hidden: number, inner: number) {
+  const clamp = { alpha: 1.7, limit: size(9) };
+  const form = {
+    gateBias: pick([undefined, floats(inner)]),
+    upBias: pick([undefined, floats(inner)]),
+    downBias: pick([undefined, floats(hidden)]),
+    clamp: pick([undefined, clamp]),
+  };
+  return [
+    matrix(inner, hidden, pick([4, 8])),
+    matrix(inner, hidden, pick([4, 8])),
+    matrix(hidden, inner, pick([4, 8])),
+    pick([undefined, form]),
+  ] as const;
 }
 
 function experts(): unknown[] {
   const [hidden, inner] = [size(60), size(60)];
   const list: ExpertMatrices[] = Array.from({ length: size(5) }, () =>
-    kernels.expert(
-      matrix(inner, hidden, pick([4, 8])),
-      matrix(inner, hidden, pick([4, 8])),
-      matrix(hidden, inner, pick([4, 8])),
-    ),
+    kernels.expert(...expert(hidden, inner)),
   );
   const counts = list.map(() => size(20));
   const rows = counts.reduce((a, b) => a + b);
@@ -109,24 +129,33 @@ function step() {
 function rotate(): unknown[] {
   const { spans, rows, kvHeads, heads, headDim } = step();
   const norm = (count: number) => pick([undefined, floats(headDim), floats(count * headDim)]);
+  const rotary = 2 * below(headDim / 2 + 1);
   return [
     spans,
     0,
     floats(rows * heads * headDim),
     floats(rows * kvHeads * headDim),
     floats(rows * kvHeads * headDim),
-    floats((rows * headDim) / 2),
-    floats((rows * headDim) / 2),
+    floats((rows * rotary) / 2),
+    floats((rows * rotary) / 2),
     heads,
     norm(heads),
     norm(kvHeads),
     1e-6,
+    rotary,
+    pick([undefined, false, true]),
   ];
 }
 
 function attention(): unknown[] {
   const { spans, rows, heads, headDim } = step();
-  return [spans, 0, floats(rows * heads * headDim), heads, 0.3, floats(rows * heads * headDim)];
+  const options = {
+    window: pick([undefined, 0, size(40), size(700)]),
+    chunk: pick([undefined, 0, size(40), size(700)]),
+    sinks: pick([undefined, floats(heads)]),
+  };
+  const values = [spans, 0, floats(rows * heads * headDim), heads, 0.3, floats(rows * heads * headDim)];
+  return [...values, pick([undefined, options])];
 }
 
 function logits(outputs: (n: number, width: number) => unknown[]): unknown[] {
@@ -139,6 +168,7 @@ const wireCalls = await openWireCalls(kernels, next);
 const makers: Record<string, () => unknown[]> = {
   ...wireCalls.makers,
   product,
+  expert: () => [...expert(size(60), size(60))],
   experts,
   rotate,
   attention,
@@ -159,6 +189,10 @@ const makers: Record<string, () => unknown[]> = {
     const [n, k, width] = [size(20), size(3), size(100)];
     const mask = pick([undefined, Uint8Array.from({ length: n }, () => below(2))]);
     return [floats(n * width), floats(n * k * width), floats(n * k), k, width, n, mask];
+  },
+  scaleRows: () => {
+    const [n, width] = [size(20), size(100)];
+    return [floats(n * width), floats(n), width, n];
   },
   argmax: () => logits((n) => [new Int32Array(n), floats(n)]),
   topk: () =>
@@ -199,17 +233,27 @@ const makers: Record<string, () => unknown[]> = {
   setPath: () => [pick(kernels.paths())],
 };
 
+/** An array that is slightly too short, or a list or object with such a part or a wrong one. */
+function damaged(value: unknown): unknown {
+  if (value instanceof Float32Array || value instanceof Int32Array)
+    return value.slice(0, Math.max(0, value.length - size(20)));
+  if (Array.isArray(value)) return value.with(below(value.length), damaged(pick(value)) ?? junk());
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype)
+    return undefined;
+  const key = pick(Object.keys(value));
+  return { ...value, [key]: damaged(Reflect.get(value, key)) ?? junk() };
+}
+
 const counts = { good: 0, refused: 0 };
 const names = Object.keys(makers);
 for (let call = 0; call < Number(calls); call++) {
   const name = pick(names);
   const values = makers[name]!();
-  // Half of the calls get a wrong value, or an array that is slightly too short.
+  // Half of the calls get a wrong value, or an array or object that is slightly wrong.
   if (below(2) === 0) {
     const at = below(values.length);
     const old = values[at];
-    const shorter = old instanceof Float32Array || old instanceof Int32Array;
-    values[at] = shorter && below(2) === 0 ? old.slice(0, Math.max(0, old.length - size(20))) : junk();
+    values[at] = below(2) === 0 ? (damaged(old) ?? junk()) : junk();
   }
   try {
     wireCalls.keep(name, Reflect.apply(Reflect.get(kernels, name), kernels, values));

@@ -119,6 +119,40 @@ describe('product', () => {
     expect(firstDifference(product(m, x, 1), expected)).toBeUndefined();
   });
 
+  it('adds a bias to every row of the outputs that have one, with one rounding', () => {
+    fc.assert(
+      fc.property(shapes, fc.integer({ min: 0, max: 7 }), ({ seed, rows, cols, n, bits }, given) => {
+        const list = [rows, 17, rows + 5].map((count, i) => matrix(seed + i, count, cols, bits));
+        const biases = list.map((m, i) => (given & (1 << i) ? draw(seed + 5 + i, m.rows) : undefined));
+        const x = draw(seed + 9, n * cols);
+        kernels.setThreads(1 + (seed % 4));
+        const run = (added: readonly (Float32Array | undefined)[] | undefined) =>
+          onEveryPath(() => {
+            const y = list.map((m) => new Float32Array(n * m.rows));
+            kernels.product(
+              x,
+              n,
+              list.map(({ handle }) => handle),
+              y,
+              added,
+            );
+            return Float32Array.from(y.flatMap((values) => [...values]));
+          });
+        const bare = run(undefined);
+        let at = 0;
+        const expected = bare.slice();
+        for (const [i, m] of list.entries()) {
+          for (let k = 0; k < n * m.rows; k++, at++) {
+            const bias = biases[i];
+            if (bias !== undefined) expected[at] = bare[at]! + bias[k % m.rows]!;
+          }
+        }
+        expect(firstDifference(run(biases), expected)).toBeUndefined();
+      }),
+      { seed: 13, numRuns: 25 },
+    );
+  });
+
   it('leaves the rest of a longer output unchanged', () => {
     const m = matrix(8, 17, 40, 4);
     const y = new Float32Array(3 * 17).fill(7);

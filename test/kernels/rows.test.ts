@@ -90,6 +90,28 @@ describe('combine', () => {
   });
 });
 
+describe('scaleRows', () => {
+  it('multiplies each row by its factor in place, with the same bits on every path and with any threads', () => {
+    fc.assert(
+      fc.property(shapes, ({ seed, width, n }) => {
+        const rows = draw(seed, n * width + 3);
+        const factors = draw(seed + 1, n);
+        const expected = rows.map((value, i) =>
+          i < n * width ? value * factors[Math.floor(i / width)]! : value,
+        );
+        kernels.setThreads(1 + (seed % 4));
+        const y = onEveryPath(() => {
+          const inPlace = rows.slice();
+          kernels.scaleRows(inPlace, factors, width, n);
+          return inPlace;
+        });
+        expect(firstDifference(y, expected)).toBeUndefined();
+      }),
+      { seed: 14, numRuns: 40 },
+    );
+  });
+});
+
 describe('scores', () => {
   it('equal plain loops, with the same bits on every path, for one row and for many', () => {
     fc.assert(
