@@ -5,6 +5,7 @@ import type { Bundle } from '../model/bundle/bundle.ts';
 import { agrees } from '../model/bundle/golden-agreement.ts';
 import { type Goldens, openGoldens } from '../model/bundle/goldens.ts';
 import type { Bits } from '../model/bundle/tensors.ts';
+import { unitShape } from '../model/config/model-config.ts';
 import type { ExpertDevice, Unit } from '../model/devices/expert.ts';
 
 /** Units checked before the shard serves, at least one of each layer. In a large model, 64 units are about 120 MB on disk. */
@@ -37,7 +38,7 @@ export async function checkGoldens(
   const goldens = await openGoldens(bundle);
   if (goldens === undefined) return undefined;
   const checked: Checked = { device, goldens, bits: bundle.bits };
-  const perLayer = Math.max(1, Math.floor(CHECKED_FIRST / bundle.config.layers));
+  const perLayer = Math.max(1, Math.floor(CHECKED_FIRST / unitShape(bundle.config).layers));
   const fault = await findFault(checked, sampleUnits(units, perLayer));
   if (fault !== undefined) throw new Error(`${bundle.dir}: ${fault}; this shard does not serve`);
   let rounds: ReturnType<typeof checkInRounds> | undefined;

@@ -2,6 +2,7 @@
 // that are not held, and finds answers that must not be sent.
 import { firstNonFinite } from '../base/finite.ts';
 import type { Bundle } from '../model/bundle/bundle.ts';
+import { unitShape } from '../model/config/model-config.ts';
 import type { ExpertDevice, Unit } from '../model/devices/expert.ts';
 import { RpcError, toRpcError } from '../rpc/errors.ts';
 import { Holdings } from './holdings.ts';
@@ -17,8 +18,7 @@ export interface HeldModelOptions {
 
 /** The fields of `ModelOffer` that the bundle determines. */
 export function modelOffer({ config, manifest, bits, group }: Bundle): HeldModelOptions['model'] {
-  const { layers, experts, hidden } = config;
-  return { identity: manifest.identity, content: manifest.contentHash, bits, group, layers, experts, hidden };
+  return { identity: manifest.identity, content: manifest.contentHash, bits, group, ...unitShape(config) };
 }
 
 export class HeldModel {

@@ -7,6 +7,7 @@ import { goldenDigest, goldenInput } from './bundle/golden.ts';
 import { CLASS_KEY, DIGEST_BYTES, goldenEntry, goldenTensors } from './bundle/golden-file.ts';
 import { shortHash } from './bundle/hash.ts';
 import { GOLDEN_FILE, type GoldenRows, publishGoldenRows } from './bundle/manifest.ts';
+import { unitShape } from './config/model-config.ts';
 import { type ExpertDevice, isMapped } from './devices/expert.ts';
 import { openExpertDevice } from './devices/open.ts';
 import type { DeviceName } from './devices/options.ts';
@@ -67,9 +68,10 @@ interface WriteRows extends Pick<RecordGoldensOptions, 'signal' | 'onProgress'> 
 /** Writes all tensors to the file. Only the answers of one layer are in memory at a time. */
 async function writeRows({ file, ...options }: WriteRows): Promise<{ rows: GoldenRows; bytes: number }> {
   const { bundle, device, onProgress } = options;
-  const { layers, experts, hidden } = bundle.config;
+  const shape = unitShape(bundle.config);
+  const { layers, experts, hidden } = shape;
   const { numericsClass } = device;
-  const { header, tensors, bytes } = layOut(goldenTensors(bundle.config), { [CLASS_KEY]: numericsClass });
+  const { header, tensors, bytes } = layOut(goldenTensors(shape), { [CLASS_KEY]: numericsClass });
   const startOf = (name: string) => goldenEntry(tensors, name, GOLDEN_FILE).start;
   const input = new Float32Array(layers * hidden);
   const digests = Buffer.alloc(layers * experts * DIGEST_BYTES);

@@ -1,7 +1,7 @@
 // Makes bundles of random weights in any shape, for load and speed tests. Such a model generates no meaningful text.
 import { dirname, resolve } from 'node:path';
 import { canonicalJson, hashLines } from './bundle/hash.ts';
-import { isRouter, isSelectionBias, modelNames } from './bundle/names.ts';
+import { isBias, isRouter, modelNames } from './bundle/names.ts';
 import type { Bits, CanonicalTensor } from './bundle/tensors.ts';
 import { type ModelConfig, parseConfig } from './config/config.ts';
 import { parseJson, readCopies } from './convert/checkpoint.ts';
@@ -32,6 +32,7 @@ export async function synth({ shape, bits, seed, ...options }: SynthOptions): Pr
     return {
       sourceName: tensor.name,
       source: { kind: 'random', key, ...distribution(tensor, config) },
+      sourceBytes: 4 * tensor.shape.reduce((product, length) => product * length, 1),
       dtype: 'F32',
     };
   };
@@ -50,6 +51,6 @@ function distribution(
     return { mean: 0, deviation: wide ? 1 : 1 / Math.sqrt(shape[1]) };
   }
   if (isRouter(name)) return { mean: 0, deviation: 1.5 / Math.sqrt(hidden) };
-  if (isSelectionBias(name)) return { mean: 0, deviation: 0.01 };
+  if (isBias(name)) return { mean: 0, deviation: 0.01 };
   return { mean: 1, deviation: 0.1 };
 }

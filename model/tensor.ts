@@ -19,4 +19,6 @@ export interface ExpertWeights {
   up: Matrix;
   /** `[hidden, inner]` */
   down: Matrix;
+  /** `[inner]`, `[inner]` and `[hidden]`. */
+  biases?: { gate: Float32Array; up: Float32Array; down: Float32Array };
 }

@@ -6,12 +6,17 @@
 /** The rule of one layer, read from the checkpoint by model/config/config.ts. */
 export interface RoutingRule {
   score: 'softmax' | 'sigmoid';
-  /** Whether the chosen weights are divided by their sum. Has no effect on `sigmoid` with k = 1. */
+  /** Whether the chosen weights are divided by their sum. For `sigmoid`, only if k > 1, unless `renormaliseOne`. */
   renormalise: boolean;
+  renormaliseOne?: true;
   /** Factor of every weight, applied last. */
   scale: number;
-  /** `[experts]`, added to the sigmoids when experts are chosen. Does not change the weights. */
+  /** `[experts]`, added to the sigmoids or probabilities when experts are chosen. Does not change the weights. */
   bias?: Float32Array;
+  /** Only experts of the `kept` best of `count` equal groups are chosen. A group's key is the sum of its 2 best experts' keys. */
+  groups?: { count: number; kept: number };
+  /** Whether the weight multiplies the expert's input in place of its answer. Requires k = 1. */
+  weighsInput?: true;
   k: number;
 }
 
@@ -38,32 +43,104 @@ export function select(scores: Float32Array, experts: number, rule: RoutingRule)
     throw new RangeError(`the selection bias has ${bias.length} entries for ${experts} experts`);
   }
   const assignment = { k, experts: new Uint16Array(rows * k), weights: new Float32Array(rows * k) };
-  // Softmax keeps the order of the scores, so the raw scores are compared.
-  const sigmoids = rule.score === 'softmax' ? undefined : new Float64Array(experts);
+  // Softmax keeps the order of the scores, so the raw scores are compared if nothing is added to the probabilities.
+  const isRaw = rule.score === 'softmax' && bias === undefined && rule.groups === undefined;
+  const keys = isRaw ? undefined : new Float64Array(experts);
   const chosen: number[] = new Array(k).fill(0);
   for (let row = 0; row < rows; row++) {
     const from = row * experts;
     requireFinite(scores, from, experts);
-    if (sigmoids !== undefined) {
-      for (let expert = 0; expert < experts; expert++) {
-        sigmoids[expert] = sigmoid(scores[from + expert]!) + (bias?.[expert] ?? 0);
-      }
-      choose(sigmoids, 0, experts, chosen);
-    } else choose(scores, from, experts, chosen);
+    if (keys === undefined) choose(scores, from, experts, chosen);
+    else {
+      fillKeys(keys, { scores, from, experts }, rule);
+      choose(keys, 0, experts, chosen);
+    }
     weigh({ scores, from, experts }, rule, chosen, assignment.weights, row * k);
     for (let rank = 0; rank < k; rank++) assignment.experts[row * k + rank] = chosen[rank]!;
   }
   return assignment;
 }
 
+/**
+ * Multiplies the rows `x [rows, hidden]` by their weights, in place, and returns the assignment with weights of 1. For rules with
+ * `weighsInput`. Throws if rows have several experts, because a row has only one input.
+ */
+export function weighInputs(
+  x: Float32Array,
+  hidden: number,
+  { k, experts, weights }: Assignment,
+): Assignment {
+  if (k !== 1) throw new RangeError(`weights cannot multiply the input of ${k} experts`);
+  for (const [row, weight] of weights.entries()) {
+    for (let i = row * hidden; i < (row + 1) * hidden; i++) x[i] = x[i]! * weight;
+  }
+  return { k, experts, weights: new Float32Array(weights.length).fill(1) };
+}
+
 /** All experts by one row's `scores [experts]`, best first. Each has the weight that it would have in place of a chosen expert. */
 export function rank(scores: Float32Array, rule: RoutingRule): { expert: number; weight: number }[] {
   const all = select(scores, scores.length, { ...rule, k: scores.length, renormalise: false });
   const weights = [...all.weights];
-  const shared = rule.renormalise && (rule.score === 'softmax' || rule.k > 1);
+  const shared = dividesBySum(rule, rule.k);
   const chosen = weights.slice(0, rule.k).reduce((sum, weight) => sum + weight, 0);
   const divisor = shared && chosen > 0 ? chosen / rule.scale : 1;
-  return weights.map((weight, i) => ({ expert: all.experts[i]!, weight: weight / divisor }));
+  // The row's input has been multiplied by the weight already.
+  const weightOf = (weight: number) => (rule.weighsInput ? 1 : weight / divisor);
+  return weights.map((weight, i) => ({ expert: all.experts[i]!, weight: weightOf(weight) }));
+}
+
+function dividesBySum({ renormalise, renormaliseOne, score }: RoutingRule, k: number): boolean {
+  return renormalise && (score === 'softmax' || k > 1 || renormaliseOne === true);
+}
+
+interface Row {
+  scores: Float32Array;
+  /** Index of the row's first score. */
+  from: number;
+  experts: number;
+}
+
+/** Fills `keys` with what decides which of the row's experts are chosen. Experts of groups that are not kept get -infinity. */
+function fillKeys(
+  keys: Float64Array,
+  { scores, from, experts }: Row,
+  { score, bias, groups }: RoutingRule,
+): void {
+  if (score === 'sigmoid') {
+    for (let expert = 0; expert < experts; expert++) keys[expert] = sigmoid(scores[from + expert]!);
+  } else {
+    const largest = largestScore(scores, from, experts);
+    let sum = 0;
+    for (let expert = 0; expert < experts; expert++) {
+      keys[expert] = Math.exp(scores[from + expert]! - largest);
+      sum += keys[expert]!;
+    }
+    for (let expert = 0; expert < experts; expert++) keys[expert]! /= sum;
+  }
+  if (bias !== undefined) for (let expert = 0; expert < experts; expert++) keys[expert]! += bias[expert]!;
+  if (groups !== undefined) dropGroups(keys, groups);
+}
+
+function largestScore(scores: Float32Array, from: number, experts: number): number {
+  let largest = Number.NEGATIVE_INFINITY;
+  for (let i = from; i < from + experts; i++) largest = Math.max(largest, scores[i]!);
+  return largest;
+}
+
+/** Sets the keys of all groups but the `kept` best to -infinity. Of groups with equal keys, the one with the lower number is kept. */
+function dropGroups(keys: Float64Array, { count, kept }: NonNullable<RoutingRule['groups']>): void {
+  const size = keys.length / count;
+  const sums = new Float64Array(count);
+  const best = [0, 0];
+  for (let group = 0; group < count; group++) {
+    choose(keys, group * size, size, best);
+    sums[group] = keys[group * size + best[0]!]! + keys[group * size + best[1]!]!;
+  }
+  const chosen: number[] = new Array(kept).fill(0);
+  choose(sums, 0, count, chosen);
+  for (let group = 0; group < count; group++) {
+    if (!chosen.includes(group)) keys.fill(Number.NEGATIVE_INFINITY, group * size, (group + 1) * size);
+  }
 }
 
 /** A row's scores are the `experts` numbers that begin at index `from`. */
@@ -91,19 +168,19 @@ function choose(keys: Float32Array | Float64Array, from: number, experts: number
   }
 }
 
-/** Writes the weights of one row's `chosen` experts to `weights`, from index `at` on. The row's scores begin at index `from`. */
+/** Writes the weights of one row's `chosen` experts to `weights`, from index `at` on. */
 function weigh(
-  { scores, from, experts }: { scores: Float32Array; from: number; experts: number },
-  { score, renormalise, scale }: RoutingRule,
+  { scores, from, experts }: Row,
+  rule: RoutingRule,
   chosen: readonly number[],
   weights: Float32Array,
   at: number,
 ): void {
-  const isSoftmax = score === 'softmax';
-  // With softmax, the first chosen expert has the largest score, so `exp(score - largest)` cannot overflow.
-  const largest = scores[from + chosen[0]!]!;
+  const isSoftmax = rule.score === 'softmax';
+  // `exp(score - largest)` cannot overflow.
+  const largest = largestScore(scores, from, isSoftmax ? experts : 0);
   let divisor = 1;
-  if (renormalise && (isSoftmax || chosen.length > 1)) {
+  if (dividesBySum(rule, chosen.length)) {
     divisor = 0;
     for (const expert of chosen) divisor += rawWeight(isSoftmax, scores[from + expert]!, largest);
   } else if (isSoftmax) {
@@ -113,7 +190,7 @@ function weigh(
   // If the sigmoids of very low scores are all 0, the weights are 0 too.
   for (let rank = 0; rank < chosen.length; rank++) {
     const raw = rawWeight(isSoftmax, scores[from + chosen[rank]!]!, largest);
-    weights[at + rank] = divisor === 0 ? 0 : (raw / divisor) * scale;
+    weights[at + rank] = divisor === 0 ? 0 : (raw / divisor) * rule.scale;
   }
 }
 

@@ -4,6 +4,7 @@ import { modelOffer } from '../../experts/held-model.ts';
 import { parseHoldings } from '../../experts/holdings.ts';
 import { ShardService } from '../../experts/service.ts';
 import { openBundle } from '../../model/bundle/bundle.ts';
+import { unitShape } from '../../model/config/model-config.ts';
 import { mapInUnits } from '../../model/devices/expert.ts';
 import { openExpertDevice } from '../../model/devices/open.ts';
 import { listen } from '../../rpc/socket/server.ts';
@@ -24,7 +25,7 @@ process.on('SIGINT', () => {}); // the parent handles Ctrl-C of a terminal
 process.once('disconnect', () => process.exit(0));
 
 const bundle = await openBundle(directory);
-const units = parseHoldings(experts, bundle.config);
+const units = parseHoldings(experts, unitShape(bundle.config));
 const device = await openExpertDevice({ bundle, threads: 1 });
 await device.load(units);
 mapInUnits(device, units);

@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import type { ModelFacts } from '../../gateway/api/context.ts';
 import { openBundle } from '../../model/bundle/bundle.ts';
+import { unitShape } from '../../model/config/model-config.ts';
 import { countParameters } from '../../model/config/parameters.ts';
 import type { KvShape } from '../../model/devices/dense.ts';
 import { kvShapeOf, requireDevice } from '../../model/devices/open.ts';
@@ -74,7 +75,8 @@ async function openModel({ id, dir }: NamedModel, device: DeviceName): Promise<O
   try {
     requireDevice({ bundle, device });
     const { config, manifest } = bundle;
-    const { layers, experts, vocab, context } = config;
+    const { vocab, context } = config;
+    const { layers, experts } = unitShape(config);
     const { all, active } = countParameters(config);
     const facts = { bits: manifest.bits, parameters: all, activeParameters: active };
     const kv = kvShapeOf({ bundle, device });

@@ -11,6 +11,7 @@ import { routingRules } from '../../gateway/engine/scheduling/rules.ts';
 import { discover } from '../../infra/discovery/discovery.ts';
 import { stale } from '../../infra/discovery/watch-file.ts';
 import { type Bundle, openBundle } from '../../model/bundle/bundle.ts';
+import { unitShape } from '../../model/config/model-config.ts';
 import type { Unit } from '../../model/devices/expert.ts';
 import { kernelsMissing, openDenseDevice, openHostKernels, usesKernels } from '../../model/devices/open.ts';
 import type { DeviceName } from '../../model/devices/options.ts';
@@ -157,7 +158,7 @@ function readAhead(bundle: Bundle, { device, holders }: EngineThreadData): ReadA
 
 /** The units of each shard that runs in this thread. */
 function unitsHere({ config }: Bundle, { here }: Holders): Unit[][] {
-  return here.map((text) => parseHoldings(text, config));
+  return here.map((text) => parseHoldings(text, unitShape(config)));
 }
 
 async function openHere(
@@ -184,13 +185,12 @@ async function openFleet(
   members: readonly Member[],
 ): Promise<Fleet> {
   const { manifest, config } = bundle;
-  const { layers, experts, hidden } = config;
   return new Fleet({
     members,
     policy,
     goldens: await fleetGoldens(bundle),
     unitBytes: Math.max(...manifest.experts.flat().map(({ length }) => length)),
-    model: { identity: manifest.identity, layers, experts, hidden },
+    model: { identity: manifest.identity, ...unitShape(config) },
     siblings,
     zone,
     version,

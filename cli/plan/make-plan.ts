@@ -57,7 +57,7 @@ export async function makePlan(
   const unitBytes = Math.max(...manifest.experts.flat().map(({ length }) => length));
   const { replicas, cost } = flags;
   const rows = flags.rows ?? usualRows(heat) ?? USUAL_ROWS;
-  const units = Math.ceil((config.layers * config.experts * replicas) / flags.shards.length);
+  const units = Math.ceil((manifest.experts.flat().length * replicas) / flags.shards.length);
   const shards = flags.shards.map(
     ({ name, memoryBytes = flags.memory ?? units * unitBytes }): PlannedShard => ({ name, memoryBytes }),
   );

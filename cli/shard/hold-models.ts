@@ -5,6 +5,7 @@ import { checkGoldens, type GoldenChecks } from '../../experts/golden-checks.ts'
 import { formatHoldings } from '../../experts/holdings.ts';
 import type { Bundle } from '../../model/bundle/bundle.ts';
 import type { WeightSource } from '../../model/bundle/source.ts';
+import { unitShape } from '../../model/config/model-config.ts';
 import { type ExpertDevice, isMapped, type Unit } from '../../model/devices/expert.ts';
 import { openExpertDevice } from '../../model/devices/open.ts';
 import type { DeviceName } from '../../model/devices/options.ts';
@@ -57,10 +58,11 @@ export function holdModels(models: readonly OpenedExperts[], options: HoldOption
 /** Describes held experts for users: `experts 0-23 of 6 layers of nano (144 units, 5.1 MB)`. */
 export function describeHeld({ bundle, units }: Pick<OpenedExperts, 'bundle' | 'units'>): string {
   const { config, manifest, dir } = bundle;
+  const shape = unitShape(config);
   const sizes = units.map(({ layer, expert }) => manifest.experts[layer]?.[expert]?.length ?? 0);
   const megabytes = sizes.reduce((sum, bytes) => sum + bytes, 0) / 1e6;
-  const list = units.length === 0 ? 'none' : formatHoldings(units, config);
-  const experts = `experts ${list} of ${config.layers} layers`;
+  const list = units.length === 0 ? 'none' : formatHoldings(units, shape);
+  const experts = `experts ${list} of ${shape.layers} layers`;
   return `${experts} of ${basename(dir)} (${units.length} units, ${megabytes.toFixed(1)} MB)`;
 }
 

@@ -5,6 +5,7 @@ import { parseHoldings } from '../../experts/holdings.ts';
 import type { ShardMetrics } from '../../experts/metrics.ts';
 import type { MetricsServerOptions } from '../../experts/metrics-server.ts';
 import type { SignedPlacement } from '../../experts/placing/placement-file.ts';
+import { unitShape } from '../../model/config/model-config.ts';
 import { formatAddress, isLoopback } from '../../rpc/address.ts';
 import type { Credentials } from '../../rpc/security/credentials.ts';
 import type { Closing } from '../closing.ts';
@@ -87,7 +88,7 @@ async function openModels(
   const models = await Promise.all(
     wanted.map(async (each) => {
       const { list, ...found } = await openExperts({ ...each, standby, dir, state, security, signal });
-      const units = () => (list === '' ? [] : parseHoldings(list, found.bundle.config));
+      const units = () => (list === '' ? [] : parseHoldings(list, unitShape(found.bundle.config)));
       return { ...found, units: await asUsage(command, units) };
     }),
   );

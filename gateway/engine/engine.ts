@@ -1,6 +1,7 @@
 // The engine, with continuous batching: sequences enter and leave between any two steps, and each step computes the rows that
 // the scheduler selects. It works on token ids and knows neither text nor HTTP.
 import { setImmediate as eventsHandled } from 'node:timers/promises';
+import { expertLayers, unitShape } from '../../model/config/model-config.ts';
 import { rungLevel } from '../../router/delivery/ladder.ts';
 import { Heat } from '../../router/heat.ts';
 import { Admission, saltOf } from './admission.ts';
@@ -45,10 +46,14 @@ export class Engine implements PushingEngine {
     const { config, dense, fleet, rules } = options;
     const settings = settingsOf(options);
     const { identity, content, context, combine, heatHalfLifeSeconds: halfLifeSeconds } = settings;
-    const { hidden, layers, experts, vocab, expertsPerToken } = config;
+    const { vocab, expertsPerToken } = config;
+    const { hidden, layers, experts } = unitShape(config);
     this.#settings = settings;
     this.#heat = new Heat({ layers, experts, halfLifeSeconds });
-    this.#model = { dense, fleet, identity, hidden, experts, vocab, rules, combine, heat: this.#heat };
+    const withExperts = expertLayers(config);
+    const hasExperts = Array.from({ length: config.layers }, (_, layer) => withExperts.includes(layer));
+    const routing = { experts, hasExperts, rules, combine, heat: this.#heat };
+    this.#model = { dense, fleet, identity, hidden, vocab, ...routing };
     const shared = { model: this.#model, settings, counters: this.#counters };
     this.#admission = new Admission(shared);
     this.#steps = new StepRunner({ ...shared, admission: this.#admission });

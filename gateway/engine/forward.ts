@@ -6,7 +6,7 @@ import type { Rung } from '../../router/delivery/ladder.ts';
 import { dispatch } from '../../router/dispatch.ts';
 import type { Fleet } from '../../router/fleet.ts';
 import type { Heat } from '../../router/heat.ts';
-import { type Assignment, type RoutingRule, rank, select } from '../../router/selection.ts';
+import { type Assignment, type RoutingRule, rank, select, weighInputs } from '../../router/selection.ts';
 import type { RpcError } from '../../rpc/errors.ts';
 
 export interface ForwardModel {
@@ -16,7 +16,9 @@ export interface ForwardModel {
   hidden: number;
   experts: number;
   vocab: number;
-  /** One rule for each layer. */
+  /** `[layers]`, whether a layer has experts. The others make no hop. */
+  hasExperts: readonly boolean[];
+  /** One rule for each layer with experts. Hops, heat and assignments count only these layers. */
   rules: readonly RoutingRule[];
   combine: typeof combine;
   /** Counts the rows of every expert. */
@@ -62,7 +64,7 @@ interface ForwardEvents {
 
 /** Runs the rows through every layer. Returns the last layer's residual stream, `[rows, hidden]`. */
 export async function forward(
-  { dense, fleet, identity, hidden, experts, rules, combine, heat }: ForwardModel,
+  { dense, fleet, identity, hidden, experts, hasExperts, rules, combine, heat }: ForwardModel,
   { ids, spans, prefill, wanted, ladder, deadlineMs, signal, trace, isAlone }: StepInput,
   { onFailed, onDegraded, onRemote, onRouted }: ForwardEvents,
 ): Promise<Rows> {
@@ -70,17 +72,22 @@ export async function forward(
   let turnedAt = performance.now();
   const stepHeat = heat?.step();
   const borrowed = new Borrowed(wanted.length, fleet.policy.remoteHops);
-  for (const [layer, rule] of rules.entries()) {
+  let hop = 0;
+  for (let layer = 0; layer < hasExperts.length; layer++) {
     const { residual, x, scores } = await dense.layer(layer, stream, spans);
+    stream = residual;
+    if (!hasExperts[layer]) continue;
+    const rule = rules[hop]!;
     const assignment = select(scores, experts, rule);
-    stepHeat?.count(layer, assignment, wanted);
+    stepHeat?.count(hop, assignment, wanted);
+    const weighted = rule.weighsInput ? weighInputs(x, hidden, assignment) : assignment;
     const { answers, failed, degraded, remote } = await dispatch({
       fleet,
       model: identity,
-      layer,
+      layer: hop++,
       x,
       hidden,
-      assignment,
+      assignment: weighted,
       mask: wanted,
       near: borrowed.exhausted,
       prefill,
@@ -98,8 +105,7 @@ export async function forward(
     }
     onRouted?.(assignment);
     if (signal.aborted) break;
-    combine(residual, answers, assignment, hidden, wanted);
-    stream = residual;
+    combine(residual, answers, weighted, hidden, wanted);
     if (performance.now() - turnedAt > TURN_MS) {
       await eventsHandled();
       turnedAt = performance.now();

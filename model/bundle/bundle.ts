@@ -1,7 +1,8 @@
 // Opens a bundle: checks its files against bundle.json and config.json, and then reads weights and checks their hashes.
 // docs/bundle.md is the specification.
 import { join } from 'node:path';
-import { type ModelConfig, parseConfig } from '../config/config.ts';
+import { parseConfig } from '../config/config.ts';
+import { type ModelConfig, unitShape } from '../config/model-config.ts';
 import type { Unit } from '../devices/expert.ts';
 import { InputError, tensorError } from '../errors.ts';
 import type { TensorMap } from '../safetensors.ts';
@@ -38,7 +39,7 @@ export interface Bundle {
   readExpert(unit: Unit): Promise<ExpertWeights>;
   /** The place of a matrix, for a device that computes on the mapped file. The hash is not checked. */
   placeOf(name: string): Place;
-  placesOf(unit: Unit): { gate: Place; up: Place; down: Place };
+  placesOf(unit: Unit): ExpertPlaces;
   /** The dense part's matrices in the order of the file, for a thread that reads the files itself. */
   matrixRanges(): HashedRange[];
   expertRange(unit: Unit): HashedRange;
@@ -58,6 +59,14 @@ interface ByteRange {
 /** A matrix in its file. */
 export interface Place extends ByteRange, Pick<Matrix, 'encoding' | 'rows' | 'cols'> {}
 
+/** The matrices of an expert in their file, and its biases, if it has any. */
+export interface ExpertPlaces {
+  gate: Place;
+  up: Place;
+  down: Place;
+  biases?: { gate: Place; up: Place; down: Place };
+}
+
 /** Bytes of a file that have one hash. */
 export interface HashedRange extends ByteRange {
   /** The result of `shortHash` for the bytes. */
@@ -73,7 +82,7 @@ interface Opened {
   files: BundleFiles;
   config: ModelConfig;
   dense: TensorMap;
-  /** `[layers]` */
+  /** For each layer with experts. */
   experts: readonly TensorMap[];
   golden: GoldenSource | undefined;
 }
@@ -108,7 +117,7 @@ async function readHeaders(dir: string, manifest: Manifest, files: BundleFiles):
   const config = withNormShapes(plain, (name) => dense.get(name)?.shape);
   checkDense(config, manifest, dense, join(dir, DENSE_FILE));
   const experts: TensorMap[] = [];
-  for (let layer = 0; layer < config.layers; layer++) {
+  for (let layer = 0; layer < unitShape(config).layers; layer++) {
     const name = expertsFile(layer);
     const stored = await files.header(name);
     checkExperts(config, manifest, layer, stored, join(dir, name));
@@ -127,8 +136,8 @@ async function readGolden(
   if (goldenRows === undefined) return undefined;
   const tensors = await files.header(GOLDEN_FILE);
   const header = { tensors, metadata: await files.metadata(GOLDEN_FILE) };
-  checkGolden(config, goldenRows, header, join(dir, GOLDEN_FILE));
-  return goldenSource(files, config, goldenRows, tensors);
+  checkGolden(unitShape(config), goldenRows, header, join(dir, GOLDEN_FILE));
+  return goldenSource(files, unitShape(config), goldenRows, tensors);
 }
 
 function bundleOver(opened: Opened): Bundle {
@@ -192,16 +201,19 @@ function denseReaders({ dir, config, manifest, files, dense }: Opened) {
 function expertReaders({ dir, config, manifest, files, experts }: Opened) {
   const rangeOf = (unit: Unit): ExpertRange => expertRange(manifest, unit);
 
-  function placesOf(unit: Unit): { gate: Place; up: Place; down: Place } {
+  function placesOf(unit: Unit): ExpertPlaces {
     const path = join(dir, rangeOf(unit).file);
-    const [gate, up, down] = expertTensors(config, unit).map(({ name, shape: [rows, cols] }): Place => {
+    const [gate, up, down, ...biases] = expertTensors(config, unit).map(({ name, kind, shape }): Place => {
       const entry = experts[unit.layer]?.get(name);
       if (entry === undefined) throw tensorError(path, name, 'is missing');
       const encoding = encodingOf(entry.dtype, manifest.bits);
+      const [rows = 1, cols = 1] = kind === 'matrix' ? shape : [1, ...shape];
       return { path, offset: entry.start, bytes: entry.bytes, rows, cols, encoding };
     });
     if (!gate || !up || !down) throw new Error('an expert has three matrices');
-    return { gate, up, down };
+    const [gateBias, upBias, downBias] = biases;
+    if (!gateBias || !upBias || !downBias) return { gate, up, down };
+    return { gate, up, down, biases: { gate: gateBias, up: upBias, down: downBias } };
   }
 
   return {
@@ -212,8 +224,14 @@ function expertReaders({ dir, config, manifest, files, experts }: Opened) {
       const matrix = ({ encoding, rows, cols, offset: at, bytes }: Place): Matrix => {
         return { encoding, rows, cols, data: data.subarray(at - offset, at - offset + bytes) };
       };
-      const { gate, up, down } = placesOf(unit);
-      return { gate: matrix(gate), up: matrix(up), down: matrix(down) };
+      const { gate, up, down, biases } = placesOf(unit);
+      const matrices = { gate: matrix(gate), up: matrix(up), down: matrix(down) };
+      if (biases === undefined) return matrices;
+      const vector = (place: Place) => dequantize(matrix(place));
+      return {
+        ...matrices,
+        biases: { gate: vector(biases.gate), up: vector(biases.up), down: vector(biases.down) },
+      };
     },
     expertRange(unit: Unit): HashedRange {
       const { file, offset, length, hash } = rangeOf(unit);

@@ -1,5 +1,5 @@
 // The file of golden rows in a bundle: lists its tensors, checks its header, and reads its bytes.
-import type { ModelConfig } from '../config/config.ts';
+import type { unitShape } from '../config/model-config.ts';
 import { InputError, tensorError } from '../errors.ts';
 import type { TensorMap, TensorSpec } from '../safetensors.ts';
 import type { BundleFiles } from './files.ts';
@@ -11,7 +11,8 @@ export const DIGEST_BYTES = 16;
 /** The metadata key for the numerics class of the answers. */
 export const CLASS_KEY = 'numerics_class';
 
-type GoldenShape = Pick<ModelConfig, 'layers' | 'experts' | 'hidden'>;
+/** `layers` counts those with experts. */
+type GoldenShape = ReturnType<typeof unitShape>;
 
 /** Reads bytes of golden rows, and checks their hashes. */
 export interface GoldenSource {

@@ -1,4 +1,5 @@
 // Reads the golden rows of an open bundle: a row for each layer, and the answer of each of the layer's experts to it.
+import { unitShape } from '../config/model-config.ts';
 import { widenBrain } from '../floats.ts';
 import type { Bundle } from './bundle.ts';
 import { DIGEST_BYTES } from './golden-file.ts';
@@ -24,7 +25,7 @@ export interface Goldens {
 /** Undefined if the bundle has no golden rows. Keeps the answers of the last used layer in memory. */
 export async function openGoldens({ config, golden }: Pick<Bundle, 'config' | 'golden'>) {
   if (golden === undefined) return undefined;
-  const { layers, experts, hidden } = config;
+  const { layers, experts, hidden } = unitShape(config);
   const rows = new Float32Array((await golden.readInput()).buffer);
   const digests = await golden.readDigests();
   let kept: { layer: number; answers: Promise<Uint16Array> } | undefined;

@@ -1,5 +1,5 @@
 // Lists the tensors of a model, and says how a bundle stores each.
-import type { ModelConfig } from '../config/config.ts';
+import { expertLayers, type ModelConfig } from '../config/model-config.ts';
 import type { Unit } from '../devices/expert.ts';
 import type { TensorSpec } from '../safetensors.ts';
 import type { Encoding } from '../tensor.ts';
@@ -19,7 +19,11 @@ const matrix = (name: string, rows: number, cols: number): CanonicalTensor & { k
   shape: [rows, cols],
 });
 
-const small = (name: string, ...shape: number[]): CanonicalTensor => ({ kind: 'small', name, shape });
+const small = (name: string, ...shape: number[]): CanonicalTensor & { kind: 'small' } => ({
+  kind: 'small',
+  name,
+  shape,
+});
 
 /** Everything that is not an expert, layer after layer. */
 export function* denseTensors(config: ModelConfig): Generator<CanonicalTensor> {
@@ -31,26 +35,59 @@ export function* denseTensors(config: ModelConfig): Generator<CanonicalTensor> {
 }
 
 function* layerTensors(config: ModelConfig, layer: number): Generator<CanonicalTensor> {
-  const { hidden, heads, kvHeads, headDim, experts, qkNorm, routing } = config;
+  const { hidden, heads, kvHeads, headDim, qkNorm, attention = {}, denseMlp } = config;
   const names = layerNames(layer);
   yield small(names.inputNorm, hidden);
   yield matrix(names.q, heads * headDim, hidden);
   yield matrix(names.k, kvHeads * headDim, hidden);
   yield matrix(names.v, kvHeads * headDim, hidden);
   yield matrix(names.o, hidden, heads * headDim);
+  if (attention.inputBias) {
+    yield small(names.qBias, heads * headDim);
+    yield small(names.kBias, kvHeads * headDim);
+    yield small(names.vBias, kvHeads * headDim);
+  }
+  if (attention.outputBias) yield small(names.oBias, hidden);
+  if (attention.sinks) yield small(names.sinks, heads);
   if (qkNorm !== 'none') {
     yield small(names.qNorm, qkNorm === 'head' ? headDim : heads * headDim);
     yield small(names.kNorm, qkNorm === 'head' ? headDim : kvHeads * headDim);
   }
   yield small(names.outputNorm, hidden);
-  yield small(names.router, experts, hidden);
-  if (routing.selectionBias) yield small(names.selectionBias, experts);
+  if (denseMlp?.layers.includes(layer)) yield* mlpTensors(names.mlp, hidden, denseMlp.inner);
+  else yield* routedTensors(config, names);
 }
 
-/** One expert's three matrices in the order in which they lie in the file. */
-export function expertTensors({ hidden, inner }: ModelConfig, unit: Unit) {
-  const { gate, up, down } = expertNames(unit);
+/** The router, and what is computed beside the experts. */
+function* routedTensors(
+  { hidden, experts, routing, routerBias, sharedExpert }: ModelConfig,
+  names: ReturnType<typeof layerNames>,
+): Generator<CanonicalTensor> {
+  yield small(names.router, experts, hidden);
+  if (routerBias) yield small(names.routerBias, experts);
+  if (routing.selectionBias) yield small(names.selectionBias, experts);
+  if (sharedExpert === undefined) return;
+  yield* mlpTensors(names.sharedExpert, hidden, sharedExpert.inner);
+  if (sharedExpert.gated) yield small(names.sharedGate, 1, hidden);
+}
+
+type MlpNames = ReturnType<typeof layerNames>['mlp'];
+
+function mlpTensors({ gate, up, down }: MlpNames, hidden: number, inner: number) {
   return [matrix(gate, inner, hidden), matrix(up, inner, hidden), matrix(down, hidden, inner)] as const;
+}
+
+/** One expert's three matrices and then its biases, if it has any, in the order in which they lie in the file. */
+export function expertTensors(
+  config: ModelConfig,
+  { layer, expert }: Unit,
+): readonly [...ReturnType<typeof mlpTensors>, ...(CanonicalTensor & { kind: 'small' })[]] {
+  const { hidden, inner, expertBiases } = config;
+  const names = expertNames(expertLayers(config)[layer] ?? layer, expert);
+  const matrices = mlpTensors(names, hidden, inner);
+  if (!expertBiases) return matrices;
+  const biases = [small(names.gateBias, inner), small(names.upBias, inner), small(names.downBias, hidden)];
+  return [...matrices, ...biases];
 }
 
 /**

@@ -18,6 +18,8 @@ export type RopeScaling =
 export interface RopeConfig {
   base: number;
   scaling: RopeScaling;
+  /** Number of values at the start of each head that are rotated. Absent: all. */
+  rotary?: number;
 }
 
 const knownFields = new Set([
@@ -35,28 +37,63 @@ const knownFields = new Set([
   'mscale_all_dim',
   'truncate',
   'partial_rotary_factor',
+  'alpha',
 ]);
 
-export function parseRope(config: Fields, context: number, defaultBase: number): RopeConfig {
-  const spellings = ['rope_parameters', 'rope_scaling'].filter((name) => config.has(name));
-  if (spellings.length > 1) config.refuse('rope_scaling', 'and rope_parameters are both given; keep one');
-  refusePartial(config);
-  const spelling = spellings[0];
-  const topBase = config.has('rope_theta') ? config.positive('rope_theta') : undefined;
-  if (spelling === undefined) return { base: topBase ?? defaultBase, scaling: { type: 'default' } };
-  const rope = config.object(spelling);
-  refusePartial(rope);
-  for (const name of rope.names()) if (!knownFields.has(name)) rope.refuse(name, 'is not supported');
-  return {
-    base: rope.has('rope_theta') ? rope.positive('rope_theta') : (topBase ?? defaultBase),
-    scaling: parseScaling(rope, context),
-  };
+interface RopeContext {
+  context: number;
+  headDim: number;
+  /** What the layout does if config.json does not say otherwise. Without `rotaryShare`, it rotates whole heads. */
+  usual: { ropeBase: number; rotaryShare?: number };
 }
 
-function refusePartial(fields: Fields): void {
-  if (fields.has('partial_rotary_factor') && fields.positive('partial_rotary_factor') !== 1) {
-    fields.refuse('partial_rotary_factor', 'other than 1 is not supported');
-  }
+export function parseRope(config: Fields, { context, headDim, usual }: RopeContext): RopeConfig {
+  const spellings = ['rope_parameters', 'rope_scaling'].filter((name) => config.has(name));
+  if (spellings.length > 1) config.refuse('rope_scaling', 'and rope_parameters are both given; keep one');
+  const spelling = spellings[0];
+  const topBase = config.has('rope_theta') ? config.positive('rope_theta') : usual.ropeBase;
+  if (spelling === undefined)
+    return { base: topBase, scaling: { type: 'default' }, ...partialOf([config], headDim, usual) };
+  const rope = config.object(spelling);
+  for (const name of rope.names()) if (!knownFields.has(name)) rope.refuse(name, 'is not supported');
+  const partial = partialOf([rope, config], headDim, usual);
+  const ownBase = rope.has('rope_theta') ? rope.positive('rope_theta') : topBase;
+  const stretched = stretchedBase(rope, ownBase, partial.rotary ?? headDim);
+  if (stretched !== undefined) return { base: stretched, scaling: { type: 'default' }, ...partial };
+  return { base: ownBase, scaling: parseScaling(rope, context), ...partial };
+}
+
+/** `rotary_dim`, the number of values of a head that are rotated, or `partial_rotary_factor`, the share of a head. */
+function partialOf(
+  places: readonly Fields[],
+  headDim: number,
+  { rotaryShare }: RopeContext['usual'],
+): { rotary?: number } {
+  const name = ['rotary_dim', 'partial_rotary_factor'].find((each) =>
+    places.some((place) => place.has(each)),
+  );
+  const place = places.find((fields) => name !== undefined && fields.has(name));
+  if (name === undefined || place === undefined)
+    return rotaryOf(Math.floor(headDim * (rotaryShare ?? 1)), headDim);
+  const value = place.positive(name);
+  const rotary = name === 'rotary_dim' ? value : Math.floor(headDim * value);
+  if (rotaryShare === undefined && rotary !== headDim)
+    place.refuse(name, `${value} is not supported in this layout`);
+  if (rotary < 2 || rotary > headDim || rotary % 2 !== 0)
+    place.refuse(name, `rotates ${rotary} of the ${headDim} values of a head`);
+  return rotaryOf(rotary, headDim);
+}
+
+function rotaryOf(rotary: number, headDim: number): { rotary?: number } {
+  return rotary === headDim ? {} : { rotary };
+}
+
+/** Hunyuan's `dynamic` with `alpha` is a larger base at every length. Undefined for other types. */
+function stretchedBase(rope: Fields, base: number, rotary: number): number | undefined {
+  if (!rope.has('alpha')) return undefined;
+  const type = rope.text(rope.has('rope_type') ? 'rope_type' : 'type', 'default');
+  if (type !== 'dynamic') rope.refuse('alpha', `is not supported with the type "${type}"`);
+  return base * rope.positive('alpha') ** (rotary / (rotary - 2));
 }
 
 function parseScaling(rope: Fields, context: number): RopeScaling {

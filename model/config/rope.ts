@@ -1,14 +1,15 @@
 // Computes rotary position embeddings: frequencies by scaling rule, and cosines and sines by position.
 // Sources: RoFormer (arXiv 2104.09864); YaRN (arXiv 2309.00071); "llama3" as in Llama 3.1's published configuration.
-import type { ModelConfig } from './config.ts';
-import type { RopeConfig, RopeScaling } from './config-rope.ts';
 
-/** `frequencies [headDim / 2]`: radians by which a position turns each pair of a head. `factor`: factor on cosines and sines. */
+import type { RopeConfig, RopeScaling } from './config-rope.ts';
+import { type ModelConfig, rotaryDim } from './model-config.ts';
+
+/** `frequencies [dim / 2]`: radians by which a position turns each pair of a head. `factor`: factor on cosines and sines. */
 function rotations(
-  headDim: number,
+  dim: number,
   { base, scaling }: RopeConfig,
 ): { frequencies: Float64Array; factor: number } {
-  const frequencies = Float64Array.from({ length: headDim / 2 }, (_, i) => base ** ((-2 * i) / headDim));
+  const frequencies = Float64Array.from({ length: dim / 2 }, (_, i) => base ** ((-2 * i) / dim));
   switch (scaling.type) {
     case 'default':
       return { frequencies, factor: 1 };
@@ -35,13 +36,13 @@ type Yarn = RopeScaling & { type: 'yarn' };
 
 /** Pairs with over `betaFast` turns in the original context are kept; pairs with under `betaSlow` turns are interpolated. */
 function yarn(frequencies: Float64Array, base: number, scaling: Yarn): Float64Array {
-  const headDim = 2 * frequencies.length;
+  const dim = 2 * frequencies.length;
   const { factor, originalContext, betaFast, betaSlow, truncate } = scaling;
   const pairThatTurns = (times: number) =>
-    (headDim * Math.log(originalContext / (times * 2 * Math.PI))) / (2 * Math.log(base));
+    (dim * Math.log(originalContext / (times * 2 * Math.PI))) / (2 * Math.log(base));
   const round = (value: number, to: (value: number) => number) => (truncate ? to(value) : value);
   const low = Math.max(round(pairThatTurns(betaFast), Math.floor), 0);
-  const high = Math.min(round(pairThatTurns(betaSlow), Math.ceil), headDim - 1);
+  const high = Math.min(round(pairThatTurns(betaSlow), Math.ceil), dim - 1);
   const width = low === high ? 0.001 : high - low;
   return frequencies.map((frequency, pair) => {
     const interpolated = Math.min(Math.max((pair - low) / width, 0), 1);
@@ -57,14 +58,15 @@ export class RotationTable {
   #cos = new Float32Array(0);
   #sin = new Float32Array(0);
 
-  constructor({ headDim, rope }: Pick<ModelConfig, 'headDim' | 'rope'>) {
-    const { frequencies, factor } = rotations(headDim, rope);
-    this.#half = headDim / 2;
+  constructor(config: Pick<ModelConfig, 'headDim' | 'rope'>) {
+    const dim = rotaryDim(config);
+    const { frequencies, factor } = rotations(dim, config.rope);
+    this.#half = dim / 2;
     this.#frequencies = frequencies;
     this.#factor = factor;
   }
 
-  /** Fills `count` rows of `cos` and `sin [rows, headDim / 2]`, from row `row` on, for the positions from `start` on. */
+  /** Fills `count` rows of `cos` and `sin [rows, rotaryDim / 2]`, from row `row` on, for the positions from `start` on. */
   fill(cos: Float32Array, sin: Float32Array, row: number, start: number, count: number): void {
     this.#reach(start + count);
     const from = start * this.#half;

@@ -2,11 +2,16 @@
 // of weight files.
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { modelNames } from '../bundle/names.ts';
 import { withNormShapes } from '../bundle/tensors.ts';
-import { type ModelConfig, parseConfig } from '../config/config.ts';
+import { parseConfig } from '../config/config.ts';
+import { readFields, show } from '../config/config-fields.ts';
+import type { ModelConfig } from '../config/model-config.ts';
 import { hasCode, InputError, tensorError } from '../errors.ts';
-import { loadTensorMap, type TensorEntry } from '../safetensors.ts';
-import { isSpare, sourceName } from './layouts.ts';
+import { loadTensorMap } from '../safetensors.ts';
+import { tensorLayouts } from './layouts/layouts.ts';
+import { type LogicalTensor, plainTensor, type SourceTensor } from './storage/logical.ts';
+import { type FindTensor, findShape } from './views.ts';
 
 /** Files that are copied unchanged if the checkpoint has them: name in the bundle (no folders) → path in the checkpoint. */
 const copiedFiles: Readonly<Record<string, string>> = {
@@ -21,17 +26,14 @@ const copiedFiles: Readonly<Record<string, string>> = {
 const WHOLE = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
 
-export interface SourceTensor extends TensorEntry {
-  path: string;
-}
-
 export interface Checkpoint {
   config: ModelConfig;
   copies: ReadonlyMap<string, Uint8Array>;
   /** The file that lists the tensors: the only file of weights, or the index of several. */
   list: string;
-  /** By the checkpoint's own names. */
+  /** Stored tensors by the checkpoint's own names. */
   tensors: ReadonlyMap<string, SourceTensor>;
+  find: FindTensor;
   /** Name, size and time of each weight file. A resumed conversion must find them unchanged. */
   stamps: readonly string[];
 }
@@ -43,9 +45,12 @@ export async function openCheckpoint(dir: string): Promise<Checkpoint> {
   const configBytes = copies.get('config.json');
   if (configBytes === undefined)
     throw new InputError(`${configPath}: is missing: ${dir} is not a checkpoint`);
-  const plain = parseConfig(parseJson(configBytes, configPath), configPath);
-  const { list, tensors } = await readTensors(dir, (name) => isSpare(name, plain));
-  const config = withNormShapes(plain, (name) => tensors.get(sourceName(plain.layout, name))?.shape);
+  const json = parseJson(configBytes, configPath);
+  const plain = parseConfig(json, configPath);
+  refuseQuantised(json, configPath);
+  const { list, tensors } = await readTensors(dir, (name) => isSpare(name, plain) || isTiedHead(name, plain));
+  const find = finderOf(tensors, plain);
+  const config = withNormShapes(plain, (name) => findShape(plain, name, find));
   const paths = [...new Set([...tensors.values()].map(({ path }) => path))].sort();
   const stamps = await Promise.all(
     paths.map(async (path) => {
@@ -53,7 +58,40 @@ export async function openCheckpoint(dir: string): Promise<Checkpoint> {
       return `${path.slice(dir.length)} ${size} ${mtimeMs}`;
     }),
   );
-  return { config, copies, list, tensors, stamps };
+  return { config, copies, list, tensors, find, stamps };
+}
+
+/** Weights that are quantised already are not read. */
+function refuseQuantised(json: unknown, file: string): void {
+  const fields = readFields(json, file);
+  if (fields.has('quantization_config'))
+    fields.refuse('quantization_config', `${show(fields.raw('quantization_config'))} is not supported`);
+}
+
+/** Finds tensors by the name that the model class gives them. */
+function finderOf(tensors: ReadonlyMap<string, SourceTensor>, { layout }: ModelConfig): FindTensor {
+  const { prefixes = [''] } = tensorLayouts[layout];
+  const known = new Map<string, LogicalTensor | undefined>();
+  const find: FindTensor = (name) => {
+    const stored = prefixes.map((prefix) => tensors.get(prefix + name)).find((each) => each !== undefined);
+    return stored && plainTensor(stored);
+  };
+  return (name) => {
+    if (!known.has(name)) known.set(name, find(name));
+    return known.get(name);
+  };
+}
+
+/** Whether the model does not need the stored tensor: rotary frequencies, or a part of the checkpoint that is not computed. */
+export function isSpare(name: string, config: ModelConfig): boolean {
+  return (
+    name.endsWith('.rotary_emb.inv_freq') || (tensorLayouts[config.layout].isSpare?.(name, config) ?? false)
+  );
+}
+
+/** The index and the files may disagree about a head that the embedding replaces. */
+function isTiedHead(name: string, { tiedEmbeddings }: ModelConfig): boolean {
+  return tiedEmbeddings && name === modelNames.head;
 }
 
 /** The small files in `dir` that a bundle copies. `configFile` may replace its config.json. */

@@ -4,14 +4,14 @@ import { resolve } from 'node:path';
 import { canonicalJson, hashLines, shortHash } from '../bundle/hash.ts';
 import { modelNames } from '../bundle/names.ts';
 import { type Bits, type CanonicalTensor, denseTensors, expertTensors } from '../bundle/tensors.ts';
-import type { ModelConfig } from '../config/config.ts';
+import { type ModelConfig, unitShape } from '../config/model-config.ts';
 import { tensorError } from '../errors.ts';
 import { readExactly } from '../reading/read-exactly.ts';
-import { type Checkpoint, openCheckpoint, type SourceTensor } from './checkpoint.ts';
+import { type Checkpoint, isSpare, openCheckpoint } from './checkpoint.ts';
 import type { JournalEntry } from './journal.ts';
-import { isHarmless, isStackedExperts, sourceName } from './layouts.ts';
 import { type BundlePlan, planBundle, type TensorSource } from './plan.ts';
-import type { FloatDtype } from './task.ts';
+import type { SourceTensor } from './storage/logical.ts';
+import { type FoundTensor, findTensor } from './views.ts';
 import { type WriteOptions, type WrittenBundle, writeBundle } from './write-bundle.ts';
 
 const SLICE_BYTES = 4 << 20;
@@ -68,50 +68,47 @@ export async function planConversion(wanted: { from: string; bits: Bits }): Prom
   };
 }
 
-function find({ config, list, tensors }: Checkpoint, tensor: CanonicalTensor): SourceTensor {
-  const name = sourceName(config.layout, tensor.name);
-  const found = tensors.get(name);
-  if (found === undefined) throw tensorError(list, name, 'is missing, though config.json describes it');
-  return found;
+function find({ config, list, find }: Checkpoint, tensor: CanonicalTensor): FoundTensor {
+  return findTensor(config, tensor, find, list);
 }
 
-function sourceOf(checkpoint: Checkpoint, tensor: CanonicalTensor): TensorSource {
-  const found = find(checkpoint, tensor);
-  const { name, path, start, shape } = found;
-  if (String(shape) !== String(tensor.shape)) {
-    throw tensorError(path, name, `has shape [${shape}]; config.json describes [${tensor.shape}]`);
-  }
-  const dtype = floatDtype(found);
-  return { sourceName: name, source: { kind: 'file', path, start, dtype }, dtype };
-}
-
-function floatDtype({ dtype, path, name }: SourceTensor): FloatDtype {
-  if (dtype === 'F32' || dtype === 'F16' || dtype === 'BF16') return dtype;
-  throw tensorError(path, name, `has dtype ${dtype}; F32, F16 and BF16 are read`);
+function sourceOf(checkpoint: Checkpoint, wanted: CanonicalTensor): TensorSource {
+  const { tensor, view } = find(checkpoint, wanted);
+  const [rows = 1, ...rest] = wanted.shape;
+  const cols = rest.reduce((product, length) => product * length, 1);
+  const whole = wanted.kind === 'matrix' ? { rows, cols } : { rows: 1, cols: rows * cols };
+  const storage = tensor.storage(view.part ?? whole);
+  return {
+    sourceName: tensor.name,
+    sourcePath: tensor.path,
+    source: { kind: 'stored', storage, ...(view.rows !== undefined && { rows: view.rows }) },
+    sourceBytes: tensor.bytesOf(rows * cols),
+    dtype: tensor.dtype,
+    form: tensor.form,
+  };
 }
 
 /** Throws unless the checkpoint has exactly the tensors that its config describes. */
 async function checkTensors(checkpoint: Checkpoint): Promise<void> {
   const { config, tensors } = checkpoint;
-  const stacked = [...tensors.values()].find(({ name }) => isStackedExperts(name));
-  if (stacked !== undefined) {
-    throw tensorError(
-      stacked.path,
-      stacked.name,
-      `holds all experts of a layer in one tensor [${stacked.shape}], which is not read yet. Save the checkpoint with one tensor an expert: save_pretrained(…, save_original_format=True) of transformers 5 does`,
-    );
-  }
   const known = new Set<string>();
-  for (const tensor of modelTensors(config)) known.add(find(checkpoint, tensor).name);
-  for (const extra of tensors.values()) {
-    if (known.has(extra.name) || isHarmless(extra.name)) continue;
-    const embedding = tensors.get(modelNames.embedding);
-    if (extra.name === modelNames.head && embedding !== undefined) {
-      if (await sameBytes(extra, embedding)) continue;
-      throw tensorError(extra.path, extra.name, 'differs from the embedding, though config.json ties them');
-    }
-    throw tensorError(extra.path, extra.name, 'is not part of the model that config.json describes');
+  for (const wanted of modelTensors(config)) {
+    for (const name of find(checkpoint, wanted).tensor.stored) known.add(name);
   }
+  const embedding = find(checkpoint, firstTensor(config)).tensor;
+  for (const extra of tensors.values()) {
+    if (known.has(extra.name) || isSpare(extra.name, config)) continue;
+    if (extra.name !== modelNames.head || !config.tiedEmbeddings)
+      throw tensorError(extra.path, extra.name, 'is not part of the model that config.json describes');
+    const same = tensors.get(embedding.name);
+    if (same === undefined || !(await sameBytes(extra, same)))
+      throw tensorError(extra.path, extra.name, 'differs from the embedding, though config.json ties them');
+  }
+}
+
+function firstTensor(config: ModelConfig): CanonicalTensor {
+  for (const tensor of denseTensors(config)) return tensor;
+  throw new Error('a model has an embedding');
 }
 
 /** Compares two tensors on disk. Checkpoints with tied embeddings often store the head as well. */
@@ -134,8 +131,9 @@ async function sameBytes(a: SourceTensor, b: SourceTensor): Promise<boolean> {
 
 function* modelTensors(config: ModelConfig): Generator<CanonicalTensor> {
   yield* denseTensors(config);
-  for (let layer = 0; layer < config.layers; layer++) {
-    for (let expert = 0; expert < config.experts; expert++) yield* expertTensors(config, { layer, expert });
+  const { layers, experts } = unitShape(config);
+  for (let layer = 0; layer < layers; layer++) {
+    for (let expert = 0; expert < experts; expert++) yield* expertTensors(config, { layer, expert });
   }
 }
 

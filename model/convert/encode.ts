@@ -1,21 +1,7 @@
-// Decodes source bytes to floats, and encodes floats to the bytes that a bundle stores. Requires a little-endian host.
-import { firstNonFinite } from '../../base/finite.ts';
-import { narrowHalf, widenBrain, widenHalf } from '../floats.ts';
+// Encodes floats to the bytes that a bundle stores. Requires a little-endian host.
+import { narrowHalf } from '../floats.ts';
 import type { Matrix } from '../tensor.ts';
 import { isTiled, matrixBytes, quantizeInto } from '../tiles.ts';
-import type { FloatDtype } from './task.ts';
-
-/** Widens little-endian source bytes, which must be aligned to their type, into `out`. Throws a RangeError on NaN and infinity. */
-export function decode(bytes: Uint8Array, dtype: FloatDtype, out: Float32Array): void {
-  if (dtype === 'F32') out.set(new Float32Array(bytes.buffer, bytes.byteOffset, out.length));
-  else {
-    const words = new Uint16Array(bytes.buffer, bytes.byteOffset, out.length);
-    if (dtype === 'F16') widenHalf(words, out);
-    else widenBrain(words, out);
-  }
-  const bad = firstNonFinite(out);
-  if (bad !== undefined) throw new RangeError(`holds ${out[bad]} at element ${bad} of a slice`);
-}
 
 /** Writes `values [rows, cols]` to the matrix's `data`, which has exactly the right length. */
 export function encode(values: Float32Array, matrix: Matrix): void {

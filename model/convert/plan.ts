@@ -9,15 +9,16 @@ import {
   expertTensors,
   storedSpec,
 } from '../bundle/tensors.ts';
-import type { ModelConfig } from '../config/config.ts';
-import { layOut, type TensorMap, tensorBytes } from '../safetensors.ts';
+import { type ModelConfig, unitShape } from '../config/model-config.ts';
+import { layOut, type TensorMap } from '../safetensors.ts';
 import type { FloatDtype, Part, Source, Task } from './task.ts';
 
 /** The source of a canonical tensor. */
-export interface TensorSource {
-  sourceName: string;
-  source: Source;
+export interface TensorSource extends Pick<Part, 'sourceName' | 'sourcePath' | 'source' | 'sourceBytes'> {
+  /** The type in which a bundle keeps the tensor if it keeps floats. */
   dtype: FloatDtype;
+  /** The published form, for the manifest. Default: `dtype`. */
+  form?: string;
 }
 
 export interface PlannedFile {
@@ -27,7 +28,7 @@ export interface PlannedFile {
 }
 
 /** A task, and the canonical tensors that it writes. Its result has the same id. */
-export type PlannedTask = Task & { tensors: readonly CanonicalTensor[]; dtypes: readonly FloatDtype[] } & (
+export type PlannedTask = Task & { tensors: readonly CanonicalTensor[]; dtypes: readonly string[] } & (
     | { kind: 'dense'; name: string }
     | { kind: 'expert'; layer: number; expert: number; file: string }
   );
@@ -62,17 +63,13 @@ export function planBundle({ config, bits, dir, sourceOf }: PlanOptions): Bundle
       path,
       offset: planned[0]?.entry.start ?? 0,
       bytes: planned.reduce((sum, { entry }) => sum + entry.bytes, 0),
-      sourceBytes: planned.reduce(
-        (sum, { dtype, tensor: { shape } }) => sum + tensorBytes({ dtype, shape }),
-        0,
-      ),
-      parts: planned.map(({ sourceName, source, tensor, entry }): Part => {
+      sourceBytes: planned.reduce((sum, { sourceBytes }) => sum + sourceBytes, 0),
+      parts: planned.map(({ dtype: _, form: _form, tensor, entry, ...part }): Part => {
         const encoding = encodingOf(entry.dtype, bits);
-        const [rows, cols] = tensor.kind === 'matrix' ? tensor.shape : [1, elements(tensor.shape)];
-        return { sourceName, source, rows, cols, encoding };
+        return { ...part, ...sizeOf(tensor, part.source), encoding };
       }),
       tensors,
-      dtypes: planned.map(({ dtype }) => dtype),
+      dtypes: planned.map(({ dtype, form = dtype }) => form),
     };
   };
 
@@ -85,7 +82,7 @@ export function planBundle({ config, bits, dir, sourceOf }: PlanOptions): Bundle
     const task = taskOf([tensor], denseLayout.tensors, join(dir, DENSE_FILE));
     tasks.push({ ...task, kind: 'dense', name: tensor.name });
   }
-  for (let layer = 0; layer < config.layers; layer++) {
+  for (let layer = 0; layer < unitShape(config).layers; layer++) {
     const units = Array.from({ length: config.experts }, (_, expert) =>
       expertTensors(config, { layer, expert }),
     );
@@ -97,6 +94,13 @@ export function planBundle({ config, bits, dir, sourceOf }: PlanOptions): Bundle
     }
   }
   return { config, bits, files, tasks };
+}
+
+/** A small tensor is one row, unless its rows are some of the storage's. */
+function sizeOf({ kind, shape }: CanonicalTensor, source: Source): { rows: number; cols: number } {
+  const [rows = 1, cols = 1] = shape;
+  const byRow = kind === 'matrix' || (source.kind === 'stored' && source.rows !== undefined);
+  return byRow ? { rows, cols } : { rows: 1, cols: elements(shape) };
 }
 
 function entryOf(stored: TensorMap, name: string) {

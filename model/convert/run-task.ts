@@ -4,11 +4,12 @@ import { createHash, type Hash } from 'node:crypto';
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { shorten } from '../bundle/hash.ts';
 import { diskFault, InputError, tensorError } from '../errors.ts';
-import { tensorBytes } from '../safetensors.ts';
 import type { Encoding } from '../tensor.ts';
 import { matrixBytes, TILE_ROWS } from '../tiles.ts';
-import { decode, encode } from './encode.ts';
+import { encode } from './encode.ts';
 import { fillRandom } from './random.ts';
+import { readStrip } from './storage/read-strip.ts';
+import type { Strip } from './storage/storage.ts';
 import type { Part, Task, TaskResult } from './task.ts';
 
 /** Values in a slice: enough for fast reads from disk, and few enough to stay in the second-level cache. */
@@ -49,8 +50,7 @@ export class TaskRunner {
         return this.#part(part, path, position, (bytes) => hash.update(bytes));
       } catch (error) {
         if (!(error instanceof RangeError)) throw error;
-        const file = part.source.kind === 'file' ? part.source.path : path;
-        throw tensorError(file, part.sourceName, error.message);
+        throw tensorError(part.sourcePath ?? path, part.sourceName, error.message);
       } finally {
         position += matrixBytes(part.encoding, part.rows, part.cols);
       }
@@ -74,35 +74,35 @@ export class TaskRunner {
       if (this.#hooks.isStopped()) throw new Stopped();
       const count = Math.min(rowsAtOnce, rows - row);
       const values = this.#values.subarray(0, count * cols);
-      const sourceBytes = this.#readSlice(part, row, values, sourceHash);
+      this.#readSlice(part, { first: row, count }, values, sourceHash);
       const out = this.#out.subarray(0, matrixBytes(encoding, count, cols));
       encode(values, { encoding, rows: count, cols, data: out });
       hashOut(out);
       writeAll(writer, out, position + written, path);
       written += out.length;
-      this.#hooks.onBytes(sourceBytes);
+      this.#hooks.onBytes((part.sourceBytes * count) / rows);
     }
     return shorten(sourceHash.digest('hex'));
   }
 
-  /** Fills `values` with the part's rows from `row` on. Returns the number of source bytes. */
-  #readSlice({ cols, source }: Part, row: number, values: Float32Array, hash: Hash): number {
+  /** Fills `values` with the strip's rows of the part. */
+  #readSlice({ cols, source }: Part, strip: Strip, values: Float32Array, hash: Hash): void {
     if (source.kind === 'random') {
-      fillRandom(values, row * cols, source.key, source.mean, source.deviation);
-      return values.byteLength;
+      fillRandom(values, strip.first * cols, source.key, source.mean, source.deviation);
+      return;
     }
-    const rowBytes = tensorBytes({ dtype: source.dtype, shape: [cols] });
-    const bytes = this.#source.subarray(0, (values.length / cols) * rowBytes);
-    const reader = descriptor(this.#readers, source.path, 'r');
-    readAll(reader, bytes, source.start + row * rowBytes, source.path);
-    hash.update(bytes);
-    decode(bytes, source.dtype, values);
-    return bytes.length;
+    const read = (path: string, start: number, length: number): Uint8Array => {
+      if (this.#source.length < length) this.#source = Buffer.alloc(length);
+      const bytes = this.#source.subarray(0, length);
+      readAll(descriptor(this.#readers, path, 'r'), bytes, start, path);
+      hash.update(bytes);
+      return bytes;
+    };
+    readStrip(source, strip, read, values);
   }
 
   #makeRoom(rows: number, cols: number, encoding: Encoding): void {
     if (this.#values.length < rows * cols) this.#values = new Float32Array(rows * cols);
-    if (this.#source.length < rows * cols * 4) this.#source = Buffer.alloc(rows * cols * 4);
     const outBytes = matrixBytes(encoding, rows, cols);
     if (this.#out.length < outBytes) this.#out = Buffer.alloc(outBytes);
   }

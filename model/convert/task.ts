@@ -1,18 +1,24 @@
 // The messages between the writer of a bundle and its worker threads: plain data that can be cloned.
 import type { Encoding } from '../tensor.ts';
+import type { RowMap } from './storage/read-strip.ts';
+import type { Storage } from './storage/storage.ts';
 
 export type FloatDtype = 'F32' | 'F16' | 'BF16';
 
-/** Where a tensor's values come from: a part of a file, or a stream of random numbers (model/convert/random.ts). */
+/** Where a tensor's values come from: rows of a storage, or a stream of random numbers (model/convert/random.ts). */
 export type Source =
-  | { kind: 'file'; path: string; start: number; dtype: FloatDtype }
+  | { kind: 'stored'; storage: Storage; rows?: RowMap }
   | { kind: 'random'; key: readonly [number, number]; mean: number; deviation: number };
 
 /** One tensor, `[rows, cols]`. A small tensor, which is kept unchanged, is one row. */
 export interface Part {
   /** The tensor's name in the source, for errors. */
   sourceName: string;
+  /** The source's file, for errors. */
+  sourcePath?: string;
   source: Source;
+  /** Bytes of source, for progress. */
+  sourceBytes: number;
   rows: number;
   cols: number;
   encoding: Encoding;

@@ -7,6 +7,7 @@ import { version } from '../../base/package.ts';
 import { goldenTensors } from '../bundle/golden-file.ts';
 import { canonicalJson, hashLines, shortHash } from '../bundle/hash.ts';
 import { contentHashOf, type Manifest, writeManifest } from '../bundle/manifest.ts';
+import { unitShape } from '../config/model-config.ts';
 import { layOut } from '../safetensors.ts';
 import { GROUP } from '../tiles.ts';
 import { type Journal, type JournalEntry, openJournal } from './journal.ts';
@@ -81,7 +82,7 @@ const ENTRY_BYTES = 256;
 /** Bytes that are written in addition to the weights: copies, journal, golden rows. */
 function bytesBeside({ copies }: BundleContents, { config, tasks }: BundlePlan): number {
   const copied = [...copies.values()].reduce((sum, { length }) => sum + length, 0);
-  return copied + tasks.length * ENTRY_BYTES + layOut(goldenTensors(config)).bytes;
+  return copied + tasks.length * ENTRY_BYTES + layOut(goldenTensors(unitShape(config))).bytes;
 }
 
 /** A hash of everything that decides the bundle's bytes, so that the work of another bundle is not resumed. */
@@ -133,7 +134,7 @@ function describe(plan: BundlePlan, contents: BundleContents, results: readonly 
     return [name, { bytes: data.length, hash: shortHash(data) }];
   });
   const dense: [string, string][] = [];
-  const experts: Manifest['experts'] = Array.from({ length: config.layers }, () => []);
+  const experts: Manifest['experts'] = Array.from({ length: unitShape(config).layers }, () => []);
   for (const task of tasks) {
     const hash = results[task.id]?.hash;
     if (hash === undefined) throw new Error(`task ${task.id} has no result`);

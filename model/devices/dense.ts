@@ -32,11 +32,11 @@ export interface KvShape {
 }
 
 export interface LayerOutput {
-  /** Residual stream after attention. `[rows, hidden]` */
+  /** Residual stream after attention, and after the layer's MLP or shared expert, if it has one. `[rows, hidden]` */
   residual: Rows;
-  /** The residual stream after the norm, which is the experts' input. `[rows, hidden]` */
+  /** The residual stream after the norm, which is the experts' input. `[rows, hidden]`; empty in a layer without experts. */
   x: Rows;
-  /** The router's scores before softmax or sigmoid. `[rows, experts]` */
+  /** The router's scores before softmax or sigmoid. `[rows, experts]`; empty in a layer without experts. */
   scores: Rows;
 }
 
@@ -68,7 +68,7 @@ export interface DenseDevice {
   /** Frees a sequence's KV memory. Throws if the name is unknown. */
   close(sequence: number): void;
   embed(ids: Int32Array): Rows;
-  /** One layer's attention, norms and router scores. Appends the rows' K and V to their sequences. */
+  /** One layer except its experts: attention, norms, MLP or shared expert, and router scores. Appends the rows' K and V to their sequences. */
   layer(layer: number, hidden: Rows, spans: readonly Span[]): Promise<LayerOutput>;
   /**
    * Final norm and output projection: `rows [n, hidden] → logits [n, vocab]`. The device may write the logits to `into` if

@@ -11,7 +11,7 @@ import { type LoadOptions, type MappedExperts, type Unit, unitKey } from './expe
 const READS_AT_ONCE = 4;
 
 interface ReadFirstOptions {
-  bundle: Pick<Bundle, 'readExpert'> & { config: Pick<ModelConfig, 'layers' | 'experts'> };
+  bundle: Pick<Bundle, 'readExpert'> & { config: Pick<ModelConfig, 'expertsPerToken' | 'experts'> };
   device: MappedExperts;
   /** The units that are read ahead. */
   units: readonly Unit[];
@@ -36,7 +36,7 @@ export class ReadFirst implements MappedExperts {
     this.numericsClass = device.numericsClass;
     this.#options = options;
     this.#experts = bundle.config.experts;
-    this.#away = new Int32Array(bundle.config.layers * this.#experts).fill(-1);
+    this.#away = new Int32Array(bundle.config.expertsPerToken.length * this.#experts).fill(-1);
     for (const [index, unit] of units.entries()) this.#away[unitKey(unit, this.#experts)] = index;
     this.#left = units.length;
   }

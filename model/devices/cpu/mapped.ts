@@ -1,7 +1,9 @@
 // Maps the files of a bundle into memory, each once, and finds the matrices in them.
+import { closeSync, openSync, readSync } from 'node:fs';
 import type { ExpertMatrices, FileMap, Kernels, QuantisedMatrix } from '../../../kernels/kernels.ts';
 import type { Bundle, Place } from '../../bundle/bundle.ts';
-import { precisionOf } from '../../tiles.ts';
+import { InputError } from '../../errors.ts';
+import { dequantize, precisionOf } from '../../tiles.ts';
 import type { Unit } from '../expert.ts';
 
 export class MappedBundle {
@@ -19,8 +21,14 @@ export class MappedBundle {
   }
 
   expert(unit: Unit): ExpertMatrices {
-    const { gate, up, down } = this.#bundle.placesOf(unit);
-    return this.#kernels.expert(this.#at(gate), this.#at(up), this.#at(down));
+    const { gate, up, down, biases } = this.#bundle.placesOf(unit);
+    const { clamp } = this.#bundle.config;
+    return this.#kernels.expert(this.#at(gate), this.#at(up), this.#at(down), {
+      clamp,
+      gateBias: biases && this.#floats(biases.gate),
+      upBias: biases && this.#floats(biases.up),
+      downBias: biases && this.#floats(biases.down),
+    });
   }
 
   /** Maps all pages of an expert, so that its first run does not take a page fault for every few pages. */
@@ -32,6 +40,23 @@ export class MappedBundle {
   isResident(unit: Unit): boolean {
     const { path, offset, bytes } = this.#bundle.expertRange(unit);
     return this.#kernels.resident(this.#map(path), offset, bytes) >= bytes;
+  }
+
+  /** Reads a small tensor. Like all places, its bytes are checked when the whole expert is read. */
+  #floats({ path, offset, bytes, ...matrix }: Place): Float32Array {
+    const data = new Uint8Array(bytes);
+    const file = openSync(path, 'r');
+    try {
+      for (let done = 0; done < bytes; ) {
+        const count = readSync(file, data, done, bytes - done, offset + done);
+        if (count === 0)
+          throw new InputError(`${path}: ends at byte ${offset + done}: the file is truncated`);
+        done += count;
+      }
+    } finally {
+      closeSync(file);
+    }
+    return dequantize({ ...matrix, data });
   }
 
   #at({ path, offset, rows, cols, encoding }: Place): QuantisedMatrix {

@@ -2,7 +2,7 @@
 // computes for a fixed expert, or the reason why the GPU cannot be used.
 import { errorText } from '../../../base/error-text.ts';
 import { goldenDigest, goldenInput } from '../../bundle/golden.ts';
-import { expert } from '../../onnx/graphs.ts';
+import { expert } from '../../onnx/mlp.ts';
 import { openSession } from '../../onnx/runtime.ts';
 import { quantize } from '../../tiles.ts';
 import { type DeviceName, sessionOptions } from '../options.ts';

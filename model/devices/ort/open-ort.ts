@@ -1,13 +1,14 @@
 // Opens the ONNX Runtime devices over a bundle, on the CPU or a GPU.
-import { attention, attentionInput, attentionOutput, head } from '../../onnx/graphs.ts';
+import { type AttentionKind, attention, attentionInput, attentionOutput, head } from '../../onnx/graphs.ts';
 import { instructionSet } from '../../onnx/instructions.ts';
-import { openSession, RUNTIME_VERSION } from '../../onnx/runtime.ts';
+import { openSession, RUNTIME_VERSION, type Session } from '../../onnx/runtime.ts';
 import { tilesAt } from '../../tiles.ts';
 import type { DenseDevice } from '../dense.ts';
 import { readEnds, readLayer } from '../dense-weights.ts';
 import type { ExpertDevice, Unit } from '../expert.ts';
 import { requireGpu, requireGpuBits } from '../gpu/gpu.ts';
 import { GpuExperts } from '../gpu/gpu-experts.ts';
+import { layerAttention } from '../layer-attention.ts';
 import {
   DEFAULT_DEVICE,
   deviceEntry,
@@ -15,7 +16,7 @@ import {
   type OpenExpertsOptions,
   sessionOptions,
 } from '../options.ts';
-import { OrtDense } from './ort-dense.ts';
+import { isMasked, OrtDense, type OrtLayer } from './ort-dense.ts';
 import { OrtExperts } from './ort-expert.ts';
 
 export async function openOrtDense(wanted: OpenDenseOptions): Promise<DenseDevice> {
@@ -29,21 +30,33 @@ export async function openOrtDense(wanted: OpenDenseOptions): Promise<DenseDevic
   const numericsClass = numericsClassOf(wanted);
   const options = sessionOptions(device);
   const matrix = (name: string) => bundle.readMatrix(name);
-  const layers = [];
+  const attentions = new Map<string, Session>();
+  const openAttention = async (kind: AttentionKind): Promise<Session> => {
+    const key = JSON.stringify(kind);
+    const opened = attentions.get(key) ?? (await openSession(attention(config, kind), options));
+    attentions.set(key, opened);
+    return opened;
+  };
+  const layers: OrtLayer[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
     signal?.throwIfAborted();
     const weights = await readLayer(bundle, layer, matrix);
-    const input = await openSession(attentionInput(config, weights), options);
-    layers.push({ input, output: await openSession(attentionOutput(config, weights), options) });
+    const rule = layerAttention(config, layer);
+    const { sinks, mlp } = weights;
+    layers.push({
+      input: await openSession(attentionInput(config, rule, weights), options),
+      attention: await openAttention({
+        ...{ scale: rule.scale, masked: isMasked(rule), sinks: sinks !== undefined },
+      }),
+      output: await openSession(attentionOutput(config, weights), options),
+      ...{ rule, sinks, hasExperts: mlp.kind === 'routed' },
+    });
     onLoaded?.(layer + 1, config.layers + 1);
   }
   const { embedding, head: output, norm } = await readEnds(bundle, matrix);
-  const sessions = {
-    attention: await openSession(attention(config), options),
-    head: await openSession(head(config, norm, output), options),
-  };
+  const headSession = await openSession(head(config, norm, output), options);
   onLoaded?.(config.layers + 1, config.layers + 1);
-  return new OrtDense({ config, numericsClass, embedding, layers, ...sessions });
+  return new OrtDense({ config, numericsClass, embedding, layers, head: headSession });
 }
 
 export function openOrtExperts(wanted: OpenExpertsOptions): ExpertDevice {
@@ -54,6 +67,11 @@ export function openOrtExperts(wanted: OpenExpertsOptions): ExpertDevice {
     sessions: sessionOptions(device),
     readExpert: (unit: Unit) => bundle.readExpert(unit),
   };
+  if (deviceEntry(device).gpu?.slots && (bundle.config.expertBiases || bundle.config.clamp)) {
+    throw new Error(
+      `${bundle.dir}: experts with biases (${bundle.config.layout}) do not run on ${device}; use --device cpu`,
+    );
+  }
   if (deviceEntry(device).gpu?.slots) return new GpuExperts({ ...source, bits: bundle.bits });
   return new OrtExperts(source);
 }

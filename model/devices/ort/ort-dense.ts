@@ -1,24 +1,35 @@
 // The dense device on ONNX Runtime. One graph before attention and one after it compute all rows of a step. Attention itself
 // runs for one sequence at a time, over a KV cache that is kept here.
-import type { ModelConfig } from '../../config/config.ts';
+import { type ModelConfig, rotaryDim } from '../../config/model-config.ts';
 import { RotationTable } from '../../config/rope.ts';
 import type { Session } from '../../onnx/runtime.ts';
 import type { Matrix } from '../../tensor.ts';
 import { readRow } from '../../tiles.ts';
 import type { DenseDevice, KvShape, LayerOutput, Rows, Span } from '../dense.ts';
 import { ortKvShape } from '../kv-shape.ts';
+import { firstAttended, heatQueries, type LayerAttention, scaleBy } from '../layer-attention.ts';
 import { KvCache } from './kv.ts';
 
 interface OrtDenseParts {
   config: ModelConfig;
   numericsClass: string;
   embedding: Matrix;
-  /** For each layer, the sessions of `attentionInput` and `attentionOutput`. */
-  layers: readonly { input: Session; output: Session }[];
-  /** The session of `attention` serves all layers. */
-  attention: Session;
+  layers: readonly OrtLayer[];
   head: Session;
 }
+
+/** The sessions of `attentionInput`, `attention` and `attentionOutput`. Layers with the same kind of attention share a session. */
+export interface OrtLayer {
+  input: Session;
+  attention: Session;
+  output: Session;
+  rule: LayerAttention;
+  /** `[heads]` */
+  sinks: Float32Array | undefined;
+  hasExperts: boolean;
+}
+
+const NO_ROWS: Rows = new Float32Array(0);
 
 /** Most queries of one attention call. */
 const QUERY_TILE = 16;
@@ -76,26 +87,29 @@ export class OrtDense implements DenseDevice {
       if (id < 0 || id >= vocab) throw new RangeError(`token id ${id} is outside the vocabulary of ${vocab}`);
       readRow(this.#parts.embedding, id, rows, row * hidden);
     }
+    scaleBy(rows, this.#config.multipliers?.embedding ?? 1);
     return rows;
   }
 
   async layer(layer: number, hidden: Rows, spans: readonly Span[]): Promise<LayerOutput> {
     const { hidden: width, heads, headDim } = this.#config;
     const count = hidden.length / width;
-    const { input, output } = this.#parts.layers[layer]!;
+    const { input, output, rule, hasExperts } = this.#parts.layers[layer]!;
     const { cos, sin } = this.#rotationsOf(spans, count);
+    const half = this.#half;
     const row = BigInt64Array.from({ length: count }, (_, i) => BigInt(i));
     const [q, k, v] = (await input.run(
       {
         hidden: { data: hidden, shape: [count, width] },
-        cos: { data: cos, shape: [count, headDim / 2] },
-        sin: { data: sin, shape: [count, headDim / 2] },
+        cos: { data: cos, shape: [count, half] },
+        sin: { data: sin, shape: [count, half] },
         row: { data: row, shape: [1, count] },
       },
       ['q', 'k', 'v'],
     )) as [Rows, Rows, Rows];
 
     const queryWidth = heads * headDim;
+    if (rule.temperature !== undefined) heatQueries(q, queryWidth, spans, rule.temperature);
     const attended = new Float32Array(count * queryWidth);
     let first = 0;
     for (const { sequence, start, count: rows } of spans) {
@@ -111,13 +125,13 @@ export class OrtDense implements DenseDevice {
       first += rows;
     }
 
-    const [residual, x, scores] = (await output.run(
+    const [residual, x = NO_ROWS, scores = NO_ROWS] = (await output.run(
       {
         attended: { data: attended, shape: [count, queryWidth] },
         hidden: { data: hidden, shape: [count, width] },
       },
-      ['residual', 'x', 'scores'],
-    )) as [Rows, Rows, Rows];
+      hasExperts ? ['residual', 'x', 'scores'] : ['residual'],
+    )) as [Rows, Rows?, Rows?];
     return { residual, x, scores };
   }
 
@@ -131,38 +145,47 @@ export class OrtDense implements DenseDevice {
   }
 
   async dispose(): Promise<void> {
-    const { layers, attention, head } = this.#parts;
+    const { layers, head } = this.#parts;
     for (const { input, output } of layers) {
       await input.release();
       await output.release();
     }
     await head.release();
-    await attention.release();
+    for (const attention of new Set(layers.map((layer) => layer.attention))) await attention.release();
     this.#sequences.clear();
   }
 
   async #attend(cache: KvCache, layer: number, q: Rows, start: number, count: number): Promise<Rows> {
     const { heads, kvHeads, headDim } = this.#config;
+    const { attention, rule, sinks } = this.#parts.layers[layer]!;
     const { keys, values, capacity } = cache.layer(layer);
     const positions = start + count;
     const shape = [1, kvHeads, capacity, headDim];
-    const [out] = (await this.#parts.attention.run(
+    const [out] = (await attention.run(
       {
         q: { data: q, shape: [1, count, heads * headDim] },
         keys: { data: keys, shape },
         values: { data: values, shape },
         last: { data: Int32Array.of(positions - 1), shape: [1] },
         positions: { data: Int32Array.of(positions), shape: [] },
+        ...(isMasked(rule) && {
+          mask: { data: maskOf(rule, start, count), shape: [1, 1, count, positions] },
+        }),
+        ...(sinks !== undefined && { sinks: { data: sinks, shape: [heads] } }),
       },
       ['out'],
     )) as [Rows];
     return out;
   }
 
+  /** Half of the values of a head that are rotated in layers with rotary positions. */
+  get #half(): number {
+    return rotaryDim(this.#config) / 2;
+  }
+
   #rotationsOf(spans: readonly Span[], count: number): { cos: Rows; sin: Rows } {
-    const half = this.#config.headDim / 2;
-    const cos = new Float32Array(count * half);
-    const sin = new Float32Array(count * half);
+    const cos = new Float32Array(count * this.#half);
+    const sin = new Float32Array(count * this.#half);
     let row = 0;
     for (const span of spans) {
       this.#rotations.fill(cos, sin, row, span.start, span.count);
@@ -177,4 +200,20 @@ export class OrtDense implements DenseDevice {
     if (cache === undefined) throw new Error(`sequence ${sequence} is not open`);
     return cache;
   }
+}
+
+/** Whether a position attends to less than all positions before it. */
+export function isMasked({ window, chunk }: LayerAttention): boolean {
+  return window > 0 || chunk > 0;
+}
+
+/** `[count, start + count]`: -infinity for the positions to which a query does not attend, otherwise 0. */
+function maskOf(rule: LayerAttention, start: number, count: number): Rows {
+  const positions = start + count;
+  const mask = new Float32Array(count * positions);
+  for (let row = 0; row < count; row++) {
+    const first = firstAttended(start + row, rule);
+    mask.fill(Number.NEGATIVE_INFINITY, row * positions, row * positions + first);
+  }
+  return mask;
 }

@@ -1,6 +1,6 @@
 // The expert device on ONNX Runtime with one session for each unit, on the CPU or with CUDA.
 import type { ModelConfig } from '../../config/config.ts';
-import { expert as expertGraph } from '../../onnx/graphs.ts';
+import { expert as expertGraph } from '../../onnx/mlp.ts';
 import { type OpenSessionOptions, openSession, type Session } from '../../onnx/runtime.ts';
 import type { ExpertWeights } from '../../tensor.ts';
 import { type ExpertGroup, runByExpert } from '../by-expert.ts';

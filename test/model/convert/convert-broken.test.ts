@@ -112,16 +112,29 @@ const cases: Broken[] = [
     ],
   },
   {
-    what: 'experts that are stacked in one tensor',
+    what: 'experts that are stacked in one square tensor',
+    options: { inner: 64 },
     breakIt: change({
       ...Object.fromEntries(
         Array.from({ length: 8 }, (_, e) => [`model.layers.0.mlp.experts.${e}.down_proj.weight`, undefined]),
       ),
-      'model.layers.0.mlp.experts.down_proj': ones(8, 64, 32),
+      'model.layers.0.mlp.experts.down_proj': ones(8, 64, 64),
     }),
     named: [
-      'model.safetensors: tensor model.layers.0.mlp.experts.down_proj: holds all experts of a layer in one tensor [8,64,32]',
-      'Save the checkpoint with one tensor an expert',
+      'model.safetensors: tensor model.layers.0.mlp.experts.down_proj: has shape [8,64,64]',
+      'cannot be told apart',
+    ],
+  },
+  {
+    what: 'experts that are stacked in one tensor of another size',
+    breakIt: change({
+      ...Object.fromEntries(
+        Array.from({ length: 8 }, (_, e) => [`model.layers.0.mlp.experts.${e}.down_proj.weight`, undefined]),
+      ),
+      'model.layers.0.mlp.experts.down_proj': ones(8, 64, 33),
+    }),
+    named: [
+      'model.safetensors: tensor model.layers.0.mlp.experts.down_proj: has shape [8,64,33]; config.json describes [8,64,32]',
     ],
   },
   {
@@ -180,7 +193,7 @@ const cases: Broken[] = [
   {
     what: 'a config with too many experts',
     breakIt: lie({ num_experts: 9 }),
-    named: ['tensor model.layers.0.mlp.experts.8.gate_proj.weight', 'is missing'],
+    named: ['tensor model.layers.0.mlp.gate.weight', 'has shape [8,64]', '[9,64]'],
   },
   {
     what: 'a config with another head_dim',
@@ -204,8 +217,8 @@ const cases: Broken[] = [
   },
   {
     what: 'an unsupported config',
-    breakIt: lie({ attention_bias: true }),
-    named: ['config.json', 'field attention_bias'],
+    breakIt: lie({ clip_qkv: 8 }),
+    named: ['config.json', 'field clip_qkv'],
   },
   {
     what: 'no config',

@@ -27,7 +27,7 @@ async function readFirst({ resident = [] as string[], bad = '' } = {}) {
   const words = createTraffic();
   const guarded = new ReadFirst({
     bundle: {
-      config: { layers: 2, experts: 4 },
+      config: { expertsPerToken: new Array<number>(2).fill(1), experts: 4 },
       async readExpert(unit) {
         read.push(nameOf(unit));
         if (nameOf(unit) === bad) throw new Error(`expert ${bad} is damaged`);

@@ -81,7 +81,9 @@ export async function startCountingEngine({
   await fleet.whenReady(lastExpert === experts - 1 ? 1000 : 50);
   const dense = createCountingDense({ vocab, layers, experts, minPrefillRows, blockSize, shared, next });
   const rule = { score: 'softmax', renormalise: true, scale: 1, k: 1 } as const;
-  const config = { hidden: countingHidden, layers, experts, vocab, context: 100 } as ModelConfig;
+  const expertsPerToken = new Array<number>(layers).fill(1);
+  const sizes = { hidden: countingHidden, layers, experts, expertsPerToken };
+  const config = { ...sizes, vocab, context: 100 } as unknown as ModelConfig;
   const engine = new Engine({
     config,
     identity: model.identity,

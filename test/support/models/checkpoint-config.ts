@@ -44,6 +44,13 @@ const layoutFields = {
   }),
 };
 
+function fieldsOf(config: ModelConfig): Record<string, unknown> {
+  const { layout } = config;
+  if (layout === 'qwen3_moe' || layout === 'mixtral' || layout === 'olmoe')
+    return layoutFields[layout](config);
+  throw new Error(`the tests write no checkpoint of the layout ${layout}`);
+}
+
 /** config.json of a checkpoint with this shape. */
 export function configJson(
   config: ModelConfig,
@@ -52,7 +59,7 @@ export function configJson(
   const { bos, eos } = specials;
   return {
     model_type: config.layout,
-    ...layoutFields[config.layout](config),
+    ...fieldsOf(config),
     hidden_size: config.hidden,
     num_hidden_layers: config.layers,
     num_attention_heads: config.heads,

@@ -13,7 +13,7 @@ export type ScoreRule = 'softmax' | 'softmax-renormalised' | 'sigmoid';
 export interface CheckpointOptions {
   seed?: number;
   /** Mixtral always renormalises the routing weights. Only the Qwen3-MoE layout has the score rule `sigmoid`. */
-  layout?: ModelConfig['layout'];
+  layout?: WrittenLayout;
   dtype?: FloatDtype;
   hidden?: number;
   layers?: number;
@@ -52,6 +52,9 @@ export interface Checkpoint {
   /** Names of the safetensors files, in order. */
   files: string[];
 }
+
+/** Layouts that the tests write. bench/oracle has checkpoints of all layouts. */
+export type WrittenLayout = 'qwen3_moe' | 'mixtral' | 'olmoe';
 
 const qkNormOf = { qwen3_moe: 'head', mixtral: 'none', olmoe: 'projection' } as const;
 

@@ -1,0 +1,133 @@
+// Readings of fields that several layouts share.
+import { type Fields, show } from '../config-fields.ts';
+import type { AttentionConfig, ModelConfig, RoutingConfig } from '../model-config.ts';
+import type { RoutingShape } from './layout.ts';
+
+/** A whole number of at least 0. */
+export function countOrZero(fields: Fields, name: string, fallback = 0): number {
+  return fields.raw(name) === 0 ? 0 : fields.has(name) ? fields.count(name) : fallback;
+}
+
+/** The first `first_k_dense_replace` layers have an MLP of the width that `inner` names. */
+export function firstDense(
+  fields: Fields,
+  layers: number,
+  fallback: number,
+  inner = 'intermediate_size',
+): ModelConfig['denseMlp'] {
+  const count = countOrZero(fields, 'first_k_dense_replace', fallback);
+  if (count >= layers)
+    fields.refuse(
+      'first_k_dense_replace',
+      `is ${count}, which leaves none of the ${layers} layers with experts`,
+    );
+  if (count === 0) return undefined;
+  const dense = Array.from({ length: count }, (_, layer) => layer);
+  return { layers: dense, inner: fields.count(inner) };
+}
+
+/** Layers named in `mlp_only_layers`, and those that `decoder_sparse_step` leaves out, have an MLP of `intermediate_size`. */
+export function steppedDense(fields: Fields, layers: number): ModelConfig['denseMlp'] {
+  const only = fields.raw('mlp_only_layers') ?? [];
+  const isLayer = (value: unknown) => Number.isInteger(value) && Number(value) >= 0 && Number(value) < layers;
+  if (!Array.isArray(only) || !only.every(isLayer))
+    fields.refuse('mlp_only_layers', `${show(only)} is not a list of layers from 0 to ${layers - 1}`);
+  const step = fields.count('decoder_sparse_step', 1);
+  return denseWhere(fields, layers, (layer) => only.includes(layer) || (layer + 1) % step !== 0);
+}
+
+/** The layers for which `isDense` holds have an MLP of the width that `inner` names. */
+export function denseWhere(
+  fields: Fields,
+  layers: number,
+  isDense: (layer: number) => boolean,
+  inner = 'intermediate_size',
+): ModelConfig['denseMlp'] {
+  const dense = Array.from({ length: layers }, (_, layer) => layer).filter(isDense);
+  if (dense.length === layers) fields.refuse('num_hidden_layers', `${layers}: no layer has experts`);
+  return dense.length === 0 ? undefined : { layers: dense, inner: fields.count(inner) };
+}
+
+/** `count` shared experts, which are one MLP of `count` times the width of an expert. */
+export function sharedOf(count: number, inner: number): ModelConfig['sharedExpert'] {
+  return count === 0 ? undefined : { inner: count * inner, gated: false };
+}
+
+/** Windows of `window` positions in layers of the type `sliding_attention`; undefined if they are as wide as the context. */
+export function windowsOf(
+  fields: Fields,
+  { layers, context }: Pick<ModelConfig, 'layers' | 'context'>,
+  { window, isSliding }: { window: number; isSliding: (layer: number) => boolean },
+): Pick<AttentionConfig, 'windows'> {
+  const types = layerTypes(fields, layers, ['full_attention', 'sliding_attention']);
+  const sliding = (layer: number) =>
+    types === undefined ? isSliding(layer) : types[layer] === 'sliding_attention';
+  const windows = Array.from({ length: layers }, (_, layer) => (sliding(layer) ? window : 0));
+  return window >= context || windows.every((each) => each === 0) ? {} : { windows };
+}
+
+/** `layer_types`, one of `known` for each layer; undefined if the field is absent. */
+export function layerTypes(
+  fields: Fields,
+  layers: number,
+  known: readonly string[],
+): readonly string[] | undefined {
+  const types = fields.raw('layer_types');
+  if (types === undefined) return undefined;
+  if (!Array.isArray(types)) fields.refuse('layer_types', `is ${show(types)}, not a list`);
+  const other = types.find((type) => !known.includes(type));
+  if (other !== undefined)
+    fields.refuse('layer_types', `${show(other)} is not supported (${known.join(' and ')} are)`);
+  if (types.length !== layers)
+    fields.refuse('layer_types', `lists ${types.length} entries for ${layers} layers`);
+  return types;
+}
+
+/** Undefined if attention has no property that differs from the plain form. */
+export function attentionOf(attention: AttentionConfig): Pick<ModelConfig, 'attention'> {
+  return Object.keys(attention).length === 0 ? {} : { attention };
+}
+
+/** Biases of q, k and v, and also of the output projection if `output`. */
+export function biasesIf(has: boolean, output: boolean): AttentionConfig {
+  return has ? { inputBias: true, ...(output && { outputBias: true }) } : {};
+}
+
+/** Softmax over all experts, with `norm_topk_prob`. Other scores are refused. */
+export function softmaxRouting(fields: Fields, layout: string, renormalises: boolean): RoutingConfig {
+  const score = fields.text('scoring_func', 'softmax');
+  if (score !== 'softmax')
+    fields.refuse('scoring_func', `"${score}" is not supported in the ${layout} layout`);
+  if (fields.text('topk_method', 'greedy') !== 'greedy')
+    fields.refuse('topk_method', `${show(fields.raw('topk_method'))} is not supported with softmax scores`);
+  const scale = fields.positive('routed_scaling_factor', 1);
+  return { score, renormalise: fields.flag('norm_topk_prob', renormalises), selectionBias: false, scale };
+}
+
+/** Like `softmaxRouting`, for layouts that always divide the chosen weights by their sum. */
+export function renormalisedRouting(fields: Fields, layout: string): RoutingConfig {
+  const routing = softmaxRouting(fields, layout, true);
+  if (!routing.renormalise)
+    fields.refuse('norm_topk_prob', `is false, but the ${layout} layout always renormalises`);
+  return routing;
+}
+
+/** `n_group` and `topk_group`: only experts of the best groups are chosen. Undefined if all groups are kept. */
+export function groupsOf(
+  fields: Fields,
+  { experts, perToken }: RoutingShape,
+  defaults = { count: 1, kept: 1 },
+): Pick<RoutingConfig, 'groups'> {
+  const count = fields.count('n_group', defaults.count);
+  const kept = fields.count('topk_group', defaults.kept);
+  if (kept > count) fields.refuse('topk_group', `is ${kept}, which is more than the ${count} groups`);
+  if (kept === count) return {};
+  if (experts % count !== 0 || experts / count < 2)
+    fields.refuse(
+      'n_group',
+      `is ${count}, which does not cut the ${experts} experts into groups of 2 or more`,
+    );
+  if (perToken > (experts / count) * kept)
+    fields.refuse('topk_group', `is ${kept}: its groups have fewer than the ${perToken} experts of a token`);
+  return { groups: { count, kept } };
+}
