@@ -6,9 +6,10 @@
 /** The rule of one layer, read from the checkpoint by model/config/config.ts. */
 export interface RoutingRule {
   score: 'softmax' | 'sigmoid';
-  /** Whether the chosen weights are divided by their sum. For `sigmoid`, only if k > 1, unless `renormaliseOne`. */
+  /** Whether the chosen weights are divided by their sum. */
   renormalise: boolean;
-  renormaliseOne?: true;
+  /** Whether `renormalise` also applies at k = 1. Absent: for `softmax`, and not for `sigmoid`. */
+  renormaliseOne?: boolean;
   /** Factor of every weight, applied last. */
   scale: number;
   /** `[experts]`, added to the sigmoids or probabilities when experts are chosen. Does not change the weights. */
@@ -90,7 +91,7 @@ export function rank(scores: Float32Array, rule: RoutingRule): { expert: number;
 }
 
 function dividesBySum({ renormalise, renormaliseOne, score }: RoutingRule, k: number): boolean {
-  return renormalise && (score === 'softmax' || k > 1 || renormaliseOne === true);
+  return renormalise && (k > 1 || (renormaliseOne ?? score === 'softmax'));
 }
 
 interface Row {

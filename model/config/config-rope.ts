@@ -104,7 +104,7 @@ function parseScaling(rope: Fields, context: number): RopeScaling {
   if (type === 'llama3') {
     const lowFreqFactor = rope.positive('low_freq_factor');
     const highFreqFactor = rope.positive('high_freq_factor');
-    if (highFreqFactor <= lowFreqFactor) rope.refuse('high_freq_factor', 'must be above low_freq_factor');
+    if (highFreqFactor < lowFreqFactor) rope.refuse('high_freq_factor', 'must not be below low_freq_factor');
     const originalContext = rope.count('original_max_position_embeddings');
     return { type, factor: rope.positive('factor'), lowFreqFactor, highFreqFactor, originalContext };
   }

@@ -16,12 +16,17 @@ const textConfigs: Readonly<Record<string, { field: string; layout: LayoutName }
   llama4: { field: 'text_config', layout: 'llama4_text' },
 };
 
+/** A `model_type` that stands for another layout if `architectures` names the class. */
+const aliases: Readonly<Record<string, { architecture: string; layout: LayoutName }>> = {
+  bailing_moe: { architecture: 'BailingMoeV2ForCausalLM', layout: 'bailing_moe_v2' },
+};
+
 /** Name and `model_type` of each supported layout. */
 export const supportedLayouts = Object.entries(configLayouts).map(([type, { title }]) => ({ type, title }));
 
 /** Whether a `model_type` is supported. */
 export function isLayout(type: string): boolean {
-  return Object.hasOwn(configLayouts, type) || Object.hasOwn(textConfigs, type);
+  return [configLayouts, textConfigs, aliases].some((table) => Object.hasOwn(table, type));
 }
 
 /**
@@ -64,6 +69,13 @@ export function parseConfig(json: unknown, file: string): ModelConfig {
 
 function parseLayout(fields: Fields): { fields: Fields; layout: LayoutName } {
   const type = fields.text('model_type');
+  const alias = Object.hasOwn(aliases, type) ? aliases[type] : undefined;
+  if (alias !== undefined) {
+    const classes: unknown = fields.raw('architectures') ?? [];
+    if (Array.isArray(classes) && classes.includes(alias.architecture))
+      return { fields, layout: alias.layout };
+    return fields.refuse('architectures', `${show(classes)} is not supported (${alias.architecture} is)`);
+  }
   const text = textConfigs[type];
   if (text !== undefined && Object.hasOwn(textConfigs, type))
     return { fields: fields.object(text.field), layout: text.layout };

@@ -23,10 +23,10 @@ export type LayoutName =
 export interface RoutingConfig {
   /** `softmax` over all experts, or elementwise `sigmoid`. */
   score: 'softmax' | 'sigmoid';
-  /** Whether the chosen weights are divided by their sum. For `sigmoid` this applies only if k > 1, unless `renormaliseOne`. */
+  /** Whether the chosen weights are divided by their sum. */
   renormalise: boolean;
-  /** Whether `renormalise` also applies to `sigmoid` at k = 1, which makes the weight 1. */
-  renormaliseOne?: true;
+  /** Whether `renormalise` also applies at k = 1, where the weight becomes 1. Absent: for `softmax`, and not for `sigmoid`. */
+  renormaliseOne?: boolean;
   /** Whether `e_score_correction_bias` is added to the scores when experts are chosen. It does not affect the weights. */
   selectionBias: boolean;
   /** Factor on every weight (`routed_scaling_factor`). */

@@ -1,5 +1,5 @@
 // The graphs of one model: before attention, attention, after attention, head, one expert.
-import type { ModelConfig } from '../config/model-config.ts';
+import { type ModelConfig, rotaryDim } from '../config/model-config.ts';
 import type { LayerWeights, RoutedMlp } from '../devices/dense-weights.ts';
 import type { LayerAttention } from '../devices/layer-attention.ts';
 import type { Matrix } from '../tensor.ts';
@@ -107,7 +107,7 @@ export function attentionInput(
     }),
     linear('x', 'v', weights.v, biases?.v),
   );
-  const half = Math.max(1, attention.rotary / 2);
+  const half = rotaryDim(config) / 2;
   return {
     name: 'attention_input',
     inputs: [
@@ -141,7 +141,10 @@ export interface AttentionKind {
  * If no new keys are given, the operator takes the cache as complete. The outputs `present_…` must be named but not fetched,
  * because fetching them copies the whole cache.
  */
-export function attention({ heads, kvHeads, headDim }: ModelConfig, kind: AttentionKind): Graph {
+export function attention(
+  { heads, kvHeads, headDim }: Pick<ModelConfig, 'heads' | 'kvHeads' | 'headDim'>,
+  kind: AttentionKind,
+): Graph {
   const none: Initializer = {
     name: 'none',
     type: 'float',

@@ -42,9 +42,10 @@ function isOlder(fields: Fields): boolean {
   return !(names as unknown[]).includes(NEWER);
 }
 
-/** Weights are divided by their sum only if k > 1. Without `scoring_func`, scores are sigmoids. */
+/** Without `scoring_func`, scores are sigmoids. */
 function newerRouting(fields: Fields): RoutingConfig {
-  if (fields.text('scoring_func', 'sigmoid') === 'softmax') return softmaxRouting(fields, 'sigma', false);
+  if (fields.text('scoring_func', 'sigmoid') === 'softmax')
+    return { ...softmaxRouting(fields, 'sigma', true), ...onlyOfSeveral };
   return {
     score: sigmoidOf(fields),
     renormalise: fields.flag('norm_topk_prob', true),
@@ -56,9 +57,13 @@ function newerRouting(fields: Fields): RoutingConfig {
 /** Without `scoring_func`, scores are softmax. There is neither a selection bias nor a factor. */
 function olderRouting(fields: Fields): RoutingConfig {
   const plain = { selectionBias: false, scale: 1, renormalise: fields.flag('norm_topk_prob', true) };
-  if (fields.text('scoring_func', 'softmax') === 'softmax') return { score: 'softmax', ...plain };
-  return { score: sigmoidOf(fields), ...plain, ...(plain.renormalise && { renormaliseOne: true }) };
+  if (fields.text('scoring_func', 'softmax') === 'softmax')
+    return { score: 'softmax', ...plain, ...onlyOfSeveral };
+  return { score: sigmoidOf(fields), ...plain };
 }
+
+/** Weights are divided by their sum only if k > 1: a single expert has its raw score as weight. */
+const onlyOfSeveral = { renormaliseOne: false } as const;
 
 function sigmoidOf(fields: Fields): 'sigmoid' {
   const score = fields.text('scoring_func', 'sigmoid');

@@ -16,24 +16,22 @@ import {
   type OpenExpertsOptions,
   sessionOptions,
 } from '../options.ts';
+import { paddedHead } from './kv.ts';
 import { isMasked, OrtDense, type OrtLayer } from './ort-dense.ts';
 import { OrtExperts } from './ort-expert.ts';
 
 export async function openOrtDense(wanted: OpenDenseOptions): Promise<DenseDevice> {
   const { bundle, device, signal, onLoaded } = wanted;
   const { config } = bundle;
-  if (config.headDim % 8 !== 0) {
-    throw new Error(
-      `${bundle.dir}: heads of ${config.headDim}: ONNX Runtime's attention takes multiples of 8`,
-    );
-  }
   const numericsClass = numericsClassOf(wanted);
   const options = sessionOptions(device);
   const matrix = (name: string) => bundle.readMatrix(name);
   const attentions = new Map<string, Session>();
   const openAttention = async (kind: AttentionKind): Promise<Session> => {
     const key = JSON.stringify(kind);
-    const opened = attentions.get(key) ?? (await openSession(attention(config, kind), options));
+    const opened =
+      attentions.get(key) ??
+      (await openSession(attention({ ...config, headDim: paddedHead(config.headDim) }, kind), options));
     attentions.set(key, opened);
     return opened;
   };

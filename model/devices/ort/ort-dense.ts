@@ -8,7 +8,7 @@ import { readRow } from '../../tiles.ts';
 import type { DenseDevice, KvShape, LayerOutput, Rows, Span } from '../dense.ts';
 import { ortKvShape } from '../kv-shape.ts';
 import { firstAttended, heatQueries, type LayerAttention, scaleBy } from '../layer-attention.ts';
-import { KvCache } from './kv.ts';
+import { KvCache, paddedHead, resizeHeads } from './kv.ts';
 
 interface OrtDenseParts {
   config: ModelConfig;
@@ -160,10 +160,11 @@ export class OrtDense implements DenseDevice {
     const { attention, rule, sinks } = this.#parts.layers[layer]!;
     const { keys, values, capacity } = cache.layer(layer);
     const positions = start + count;
-    const shape = [1, kvHeads, capacity, headDim];
+    const wide = paddedHead(headDim);
+    const shape = [1, kvHeads, capacity, wide];
     const [out] = (await attention.run(
       {
-        q: { data: q, shape: [1, count, heads * headDim] },
+        q: { data: resizeHeads(q, headDim, wide), shape: [1, count, heads * wide] },
         keys: { data: keys, shape },
         values: { data: values, shape },
         last: { data: Int32Array.of(positions - 1), shape: [1] },
@@ -175,7 +176,7 @@ export class OrtDense implements DenseDevice {
       },
       ['out'],
     )) as [Rows];
-    return out;
+    return resizeHeads(out, wide, headDim);
   }
 
   /** Half of the values of a head that are rotated in layers with rotary positions. */

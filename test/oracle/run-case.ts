@@ -1,0 +1,124 @@
+// Converts a case's checkpoint, and runs its tokens through the engine's forward pass with experts on several shards.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { modelOffer } from '../../experts/held-model.ts';
+import { ShardService } from '../../experts/service.ts';
+import { forward } from '../../gateway/engine/forward.ts';
+import { routingRules } from '../../gateway/engine/scheduling/rules.ts';
+import { type Bundle, openBundle } from '../../model/bundle/bundle.ts';
+import type { Bits } from '../../model/bundle/tensors.ts';
+import { expertLayers, unitShape } from '../../model/config/model-config.ts';
+import { convert } from '../../model/convert/convert.ts';
+import type { Unit } from '../../model/devices/expert.ts';
+import { openDenseDevice, openExpertDevice } from '../../model/devices/open.ts';
+import type { DeviceName } from '../../model/devices/options.ts';
+import { combine } from '../../router/combine.ts';
+import { Fleet } from '../../router/fleet.ts';
+import { localMember } from '../../router/shards/member.ts';
+import { type OracleCase, writeOracleCheckpoint } from './rebuild.ts';
+
+interface RunOptions {
+  bits: Bits;
+  device?: DeviceName;
+  /** Number of shards that hold the experts. */
+  shards?: number;
+  /** Rows of each step. Default: all tokens but one in one step, then the last. */
+  steps?: readonly number[];
+}
+
+interface Ran {
+  /** Logits of each position. */
+  logits: Float32Array[];
+  /** Sorted experts of each position, for each layer with experts. */
+  routing: number[][][];
+  identity: string;
+}
+
+export async function runCase(each: OracleCase, options: RunOptions): Promise<Ran> {
+  const dir = await mkdtemp(join(tmpdir(), 'oracle-'));
+  try {
+    await writeOracleCheckpoint(join(dir, 'from'), each);
+    await convert({ from: join(dir, 'from'), to: join(dir, 'to'), bits: options.bits, workers: 1 });
+    const bundle = await openBundle(join(dir, 'to'));
+    try {
+      return await runBundle(bundle, each.tokens, options);
+    } finally {
+      await bundle.close();
+    }
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+}
+
+async function runBundle(bundle: Bundle, tokens: readonly number[], options: RunOptions): Promise<Ran> {
+  const { device, shards = 3, steps = [tokens.length - 1, 1] } = options;
+  const { config, manifest } = bundle;
+  const dense = await openDenseDevice({ bundle, ...(device && { device }) });
+  const held = await Promise.all(Array.from({ length: shards }, (_, i) => openShard(bundle, i, options)));
+  const shape = unitShape(config);
+  const fleet = new Fleet({
+    members: held.map(({ member }) => member),
+    model: { identity: manifest.identity, ...shape },
+  });
+  await fleet.whenReady(10_000);
+  const withExperts = expertLayers(config);
+  const routing: number[][][] = withExperts.map(() => []);
+  const logits: Float32Array[] = [];
+  const blocks = Array.from({ length: Math.ceil(tokens.length / dense.kv.blockSize) }, (_, i) => i);
+  dense.allocate(blocks.length);
+  dense.open(1);
+  let start = 0;
+  for (const count of steps) {
+    let hop = 0;
+    const hidden = await forward(
+      {
+        ...{ dense, fleet, identity: manifest.identity, hidden: shape.hidden, experts: shape.experts },
+        ...{ vocab: config.vocab, rules: await routingRules(bundle), combine },
+        hasExperts: Array.from({ length: config.layers }, (_, layer) => withExperts.includes(layer)),
+      },
+      {
+        ids: Int32Array.from(tokens.slice(start, start + count)),
+        spans: [{ sequence: 1, start, count, blocks }],
+        ...{ prefill: new Uint8Array(count), wanted: new Uint8Array(count).fill(1), deadlineMs: 30_000 },
+        ...{ signal: new AbortController().signal, trace: 'oracle', isAlone: true },
+      },
+      {
+        onFailed: (_, error) => {
+          throw error;
+        },
+        onDegraded: () => {},
+        onRemote: () => {},
+        onRouted: ({ k, experts }) => {
+          for (let row = 0; row < count; row++) {
+            routing[hop]?.push([...experts.subarray(row * k, (row + 1) * k)].sort((a, b) => a - b));
+          }
+          hop++;
+        },
+      },
+    );
+    const rows = await dense.head(hidden);
+    for (let row = 0; row < count; row++)
+      logits.push(rows.slice(row * config.vocab, (row + 1) * config.vocab));
+    start += count;
+  }
+  fleet.close();
+  await dense.dispose();
+  for (const { dispose } of held) await dispose();
+  return { logits, routing, identity: manifest.identity };
+}
+
+async function openShard(bundle: Bundle, index: number, { device, shards = 3 }: RunOptions) {
+  const experts = await openExpertDevice({ bundle, ...(device && { device }) });
+  const { layers, experts: count } = unitShape(bundle.config);
+  const units: Unit[] = [];
+  for (let layer = 0; layer < layers; layer++) {
+    for (let expert = index; expert < count; expert += shards) units.push({ layer, expert });
+  }
+  await experts.load(units);
+  const { handlers } = new ShardService({
+    models: [{ device: experts, model: modelOffer(bundle), units }],
+    version: 'test',
+  });
+  return { member: localMember(`shard ${index}`, handlers), dispose: () => experts.dispose() };
+}
