@@ -15,6 +15,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, () => Promise<Comm
     tune: async () => (await import('./verbs/tune.ts')).tuneCommand(),
   },
   'Make bundles:': {
+    inspect: async () => (await import('./verbs/inspect.ts')).inspectCommand(),
     convert: async () => (await import('./verbs/convert.ts')).convertCommand(),
     synth: async () => (await import('./verbs/synth.ts')).synthCommand(),
     golden: async () => (await import('./verbs/golden.ts')).goldenCommand(),

@@ -54,17 +54,22 @@ interface PlannedConversion {
   /** Bytes of weights. */
   sourceBytes: number;
   bundleBytes: number;
+  config: ModelConfig;
+  /** The forms in which the weights are published: `BF16`, `F8_E4M3`, … */
+  forms: readonly string[];
 }
 
 /** Plans a conversion without doing it. Reads headers only. Throws like `convert` if the checkpoint cannot be converted. */
 export async function planConversion(wanted: { from: string; bits: Bits }): Promise<PlannedConversion> {
-  const { copies, stamps, plan } = await openSource(wanted.from, wanted.bits);
+  const { config, copies, stamps, plan } = await openSource(wanted.from, wanted.bits);
   const { tasks, files } = plan('');
   const hashes = Array.from(copies, ([name, data]) => `${name} ${shortHash(data)}`);
   return {
     key: shortHash(Buffer.from([...hashes, ...stamps].join('\n'))),
     sourceBytes: tasks.reduce((sum, task) => sum + task.sourceBytes, 0),
     bundleBytes: files.reduce((sum, file) => sum + file.bytes, 0),
+    config,
+    forms: [...new Set(tasks.flatMap(({ dtypes }) => dtypes))].sort(),
   };
 }
 

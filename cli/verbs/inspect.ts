@@ -1,0 +1,28 @@
+// `expertgrid inspect`: says what a download is, and whether and how it will be served.
+import { Command } from 'commander';
+import { bytes, flag, switchFlag } from '../flags/flags.ts';
+import { describeInspection } from '../inspect/describe.ts';
+import { inspect } from '../inspect/inspect.ts';
+
+const USUAL_SHARD_MEMORY = 8 * 2 ** 30;
+
+export function inspectCommand(): Command {
+  return new Command('inspect')
+    .description(
+      'Say what a checkpoint or bundle is, whether and how it will be served, its size at each precision, and the shards that it needs. Reads headers only. Exits with 1 if it will not be served.',
+    )
+    .argument('<dir>', 'Directory of a checkpoint or bundle')
+    .addOption(
+      flag('--shard-memory <size>', 'Memory of one shard process, for the number of shards, such as 8GiB')
+        .argParser(bytes)
+        .default(USUAL_SHARD_MEMORY, '8GiB'),
+    )
+    .addOption(switchFlag('--json', 'Print JSON instead of text'))
+    .action(async (dir: string, { shardMemory, json }: { shardMemory: number; json?: boolean }) => {
+      const found = await inspect(dir, shardMemory);
+      process.stdout.write(
+        json ? `${JSON.stringify(found, null, 2)}\n` : describeInspection(found, shardMemory),
+      );
+      if (!found.served) process.exitCode = 1;
+    });
+}
