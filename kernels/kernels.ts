@@ -30,7 +30,7 @@ export interface QuantisedMatrix {
   readonly [kind]: 'matrix';
   readonly rows: number;
   readonly cols: number;
-  /** 4 or 8. */
+  /** 4, 6 or 8. */
   readonly bits: number;
 }
 

@@ -5,7 +5,7 @@ import { type Bits, bundleBits } from '../../model/tiles.ts';
 /** Default precision of a new bundle. */
 export const USUAL_BITS: Bits = 4;
 
-/** The text `4, 8, 16 or 32`. */
+/** The text `4, 6, 8, 16 or 32`. */
 export const BITS_TEXT = alternatives(bundleBits);
 
 /** Lists numbers: `8, 16 or 32`. */

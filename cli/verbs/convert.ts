@@ -28,7 +28,10 @@ export function convertCommand(): Command {
     .addOption(toFlag())
     .addOption(bitsFlag())
     .addOption(
-      flag('--group-size <n>', 'Number of weights that share a scale at 4 and 8 bits; only 32 is supported')
+      flag(
+        '--group-size <n>',
+        'Number of weights that share a scale at 4, 6 and 8 bits; only 32 is supported',
+      )
         .argParser(parseGroupSize)
         .default(32),
     )

@@ -90,7 +90,7 @@ static bool read_shape(napi_env env, napi_value *arguments, struct matrix *shape
     return false;
   }
   shape->bits = (int)bits;
-  return bits == 4 || bits == 8 || fail_range(env, "bits is %zu; it must be 4 or 8", bits);
+  return bits % 2 == 0 || fail_range(env, "bits is %zu; it must be 4, 6 or 8", bits);
 }
 
 static napi_value wrap_matrix(napi_env env, const struct matrix *shape) {
@@ -166,8 +166,7 @@ static void read_row(const struct matrix *m, size_t row, float *y) {
     if (i == 0 && col > 0) tile += tile_bytes(m->bits);
     uint16_t half;
     memcpy(&half, tile + weights + 2 * lane, sizeof half);
-    const uint8_t byte = tile[(m->bits == 4 ? i / 8 : i / 4) * 64 + 4 * lane + i % 4];
-    const int weight = m->bits == 8 ? byte - 128 : (i % 8 < 4 ? byte & 15 : byte >> 4) - 8;
+    const int weight = unpack_weight(m->bits, tile, (int)lane, (int)i) - (1 << (m->bits - 1));
     y[col] = (float)weight * half_to_float(half);
   }
 }

@@ -15,10 +15,23 @@ enum {
   LANES = 16,
 };
 
+// Bytes of a tile's weights, which have 4, 6 or 8 bits.
+static inline int tile_weights(int bits) { return 64 * bits; }
+// Weight of output `lane` and input `i` of a tile, unsigned. model/tiles has the same layouts, and describes them.
+static inline uint8_t unpack_weight(int bits, const uint8_t *tile, int lane, int i) {
+  const uint8_t *at = tile + 4 * lane + i % 4;
+  if (bits == 8) return at[64 * (i / 4)];
+  const int low = at[64 * (i / 8)] >> (i % 8 < 4 ? 0 : 4) & 15;
+  return (uint8_t)(bits == 4 ? low : low | (at[256 + 64 * (i / 16)] >> i % 16 / 4 * 2 & 3) << 4);
+}
+
 // A panel has 1..16 rows of activations, block after block, so that a kernel reads one stream of memory. Each block has the
 // 32 int8 values of each row, then the float32 scale of each row, then -8 * (sum of the 32 values) of each row, which
 // cancels the offset of the weights.
 enum { PANEL_BYTES = BLOCK + sizeof(float) + sizeof(int32_t) };  // bytes of one row of one block
+
+// Unpacked weights are unsigned, so they are 8, 32 or 128 too large. What cancels this is the panel's offset times this factor.
+static inline int offset_factor(int bits) { return 1 << (bits - 4); }
 
 // Row r of panel p is row panel_start(p) + r. Rows are spread evenly, so that no panel is nearly empty.
 static inline size_t panel_count(size_t rows) { return (rows + PANEL_ROWS - 1) / PANEL_ROWS; }

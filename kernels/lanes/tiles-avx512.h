@@ -9,16 +9,28 @@
 // additions of other rows fill the time between them.
 enum { ROWS_AT_ONCE = 8 };
 
+// low | (bytes & mask)
+static inline __m512i add_high(__m512i low, __m512i bytes, __m512i mask) {
+  return _mm512_ternarylogic_epi32(bytes, mask, low, 0xea);
+}
+
 static inline __attribute__((always_inline)) void unpack_tile(int bits, const uint8_t *tile, __m512i w[8]) {
-  const __m512i low = _mm512_set1_epi8(15);
-  for (int v = 0; v < (bits == 4 ? 4 : 8); v++) {
+  if (bits == 8) {
+    for (int v = 0; v < 8; v++) w[v] = _mm512_loadu_si512(tile + 64 * v);
+    return;
+  }
+  const __m512i low = _mm512_set1_epi8(15), high = _mm512_set1_epi8(0x30);
+  for (int v = 0; v < 4; v++) {
     const __m512i bytes = _mm512_loadu_si512(tile + 64 * v);
-    if (bits == 8) {
-      w[v] = bytes;
-    } else {
-      w[2 * v] = _mm512_and_si512(bytes, low);
-      w[2 * v + 1] = _mm512_and_si512(_mm512_srli_epi16(bytes, 4), low);
-    }
+    w[2 * v] = _mm512_and_si512(bytes, low);
+    w[2 * v + 1] = _mm512_and_si512(_mm512_srli_epi16(bytes, 4), low);
+  }
+  for (int v = 0; bits == 6 && v < 2; v++) {
+    const __m512i bytes = _mm512_loadu_si512(tile + 256 + 64 * v);
+    w[4 * v] = add_high(w[4 * v], _mm512_slli_epi16(bytes, 4), high);
+    w[4 * v + 1] = add_high(w[4 * v + 1], _mm512_slli_epi16(bytes, 2), high);
+    w[4 * v + 2] = add_high(w[4 * v + 2], bytes, high);
+    w[4 * v + 3] = add_high(w[4 * v + 3], _mm512_srli_epi16(bytes, 2), high);
   }
 }
 
@@ -26,7 +38,7 @@ static inline __attribute__((always_inline)) void unpack_tile(int bits, const ui
 static inline __attribute__((always_inline)) void tile_row(int bits, int rows, const uint8_t *tile, size_t blocks,
                                                            const uint8_t *panel, float *y, size_t stride,
                                                            __mmask16 outputs) {
-  const int weight_bytes = bits == 4 ? 256 : 512;
+  const int weight_bytes = tile_weights(bits);
   const int tile_bytes = weight_bytes + TILE_SCALES;
   const struct prefetch choice = prefetch;
   __m512 sums[PANEL_ROWS];
@@ -48,8 +60,7 @@ static inline __attribute__((always_inline)) void tile_row(int bits, int rows, c
       for (int r = first; r < last; r++) {
         int32_t offset;
         memcpy(&offset, offsets + r * sizeof offset, sizeof offset);
-        // The weights in `w` are 8 too large at 4 bits and 128 at 8, so the sum starts at -8 Σq or -128 Σq.
-        dots[r - first] = _mm512_set1_epi32(bits == 4 ? offset : offset * 16);
+        dots[r - first] = _mm512_set1_epi32(offset * offset_factor(bits));
       }
 #pragma GCC unroll 8
       for (int v = 0; v < 8; v++) {
@@ -78,13 +89,14 @@ static inline __attribute__((always_inline)) void tile_row(int bits, int rows, c
 static void tiles(int bits, const uint8_t *tile, size_t blocks, const uint8_t *panel, size_t rows, float *y,
                   size_t stride, size_t outputs) {
   const __mmask16 mask = (__mmask16)((1u << outputs) - 1);
-  switch (rows * 2 + (bits == 8)) {
-#define ROWS(n)                                                                            \
-  case n * 2: tile_row(4, n, tile, blocks, panel, y, stride, mask); break;                 \
-  case n * 2 + 1: tile_row(8, n, tile, blocks, panel, y, stride, mask); break;
+  switch (rows * 16 + (size_t)bits) {
+#define ROWS_OF(bits, n) \
+  case n * 16 + bits: tile_row(bits, n, tile, blocks, panel, y, stride, mask); break;
+#define ROWS(n) ROWS_OF(4, n) ROWS_OF(6, n) ROWS_OF(8, n)
     ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8)
     ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14) ROWS(15) ROWS(16)
 #undef ROWS
+#undef ROWS_OF
   }
 }
 

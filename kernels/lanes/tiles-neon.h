@@ -13,19 +13,26 @@ static inline __attribute__((always_inline)) void quarter_tile_row(int bits, int
                                                                    const uint8_t *panel, size_t panel_rows,
                                                                    size_t first, float *y, size_t stride,
                                                                    size_t outputs) {
-  const int weight_bytes = bits == 4 ? 256 : 512;
-  const uint8x16_t low = vdupq_n_u8(15), middle = vdupq_n_u8(bits == 4 ? 8 : 128);
+  const int weight_bytes = tile_weights(bits), vectors = bits == 8 ? 8 : 4;
+  const uint8x16_t low = vdupq_n_u8(15), high = vdupq_n_u8(0x30), middle = vdupq_n_u8(1 << (bits - 1));
   float32x4_t sums[ROWS_AT_ONCE];
   for (int r = 0; r < rows; r++) sums[r] = vdupq_n_f32(0);
   for (size_t block = 0; block < blocks; block++) {
     int32x4_t dots[ROWS_AT_ONCE];
     for (int r = 0; r < rows; r++) dots[r] = vdupq_n_s32(0);
-    for (int v = 0; v < weight_bytes / 64; v++) {
+    for (int v = 0; v < vectors; v++) {
       const uint8x16_t bytes = vld1q_u8(tile + 64 * v + 16 * quarter);
-      const int8x16_t a = vreinterpretq_s8_u8(vsubq_u8(bits == 4 ? vandq_u8(bytes, low) : bytes, middle));
-      const int8x16_t b = vreinterpretq_s8_u8(vsubq_u8(vshrq_n_u8(bytes, 4), middle));
+      uint8x16_t first_four = bits == 8 ? bytes : vandq_u8(bytes, low), second_four = vshrq_n_u8(bytes, 4);
+      if (bits == 6) {
+        const uint8x16_t highs = vld1q_u8(tile + 256 + 64 * (v / 2) + 16 * quarter);
+        const int8x16_t left = vdupq_n_s8(v % 2 == 0 ? 4 : 0);
+        first_four = vorrq_u8(first_four, vandq_u8(vshlq_u8(highs, left), high));
+        second_four = vorrq_u8(second_four, vandq_u8(vshlq_u8(highs, vsubq_s8(left, vdupq_n_s8(2))), high));
+      }
+      const int8x16_t a = vreinterpretq_s8_u8(vsubq_u8(first_four, middle));
+      const int8x16_t b = vreinterpretq_s8_u8(vsubq_u8(second_four, middle));
       for (int r = 0; r < rows; r++) {
-        const uint8_t *x = panel + (first + (size_t)r) * BLOCK + (bits == 4 ? 8 : 4) * v;
+        const uint8_t *x = panel + (first + (size_t)r) * BLOCK + (bits == 8 ? 4 : 8) * v;
         int32_t four;
         memcpy(&four, x, sizeof four);
         dots[r] = vdotq_s32(dots[r], a, vreinterpretq_s8_s32(vdupq_n_s32(four)));
@@ -58,12 +65,13 @@ static void tiles(int bits, const uint8_t *tile, size_t blocks, const uint8_t *p
     if (outputs <= from) return;
     const size_t four = smaller(outputs - from, 4);
     for (size_t first = 0; first < rows; first += ROWS_AT_ONCE) {
-      switch (smaller(rows - first, ROWS_AT_ONCE) * 2 + (bits == 8)) {
-#define ROWS(n)                                                                                                      \
-  case n * 2: quarter_tile_row(4, n, quarter, tile, blocks, panel, rows, first, y + from, stride, four); break;      \
-  case n * 2 + 1: quarter_tile_row(8, n, quarter, tile, blocks, panel, rows, first, y + from, stride, four); break;
+      switch (smaller(rows - first, ROWS_AT_ONCE) * 16 + (size_t)bits) {
+#define ROWS_OF(bits, n) \
+  case n * 16 + bits: quarter_tile_row(bits, n, quarter, tile, blocks, panel, rows, first, y + from, stride, four); break;
+#define ROWS(n) ROWS_OF(4, n) ROWS_OF(6, n) ROWS_OF(8, n)
         ROWS(1) ROWS(2) ROWS(3) ROWS(4)
 #undef ROWS
+#undef ROWS_OF
       }
     }
   }

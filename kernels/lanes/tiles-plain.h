@@ -5,19 +5,14 @@
 #include "lanes-plain.h"
 #include "layout.h"
 
-// The 32 weights of output `lane`. The offset (8 or 128) is not subtracted.
+// The 32 weights of output `lane`. The offset (8, 32 or 128) is not subtracted.
 static inline void unpack_lane(int bits, const uint8_t *tile, int lane, uint8_t w[BLOCK]) {
-  for (int i = 0; i < BLOCK; i++) {
-    const int vector = bits == 4 ? i / 8 : i / 4;
-    const uint8_t byte = tile[64 * vector + 4 * lane + i % 4];
-    if (bits == 8) w[i] = byte;
-    else w[i] = i % 8 < 4 ? byte & 15 : byte >> 4;
-  }
+  for (int i = 0; i < BLOCK; i++) w[i] = unpack_weight(bits, tile, lane, i);
 }
 
 static void tiles(int bits, const uint8_t *tile, size_t blocks, const uint8_t *panel, size_t rows, float *y,
                   size_t stride, size_t outputs) {
-  const size_t weight_bytes = bits == 4 ? 256 : 512;
+  const size_t weight_bytes = (size_t)tile_weights(bits);
   float sums[PANEL_ROWS][TILE_ROWS] = {{0}};
   for (size_t block = 0; block < blocks; block++) {
     const uint8_t *scales = panel + rows * BLOCK;
@@ -33,7 +28,7 @@ static void tiles(int bits, const uint8_t *tile, size_t blocks, const uint8_t *p
         int32_t offset;
         memcpy(&scale, scales + r * sizeof scale, sizeof scale);
         memcpy(&offset, offsets + r * sizeof offset, sizeof offset);
-        int32_t dot = bits == 4 ? offset : offset * 16;
+        int32_t dot = offset * offset_factor(bits);
         for (int i = 0; i < BLOCK; i++) dot += w[i] * (int8_t)panel[r * BLOCK + i];
         sums[r][lane] = fmaf((float)dot, scale * tile_scale, sums[r][lane]);
       }

@@ -7,13 +7,13 @@
 struct matrix {
   const uint8_t *data;
   size_t rows, cols;
-  int bits;         // 4 or 8
+  int bits;         // 4, 6 or 8
   struct map *map;  // the file that data points into, or NULL
   void *owned;      // the matrix's own memory that data points to, or NULL
   size_t uses;
 };
 
-static inline size_t tile_bytes(int bits) { return (bits == 4 ? 256 : 512) + TILE_SCALES; }
+static inline size_t tile_bytes(int bits) { return (size_t)tile_weights(bits) + TILE_SCALES; }
 static inline size_t row_blocks(const struct matrix *m) { return (m->rows + TILE_ROWS - 1) / TILE_ROWS; }
 // Bytes of one row of tiles.
 static inline size_t row_block_bytes(const struct matrix *m) { return blocks_of(m->cols) * tile_bytes(m->bits); }

@@ -30,7 +30,7 @@ export interface Bundle {
   readonly config: ModelConfig;
   readonly manifest: Manifest;
   readonly bits: Bits;
-  /** Number of inputs that share a scale at 4 and 8 bits. */
+  /** Number of inputs that share a scale at 4, 6 and 8 bits. */
   readonly group: number;
   /** A projection, the embedding or the head, by its canonical name. */
   readMatrix(name: string): Promise<Matrix>;

@@ -24,5 +24,5 @@ function encodeHalves(values: Float32Array, encoding: 'f16' | 'bf16', out: Uint8
   narrowHalf(values, words);
   const overflow = words.findIndex((word) => (word & 0x7c00) === 0x7c00);
   if (overflow !== -1)
-    throw new RangeError(`holds ${values[overflow]}, which float16 cannot: convert at 32, 8 or 4 bits`);
+    throw new RangeError(`holds ${values[overflow]}, which float16 cannot: convert at 32, 8, 6 or 4 bits`);
 }

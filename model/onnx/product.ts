@@ -46,7 +46,7 @@ export function product(
     };
   }
 
-  const { bits } = precisionOf(encoding);
+  const { blockBits: bits } = precisionOf(encoding);
   const groups = Math.ceil(width / GROUP);
   if (groups !== Math.ceil(cols / GROUP)) throw new Error(`${output}: padCols may not add a group`);
   const groupBytes = (GROUP * bits) / 8;

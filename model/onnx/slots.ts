@@ -16,6 +16,7 @@ export interface SlotShape {
   hidden: number;
   /** A multiple of 32. */
   inner: number;
+  /** Bits of one weight in the blocks of `toBlocks`: 4 or 8. */
   bits: number;
 }
 

@@ -11,8 +11,10 @@ export const GROUP = 32;
 export interface TilePrecision {
   /** Bits of one weight. */
   bits: number;
-  /** A byte whose weights are all zero. */
-  zeros: number;
+  /** Bits of one weight in the blocks that `repack` makes. ONNX Runtime has operators for 4 and 8. */
+  blockBits: 4 | 8;
+  /** For each vector of a tile, the byte that it consists of if all weights of the tile are zero. */
+  zeros: readonly number[];
   /**
    * Rounds the group `values[from .. from + 32)` to one row of a tile: the words `out[to]`, `out[to + 16]`, … Returns the
    * float16 bits of the group's scale. `bits` are the bit patterns of `values`.
@@ -20,7 +22,10 @@ export interface TilePrecision {
   round(values: Float32Array, bits: Int32Array, from: number, out: Int32Array, to: number): number;
   /** Writes to `out` the 32 signed weights, not multiplied by the scale, of row `lane` of the tile at byte `tile`. */
   read(data: Uint8Array, tile: number, lane: number, out: Float32Array): void;
-  /** Copies a tile's row to `out`, in ONNX Runtime's order (`MatMulNBits`, `QMoE`). The row's first byte is `data[from]`. */
+  /**
+   * Copies a tile's row to `out`, in ONNX Runtime's order (`MatMulNBits`, `QMoE`) and with its offset, 8 or 128. The row's
+   * first byte is `data[from]`.
+   */
   repack(data: Uint8Array, from: number, out: Uint8Array, to: number): void;
 }
 
@@ -40,6 +45,36 @@ export function farthest(values: Float32Array, bits: Int32Array, from: number): 
   }
   if (largest >= 0x7f800000) throw new RangeError(`holds ${values[at]}`);
   return at;
+}
+
+/** Adding and subtracting 1.5 * 2^52 rounds a double to a whole number, ties to even. It is faster than Math.round. */
+const ROUNDER = 6_755_399_441_055_744;
+
+/**
+ * Scale of a group whose weights are `-most` to `most - 1`, as `halfScale` returns it. Maps the value farthest from zero to
+ * `-most`, so that all steps are used. That value and the scale have opposite signs. The scale is then set to the least-squares
+ * optimum for the rounded values, and the caller rounds all values once more to that scale in float16. Both corrections can only
+ * lower the squared error, apart from the rounding of the scale.
+ */
+export function fitScale(
+  values: Float32Array,
+  bits: Int32Array,
+  from: number,
+  most: number,
+): { half: number; inverse: number } {
+  const extreme = values[farthest(values, bits, from)]!;
+  const steps = extreme === 0 ? 0 : -most / extreme;
+  let products = 0;
+  let squares = 0;
+  for (let i = from; i < from + GROUP; i += 2) {
+    const a = values[i]!;
+    const b = values[i + 1]!;
+    const qa = Math.min(a * steps + ROUNDER - ROUNDER, most - 1);
+    const qb = Math.min(b * steps + ROUNDER - ROUNDER, most - 1);
+    products += a * qa + b * qb;
+    squares += qa * qa + qb * qb;
+  }
+  return halfScale(squares === 0 ? 0 : products / squares);
 }
 
 /** `half`: the float16 bits nearest to `scale`. `inverse`: the inverse of that float16, or 0 if it is 0. */

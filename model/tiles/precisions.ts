@@ -1,13 +1,14 @@
 // The table of precisions: the numbers of bits that a bundle may have, and the tiles of each.
 import type { TilePrecision } from './precision.ts';
 import { q4 } from './q4.ts';
+import { q6 } from './q6.ts';
 import { q8 } from './q8.ts';
 
 /** Bits of a weight in a bundle; 16 and 32 are plain floats. */
-export const bundleBits = [4, 8, 16, 32] as const;
+export const bundleBits = [4, 6, 8, 16, 32] as const;
 export type Bits = (typeof bundleBits)[number];
 
-const precisions = { q4, q8 } as const satisfies Readonly<Record<string, TilePrecision>>;
+const precisions = { q4, q6, q8 } as const satisfies Readonly<Record<string, TilePrecision>>;
 
 export type TileEncoding = keyof typeof precisions;
 export type FloatEncoding = 'f32' | 'f16' | 'bf16';
@@ -33,7 +34,6 @@ export function tilesAt(bits: Bits): TileEncoding | undefined {
   return found;
 }
 
-/** The bits that have tiles, for messages: `4 and 8`. */
-export const TILED_BITS: string = Object.values(precisions)
-  .map(({ bits }) => bits)
-  .join(' and ');
+const tiledBits = Object.values(precisions).map(({ bits }) => bits);
+/** The bits that have tiles, for messages: `4, 6 and 8`. */
+export const TILED_BITS = `${tiledBits.slice(0, -1).join(', ')} and ${tiledBits.at(-1)}`;

@@ -1,31 +1,18 @@
 // The precision of 4 bits. A tile has four vectors: vector v holds input 8v+j in its low nibbles and 8v+4+j in its high
 // ones (j = 0–3). A nibble n stands for the weight n - 8.
-import { farthest, GROUP, halfScale, type TilePrecision } from './precision.ts';
+import { fitScale, type TilePrecision } from './precision.ts';
 
-export const q4: TilePrecision = { bits: 4, zeros: 0x88, round, read, repack };
+export const q4: TilePrecision = {
+  bits: 4,
+  blockBits: 4,
+  zeros: new Array(4).fill(0x88),
+  round,
+  read,
+  repack,
+};
 
-/** Adding and subtracting 1.5 * 2^52 rounds a double to a whole number, ties to even. It is faster than Math.round. */
-const ROUNDER = 6_755_399_441_055_744;
-
-/**
- * Maps the value farthest from zero to -8, so that all 16 steps are used. That value and the scale have opposite signs. The
- * scale is then set to the least-squares optimum for the rounded values, and all values are rounded once more to that scale in
- * float16. Both corrections can only lower the squared error, apart from the rounding of the scale.
- */
 function round(values: Float32Array, bits: Int32Array, from: number, out: Int32Array, to: number): number {
-  const extreme = values[farthest(values, bits, from)]!;
-  const steps = extreme === 0 ? 0 : -8 / extreme;
-  let products = 0;
-  let squares = 0;
-  for (let i = from; i < from + GROUP; i += 2) {
-    const a = values[i]!;
-    const b = values[i + 1]!;
-    const qa = Math.min(a * steps + ROUNDER - ROUNDER, 7);
-    const qb = Math.min(b * steps + ROUNDER - ROUNDER, 7);
-    products += a * qa + b * qb;
-    squares += qa * qa + qb * qb;
-  }
-  const { half, inverse } = halfScale(squares === 0 ? 0 : products / squares);
+  const { half, inverse } = fitScale(values, bits, from, 8);
   for (let v = 0; v < 4; v++) {
     const at = from + 8 * v;
     out[to + 16 * v] =

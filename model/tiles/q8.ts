@@ -2,7 +2,14 @@
 // b - 128.
 import { farthest, GROUP, halfScale, type TilePrecision } from './precision.ts';
 
-export const q8: TilePrecision = { bits: 8, zeros: 0x80, round, read, repack };
+export const q8: TilePrecision = {
+  bits: 8,
+  blockBits: 8,
+  zeros: new Array(8).fill(0x80),
+  round,
+  read,
+  repack,
+};
 
 /** Maps the value farthest from zero to 127 or -127. */
 function round(values: Float32Array, bits: Int32Array, from: number, out: Int32Array, to: number): number {

@@ -32,7 +32,10 @@ export function quantizeInto(
     const firstCol = (tile % colBlocks) * GROUP;
     const lanes = Math.min(TILE_ROWS, rows - firstRow);
     const width = Math.min(GROUP, cols - firstCol);
-    if (lanes < TILE_ROWS) data.fill(zeros, at, scales).fill(0, scales, at + bytes);
+    if (lanes < TILE_ROWS) {
+      for (const [vector, byte] of zeros.entries()) data.fill(byte, at + 64 * vector, at + 64 * (vector + 1));
+      data.fill(0, scales, at + bytes);
+    }
     for (let lane = 0; lane < lanes; lane++) {
       const from = (firstRow + lane) * cols + firstCol;
       const whole = width === GROUP;

@@ -54,7 +54,10 @@ function tileScale(data: Uint8Array, end: number, lane: number): number {
 }
 
 export interface Blocks {
-  /** `[rows, ceil(cols / 32), 16]` at 4 bits (input 2i in the low nibble of byte i, 2i+1 in the high), `[…, 32]` at 8. */
+  /**
+   * `[rows, ceil(cols / 32), 16]` at 4 bits (input 2i in the low nibble of byte i, 2i+1 in the high), `[…, 32]` at 8. Weights
+   * of 6 bits become weights of 8.
+   */
   blocks: Uint8Array;
   /** `[rows * ceil(cols / 32)]`. Zero points are the operator's defaults: 8 and 128. */
   scales: Float32Array;
@@ -62,11 +65,11 @@ export interface Blocks {
 
 export function toBlocks(matrix: Matrix): Blocks {
   const { encoding, rows, cols } = matrix;
-  const { bits, repack } = precisionOf(encoding);
+  const { blockBits, repack } = precisionOf(encoding);
   const data = checkedData(matrix);
   const { colBlocks } = tileGrid(rows, cols);
   const bytes = tileBytes(encoding);
-  const blockBytes = (GROUP * bits) / 8;
+  const blockBytes = (GROUP * blockBits) / 8;
   const blocks = new Uint8Array(rows * colBlocks * blockBytes);
   const scales = new Float32Array(rows * colBlocks);
   for (let row = 0; row < rows; row++) {

@@ -2,7 +2,17 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ExpertForm } from '../../kernels/kernels.ts';
 import { relativeError } from '../support/error.ts';
-import { draw, firstDifference, kernels, matrix, multiply, onEveryPath, type TestMatrix } from './support.ts';
+import {
+  draw,
+  firstDifference,
+  kernels,
+  matrix,
+  multiply,
+  onEveryPath,
+  type TestMatrix,
+  type TiledBits,
+  tiledBits,
+} from './support.ts';
 
 afterEach(() => kernels.setThreads(1));
 
@@ -13,7 +23,7 @@ interface TestExpert {
   form?: ExpertForm | undefined;
 }
 
-function expert(seed: number, hidden: number, inner: number, bits: 4 | 8): TestExpert {
+function expert(seed: number, hidden: number, inner: number, bits: TiledBits): TestExpert {
   return {
     gate: matrix(3 * seed, inner, hidden, bits),
     up: matrix(3 * seed + 1, inner, hidden, bits),
@@ -64,7 +74,7 @@ describe('experts', () => {
           seed: fc.integer({ min: 0, max: 1e6 }),
           hidden: fc.integer({ min: 1, max: 100 }),
           inner: fc.integer({ min: 1, max: 80 }),
-          bits: fc.constantFrom<4 | 8>(4, 8),
+          bits: fc.constantFrom(...tiledBits),
           counts: fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 5 }),
           parts: fc.array(fc.integer({ min: 0, max: 15 }), { minLength: 5, maxLength: 5 }),
         }),

@@ -27,17 +27,19 @@ function floats(count: number): Float32Array {
   });
 }
 
-function matrix(rows: number, cols: number, bits: 4 | 8): QuantisedMatrix {
-  const tileBytes = bits === 4 ? 288 : 544;
-  const bytes = new Uint8Array(Math.ceil(rows / 16) * Math.ceil(cols / 32) * tileBytes);
+const tiledBytes = (rows: number, cols: number, bits: number) =>
+  Math.ceil(rows / 16) * Math.ceil(cols / 32) * (64 * bits + 32);
+
+function matrix(rows: number, cols: number, bits: 4 | 6 | 8): QuantisedMatrix {
+  const bytes = new Uint8Array(tiledBytes(rows, cols, bits));
   for (let i = 0; i < bytes.length; i++) bytes[i] = below(256);
   return kernels.matrixOf(bytes, rows, cols, bits);
 }
 
 /** A random, unaligned place in a mapped file. */
 const map = kernels.map(file);
-function mapped(rows: number, cols: number, bits: 4 | 8): QuantisedMatrix {
-  const bytes = Math.ceil(rows / 16) * Math.ceil(cols / 32) * (bits === 4 ? 288 : 544);
+function mapped(rows: number, cols: number, bits: 4 | 6 | 8): QuantisedMatrix {
+  const bytes = tiledBytes(rows, cols, bits);
   return kernels.matrix(map, below(map.bytes - bytes + 1), rows, cols, bits);
 }
 
@@ -69,7 +71,7 @@ function product(): unknown[] {
   const n = size(pick([1, 4, 40]));
   const cols = size(100);
   const matrices = Array.from({ length: size(3) }, () =>
-    pick([matrix, mapped])(size(50), cols, pick([4, 8])),
+    pick([matrix, mapped])(size(50), cols, pick([4, 6, 8])),
   );
   const biases = matrices.map(({ rows }) => pick([undefined, floats(rows)]));
   return [
@@ -91,9 +93,9 @@ function expert(hidden: number, inner: number) {
     clamp: pick([undefined, clamp]),
   };
   return [
-    matrix(inner, hidden, pick([4, 8])),
-    matrix(inner, hidden, pick([4, 8])),
-    matrix(hidden, inner, pick([4, 8])),
+    matrix(inner, hidden, pick([4, 6, 8])),
+    matrix(inner, hidden, pick([4, 6, 8])),
+    matrix(hidden, inner, pick([4, 6, 8])),
     pick([undefined, form]),
   ] as const;
 }
@@ -205,14 +207,14 @@ const makers: Record<string, () => unknown[]> = {
     const width = size(3000);
     return [floats(width), width, 0.1 + next(), next(), below(100), next() / 2, next()];
   },
-  matrix: () => [map, below(map.bytes), size(2 ** 12), size(2 ** 12), pick([4, 8])],
+  matrix: () => [map, below(map.bytes), size(2 ** 12), size(2 ** 12), pick([4, 6, 8])],
   advise: () => [map, below(map.bytes), size(map.bytes), pick(['willneed', 'populate', 'random', 'normal'])],
   resident: () => [map, below(map.bytes), size(map.bytes)],
   sweep: () => [map, below(map.bytes), size(map.bytes)],
   readRows: () => {
     const [rows, cols, n] = [size(50), size(100), size(10)];
     const ids = Int32Array.from({ length: n }, () => below(rows));
-    return [matrix(rows, cols, pick([4, 8])), ids, floats(n * cols)];
+    return [matrix(rows, cols, pick([4, 6, 8])), ids, floats(n * cols)];
   },
   matrixOf: () => [new Uint8Array(288 * size(4)), size(40), size(40), 4],
   spans: () => [
@@ -223,10 +225,10 @@ const makers: Record<string, () => unknown[]> = {
   readPage: () => [cacheOf(1, 4), below(8), new Uint8Array(below(20_000))],
   writePage: () => [cacheOf(1, 4), below(8), new Uint8Array(below(20_000))],
   setPrefetch: () => [pick(PREFETCH_HINTS), below(70_000)],
-  evict: () => [matrix(size(50), size(100), pick([4, 8]))],
+  evict: () => [matrix(size(50), size(100), pick([4, 6, 8]))],
   peak: () => [size(20)],
   warm: () => [
-    Array.from({ length: size(7) }, () => matrix(size(50), size(100), pick([4, 8]))),
+    Array.from({ length: size(7) }, () => matrix(size(50), size(100), pick([4, 6, 8]))),
     pick([undefined, floats(size(5000))]),
   ],
   setThreads: () => [size(4), below(50)],

@@ -19,7 +19,7 @@ const MOST = 1.1;
 const folder = mkdtempSync(join(tmpdir(), 'product-speed-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-it.each([4, 8] as const)(
+it.each([4, 6, 8] as const)(
   'the product of one row takes no longer than that of four rows, with weights from memory (%i bits)',
   (bits) => {
     const times = new Map<number, number[]>([1, 2, 4].map((rows) => [rows, []]));
@@ -46,8 +46,8 @@ it.each([4, 8] as const)(
 );
 
 /** Matrices [WIDTH, WIDTH] in a mapped file. The values of weights do not change the speed. */
-function mapWeights(bits: 4 | 8): QuantisedMatrix[] {
-  const { data } = quantize(draw(1, WIDTH * WIDTH), WIDTH, WIDTH, bits === 4 ? 'q4' : 'q8');
+function mapWeights(bits: 4 | 6 | 8): QuantisedMatrix[] {
+  const { data } = quantize(draw(1, WIDTH * WIDTH), WIDTH, WIDTH, `q${bits}` as const);
   const count = Math.floor(BYTES / data.length);
   const file = join(folder, `weights-${bits}`);
   writeFileSync(file, Buffer.concat(new Array<Uint8Array>(count).fill(data)));

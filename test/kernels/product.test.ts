@@ -3,11 +3,20 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { PREFETCH_HINTS } from '../../kernels/kernels.ts';
 import { halfToNumber } from '../../model/floats.ts';
 import { relativeError } from '../support/error.ts';
-import { draw, firstDifference, kernels, matrix, multiply, onEveryPath, type TestMatrix } from './support.ts';
+import {
+  draw,
+  firstDifference,
+  kernels,
+  matrix,
+  multiply,
+  onEveryPath,
+  type TestMatrix,
+  tiledBits,
+} from './support.ts';
 
 afterEach(() => kernels.setThreads(1));
 
-const product = (m: TestMatrix, x: Float32Array, n: number) => {
+const product = (m: Pick<TestMatrix, 'handle' | 'rows'>, x: Float32Array, n: number) => {
   const y = new Float32Array(n * m.rows);
   kernels.product(x, n, [m.handle], [y]);
   return y;
@@ -18,7 +27,7 @@ const shapes = fc.record({
   rows: fc.integer({ min: 1, max: 70 }),
   cols: fc.integer({ min: 1, max: 200 }),
   n: fc.integer({ min: 1, max: 70 }),
-  bits: fc.constantFrom<4 | 8>(4, 8),
+  bits: fc.constantFrom(...tiledBits),
 });
 
 describe('product', () => {
@@ -34,7 +43,7 @@ describe('product', () => {
     );
   });
 
-  it.each([4, 8] as const)('rounds exact ties to even (%i bits)', (bits) => {
+  it.each(tiledBits)('rounds exact ties to even (%i bits)', (bits) => {
     // The largest magnitude is 127, so a step is 1 and every .5 is a tie.
     const x = Float32Array.from({ length: 64 }, (_, i) =>
       i % 32 === 0 ? -127 : ((i % 16) + 0.5) * (i % 3 === 0 ? -1 : 1),
@@ -44,30 +53,58 @@ describe('product', () => {
     expect(relativeError(y, multiply(m, x, 1))).toBeLessThan(3e-6);
   });
 
-  it('adds the products of the blocks in order, with one rounding for each block', () => {
-    // Only the first input of each block is not 0. The blocks' products differ so much in size that every addition rounds.
-    const m = matrix(4, 16, 96, 8);
-    const x = new Float32Array(96);
-    x.set([127, ...new Array(31).fill(0), 127e-4, ...new Array(31).fill(0), 127e4]);
-    const y = onEveryPath(() => product(m, x, 1));
-    for (let row = 0; row < 16; row++) {
-      let sum = 0;
-      for (const block of [0, 1, 2]) {
-        const weight = m.weights[row * 96 + 32 * block]!;
-        const stored = Math.fround(x[32 * block]! / 127);
-        // 127 q * (scale * scaleW) is exact in float64, so rounding once to float32 is a fused multiply-add.
-        const groupScale = scaleOf(m, row, block);
-        sum = Math.fround(127 * Math.round(weight / groupScale) * Math.fround(stored * groupScale) + sum);
+  it.each(tiledBits)(
+    'adds without overflow if every weight and every activation is extreme (%i bits)',
+    (bits) => {
+      // Two tiles: bytes of 0 are the least weights, and bytes of 255 the largest ones. All scales are 1.
+      const tileBytes = 64 * bits + 32;
+      const bytes = new Uint8Array(2 * tileBytes).fill(255, tileBytes);
+      for (const tile of [0, 1]) {
+        const scales = tile * tileBytes + 64 * bits;
+        for (let row = 0; row < 16; row++) bytes.set([0, 0x3c], scales + 2 * row);
       }
-      expect(y[row]).toBe(sum);
-    }
-  });
+      const m = { handle: kernels.matrixOf(bytes, 16, 64, bits), rows: 16 };
+      const [least, most] = [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1];
+      const rows = [
+        [127, 127],
+        [-127, -127],
+        [127, -127],
+        [-127, 127],
+        [127, 0],
+      ] as const;
+      const x = Float32Array.from(rows.flatMap((pair) => pair.flatMap((value) => new Array(32).fill(value))));
+      const expected = rows.flatMap(([a, b]) => new Array(16).fill(32 * (a * least + b * most)));
+      expect([...onEveryPath(() => product(m, x, rows.length))]).toEqual(expected);
+    },
+  );
+
+  it.each(tiledBits)(
+    'adds the products of the blocks in order, with one rounding for each block (%i bits)',
+    (bits) => {
+      // Only the first input of each block is not 0. The blocks' products differ so much in size that every addition rounds.
+      const m = matrix(4, 16, 96, bits);
+      const x = new Float32Array(96);
+      x.set([127, ...new Array(31).fill(0), 127e-4, ...new Array(31).fill(0), 127e4]);
+      const y = onEveryPath(() => product(m, x, 1));
+      for (let row = 0; row < 16; row++) {
+        let sum = 0;
+        for (const block of [0, 1, 2]) {
+          const weight = m.weights[row * 96 + 32 * block]!;
+          const stored = Math.fround(x[32 * block]! / 127);
+          // 127 q * (scale * scaleW) is exact in float64, so rounding once to float32 is a fused multiply-add.
+          const groupScale = scaleOf(m, row, block);
+          sum = Math.fround(127 * Math.round(weight / groupScale) * Math.fround(stored * groupScale) + sum);
+        }
+        expect(y[row]).toBe(sum);
+      }
+    },
+  );
 
   it('gives a row the same bits alone, in any batch, with other matrices and with any number of threads', () => {
-    for (const bits of [4, 8] as const) {
+    for (const bits of tiledBits) {
       const cols = 300;
       const a = matrix(5, 100, cols, bits);
-      const b = matrix(6, 37, cols, bits === 4 ? 8 : 4);
+      const b = matrix(6, 37, cols, bits === 6 ? 4 : 6);
       const total = 300;
       const x = draw(7, total * cols);
       const alone = [a, b].map((m) => {
@@ -200,8 +237,8 @@ describe('readRows', () => {
   });
 });
 
-function scaleOf({ bytes, cols }: TestMatrix, row: number, block: number): number {
-  const tile = (Math.floor(row / 16) * Math.ceil(cols / 32) + block) * 544;
-  const at = tile + 512 + 2 * (row % 16);
+function scaleOf({ bytes, bits, cols }: TestMatrix, row: number, block: number): number {
+  const tile = Math.floor(row / 16) * Math.ceil(cols / 32) + block;
+  const at = tile * (64 * bits + 32) + 64 * bits + 2 * (row % 16);
   return halfToNumber(bytes[at]! | (bytes[at + 1]! << 8));
 }

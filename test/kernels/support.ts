@@ -20,19 +20,23 @@ export function draw(seed: number, count: number, scale = 1): Float32Array {
   return Float32Array.from({ length: count }, () => scale * next());
 }
 
+/** Precisions that the kernels compute with. */
+export const tiledBits = [4, 6, 8] as const;
+export type TiledBits = (typeof tiledBits)[number];
+
 export interface TestMatrix {
   handle: QuantisedMatrix;
   rows: number;
   cols: number;
-  bits: 4 | 8;
+  bits: TiledBits;
   /** The bytes of the tiles. */
   bytes: Uint8Array;
   /** `[rows, cols]`, dequantised. */
   weights: Float32Array;
 }
 
-export function matrix(seed: number, rows: number, cols: number, bits: 4 | 8): TestMatrix {
-  const stored = quantize(draw(seed, rows * cols), rows, cols, bits === 4 ? 'q4' : 'q8');
+export function matrix(seed: number, rows: number, cols: number, bits: TiledBits): TestMatrix {
+  const stored = quantize(draw(seed, rows * cols), rows, cols, `q${bits}` as const);
   const handle = kernels.matrixOf(stored.data, rows, cols, bits);
   return { handle, rows, cols, bits, bytes: stored.data, weights: dequantize(stored) };
 }

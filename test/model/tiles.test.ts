@@ -6,7 +6,7 @@ import type { Matrix } from '../../model/tensor.ts';
 import { dequantize, matrixBytes, quantize, quantizeInto, readRow, toBlocks } from '../../model/tiles.ts';
 import { normal } from '../support/random.ts';
 
-const encodings = ['q4', 'q8'] as const;
+const encodings = ['q4', 'q6', 'q8'] as const;
 
 function randomValues(seed: number, count: number, scale = 1): Float32Array {
   const next = normal(seed);
@@ -15,14 +15,18 @@ function randomValues(seed: number, count: number, scale = 1): Float32Array {
 
 /** One value of a tiled matrix, found the way the specification says. */
 function valueAt({ encoding, cols, data }: Matrix, row: number, col: number): number {
-  const tileBytes = encoding === 'q4' ? 288 : 544;
+  const tileBytes = { q4: 288, q6: 416, q8: 544 }[encoding as (typeof encodings)[number]];
   const tile = (Math.floor(row / 16) * Math.ceil(cols / 32) + Math.floor(col / 32)) * tileBytes;
   const [r, i] = [row % 16, col % 32];
   const scaleAt = tile + tileBytes - 32 + 2 * r;
   const scale = halfToNumber(data[scaleAt]! + 256 * data[scaleAt + 1]!);
   if (encoding === 'q8') return (data[tile + Math.floor(i / 4) * 64 + r * 4 + (i % 4)]! - 128) * scale;
   const byte = data[tile + Math.floor(i / 8) * 64 + r * 4 + (i % 4)]!;
-  return ((i % 8 < 4 ? byte & 15 : byte >> 4) - 8) * scale;
+  const low = i % 8 < 4 ? byte & 15 : byte >> 4;
+  if (encoding === 'q4') return (low - 8) * scale;
+  const high =
+    (data[tile + 256 + Math.floor(i / 16) * 64 + r * 4 + (i % 4)]! >> (2 * (Math.floor(i / 4) % 4))) & 3;
+  return (16 * high + low - 32) * scale;
 }
 
 const shapes = fc.record({
@@ -50,7 +54,10 @@ describe.each(encodings)('%s tiles', (encoding) => {
     );
   });
 
-  it('differ from the values by at most half a step at 8 bits and 1.35 steps at 4 bits', () => {
+  it('differ from the values by at most half a step at 8 bits, 1.35 steps at 4 bits and 1.1 steps at 6 bits', () => {
+    // The ranges of 4 and 6 bits end at +7 and +31 steps, and their scales are fitted: the far end may be off by a whole step and
+    // a little.
+    const most = { q4: 1.35 / 8, q6: 1.1 / 32, q8: 0.51 / 127 }[encoding];
     fc.assert(
       fc.property(shapes, ({ rows, cols, seed, exponent }) => {
         const values = randomValues(seed, rows * cols, 2 ** exponent);
@@ -62,10 +69,7 @@ describe.each(encodings)('%s tiles', (encoding) => {
             const largest = Math.max(...slice(values).map(Math.abs));
             const worst = Math.max(...slice(values).map((value, i) => Math.abs(value - slice(rounded)[i]!)));
             // Scales below 2^-14 are coarse themselves: 127 steps may add up to 127 * 2^-25.
-            // q4's range ends at +7 steps and its scale is fitted: the far end may be off by a whole step and a little.
-            expect(worst).toBeLessThanOrEqual(
-              largest * (encoding === 'q4' ? 1.35 / 8 : 0.51 / 127) + 2 ** -18,
-            );
+            expect(worst).toBeLessThanOrEqual(largest * most + 2 ** -18);
           }
         }
       }),
@@ -121,7 +125,7 @@ describe.each(encodings)('%s tiles', (encoding) => {
     expect(tiny.every((value) => Math.abs(value) <= 1e-7)).toBe(true);
   });
 
-  it('pack for MatMulNBits in input order, low nibble first', () => {
+  it('pack for MatMulNBits in input order, low nibble first, and 6 bits as 8', () => {
     const [rows, cols] = [19, 70];
     const matrix = quantize(randomValues(8, rows * cols), rows, cols, encoding);
     const { blocks, scales } = toBlocks(matrix);
@@ -131,23 +135,26 @@ describe.each(encodings)('%s tiles', (encoding) => {
         const block = row * 3 + Math.floor(col / 32);
         const i = col % 32;
         const byte = encoding === 'q4' ? blocks[block * 16 + (i >> 1)]! : blocks[block * 32 + i]!;
-        const weight = encoding === 'q8' ? byte - 128 : (i % 2 === 0 ? byte & 15 : byte >> 4) - 8;
+        const weight = encoding !== 'q4' ? byte - 128 : (i % 2 === 0 ? byte & 15 : byte >> 4) - 8;
         expect(weight * scales[block]!).toBe(valueAt(matrix, row, col));
       }
     }
   });
 });
 
-describe('4-bit rounding', () => {
-  it('is at least as close in every group as rounding by the scale that maps the farthest value to -8', () => {
+describe.each([
+  ['q4', 8],
+  ['q6', 32],
+] as const)('%s rounding', (encoding, most) => {
+  it('is at least as close in every group as rounding by the scale that maps the farthest value to the least weight', () => {
     const values = randomValues(31, 64 * 320);
-    const rounded = dequantize(quantize(values, 64, 320, 'q4'));
+    const rounded = dequantize(quantize(values, 64, 320, encoding));
     let better = 0;
     for (let from = 0; from < values.length; from += 32) {
       const group = values.subarray(from, from + 32);
       const extreme = group.reduce((a, b) => (Math.abs(b) > Math.abs(a) ? b : a));
       const plain = group.map(
-        (v) => (Math.min(15, Math.floor((v * -8) / extreme + 8.5)) - 8) * (extreme / -8),
+        (v) => Math.min(most - 1, Math.floor((v * -most) / extreme + 0.5)) * (extreme / -most),
       );
       const error = (other: Float32Array, at: number) =>
         group.reduce((sum, v, i) => sum + (v - other[at + i]!) ** 2, 0);
@@ -162,7 +169,7 @@ describe('4-bit rounding', () => {
     const rising = Float32Array.from({ length: 32 }, (_, i) => i - 16);
     const falling = rising.map((value) => -value);
     for (const values of [rising, falling]) {
-      const rounded = dequantize(quantize(values, 1, 32, 'q4'));
+      const rounded = dequantize(quantize(values, 1, 32, encoding));
       expect(Math.max(...rounded) - Math.min(...rounded)).toBeGreaterThan(27);
     }
   });

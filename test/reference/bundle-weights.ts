@@ -1,7 +1,7 @@
 // The dequantised weights of a bundle for the reference. They are the values with which devices compute.
 import type { Bundle } from '../../model/bundle/bundle.ts';
 import type { Matrix } from '../../model/tensor.ts';
-import { dequantize } from '../../model/tiles.ts';
+import { dequantize, isTiled } from '../../model/tiles.ts';
 import type { ReferenceExpert, ReferenceLayer, ReferenceMatrix, ReferenceWeights } from './weights.ts';
 
 export async function weightsOfBundle(bundle: Bundle): Promise<ReferenceWeights> {
@@ -51,6 +51,6 @@ export async function weightsOfBundle(bundle: Bundle): Promise<ReferenceWeights>
 
 function widened(matrix: Matrix): ReferenceMatrix {
   const { encoding, rows, cols } = matrix;
-  const quantised = encoding === 'q4' || encoding === 'q8';
+  const quantised = isTiled(encoding);
   return { rows, cols, data: Float64Array.from(dequantize(matrix)), quantised };
 }

@@ -42,7 +42,7 @@ const steps = [5, 2, 7, 1, 1, 1, 1, 1, 1];
 
 export async function measure(
   options: CheckpointOptions,
-  bits: 4 | 8 | 32,
+  bits: 4 | 6 | 8 | 32,
   device: DeviceName = 'ort-cpu',
 ): Promise<Measurement> {
   const dir = await mkdtemp(join(tmpdir(), 'expertgrid-numerics-'));

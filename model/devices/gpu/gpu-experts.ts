@@ -21,6 +21,7 @@ const MOST_ROWS = 16;
 
 interface GpuExpertSource {
   config: ModelConfig;
+  /** Bits of one weight in a slot. */
   bits: number;
   numericsClass: string;
   sessions: OpenSessionOptions;
@@ -28,8 +29,8 @@ interface GpuExpertSource {
 }
 
 /**
- * A slot contains one expert's weights. With its float32 scales, a weight takes 5 bits in a 4-bit bundle and 9 bits in an 8-bit
- * one. `load` fills a new slot and then enters it in the table. `unload` removes a slot from the table. A run keeps the slots
+ * A slot contains one expert's weights. With its float32 scales, a weight takes 5 bits in a 4-bit bundle and 9 bits in a 6- or
+ * 8-bit one. `load` fills a new slot and then enters it in the table. `unload` removes a slot from the table. A run keeps the slots
  * that it started with, and a removed slot is freed when no run uses it any more. So replacing an expert pauses no run, but
  * needs memory for two copies of it. The graphs contain no weights. There is one graph for each number of rows, which serves all
  * layers and is made when that number first occurs.

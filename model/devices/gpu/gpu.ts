@@ -39,7 +39,7 @@ export function requireGpu({ device: gpu = DEFAULT_DEVICE }: Pick<WantedDevice, 
 export function requireGpuBits({ bundle: { dir, bits }, device }: WantedDevice): void {
   if (tilesAt(bits) !== undefined) return;
   throw new Error(
-    `${dir}: --device ${device} takes bundles of ${TILED_BITS} bits, not ${bits}: convert with --bits 4 or --bits 8, or serve it with --device cpu`,
+    `${dir}: --device ${device} takes bundles of ${TILED_BITS} bits, not ${bits}: convert with --bits 4, 6 or 8, or serve it with --device cpu`,
   );
 }
 

@@ -2,7 +2,7 @@
 import { type AttentionKind, attention, attentionInput, attentionOutput, head } from '../../onnx/graphs.ts';
 import { instructionSet } from '../../onnx/instructions.ts';
 import { openSession, RUNTIME_VERSION, type Session } from '../../onnx/runtime.ts';
-import { tilesAt } from '../../tiles.ts';
+import { precisionOf, tilesAt } from '../../tiles.ts';
 import type { DenseDevice } from '../dense.ts';
 import { readEnds, readLayer } from '../dense-weights.ts';
 import type { ExpertDevice, Unit } from '../expert.ts';
@@ -70,7 +70,10 @@ export function openOrtExperts(wanted: OpenExpertsOptions): ExpertDevice {
       `${bundle.dir}: experts with biases (${bundle.config.layout}) do not run on ${device}; use --device cpu`,
     );
   }
-  if (deviceEntry(device).gpu?.slots) return new GpuExperts({ ...source, bits: bundle.bits });
+  const tiles = tilesAt(bundle.bits);
+  if (deviceEntry(device).gpu?.slots && tiles !== undefined) {
+    return new GpuExperts({ ...source, bits: precisionOf(tiles).blockBits });
+  }
   return new OrtExperts(source);
 }
 

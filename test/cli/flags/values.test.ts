@@ -80,12 +80,12 @@ it('variableOf names the environment variable after the long form of a flag', ()
   expect(() => variableOf('-p')).toThrow('no long flag in -p');
 });
 
-it.each([4, 8, 16, 32])('parseBits accepts %i', (bits) => {
+it.each([4, 6, 8, 16, 32])('parseBits accepts %i', (bits) => {
   expect(parseBits(String(bits))).toBe(bits);
 });
 
-it.each(['', '3', '4.0', '04'])('parseBits refuses %j', (text) => {
-  expect(() => parseBits(text)).toThrow('It must be 4, 8, 16 or 32.');
+it.each(['', '3', '5', '4.0', '04'])('parseBits refuses %j', (text) => {
+  expect(() => parseBits(text)).toThrow('It must be 4, 6, 8, 16 or 32.');
 });
 
 it.each([

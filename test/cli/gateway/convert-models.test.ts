@@ -149,8 +149,8 @@ describe('convertModels', () => {
 });
 
 test('parseAnswer accepts Enter, yes, a number of bits or no, and returns undefined for other text', () => {
-  expect(['', ' y ', 'YES', '8', '16 bits', 'n', 'No', '5', 'maybe'].map(parseAnswer)).toEqual([
-    ...[4, 4, 4, 8, 16, 'no', 'no', undefined, undefined],
+  expect(['', ' y ', 'YES', '6', '8', '16 bits', 'n', 'No', '5', 'maybe'].map(parseAnswer)).toEqual([
+    ...[4, 4, 4, 6, 8, 16, 'no', 'no', undefined, undefined],
   ]);
 });
 

@@ -46,6 +46,7 @@ async function nanoAt(bits: Bits): Promise<string> {
 describe('across numerics classes', () => {
   it.each([
     [4, 'random', 0.025],
+    [6, 'random', 0.025],
     [8, 'random', 0.025],
     [4, 'nano', 0.025],
     [8, 'nano', 0.025],
@@ -121,6 +122,7 @@ describe('an answer', () => {
 
   it.each([
     [4, 0.03, 0.05],
+    [6, 0.03, 0.05],
     [8, 0.03, 0.05],
     [16, 0.004, 0.006],
     [32, 0.004, 0.006],

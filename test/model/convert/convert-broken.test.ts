@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Bits } from '../../../model/bundle/tensors.ts';
 import { convert } from '../../../model/convert/convert.ts';
 import { InputError } from '../../../model/errors.ts';
 import { type Checkpoint, type CheckpointOptions, writeCheckpoint } from '../../support/models/checkpoint.ts';
@@ -65,7 +66,7 @@ const poison = (name: string, value: number) => async (checkpoint: Checkpoint) =
 interface Broken {
   what: string;
   options?: CheckpointOptions;
-  bits?: 4 | 8 | 16 | 32;
+  bits?: Bits;
   breakIt: (checkpoint: Checkpoint) => Promise<unknown>;
   /** Texts that the error's message must contain. */
   named: string[];

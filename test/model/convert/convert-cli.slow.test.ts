@@ -77,7 +77,7 @@ describe('expertgrid convert', () => {
 
   it.each([
     ['an unsupported group size', ['--group-size', '64'], 'Only groups of 32'],
-    ['an unsupported precision', ['--bits', '5'], 'It must be 4, 8, 16 or 32'],
+    ['an unsupported precision', ['--bits', '5'], 'It must be 4, 6, 8, 16 or 32'],
     ['an unknown flag', ['--bit', '4'], 'unknown option'],
   ])('exits with 2 on %s', async (_what, args, message) => {
     const { code, stderr } = await run(['convert', '--from', from, '--to', join(dir, 'none'), ...args]);

@@ -6,16 +6,16 @@ import type { Graph } from '../../../model/onnx/proto.ts';
 import { openSession } from '../../../model/onnx/runtime.ts';
 import { withZeroRows } from '../../../model/onnx/single-rows.ts';
 import type { Encoding, Matrix } from '../../../model/tensor.ts';
-import { dequantize, quantize } from '../../../model/tiles.ts';
+import { dequantize, isTiled, quantize } from '../../../model/tiles.ts';
 import { floats } from '../../support/floats.ts';
 
 function matrix(seed: number, rows: number, cols: number, encoding: Encoding): Matrix {
   const values = floats(seed, rows * cols, 1 / Math.sqrt(cols));
-  if (encoding === 'q4' || encoding === 'q8') return quantize(values, rows, cols, encoding);
+  if (isTiled(encoding)) return quantize(values, rows, cols, encoding);
   return { encoding: 'f32', rows, cols, data: new Uint8Array(values.buffer) };
 }
 
-const encodings = ['f32', 'q8', 'q4'] as const;
+const encodings = ['f32', 'q8', 'q6', 'q4'] as const;
 /** Numbers of rows in a batch. Each number is tried at several places in the buffer. */
 const batches = [1, 2, 3, 5, 8, 15, 16, 17, 33, 64] as const;
 const total = 100;

@@ -39,5 +39,5 @@ it('a bundle of 16 bits is refused with advice to convert it again', async () =>
   const model = await tinyBundle({ layers: 1, experts: 8, bits: 16 });
   const said = await refused(['shard', '--model', model, '--device', 'webgpu', ...verbs.shard]);
   expect(said.trim().split('\n')).toHaveLength(1);
-  expect(said).toContain('takes bundles of 4 and 8 bits, not 16: convert with --bits 4 or --bits 8');
+  expect(said).toContain('takes bundles of 4, 6 and 8 bits, not 16: convert with --bits 4, 6 or 8');
 });

@@ -22,7 +22,7 @@ function roundsNothing(options: CheckpointOptions): boolean {
 
 const draws = 9;
 
-describe.each([8, 4] as const)('%i bits', (bits) => {
+describe.each([8, 6, 4] as const)('%i bits', (bits) => {
   it('every position agrees with the float reference to 1e-4 if activations are not rounded', async () => {
     const all: Measurement[] = [];
     for (let index = 0; index < draws; index++) {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { product } from '../../../model/onnx/product.ts';
 import { openSession } from '../../../model/onnx/runtime.ts';
-import { dequantize, quantize } from '../../../model/tiles.ts';
+import { dequantize, quantize, type TileEncoding } from '../../../model/tiles.ts';
 import { roundToInt8, tieDistance } from '../../reference/int8.ts';
 import { relativeError } from '../../support/error.ts';
 import { normal } from '../../support/random.ts';
@@ -17,7 +17,7 @@ interface Products {
   plain: number[];
 }
 
-async function multiply(encoding: 'q4' | 'q8', cols: number, rows: Float32Array): Promise<Products> {
+async function multiply(encoding: TileEncoding, cols: number, rows: Float32Array): Promise<Products> {
   const next = normal(cols);
   const matrix = quantize(Float32Array.from({ length: outputs * cols }, next), outputs, cols, encoding);
   const weights = dequantize(matrix);
@@ -44,7 +44,7 @@ async function multiply(encoding: 'q4' | 'q8', cols: number, rows: Float32Array)
   return { device: device as Float32Array, rounded, plain };
 }
 
-describe.each(['q4', 'q8'] as const)('%s', (encoding) => {
+describe.each(['q4', 'q6', 'q8'] as const)('%s', (encoding) => {
   test.each([32, 48, 100, 1000])('%i inputs: the device multiplies the rounded rows', async (cols) => {
     const next = normal(7);
     const rows = Float32Array.from({ length: 5 * cols }, () => 3 * next());

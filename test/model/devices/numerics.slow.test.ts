@@ -6,7 +6,7 @@ import { bound, type Measurement, measure, routingMargin, summary } from '../../
 
 const draws = 90;
 
-test.each([32, 8, 4] as const)(
+test.each([32, 8, 6, 4] as const)(
   '%i bits: every position of many checkpoints agrees with the reference to 1e-4',
   { timeout: 600_000 },
   async (bits) => {

@@ -1,5 +1,5 @@
 // The devices against the reference, on random tiny checkpoints of every layout and score rule.
-// ONNX Runtime at 8 and 32 bits is in numerics.slow.test.ts. test/reference/agreement.ts says which differences are allowed.
+// ONNX Runtime at 6, 8 and 32 bits is in numerics.slow.test.ts. test/reference/agreement.ts says which differences are allowed.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { checkpointDraw } from '../../support/draws.ts';
@@ -11,6 +11,7 @@ const draws = 18;
 test.each([
   [4, 'ort-cpu'],
   [8, 'cpu'],
+  [6, 'cpu'],
   [4, 'cpu'],
 ] as const)(
   '%i bits on %s: every position agrees with the reference to 1e-4',

@@ -1,5 +1,6 @@
 // Converts a tiny checkpoint and opens its devices with every expert loaded.
 import { type Bundle, openBundle } from '../../../model/bundle/bundle.ts';
+import type { Bits } from '../../../model/bundle/tensors.ts';
 import { convert } from '../../../model/convert/convert.ts';
 import type { DenseDevice } from '../../../model/devices/dense.ts';
 import type { ExpertDevice, Unit } from '../../../model/devices/expert.ts';
@@ -20,7 +21,7 @@ export interface OpenTinyOptions {
   from: string;
   /** Directory of the bundle that is made. */
   to: string;
-  bits: 4 | 8 | 16 | 32;
+  bits: Bits;
   device?: DeviceName;
 }
 
