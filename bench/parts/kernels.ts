@@ -85,7 +85,7 @@ function bench(file: string): void {
     const peak = kernels.peak(peakTurns) / time(1, () => void kernels.peak(peakTurns)) / 1e9;
     report(`multiply peak ${tag} GOP/s`, peak, `${peak.toFixed(0)} GOP/s`);
 
-    for (const bits of [4, 8]) benchProducts(map, bits, tag, { sweep, peak });
+    for (const bits of [4, 6, 8] as const) benchProducts(map, bits, tag, { sweep, peak });
     benchExperts(experts, tag, sweep);
     benchAttention(tag, sweep);
     benchRows(tag);
@@ -102,12 +102,12 @@ function reads(seconds: number, bytes: number, sweep: number): string {
 /** `sweep` is the read bandwidth in GB/s, `peak` the multiply peak in GOP/s. */
 function benchProducts(
   map: FileMap,
-  bits: number,
+  bits: 4 | 6 | 8,
   tag: string,
   { sweep, peak }: { sweep: number; peak: number },
 ): void {
-  const bytes = matrixBytes(bits === 4 ? 'q4' : 'q8', hidden, hidden);
-  // The file has 4-bit weights. The speed of a product does not depend on the values, so they also serve as 8-bit weights.
+  const bytes = matrixBytes(`q${bits}`, hidden, hidden);
+  // The file has 4-bit weights. The speed of a product does not depend on the values, so they also serve as weights of 6 and 8 bits.
   const matrices = Array.from({ length: Math.floor(map.bytes / bytes) }, (_, i) =>
     kernels.matrix(map, i * bytes, hidden, hidden, bits),
   );

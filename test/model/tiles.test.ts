@@ -175,6 +175,22 @@ describe.each([
   });
 });
 
+it('each two bits more make the error of normally distributed values four times smaller', () => {
+  const values = randomValues(33, 64 * 1536);
+  const squares = values.reduce((sum, value) => sum + value * value, 0);
+  const errors = encodings.map((encoding) => {
+    const rounded = dequantize(quantize(values, 64, 1536, encoding));
+    return Math.sqrt(values.reduce((sum, value, i) => sum + (value - rounded[i]!) ** 2, 0) / squares);
+  });
+  console.log(
+    `error of a weight at ${encodings.join(', ')}: ${errors.map((e) => e.toExponential(2)).join(', ')}`,
+  );
+  for (const i of [0, 1]) {
+    expect(errors[i]! / errors[i + 1]!).toBeGreaterThan(3.8);
+    expect(errors[i]! / errors[i + 1]!).toBeLessThan(4.2);
+  }
+});
+
 it('readRow reads row-major floats of every width, even from odd addresses', () => {
   const buffer = new Uint8Array(1 + 3 * 4);
   const at = (bytes: readonly number[]) => {
