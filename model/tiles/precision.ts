@@ -23,8 +23,8 @@ export interface TilePrecision {
   /** Writes to `out` the 32 signed weights, not multiplied by the scale, of row `lane` of the tile at byte `tile`. */
   read(data: Uint8Array, tile: number, lane: number, out: Float32Array): void;
   /**
-   * Copies a tile's row to `out`, in ONNX Runtime's order (`MatMulNBits`, `QMoE`) and with its offset, 8 or 128. The row's
-   * first byte is `data[from]`.
+   * Copies a tile's row to `out`, in ONNX Runtime's order (`MatMulNBits`, `QMoE`) and with its offset, 8 or 128. Weights are
+   * multiplied by 2^(blockBits - bits). The row's first byte is `data[from]`.
    */
   repack(data: Uint8Array, from: number, out: Uint8Array, to: number): void;
 }

@@ -56,7 +56,7 @@ function tileScale(data: Uint8Array, end: number, lane: number): number {
 export interface Blocks {
   /**
    * `[rows, ceil(cols / 32), 16]` at 4 bits (input 2i in the low nibble of byte i, 2i+1 in the high), `[…, 32]` at 8. Weights
-   * of 6 bits become weights of 8.
+   * of 6 bits become weights of 8, four times as large, with a quarter of the scale.
    */
   blocks: Uint8Array;
   /** `[rows * ceil(cols / 32)]`. Zero points are the operator's defaults: 8 and 128. */
@@ -65,7 +65,7 @@ export interface Blocks {
 
 export function toBlocks(matrix: Matrix): Blocks {
   const { encoding, rows, cols } = matrix;
-  const { blockBits, repack } = precisionOf(encoding);
+  const { bits, blockBits, repack } = precisionOf(encoding);
   const data = checkedData(matrix);
   const { colBlocks } = tileGrid(rows, cols);
   const bytes = tileBytes(encoding);
@@ -77,7 +77,7 @@ export function toBlocks(matrix: Matrix): Blocks {
     for (let block = 0; block < colBlocks; block++) {
       const tile = (Math.floor(row / TILE_ROWS) * colBlocks + block) * bytes;
       const index = row * colBlocks + block;
-      scales[index] = tileScale(data, tile + bytes, lane);
+      scales[index] = tileScale(data, tile + bytes, lane) * 2 ** (bits - blockBits);
       repack(data, tile + lane * 4, blocks, index * blockBytes);
     }
   }
