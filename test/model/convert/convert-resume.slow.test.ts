@@ -52,17 +52,21 @@ const convertTo = (to: string, options: Partial<Options> = {}) =>
   convert({ from, to, bits: 4, workers: 2, ...options });
 
 describe('an interrupted conversion', () => {
-  it('gives the same bytes when it is resumed, however often it is stopped', async () => {
-    const undisturbed = fresh();
-    await convertTo(undisturbed);
-    const to = fresh();
-    for (const share of [0.05, 0.4, 0.7]) await stopAt(share, to, convertTo);
-    const { resumed, tasks } = await convertTo(to);
-    expect(resumed).toBeGreaterThan(tasks / 3);
-    expect(resumed).toBeLessThan(tasks);
-    expect(await contents(to)).toEqual(await contents(undisturbed));
-    expect(existsSync(`${to}.partial`)).toBe(false);
-  });
+  it.each([4, 6] as const)(
+    'gives the same bytes when it is resumed, however often it is stopped (%i bits)',
+    async (bits) => {
+      const undisturbed = fresh();
+      await convertTo(undisturbed, { bits });
+      const to = fresh();
+      const atBits: typeof convertTo = (dir, options) => convertTo(dir, { bits, ...options });
+      for (const share of [0.05, 0.4, 0.7]) await stopAt(share, to, atBits);
+      const { resumed, tasks } = await convertTo(to, { bits });
+      expect(resumed).toBeGreaterThan(tasks / 3);
+      expect(resumed).toBeLessThan(tasks);
+      expect(await contents(to)).toEqual(await contents(undisturbed));
+      expect(existsSync(`${to}.partial`)).toBe(false);
+    },
+  );
 
   it('repeats recorded work whose bytes were lost, and drops an incomplete record', async () => {
     const undisturbed = fresh();
