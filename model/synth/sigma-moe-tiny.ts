@@ -1,5 +1,7 @@
 // The shape of Sigma-MoE-Tiny (arXiv 2512.16248) as a config.json, with a byte-level tokenizer in place of its own.
 // Assumed, because not published: head_dim 96, RoPE base 10,000, eps 1e-6, untied embeddings.
+import { byteLevelTokenizer, byteSymbols, specialTokens } from '../tokenizer/byte-level.ts';
+import { sigmaGeneration, sigmaSpecials, sigmaTokenizerConfig } from '../tokenizer/sigma.ts';
 
 const config = {
   architectures: ['Qwen3MoeForCausalLM'],
@@ -19,77 +21,22 @@ const config = {
   rms_norm_eps: 1e-6,
   rope_theta: 10_000,
   tie_word_embeddings: false,
-  bos_token_id: 199_999,
-  eos_token_id: [199_999, 200_003],
+  ...sigmaGeneration,
 };
-
-const specialTokens = new Map([
-  ['<|endoftext|>', 199_999],
-  ['<|system|>', 200_000],
-  ['<|user|>', 200_001],
-  ['<|assistant|>', 200_002],
-  ['<|end|>', 200_003],
-]);
-
-const CHAT_TEMPLATE =
-  "{{ bos_token }}{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}" +
-  "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}";
-
-/** The printable character for each byte in byte-level BPE: the byte itself, or one from 256 up (GPT-2's alphabet). */
-function byteSymbols(): string[] {
-  let spare = 256;
-  return Array.from({ length: 256 }, (_, byte) => {
-    const printable = (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
-    return String.fromCodePoint(printable ? byte : spare++);
-  });
-}
 
 /** Ids 0–255 are the bytes. The special tokens have the model's own ids. No other id has any text. */
 function tokenizer(): object {
-  const addedTokens = [...specialTokens].map(([content, id]) => {
-    return {
-      id,
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    };
-  });
-  const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false };
   const vocab = Object.fromEntries(byteSymbols().map((symbol, byte) => [symbol, byte]));
-  return {
-    version: '1.0',
-    truncation: null,
-    padding: null,
-    added_tokens: addedTokens,
-    normalizer: null,
-    pre_tokenizer: byteLevel,
-    post_processor: byteLevel,
-    decoder: byteLevel,
-    model: { type: 'BPE', unk_token: null, byte_fallback: false, vocab, merges: [] },
-  };
+  return byteLevelTokenizer({ vocab, merges: [], added: specialTokens(sigmaSpecials) });
 }
-
-const tokenizerConfig = {
-  tokenizer_class: 'PreTrainedTokenizerFast',
-  bos_token: '<|endoftext|>',
-  eos_token: '<|endoftext|>',
-  pad_token: '<|endoftext|>',
-  add_bos_token: false,
-  clean_up_tokenization_spaces: false,
-  model_max_length: 8192,
-  chat_template: CHAT_TEMPLATE,
-};
 
 /** The files of a checkpoint's directory, by name. */
 export function sigmaMoeTinyFiles(): Map<string, Uint8Array> {
   const files = {
     'config.json': config,
     'tokenizer.json': tokenizer(),
-    'tokenizer_config.json': tokenizerConfig,
-    'generation_config.json': { bos_token_id: 199_999, eos_token_id: [199_999, 200_003], do_sample: true },
+    'tokenizer_config.json': sigmaTokenizerConfig(config.max_position_embeddings),
+    'generation_config.json': { ...sigmaGeneration, do_sample: true },
   };
   return new Map(
     Object.entries(files).map(([name, json]) => [name, Buffer.from(`${JSON.stringify(json, null, 2)}\n`)]),
