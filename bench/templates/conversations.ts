@@ -46,6 +46,18 @@ const clock: TemplateTool = {
   type: 'function',
   function: { name: 'get_time', description: 'The time', parameters: { type: 'object', properties: {} } },
 };
+const search: TemplateTool = {
+  type: 'function',
+  function: {
+    name: 'search',
+    description: 'Searches the web',
+    parameters: {
+      type: 'object',
+      properties: { query: { type: 'string', description: 'What to find' }, most: { type: 'integer' } },
+      required: ['query'],
+    },
+  },
+};
 const bare: TemplateTool = { type: 'function', function: { name: 'stop' } };
 
 const call = (id: string, name: string, given: unknown) => ({
@@ -74,6 +86,11 @@ const callingText: TemplateMessage = {
   role: 'assistant',
   content: '',
   tool_calls: [call('call00003', 'get_weather', 'not JSON')],
+};
+const searching: TemplateMessage = {
+  role: 'assistant',
+  content: '',
+  tool_calls: [call('call00001', 'search', { query: 'Paris', most: 3 })],
 };
 const result: TemplateMessage = {
   role: 'tool',
@@ -123,6 +140,8 @@ export const conversations: Readonly<Record<string, Conversation>> = {
   },
   tools: { messages: [user], tools },
   'tools and system': { messages: [system, user], tools },
+  'simple tools': { messages: [system, user], tools: [search, clock] },
+  'a simple call': { messages: [user, searching, { ...result, name: 'search' }], tools: [search] },
   'a tool without parameters': { messages: [system, user], tools: [bare] },
   'a call and its result': { messages: [user, calling, result], tools },
   'two calls and their results': { messages: afterTwoCalls, tools },

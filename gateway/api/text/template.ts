@@ -10,6 +10,7 @@ import { type Clock, globalsOf } from './jinja/globals.ts';
 import type { Node } from './jinja/nodes.ts';
 import { toValue } from './jinja/values.ts';
 import { readTextFile } from './json-file.ts';
+import { prepared } from './template-source.ts';
 
 /** A message in the form that chat templates for Hugging Face's transformers expect. */
 export interface TemplateMessage {
@@ -78,7 +79,7 @@ export function compileTemplate(
 ): ChatTemplate {
   const program = parsed(source);
   const globals = globalsOf(clock);
-  requireSupported(program, globals);
+  requireSupported(program);
   return {
     source,
     // As in transformers, `tools` and `documents` are null if there are none.
@@ -104,7 +105,7 @@ export function compileTemplate(
 
 /** Uses only the library's parser, because its renderer differs from Jinja in Python. */
 function parsed(source: string): Node {
-  const tokens = tokenize(source, { lstrip_blocks: true, trim_blocks: true });
+  const tokens = tokenize(prepared(source), { lstrip_blocks: true, trim_blocks: true });
   requireNoChains(tokens);
   return parse(tokens) as unknown as Node;
 }

@@ -1,5 +1,5 @@
 // Binds the arguments of a filter, method or function to its parameters, as Python does.
-import { TemplateError, typeName, type Value } from './values.ts';
+import { plainOf, TemplateError, typeName, type Value } from './values.ts';
 
 /** A call's name and arguments. */
 export interface Given {
@@ -36,7 +36,8 @@ export function plain<Self>(change: (self: Self) => Value): (self: Self, given: 
   };
 }
 
-export function textArgument(name: string, value: Value): string {
+export function textArgument(name: string, given: Value): string {
+  const value = plainOf(given);
   if (typeof value === 'string') return value;
   throw new TemplateError(`${name}: expected a str, got ${typeName(value)}`);
 }
@@ -49,4 +50,9 @@ export function optionalText(name: string, value: Value): string | undefined {
 export function integerArgument(name: string, value: Value): number {
   if (typeof value === 'number' || typeof value === 'boolean') return Number(value);
   throw new TemplateError(`${name}: expected an int, got ${typeName(value)}`);
+}
+
+/** An indent is a text or a number of spaces. */
+export function indentText(name: string, indent: Value): string {
+  return typeof indent === 'string' ? indent : ' '.repeat(Math.max(0, integerArgument(name, indent)));
 }

@@ -1,24 +1,33 @@
-// Refuses a template that uses features which this folder does not support. The check runs once, when the template is loaded.
+// Refuses a template that uses features of Jinja or Python which this folder does not support, or that Jinja does not compile. The check
+// runs once, when the template is loaded. A name that neither Jinja nor Python has is an error when it is used, as in Jinja.
 import { filters } from './filters.ts';
-import { isMethod } from './methods.ts';
 import { childrenOf, type Node, type NodeOf, nameOf } from './nodes.ts';
 import { tests } from './operators.ts';
 import { strftime } from './strftime.ts';
-import type { Value } from './values.ts';
 
-const LOOP_FUNCTIONS: ReadonlySet<string> = new Set(['cycle', 'changed']);
-const LOOP_FIELDS: ReadonlySet<string> = new Set(
-  'index index0 revindex revindex0 first last length previtem nextitem depth depth0 cycle changed'.split(' '),
+/** What Jinja and Python have in addition to what this folder supports (`DEFAULT_FILTERS` of jinja2/filters.py, and so on). */
+const MISSING = {
+  filter: words(
+    'center filesizeformat groupby pprint random slice striptags truncate urlencode urlize wordwrap xmlattr',
+  ),
+  test: words('escaped filter sameas test'),
+  function: words('cycler joiner lipsum'),
+  method: words(
+    'casefold encode expandtabs format_map fromkeys isascii isidentifier isprintable istitle maketrans rindex swapcase translate',
+  ),
+};
+const LOOP_FIELDS = words(
+  'index index0 revindex revindex0 first last length previtem nextitem depth depth0 cycle changed',
 );
 
-/** Throws an Error that names an unsupported feature. `globals` are the functions and constants that every template has. */
-export function requireSupported(program: Node, globals: Readonly<Record<string, Value>>): void {
-  const nodes = allNodes(program);
-  const callable = new Set(['caller']);
-  for (const [name, value] of Object.entries(globals)) if (typeof value === 'function') callable.add(name);
-  for (const node of nodes) if (node.type === 'Macro') callable.add(node.name.value);
-  for (const node of nodes) {
-    const problem = problemOf(node, callable);
+function words(text: string): ReadonlySet<string> {
+  return new Set(text.split(' '));
+}
+
+/** Throws an Error that names an unsupported feature. */
+export function requireSupported(program: Node): void {
+  for (const { node, isOptional } of allNodes(program)) {
+    const problem = problemOf(node, isOptional);
     if (problem !== undefined) throw new Error(`the template uses ${problem}, which is not supported here`);
   }
 }
@@ -66,36 +75,58 @@ function declaresLoop(tokens: readonly Token[], at: number): boolean {
   return false;
 }
 
-function allNodes(root: Node): Node[] {
-  const found: Node[] = [];
-  const open = [root];
-  for (let node = open.pop(); node !== undefined; node = open.pop()) {
-    found.push(node);
-    for (const child of childrenOf(node)) open.push(child);
+interface PlacedNode {
+  node: Node;
+  /**
+   * The node is in a branch, without a block of its own in between. There Jinja compiles a filter or test that it does not have, which is
+   * an error only if the branch is taken.
+   */
+  isOptional: boolean;
+}
+
+const BRANCHES: ReadonlySet<Node['type']> = new Set(['If', 'Ternary', 'SelectExpression']);
+const BLOCKS: ReadonlySet<Node['type']> = new Set([
+  'For',
+  'Macro',
+  'CallStatement',
+  'FilterStatement',
+  'Set',
+]);
+
+function allNodes(root: Node): PlacedNode[] {
+  const found: PlacedNode[] = [];
+  const open: PlacedNode[] = [{ node: root, isOptional: false }];
+  for (let placed = open.pop(); placed !== undefined; placed = open.pop()) {
+    found.push(placed);
+    const { node } = placed;
+    const isBlock = BLOCKS.has(node.type) && !(node.type === 'Set' && node.value !== null);
+    const isOptional = BRANCHES.has(node.type) || (placed.isOptional && !isBlock);
+    for (const child of childrenOf(node)) open.push({ node: child, isOptional });
   }
   return found;
 }
 
-function problemOf(node: Node, callable: ReadonlySet<string>): string | undefined {
+function problemOf(node: Node, isOptional: boolean): string | undefined {
   switch (node.type) {
     case 'FilterExpression':
     case 'FilterStatement': {
       const name = node.filter.type === 'Identifier' ? node.filter : node.filter.callee;
-      if (name.type !== 'Identifier' || !filters.has(name.value)) return `the filter ${written(name)}`;
+      if (name.type !== 'Identifier') return `the filter ${written(name)}`;
+      const isRefused = MISSING.filter.has(name.value) || !(isOptional || filters.has(name.value));
+      if (isRefused) return `the filter '${name.value}'`;
       return node.filter.type === 'CallExpression' ? namedProblem(name.value, node.filter.args) : undefined;
     }
-    case 'TestExpression':
-      return tests.has(node.test.value) ? undefined : `the test '${node.test.value}'`;
+    case 'TestExpression': {
+      const { value } = node.test;
+      const isRefused = MISSING.test.has(value) || !(isOptional || tests.has(value));
+      return isRefused ? `the test '${value}'` : undefined;
+    }
     case 'CallExpression':
-      return callProblem(node, callable);
+      return callProblem(node);
     case 'MemberExpression':
       return loopProblem(node);
     case 'Set':
       return isTarget(node.assignee) ? undefined : 'a {% set %} block with a filter';
-    case 'BinaryExpression':
-      return node.operator.value === '%' && node.left.type === 'StringLiteral'
-        ? "formatting with '%'"
-        : undefined;
     default:
       return undefined;
   }
@@ -107,23 +138,20 @@ function namedProblem(filter: string, args: readonly Node[]): string | undefined
   const named = args[byAttribute ? 1 : 0];
   if (named?.type !== 'StringLiteral') return undefined;
   const isTest = byAttribute || filter === 'select' || filter === 'reject';
-  if (isTest && !tests.has(named.value)) return `the test '${named.value}'`;
-  return filter === 'map' && !filters.has(named.value) ? `the filter '${named.value}'` : undefined;
+  if (isTest && MISSING.test.has(named.value)) return `the test '${named.value}'`;
+  return filter === 'map' && MISSING.filter.has(named.value) ? `the filter '${named.value}'` : undefined;
 }
 
-function callProblem({ callee, args }: NodeOf<'CallExpression'>, callable: ReadonlySet<string>) {
+function callProblem({ callee, args }: NodeOf<'CallExpression'>): string | undefined {
   if (callee.type === 'Identifier') {
     if (callee.value === 'strftime_now') return formatProblem(args[0]);
-    // A filter with arguments is also a call. `problemOf` checks it as a filter.
-    const isKnown = callable.has(callee.value) || filters.has(callee.value);
-    return isKnown ? undefined : `the function ${callee.value}()`;
+    return MISSING.function.has(callee.value) ? `the function ${callee.value}()` : undefined;
   }
   if (callee.type !== 'MemberExpression') return 'a call of something other than a name';
   const { property, computed } = callee;
   // In `functions[i](…)` the function is not known before the template renders.
   const name = computed && property.type === 'Identifier' ? undefined : nameOf(property);
-  if (name === undefined || isMethod(name) || LOOP_FUNCTIONS.has(name)) return undefined;
-  return `the method .${name}()`;
+  return name !== undefined && MISSING.method.has(name) ? `the method .${name}()` : undefined;
 }
 
 function formatProblem(format: Node | undefined): string | undefined {

@@ -1,6 +1,7 @@
 // Evaluates the expressions of a template as Jinja and Python do.
 import type { Given } from './arguments.ts';
 import { applyFilter } from './filters.ts';
+import { dict } from './globals.ts';
 import { methodOf } from './methods.ts';
 import { type CallNode, type IdentifierNode, type Node, type NodeOf, nameOf } from './nodes.ts';
 import { operate, testNamed } from './operators.ts';
@@ -13,6 +14,7 @@ import {
   isTrue,
   itemsOf,
   numberOf,
+  plainOf,
   sequenceOf,
   TemplateError,
   Tuple,
@@ -94,11 +96,11 @@ function unary(operator: string, value: Value): Value {
 
 /** As in Jinja, `a.b` tries the attribute before the item, and `a[b]` tries the item before the attribute. */
 function memberOf({ object, property, computed }: NodeOf<'MemberExpression'>, scope: Scope): Value {
-  const of = evaluated(object, scope);
+  const of = plainOf(evaluated(object, scope));
   if (of === undefined) throw new TemplateError(`${described(object)} is undefined`);
   if (property.type === 'SliceExpression') return sliced(of, property, scope);
   if (computed || property.type !== 'Identifier') {
-    const key = evaluated(property, scope);
+    const key = plainOf(evaluated(property, scope));
     const item = itemOf(of, key);
     return item === undefined && typeof key === 'string' ? attributeOf(of, key) : item;
   }
@@ -116,6 +118,8 @@ function described(node: Node): string {
 
 function itemOf(of: Value, key: Value): Value {
   if (isDict(of)) return of.get(key);
+  // In Python, `dict[key]` is the type dict with an annotation, and makes dicts like dict itself. Templates write `dict.from_keys(…)`.
+  if (of === dict) return dict;
   if (typeof key !== 'number') return undefined;
   if (typeof of === 'string') return [...of].at(key);
   return sequenceOf(of)?.at(key);

@@ -1,5 +1,14 @@
 // The supported filters of Jinja, with Python's semantics. A template that uses another filter is refused when it is loaded.
-import { bind, type Given, integerArgument, optionalText, plain, textArgument } from './arguments.ts';
+import {
+  bind,
+  type Given,
+  indentText,
+  integerArgument,
+  optionalText,
+  plain,
+  textArgument,
+} from './arguments.ts';
+import { formatPercent } from './formatting.ts';
 import {
   attributeOf,
   batch,
@@ -12,16 +21,20 @@ import {
   sum,
   unique,
 } from './item-filters.ts';
+import { toJson } from './json.ts';
+import { escaped } from './operators.ts';
 import { capitalize, replace, splitLines, strip } from './python-text.ts';
 import {
   Float,
-  floatText,
-  integerText,
+  generator,
   isDict,
   isNumeric,
   isTrue,
   itemsOf,
+  Lazy,
+  Markup,
   numberOf,
+  plainOf,
   sequenceOf,
   TemplateError,
   Tuple,
@@ -31,6 +44,7 @@ import {
 } from './values.ts';
 
 function lengthOf(value: Value): number {
+  if (value instanceof Lazy && value.isView) return value.all().length;
   if (value === undefined) return 0;
   if (typeof value === 'string') return [...value].length;
   if (isDict(value)) return value.size;
@@ -40,97 +54,20 @@ function lengthOf(value: Value): number {
 }
 
 function map(value: Value, { name, args, keywords }: Given): Value {
+  // Jinja does not iterate over a value that is false, such as None.
+  const items = () => (isTrue(value) ? itemsOf(value) : []);
   if (args.length === 0) {
     const bound = bind({ name, args, keywords }, ['attribute', 'default']);
-    return itemsOf(value).map((item) => {
-      const own = attributeOf(item, bound.get('attribute'));
-      return own === undefined ? bound.get('default') : own;
-    });
+    return generator(() =>
+      items().map((item) => {
+        const own = attributeOf(item, bound.get('attribute'));
+        return own === undefined ? bound.get('default') : own;
+      }),
+    );
   }
   const [filter, ...rest] = args;
   const called = textArgument(name, filter);
-  return itemsOf(value).map((item) => applyFilter(item, { name: called, args: rest, keywords }));
-}
-
-interface JsonOptions {
-  ensureAscii: boolean;
-  /** Text that each level of depth adds at the start of a line. Null: everything is on one line. */
-  indent: string | null;
-  /** The texts between two items, and between a key and its value. */
-  separators: readonly [item: string, key: string];
-  sortKeys: boolean;
-}
-
-/**
- * Python's `json.dumps`. `outer` is the indent of the line on which the value begins. Throws for types that JSON does not have.
- */
-function json(value: Value, options: JsonOptions, outer = ''): string {
-  if (value === null || typeof value === 'boolean') return String(value);
-  if (typeof value === 'number') return integerText(value);
-  if (value instanceof Float) return jsonFloat(value.value);
-  if (typeof value === 'string') return jsonText(value, options);
-  const { indent, separators } = options;
-  const inner = indent === null ? '' : outer + indent;
-  const around = (open: string, items: string[], close: string) => {
-    if (items.length === 0) return open + close;
-    if (indent === null) return open + items.join(separators[0]) + close;
-    return `${open}\n${inner}${items.join(`${separators[0]}\n${inner}`)}\n${outer}${close}`;
-  };
-  if (isDict(value)) {
-    const entries = [...value].map(([key, item]) => [keyText(key), item] as const);
-    if (options.sortKeys) entries.sort(([a], [b]) => (a < b ? -1 : 1));
-    const items = entries.map(
-      ([key, item]) => jsonText(key, options) + separators[1] + json(item, options, inner),
-    );
-    return around('{', items, '}');
-  }
-  const items = sequenceOf(value);
-  if (items === undefined) {
-    throw new TemplateError(`Object of type ${typeName(value)} is not JSON serializable`);
-  }
-  const texts = items.map((item) => json(item, options, inner));
-  return around('[', texts, ']');
-}
-
-function jsonFloat(value: number): string {
-  if (Number.isFinite(value)) return floatText(value);
-  return Number.isNaN(value) ? 'NaN' : value > 0 ? 'Infinity' : '-Infinity';
-}
-
-function keyText(key: Value): string {
-  if (typeof key === 'string') return key;
-  if (key === null || typeof key === 'boolean' || typeof key === 'number') return String(key);
-  if (key instanceof Float) return jsonFloat(key.value);
-  throw new TemplateError(`keys must be str, int, float, bool or None, not ${typeName(key)}`);
-}
-
-function jsonText(text: string, { ensureAscii }: JsonOptions): string {
-  const written = JSON.stringify(text);
-  if (!ensureAscii) return written;
-  return written.replace(
-    /[\x7f-\uffff]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-}
-
-function toJson(value: Value, given: Given): Value {
-  const bound = bind(given, ['ensure_ascii', 'indent', 'separators', 'sort_keys']);
-  const indent = bound.get('indent') ?? null;
-  const separators = sequenceOf(bound.get('separators'));
-  return json(value, {
-    ensureAscii: isTrue(bound.get('ensure_ascii')),
-    indent: indent === null ? null : indentText('tojson', indent),
-    separators:
-      separators === undefined
-        ? [indent === null ? ', ' : ',', ': ']
-        : [textArgument('tojson', separators[0]), textArgument('tojson', separators[1])],
-    sortKeys: isTrue(bound.get('sort_keys')),
-  });
-}
-
-/** An indent is a text or a number of spaces. */
-function indentText(name: string, indent: Value): string {
-  return typeof indent === 'string' ? indent : ' '.repeat(Math.max(0, integerArgument(name, indent)));
+  return generator(() => items().map((item) => applyFilter(item, { name: called, args: rest, keywords })));
 }
 
 const NUMBER = /^\s*[+-]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?\s*$/i;
@@ -152,6 +89,33 @@ function toFloat(value: Value, given: Given): Value {
   const fallback = bind(given, ['default']).get('default') ?? new Float(0);
   const number = parsedNumber(value);
   return number === undefined ? fallback : new Float(number);
+}
+
+const rounded: ReadonlyMap<Value, (value: number) => number> = new Map([
+  ['common', halfToEven],
+  ['ceil', Math.ceil],
+  ['floor', Math.floor],
+]);
+
+/** Rounds as Python's `round`. */
+function halfToEven(value: number): number {
+  const nearest = Math.round(value);
+  return Math.abs(value % 1) === 0.5 && nearest % 2 !== 0 ? nearest - 1 : nearest;
+}
+
+function round(value: Value, given: Given): Value {
+  const bound = bind(given, ['precision', 'method']);
+  const digits = integerArgument('round', bound.get('precision') ?? 0);
+  const method = bound.get('method') ?? 'common';
+  const change = rounded.get(method);
+  if (change === undefined) throw new TemplateError('method must be common, ceil or floor');
+  if (!isNumeric(value)) throw new TemplateError(`type ${typeName(value)} doesn't define __round__ method`);
+  const number = numberOf(value);
+  if (method !== 'common' || digits <= 0) {
+    const result = change(number * 10 ** digits) / 10 ** digits;
+    return value instanceof Float || method !== 'common' ? new Float(result) : result;
+  }
+  return value instanceof Float ? new Float(Number(number.toFixed(digits))) : number;
 }
 
 function indent(value: Value, given: Given): Value {
@@ -181,16 +145,6 @@ function byDefault(value: Value, given: Given): Value {
   return missing ? (bound.has('default_value') ? bound.get('default_value') : '') : value;
 }
 
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  "'": '&#39;',
-  '"': '&#34;',
-};
-const escapeHtml = plain<Value>((value) =>
-  textOf(value).replace(/[&<>'"]/g, (char) => ENTITIES[char] ?? char),
-);
 const length = plain(lengthOf);
 
 const table: Readonly<Record<string, Filter>> = {
@@ -206,20 +160,27 @@ const table: Readonly<Record<string, Filter>> = {
   d: byDefault,
   default: byDefault,
   dictsort,
-  e: escapeHtml,
-  escape: escapeHtml,
-  first: plain((value) => itemsOf(value)[0]),
+  e: plain(escaped),
+  escape: plain(escaped),
+  first: plain((value) => (value instanceof Lazy ? value.next() : itemsOf(value))[0]),
   float: toFloat,
-  forceescape: escapeHtml,
+  forceescape: plain((value) => escaped(plainOf(value))),
+  format: (value, { name, args, keywords }) => {
+    if (args.length > 0 && keywords.size > 0) throw new TemplateError(`${name} takes either places or names`);
+    return formatPercent(textOf(value), args.length > 0 ? new Tuple(args) : new Map(keywords));
+  },
   indent,
   int: toInt,
   items: plain((value) => {
-    if (value === undefined) return [];
-    if (isDict(value)) return [...value].map((pair) => new Tuple(pair));
+    if (value === undefined) return generator(() => []);
+    if (isDict(value)) return generator(() => [...value].map((pair) => new Tuple(pair)));
     throw new TemplateError('Can only get item pairs from a mapping.');
   }),
   join,
-  last: plain((value) => itemsOf(value).at(-1)),
+  last: plain((value) => {
+    if (value instanceof Lazy && !value.isView) throw new TemplateError('a generator is not reversible');
+    return itemsOf(value).at(-1);
+  }),
   length,
   list: plain((value) => [...itemsOf(value)]),
   lower: plain((value) => textOf(value).toLowerCase()),
@@ -234,14 +195,15 @@ const table: Readonly<Record<string, Filter>> = {
     return replace(textOf(value), old, by, integerArgument('replace', bound.get('count') ?? -1));
   },
   reverse: plain((value) => {
-    const items = [...itemsOf(value)].reverse();
-    return typeof value === 'string' ? items.join('') : items;
+    const reversed = () => [...itemsOf(value)].reverse();
+    return typeof plainOf(value) === 'string' ? reversed().join('') : generator(reversed);
   }),
-  safe: plain((value) => value),
+  round,
+  safe: plain((value) => new Markup(textOf(value))),
   select: filterItems(true, false),
   selectattr: filterItems(true, true),
   sort,
-  string: plain(textOf),
+  string: plain((value) => (value instanceof Markup ? value : textOf(value))),
   sum,
   title: plain((value) => titled(textOf(value))),
   tojson: toJson,
@@ -252,10 +214,25 @@ const table: Readonly<Record<string, Filter>> = {
   wordcount: plain((value) => textOf(value).match(/[\p{L}\p{N}_]+/gu)?.length ?? 0),
 };
 
+/** Filters that treat markup differently from text. */
+const TAKE_MARKUP: ReadonlySet<string> = new Set(['e', 'escape', 'forceescape', 'safe', 'string']);
+/** Filters that make markup from markup. */
+const KEEP_MARKUP: ReadonlySet<string> = new Set([
+  'trim',
+  'upper',
+  'lower',
+  'capitalize',
+  'title',
+  'default',
+  'd',
+]);
+
 export const filters: ReadonlyMap<string, Filter> = new Map(Object.entries(table));
 
 export function applyFilter(value: Value, given: Given): Value {
   const filter = filters.get(given.name);
   if (filter === undefined) throw new TemplateError(`no filter named '${given.name}'`);
-  return filter(value, given);
+  if (!(value instanceof Markup) || TAKE_MARKUP.has(given.name)) return filter(value, given);
+  const changed = filter(value.text, given);
+  return KEEP_MARKUP.has(given.name) && typeof changed === 'string' ? new Markup(changed) : changed;
 }

@@ -24,7 +24,7 @@ function entriesOf(args: readonly Value[], keywords: ReadonlyMap<string, Value>)
 }
 
 const namespace: Callable = (args, keywords) => new Fields('namespace', new Map(entriesOf(args, keywords)));
-const dict: Callable = (args, keywords) => new Map<Value, Value>(entriesOf(args, keywords));
+export const dict: Callable = (args, keywords) => new Map<Value, Value>(entriesOf(args, keywords));
 
 const raiseException: Callable = (args, keywords) => {
   const bound = bind({ name: 'raise_exception()', args, keywords }, ['message']);

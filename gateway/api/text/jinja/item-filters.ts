@@ -3,6 +3,7 @@ import { bind, type Given, integerArgument, textArgument } from './arguments.ts'
 import { testNamed } from './operators.ts';
 import {
   Float,
+  generator,
   isDict,
   isEqual,
   isNumeric,
@@ -67,12 +68,14 @@ export function dictsort(value: Value, given: Given): Value {
 export function unique(value: Value, given: Given): Value {
   const key = keyOf(bind(given, ['case_sensitive', 'attribute']));
   const keys: Value[] = [];
-  return itemsOf(value).filter((item) => {
-    const own = key(item);
-    if (keys.some((known) => isEqual(known, own))) return false;
-    keys.push(own);
-    return true;
-  });
+  return generator(() =>
+    itemsOf(value).filter((item) => {
+      const own = key(item);
+      if (keys.some((known) => isEqual(known, own))) return false;
+      keys.push(own);
+      return true;
+    }),
+  );
 }
 
 /** `max` if `sign` is 1, `min` if it is -1. */
@@ -92,8 +95,11 @@ export function filterItems(wanted: boolean, byAttribute: boolean): Filter {
     if (keywords.size > 0) throw new TemplateError(`${name} takes no keyword arguments`);
     const [attribute, testName, other] = byAttribute ? args : [undefined, ...args];
     const test = testName === undefined ? isTrue : testNamed(textArgument(name, testName));
-    return itemsOf(value).filter(
-      (item) => test(byAttribute ? attributeOf(item, attribute) : item, other) === wanted,
+    return generator(() =>
+      // Jinja does not iterate over a value that is false, such as None.
+      (isTrue(value) ? itemsOf(value) : []).filter(
+        (item) => test(byAttribute ? attributeOf(item, attribute) : item, other) === wanted,
+      ),
     );
   };
 }
@@ -120,7 +126,7 @@ export function batch(value: Value, given: Given): Value {
     while (fill !== null && batch.length < size) batch.push(fill);
     batches.push(batch);
   }
-  return batches;
+  return generator(() => batches);
 }
 
 export function join(value: Value, given: Given): Value {

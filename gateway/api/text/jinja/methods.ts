@@ -1,6 +1,8 @@
 // Methods of Python's str, dict, list and tuple that a template may call, with one table for each type (tuples use the table of
-// lists). Methods that change a value are missing, as in the sandbox of Hugging Face's templates.
+// lists). Methods that change a value are missing. In the sandbox of Hugging Face's templates, calling one raises an
+// error.
 import { bind, type Given, integerArgument, optionalText, plain, textArgument } from './arguments.ts';
+import { formatBraces } from './formatting.ts';
 import {
   capitalize,
   isCased,
@@ -18,6 +20,7 @@ import {
   isDict,
   isEqual,
   itemsOf,
+  Lazy,
   sequenceOf,
   TemplateError,
   Tuple,
@@ -137,6 +140,7 @@ const textMethods: Methods<string> = table({
   },
   partition: partition('first'),
   rpartition: partition('last'),
+  format: (text, { args, keywords }) => formatBraces(text, args, keywords),
   isdigit: matches(/^[\p{Nd}²³¹⁰⁴-⁹₀-₉]+$/u),
   isdecimal: matches(/^\p{Nd}+$/u),
   isnumeric: matches(/^\p{N}+$/u),
@@ -161,9 +165,9 @@ const dictMethods: Methods<Dict> = table({
     const key = bound.get('key');
     return dict.has(key) ? dict.get(key) : (bound.get('default') ?? null);
   },
-  items: plain((dict) => [...dict].map((pair) => new Tuple(pair))),
-  keys: plain((dict) => [...dict.keys()]),
-  values: plain((dict) => [...dict.values()]),
+  items: plain((dict) => new Lazy('dict_items', () => [...dict].map((pair) => new Tuple(pair)))),
+  keys: plain((dict) => new Lazy('dict_keys', () => [...dict.keys()])),
+  values: plain((dict) => new Lazy('dict_values', () => [...dict.values()])),
   copy: plain((dict) => new Map(dict)),
 });
 

@@ -1,4 +1,5 @@
 // Python's binary operators, and Jinja's tests (`x is …`) with Python's semantics.
+import { formatPercent } from './formatting.ts';
 import { isCased } from './python-text.ts';
 import {
   compare,
@@ -8,7 +9,10 @@ import {
   isEqual,
   isNumeric,
   itemsOf,
+  Lazy,
+  Markup,
   numberOf,
+  plainOf,
   sequenceOf,
   TemplateError,
   Tuple,
@@ -29,12 +33,14 @@ const isGreater: Test = (left, right) => compare(left, right) > 0;
 const isAtLeast: Test = (left, right) => compare(left, right) >= 0;
 
 /** Python's `value in container`. */
-const isIn: Test = (value, container) => {
+const isIn: Test = (sought, holder) => {
+  const [value, container] = [plainOf(sought), plainOf(holder)];
   if (typeof container === 'string') {
     if (typeof value === 'string') return container.includes(value);
     throw new TemplateError(`'in <string>' requires string as left operand, not ${typeName(value)}`);
   }
   if (container instanceof Fields) throw new TemplateError(`a ${container.kind} is not iterable`);
+  if (container instanceof Lazy) return container.next((item) => isEqual(item, value)).length > 0;
   return itemsOf(container).some((item) => isEqual(item, value));
 };
 
@@ -66,9 +72,11 @@ const operators: ReadonlyMap<string, Operator> = new Map<string, Operator>([
 ]);
 
 /** Applies any operator except `and` and `or`, which do not always evaluate their right side. */
-export function operate(operator: string, left: Value, right: Value): Value {
+export function operate(operator: string, first: Value, second: Value): Value {
   const own = operators.get(operator);
-  if (own !== undefined) return own(left, right);
+  if (own !== undefined) return own(first, second);
+  if (operator === '+' && (first instanceof Markup || second instanceof Markup)) return added(first, second);
+  const [left, right] = [plainOf(first), plainOf(second)];
   const compute = arithmetic.get(operator);
   if (compute !== undefined && isNumeric(left) && isNumeric(right)) {
     const [a, b] = [numberOf(left), numberOf(right)];
@@ -82,6 +90,7 @@ export function operate(operator: string, left: Value, right: Value): Value {
     if (Array.isArray(left) && Array.isArray(right)) return [...left, ...right];
     if (left instanceof Tuple && right instanceof Tuple) return new Tuple([...left.items, ...right.items]);
   }
+  if (operator === '%' && typeof left === 'string') return formatPercent(left, right);
   if (operator === '*') {
     const repeated = repeat(left, right) ?? repeat(right, left);
     if (repeated !== undefined) return repeated;
@@ -89,6 +98,29 @@ export function operate(operator: string, left: Value, right: Value): Value {
   throw new TemplateError(
     `unsupported operand type(s) for ${operator}: '${typeName(left)}' and '${typeName(right)}'`,
   );
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  "'": '&#39;',
+  '"': '&#34;',
+};
+
+/** The text with the characters escaped that HTML reserves. */
+export function escaped(value: Value): Markup {
+  if (value instanceof Markup) return value;
+  return new Markup(textOf(value).replace(/[&<>'"]/g, (char) => ENTITIES[char] ?? char));
+}
+
+/** The sum of two texts of which one is markup. */
+function added(left: Value, right: Value): Markup {
+  const other = left instanceof Markup ? right : left;
+  if (!(other instanceof Markup) && typeof other !== 'string') {
+    throw new TemplateError(`can only concatenate str (not "${typeName(other)}") to str`);
+  }
+  return new Markup(escaped(left).text + escaped(right).text);
 }
 
 /** Largest length of the result of `value * times`. A longer result raises an error, because a template must not fill the memory. */
@@ -110,7 +142,7 @@ function remainder(value: Value, divisor: number): number {
 }
 
 const isSequence: Test = (value) =>
-  typeof value === 'string' || isDict(value) || sequenceOf(value) !== undefined;
+  typeof plainOf(value) === 'string' || isDict(value) || sequenceOf(value) !== undefined;
 
 export const tests: ReadonlyMap<string, Test> = new Map<string, Test>([
   ['defined', (value) => value !== undefined],
@@ -122,9 +154,9 @@ export const tests: ReadonlyMap<string, Test> = new Map<string, Test>([
   ['integer', (value) => typeof value === 'number'],
   ['float', (value) => value instanceof Float],
   ['number', isNumeric],
-  ['string', (value) => typeof value === 'string'],
+  ['string', (value) => typeof plainOf(value) === 'string'],
   ['mapping', isDict],
-  ['iterable', (value, other) => value === undefined || isSequence(value, other)],
+  ['iterable', (value, other) => value === undefined || value instanceof Lazy || isSequence(value, other)],
   ['sequence', isSequence],
   ['callable', (value) => typeof value === 'function'],
   ['odd', (value) => Math.abs(remainder(value, 2)) === 1],

@@ -11,6 +11,8 @@ export type Value =
   | Float
   | Value[]
   | Tuple
+  | Lazy
+  | Markup
   | Dict
   | Fields
   | Callable;
@@ -30,6 +32,59 @@ export class Tuple {
   constructor(items: readonly Value[]) {
     this.items = items;
   }
+}
+
+/**
+ * A text that is safe in HTML: the result of the filters `safe` and `escape`. Added to another text, it escapes that text, although
+ * templates of prompts are not HTML.
+ */
+export class Markup {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** Items without indexes: a generator, whose items can be taken once, or a view of a dict. */
+export class Lazy {
+  readonly kind: 'generator' | 'dict_keys' | 'dict_values' | 'dict_items';
+  readonly #make: () => readonly Value[];
+  #left: Value[] | undefined;
+
+  /** `make` is called when the first item is taken. */
+  constructor(kind: Lazy['kind'], make: () => readonly Value[]) {
+    this.kind = kind;
+    this.#make = make;
+  }
+
+  get isView(): boolean {
+    return this.kind !== 'generator';
+  }
+
+  /** All items, or those that are left of a generator. */
+  all(): readonly Value[] {
+    if (this.isView) return this.#make();
+    const items = this.#left ?? this.#make();
+    this.#left = [];
+    return items;
+  }
+
+  /** Takes the items up to the first one that `wanted` accepts, and returns that one in a list. */
+  next(wanted: (item: Value) => boolean = () => true): readonly Value[] {
+    const items = [...this.all()];
+    const at = items.findIndex(wanted);
+    if (!this.isView) this.#left = at < 0 ? [] : items.slice(at + 1);
+    return at < 0 ? [] : [items[at]];
+  }
+}
+
+export function generator(make: () => readonly Value[]): Lazy {
+  return new Lazy('generator', make);
+}
+
+/** A markup as the text that it is. Other values are unchanged. */
+export function plainOf(value: Value): Exclude<Value, Markup> {
+  return value instanceof Markup ? value.text : value;
 }
 
 /** An object with attributes but no items: a namespace, or the `loop` of a for statement. */
@@ -83,6 +138,8 @@ export function typeName(value: Value): string {
   if (value instanceof Float) return 'float';
   if (Array.isArray(value)) return 'list';
   if (value instanceof Tuple) return 'tuple';
+  if (value instanceof Markup) return 'Markup';
+  if (value instanceof Lazy) return value.kind;
   if (value instanceof Fields) return value.kind;
   return isDict(value) ? 'dict' : 'function';
 }
@@ -92,10 +149,13 @@ export function isTrue(value: Value): boolean {
   if (isNumeric(value)) return numberOf(value) !== 0;
   if (typeof value === 'string' || Array.isArray(value)) return value.length > 0;
   if (value instanceof Tuple) return value.items.length > 0;
+  if (value instanceof Markup) return value.text.length > 0;
+  if (value instanceof Lazy) return !value.isView || value.all().length > 0;
   return isDict(value) ? value.size > 0 : true;
 }
 
-export function isEqual(a: Value, b: Value): boolean {
+export function isEqual(left: Value, right: Value): boolean {
+  const [a, b] = [plainOf(left), plainOf(right)];
   if (isNumeric(a) && isNumeric(b)) return numberOf(a) === numberOf(b);
   if (Array.isArray(a) && Array.isArray(b)) return sameItems(a, b);
   if (a instanceof Tuple && b instanceof Tuple) return sameItems(a.items, b.items);
@@ -110,7 +170,8 @@ function sameItems(a: readonly Value[], b: readonly Value[]): boolean {
 }
 
 /** Negative, zero or positive if `a` is less than, equal to or greater than `b`. Throws for values without an order. */
-export function compare(a: Value, b: Value): number {
+export function compare(first: Value, second: Value): number {
+  const [a, b] = [plainOf(first), plainOf(second)];
   if (isNumeric(a) && isNumeric(b)) return numberOf(a) - numberOf(b);
   if (typeof a === 'string' && typeof b === 'string') return compareText(a, b);
   const [left, right] = [sequenceOf(a), sequenceOf(b)];
@@ -148,11 +209,13 @@ export function sequenceOf(value: Value): readonly Value[] | undefined {
 }
 
 /**
- * The items over which a for statement runs: those of a list or tuple, the keys of a dict, the characters of a text, and none for
+ * The items over which a for statement runs: those of a list, tuple, generator or view, the keys of a dict, the characters of a text, and none for
  * Undefined. Throws for other values.
  */
-export function itemsOf(value: Value): readonly Value[] {
+export function itemsOf(iterable: Value): readonly Value[] {
+  const value = plainOf(iterable);
   if (value === undefined) return [];
+  if (value instanceof Lazy) return value.all();
   if (typeof value === 'string') return [...value];
   if (isDict(value)) return [...value.keys()];
   const items = sequenceOf(value);
@@ -163,6 +226,7 @@ export function itemsOf(value: Value): readonly Value[] {
 /** Python's `str()`. */
 export function textOf(value: Value): string {
   if (value === undefined) return '';
+  if (value instanceof Markup) return value.text;
   return typeof value === 'string' ? value : representation(value);
 }
 
@@ -182,6 +246,8 @@ export function representation(value: Value): string {
   if (isDict(value)) {
     return `{${[...value].map(([key, item]) => `${representation(key)}: ${representation(item)}`).join(', ')}}`;
   }
+  if (value instanceof Markup) return `Markup(${quoted(value.text)})`;
+  if (value instanceof Lazy && value.isView) return `${value.kind}(${representation([...value.all()])})`;
   throw new TemplateError(`a ${typeName(value)} cannot be written as text`);
 }
 
