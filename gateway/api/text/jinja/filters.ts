@@ -8,7 +8,7 @@ import {
   plain,
   textArgument,
 } from './arguments.ts';
-import { formatPercent } from './formatting.ts';
+import { fixedText, formatPercent } from './formatting.ts';
 import {
   attributeOf,
   batch,
@@ -115,7 +115,8 @@ function round(value: Value, given: Given): Value {
     const result = change(number * 10 ** digits) / 10 ** digits;
     return value instanceof Float || method !== 'common' ? new Float(result) : result;
   }
-  return value instanceof Float ? new Float(Number(number.toFixed(digits))) : number;
+  const sign = number < 0 ? -1 : 1;
+  return value instanceof Float ? new Float(sign * Number(fixedText(sign * number, digits))) : number;
 }
 
 function indent(value: Value, given: Given): Value {

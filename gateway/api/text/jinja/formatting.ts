@@ -2,6 +2,7 @@
 import {
   Float,
   floatText,
+  integerText,
   isDict,
   isNumeric,
   numberOf,
@@ -65,12 +66,15 @@ const asText =
     return flags.includes('-') ? text.padEnd(width) : text.padStart(width);
   };
 
-/** `digits` writes a number that is not negative. */
+/** `digits` writes a number that is not negative. `change` is applied first. */
 const asNumber =
-  (digits: (value: number, precision: number | undefined) => string): Conversion =>
+  (
+    digits: (value: number, precision: number | undefined) => string,
+    change: (value: number) => number = (value) => value,
+  ): Conversion =>
   (value, { flags, width, precision }) => {
     if (!isNumeric(value)) throw new TemplateError(`a real number is required, not ${typeName(value)}`);
-    const number = numberOf(value);
+    const number = change(numberOf(value));
     const sign =
       number < 0 || Object.is(number, -0) ? '-' : flags.includes('+') ? '+' : flags.includes(' ') ? ' ' : '';
     const text = digits(Math.abs(number), precision);
@@ -81,7 +85,11 @@ const asNumber =
   };
 
 const whole = (radix: number) =>
-  asNumber((value, precision = 0) => BigInt(Math.trunc(value)).toString(radix).padStart(precision, '0'));
+  asNumber(
+    (value, precision = 0) => BigInt(value).toString(radix).padStart(precision, '0'),
+    // Adding 0 turns -0 into 0.
+    (value) => Math.trunc(value) + 0,
+  );
 const fixed = asNumber((value, precision = 6) => fixedText(value, precision));
 
 const conversions: ReadonlyMap<string, Conversion> = new Map([
@@ -96,11 +104,19 @@ const conversions: ReadonlyMap<string, Conversion> = new Map([
   ['F', fixed],
 ]);
 
-/** JavaScript rounds as Python does, but writes 1e21 and more with an exponent. */
-function fixedText(value: number, precision: number): string {
-  if (precision > 100 || value >= 1e21)
+/** Most digits that JavaScript writes after the point, which are those of the exact value. */
+const MOST_DIGITS = 100;
+
+/** The value, which is not negative, with `digits` digits after the point. Of two numbers that are equally near, the even one. */
+export function fixedText(value: number, digits: number): string {
+  if (digits >= MOST_DIGITS || value >= 1e21)
     throw new TemplateError('the number has too many digits to be formatted');
-  return value.toFixed(precision);
+  const exact = value.toFixed(MOST_DIGITS);
+  const end = exact.length - MOST_DIGITS + digits;
+  const isTie = /^50*$/.test(exact.slice(end));
+  const below = digits === 0 ? exact.slice(0, end - 1) : exact.slice(0, end);
+  // JavaScript takes the larger number.
+  return isTie && /[02468]$/.test(below) ? below : value.toFixed(digits);
 }
 
 function widthOf(digits: string): number {
@@ -135,25 +151,31 @@ export function formatBraces(
 
 function aligned(value: Value, spec: string): string {
   if (spec === '') return textOf(value);
-  const [found, fill = ' ', side, sign = '', zero, width = '', precision, type] = SPEC.exec(spec) ?? [];
+  const [found, fill, side, sign = '', zero, width = '', precision, type] = SPEC.exec(spec) ?? [];
   if (found === undefined) throw new TemplateError(`the format '${spec}' is not supported`);
-  const isNumber = isNumeric(value) && type !== 's' && typeof value !== 'boolean';
-  const kind = type ?? (!isNumber ? 's' : precision === undefined ? undefined : 'f');
-  const convert = kind === undefined ? undefined : conversions.get(kind);
-  const flags = sign + (zero ?? '');
+  const isNumber = isNumeric(value) && typeof value !== 'boolean';
+  const convert = type === undefined ? unnamed(value, precision) : conversions.get(type);
+  if (convert === undefined || isNumber !== (type !== 's' && convert !== conversions.get('s'))) {
+    throw new TemplateError(`the format '${spec}' cannot write a ${typeName(value)}`);
+  }
   const wide = widthOf(width);
-  const inner = side === undefined && zero !== undefined ? wide : 0;
-  const text =
-    convert === undefined
-      ? value instanceof Float
-        ? floatText(value.value)
-        : textOf(value)
-      : convert(value, {
-          flags,
-          width: inner,
-          precision: precision === undefined ? undefined : Number(precision),
-        });
+  const isFilledInside = isNumber && zero !== undefined && side === undefined;
+  const text = convert(value, {
+    flags: sign + (isFilledInside ? '0' : ''),
+    width: isFilledInside ? wide : 0,
+    precision: precision === undefined ? undefined : Number(precision),
+  });
   const missing = Math.max(0, wide - [...text].length);
   const before = { '<': 0, '>': missing, '^': missing >> 1 }[side ?? (isNumber ? '>' : '<')] ?? 0;
-  return fill.repeat(before) + text + fill.repeat(missing - before);
+  const filling = fill ?? (zero === undefined ? ' ' : '0');
+  return filling.repeat(before) + text + filling.repeat(missing - before);
+}
+
+/** The conversion of a format that names none. */
+function unnamed(value: Value, precision: string | undefined): Conversion | undefined {
+  if (!isNumeric(value) || typeof value === 'boolean') return conversions.get('s');
+  // Python writes the shortest digits, of which a precision would count the significant ones.
+  return precision === undefined
+    ? asNumber((size) => (value instanceof Float ? floatText(size) : integerText(size)))
+    : undefined;
 }
