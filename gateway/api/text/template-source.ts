@@ -19,10 +19,10 @@ export function prepared(source: string): string {
 
 /** A raw block as an expression that is its text. */
 function rawText(...parts: (string | undefined)[]): string {
-  const [, before = '', left, afterRaw, body = '', , beforeEnd, afterEnd] = parts;
+  const [, , left, afterRaw, body = '', , beforeEnd, afterEnd] = parts;
   const begun = afterRaw === '-' ? body.trimStart() : body;
   const text = beforeEnd === '-' ? begun.trimEnd() : begun;
   const literal = text.replace(/["\\]/g, '\\$&').replaceAll('\n', '\\n');
-  // An indent in front of a block is not part of the text.
-  return `${left === '-' ? before : ''}{{${left} "${literal}" ${afterEnd === undefined ? '' : '-'}}}`;
+  // The indents before the two tags are dropped, as they are before any block.
+  return `{{${left} "${literal}" ${afterEnd === undefined ? '' : '-'}}}`;
 }
