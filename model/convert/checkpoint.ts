@@ -9,6 +9,7 @@ import { readFields, show } from '../config/config-fields.ts';
 import type { ModelConfig } from '../config/model-config.ts';
 import { hasCode, InputError, tensorError } from '../errors.ts';
 import { loadTensorMap } from '../safetensors.ts';
+import { tokenizerFiles } from '../tokenizer/tokenizer-files.ts';
 import { tensorLayouts } from './layouts/layouts.ts';
 import { type LogicalTensor, plainTensor, type SourceTensor } from './storage/logical.ts';
 import { type FindTensor, findShape } from './views.ts';
@@ -102,6 +103,8 @@ export async function readCopies(dir: string, configFile?: string): Promise<Map<
     const data = await readOptional(path);
     if (data !== undefined) copies.set(name, data);
   }
+  // If the tokenizer is given as tiktoken ranks, the bundle gets the files that stand for them.
+  for (const [name, data] of await tokenizerFiles(dir)) copies.set(name, data);
   return copies;
 }
 
