@@ -108,7 +108,7 @@ function featuresOf(config: ModelConfig): string[] {
     routing.selectionBias && 'selection bias',
     routing.groups && `experts of ${routing.groups.kept} of ${routing.groups.count} groups`,
     routing.weighsInput && 'weights on the input of experts',
-    denseMlp && `${denseMlp.layers.length} layers without experts (MLP of ${denseMlp.inner})`,
+    denseMlp && `${layersText(denseMlp.layers.length)} without experts (MLP of ${denseMlp.inner})`,
     sharedExpert && `${sharedExpert.gated ? 'gated ' : ''}shared expert of ${sharedExpert.inner}`,
     config.expertBiases && 'biases in experts',
     config.clamp && 'clamped SwiGLU',
@@ -116,13 +116,17 @@ function featuresOf(config: ModelConfig): string[] {
     attention.unitNorm && 'norm of q and k without weights',
     attention.inputBias && 'biases in attention',
     attention.sinks && 'sinks',
-    windows.length > 0 && `windows of ${windows[0]} in ${windows.length} layers`,
-    chunks.length > 0 && `chunks of ${chunks[0]} in ${chunks.length} layers`,
-    unrotated > 0 && `${unrotated} layers without rotary positions`,
+    windows.length > 0 && `windows of ${windows[0]} in ${layersText(windows.length)}`,
+    chunks.length > 0 && `chunks of ${chunks[0]} in ${layersText(chunks.length)}`,
+    unrotated > 0 && `${layersText(unrotated)} without rotary positions`,
     rotaryDim(config) < config.headDim &&
       `${rotaryDim(config)} of ${config.headDim} values of a head rotated`,
     rope.scaling.type !== 'default' && `${rope.scaling.type} rotary positions`,
     config.multipliers && 'multipliers on embedding, residual stream and logits',
   ];
   return found.filter((each): each is string => typeof each === 'string');
+}
+
+function layersText(count: number): string {
+  return count === 1 ? '1 layer' : `${count} layers`;
 }

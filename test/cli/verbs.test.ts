@@ -16,7 +16,7 @@ it('loads only the verb that is named, or all verbs if the name is unknown', asy
   const namesOf = async (named?: string) => (await createProgram(named)).commands.map((verb) => verb.name());
   expect(await namesOf('heat')).toEqual(['heat']);
   expect(await namesOf('toString')).toEqual(await namesOf());
-  expect(await namesOf()).toHaveLength(14);
+  expect(await namesOf()).toHaveLength(15);
 });
 
 it('chat accepts http and https addresses and refuses others', () => {
