@@ -25,20 +25,21 @@
     },
   ],
   'conditions': [
+    # Without alignment, a loop that does not change may become a tenth slower when code before it does.
     ['target_arch=="x64"', {
       'targets': [
         {
           'target_name': 'path_avx512',
           'type': 'static_library',
           'sources': ['path/path-avx512.c'],
-          'cflags': ['-mavx512f', '-mavx512bw', '-mavx512vl', '-mavx512dq', '-mavx512vnni', '-mfma', '-mf16c'],
+          'cflags': ['-falign-loops=64', '-mavx512f', '-mavx512bw', '-mavx512vl', '-mavx512dq', '-mavx512vnni', '-mfma', '-mf16c'],
           'xcode_settings': { 'OTHER_CFLAGS': ['-mavx512f', '-mavx512bw', '-mavx512vl', '-mavx512dq', '-mavx512vnni', '-mfma', '-mf16c'] },
         },
         {
           'target_name': 'path_avx2',
           'type': 'static_library',
           'sources': ['path/path-avx2.c'],
-          'cflags': ['-mavx2', '-mfma', '-mf16c'],
+          'cflags': ['-falign-loops=64', '-mavx2', '-mfma', '-mf16c'],
           'xcode_settings': { 'OTHER_CFLAGS': ['-mavx2', '-mfma', '-mf16c'] },
         },
       ],

@@ -102,24 +102,28 @@ static void score_segment(const struct tile_of_queries *t, const float *q, size_
   }
 }
 
-// The lanes of v, which are the scores from i on, that are in the range; the others are those of `rest`.
-static inline lanes lanes_inside(struct range r, size_t i, lanes v, lanes rest) {
-  const lanes kept = lanes_first(smaller(r.to - i, LANES), v, rest);
-  return i < r.from ? lanes_first(r.from - i, rest, kept) : kept;
-}
-
 // Turns the scores in the range into exponentials, padded with zeros to multiples of 16. Returns their maximum and sum.
 static void soften(float *scores, struct range r, float *top, float *sum) {
-  const size_t first = r.from / LANES * LANES;
+  const size_t first = r.from / LANES * LANES, unseen = r.from - first;
   lanes most = lanes_set(-INFINITY);
+  // Lanes before the range must not matter, even if they are NaN.
+  if (unseen > 0) lanes_store(scores + first, lanes_first(unseen, most, lanes_load(scores + first)));
   for (size_t i = first; i < r.to; i += LANES) {
-    most = lanes_max(lanes_inside(r, i, lanes_load(scores + i), most), most);
+    most = lanes_max(lanes_first(smaller(r.to - i, LANES), lanes_load(scores + i), most), most);
   }
   *top = lanes_top(most);
   const lanes zero = lanes_set(0), shift = lanes_set(*top);
   lanes total = zero;
-  for (size_t i = first; i < r.to; i += LANES) {
-    const lanes kept = lanes_inside(r, i, lanes_exp(lanes_sub(lanes_load(scores + i), shift)), zero);
+  size_t i = first;
+  if (unseen > 0) {
+    const lanes e = lanes_exp(lanes_sub(lanes_load(scores + i), shift));
+    total = lanes_first(unseen, zero, lanes_first(smaller(r.to - i, LANES), e, zero));
+    lanes_store(scores + i, total);
+    i += LANES;
+  }
+  for (; i < r.to; i += LANES) {
+    const lanes e = lanes_exp(lanes_sub(lanes_load(scores + i), shift));
+    const lanes kept = lanes_first(smaller(r.to - i, LANES), e, zero);
     lanes_store(scores + i, kept);
     total = lanes_add(total, kept);
   }

@@ -117,7 +117,7 @@ describe('attention with windows, chunks and sinks', () => {
 
   it('gives the bits of unlimited attention if a limit is not below the context', () => {
     const s = exact(4, 530, plain(4, 2, 16, {}));
-    const expected = tail(plain(4, 2, 16, {}), s, 50);
+    const expected = tail(plain(4, 2, 16, {}), s, 20);
     for (const options of [
       { window: 0, chunk: 0 },
       { window: 530 },
@@ -127,7 +127,7 @@ describe('attention with windows, chunks and sinks', () => {
       { sinks: new Float32Array(4).fill(Number.NEGATIVE_INFINITY) },
       { window: undefined, chunk: undefined, sinks: undefined },
     ]) {
-      const y = onEveryPath(() => tail(plain(4, 2, 16, options), s, 50));
+      const y = onEveryPath(() => tail(plain(4, 2, 16, options), s, 20));
       expect(firstDifference(y, expected)).toBeUndefined();
     }
   });
