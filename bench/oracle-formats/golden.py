@@ -111,8 +111,8 @@ def compressed_tensors():
     compressed("int4 groups with zero points", packed, {**group, "num_bits": 4, "symmetric": False}, (24, 96), (24, 3), zero=True)
     compressed("int8 groups with zero points", packed, {**group, "num_bits": 8, "symmetric": False}, (10, 64), (10, 2), torch.float16, zero=True)
     channel = {"type": "int", "strategy": "channel"}
-    compressed("packed int8 channels", packed, {**channel, "num_bits": 8, "symmetric": True}, (12, 37), (12, 1))
-    compressed("packed int4 channels of an odd width", packed, {**channel, "num_bits": 4, "symmetric": True}, (12, 37), (12, 1))
+    compressed("packed int8 channels", packed, {**channel, "num_bits": 8, "symmetric": True}, (12, 36), (12, 1))
+    compressed("packed int4 channels", packed, {**channel, "num_bits": 4, "symmetric": True}, (12, 40), (12, 1))
     compressed("int8 channels", "int-quantized", {**channel, "num_bits": 8, "symmetric": True}, (12, 40), (12, 1))
     compressed("int8 channels with zero points", "naive-quantized", {**channel, "num_bits": 8, "symmetric": False}, (12, 40), (12, 1), zero=True)
     compressed("int8 under one scale", "int-quantized", {"type": "int", "strategy": "tensor", "num_bits": 8, "symmetric": True}, (6, 40), (1,))
@@ -121,6 +121,31 @@ def compressed_tensors():
     compressed("float8 under one scale", "float-quantized", {**float8, "strategy": "tensor"}, (6, 40), (1,))
     compressed("float8 blocks with a ragged edge", "float-quantized",
                {**float8, "strategy": "block", "block_structure": [8, 16]}, (20, 40), (3, 3), torch.float32)
+
+
+def compressed_order():
+    """The groups of activation order, which the package has removed after this release."""
+    sys.path.insert(0, os.environ["COMPRESSED_TENSORS_0_10_2"])
+    from compressed_tensors.compressors.quantized_compressors.pack_quantized import pack_to_int32
+    from compressed_tensors.quantization import QuantizationArgs
+    from compressed_tensors.quantization.lifecycle.forward import dequantize
+    rows, cols, group = 16, 64, 16
+    weights = {"num_bits": 4, "type": "int", "symmetric": True, "strategy": "group", "group_size": group, "actorder": "group"}
+    codes = torch.randint(-8, 8, (rows, cols), dtype=torch.int8)
+    scale = (torch.rand(rows, cols // group) * 0.1 + 0.01).bfloat16()
+    order = (torch.arange(cols) // group)[torch.randperm(cols)].to(torch.int32)
+    expected = dequantize(codes, scale.float(), args=QuantizationArgs(**weights), g_idx=order)
+    name = "model.layers.1.mlp.experts.3.down_proj"
+    config = {
+        "quant_method": "compressed-tensors", "format": "pack-quantized", "quantization_status": "frozen", "ignore": [],
+        "config_groups": {"group_0": {"targets": ["re:.*down_proj"], "weights": weights}},
+    }
+    add("int4 groups in activation order", "compressed-tensors 0.10.2", config, f"{name}.weight",
+        {f"{name}.weight_packed": pack_to_int32(codes, 4), f"{name}.weight_scale": scale, f"{name}.weight_g_idx": order,
+         f"{name}.weight_shape": torch.tensor([rows, cols])}, expected)
+    sys.path.pop(0)
+    for module in [module for module in sys.modules if module.split(".")[0] == "compressed_tensors"]:
+        del sys.modules[module]
 
 
 def awq():
@@ -199,6 +224,7 @@ def gptqmodel(bits, ordered):
 
 
 def main():
+    compressed_order()
     fp8()
     mxfp4()
     compressed_tensors()

@@ -13,7 +13,7 @@ function fp8(code: number): number {
   return sign * (exponent === 0 ? fraction * 2 ** -9 : (8 + fraction) * 2 ** (exponent - 10));
 }
 
-const valueOf: Readonly<Record<CodeValue, (code: number, bits: CodeBits) => number>> = {
+const values: Readonly<Record<CodeValue, (code: number, bits: CodeBits) => number>> = {
   e4m3: fp8,
   e2m1: (code) => (code & 8 ? -1 : 1) * (FP4_MAGNITUDES[code & 7] ?? Number.NaN),
   signed: (code, bits) => (code >= 2 ** (bits - 1) ? code - 2 ** bits : code),
@@ -23,5 +23,5 @@ const valueOf: Readonly<Record<CodeValue, (code: number, bits: CodeBits) => numb
 
 /** `[2 ** bits]` */
 export function codeTable(value: CodeValue, bits: CodeBits): Float32Array {
-  return Float32Array.from({ length: 2 ** bits }, (_, code) => valueOf[value](code, bits));
+  return Float32Array.from({ length: 2 ** bits }, (_, code) => values[value](code, bits));
 }

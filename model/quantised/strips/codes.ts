@@ -3,6 +3,8 @@ import type { Codes } from '../storage.ts';
 import { codeTable } from './code-tables.ts';
 import { rowBytes, type Span, WORD_BITS, wordSpan } from './reads.ts';
 
+const AWQ_BITS = 4;
+
 /** For each row of eight, where AWQ keeps its code in a word, in units of four bits: rows 0, 2, 4, 6, 1, 3, 5, 7 lie from low to high. */
 export const awqPlaces = [0, 4, 1, 5, 2, 6, 3, 7] as const;
 
@@ -80,15 +82,12 @@ export function codeAt(words: Uint32Array, base: number, stride: number, bit: nu
 
 /** Words `[cols, rows of the strip / 8]`: a word has eight rows of one column. */
 export function decodeAwq({ bytes, codes, strip, cols }: CodeStrip, out: Float32Array): void {
-  if (bits !== 4) throw new RangeError(`AWQ codes of ${bits} bits are not read`);
-  const { bits } = codes;
   const words = wordsOf(bytes);
-  const table = codeTable(codes.value, bits);
-  const span = spanOf(strip);
-  const { first, count: width } = wordSpan(span, bits);
+  const table = codeTable(codes.value, AWQ_BITS);
+  const { first, count: width } = wordSpan(strip, AWQ_BITS);
   for (let row = 0; row < strip.count; row++) {
     const stored = strip.first + row;
-    const shift = 4 * awqPlaces[stored & 7]!;
+    const shift = AWQ_BITS * awqPlaces[stored & 7]!;
     let at = (stored >>> 3) - first;
     for (let to = row * cols, end = to + cols; to < end; to++, at += width) {
       out[to] = table[(words[at]! >>> shift) & 15]!;

@@ -2,7 +2,7 @@
 import { widenBrain, widenHalf } from '../../floats.ts';
 import type { QuantisedMatrix, ScaleDtype, Zeros } from '../storage.ts';
 import { awqPlaces, codeAt, wordsOf } from './codes.ts';
-import { blockSpan, groupsOf, type Strip, scaleBytes, spanOf, wordSpan } from './reads.ts';
+import { blockSpan, groupsOf, type Span, scaleBytes, wordSpan } from './reads.ts';
 
 /** Numbers of a strip's blocks. Row `r` of the strip uses row `rowOf(r)` of `values [.., groups]`. */
 export interface Grid {

@@ -1,5 +1,5 @@
 // Which bytes of a quantised matrix a strip of its rows needs. Pure.
-import type { Codes, Place, QuantisedMatrix, ScaleDtype, Scales, Zeros } from '../storage.ts';
+import type { Codes, Place, QuantisedMatrix, ScaleDtype, Zeros } from '../storage.ts';
 
 /** Successive rows, words or blocks. */
 export interface Span {
