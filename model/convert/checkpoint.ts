@@ -5,13 +5,17 @@ import { join } from 'node:path';
 import { modelNames } from '../bundle/names.ts';
 import { withNormShapes } from '../bundle/tensors.ts';
 import { parseConfig } from '../config/config.ts';
-import { readFields, show } from '../config/config-fields.ts';
+import { readFields } from '../config/config-fields.ts';
 import type { ModelConfig } from '../config/model-config.ts';
 import { hasCode, InputError, tensorError } from '../errors.ts';
+import { findQuantised, isUnusedScale } from '../quantised/find-quantised.ts';
+import { parseQuantisation } from '../quantised/settings/quantisation.ts';
+import type { Quantisation } from '../quantised/settings/scheme.ts';
 import { loadTensorMap } from '../safetensors.ts';
 import { tokenizerFiles } from '../tokenizer/tokenizer-files.ts';
 import { tensorLayouts } from './layouts/layouts.ts';
 import { type LogicalTensor, plainTensor, type SourceTensor } from './storage/logical.ts';
+import { quantisedTensor } from './storage/quantised.ts';
 import { type FindTensor, findShape } from './views.ts';
 
 /** Files that are copied unchanged if the checkpoint has them: name in the bundle (no folders) → path in the checkpoint. */
@@ -48,9 +52,9 @@ export async function openCheckpoint(dir: string): Promise<Checkpoint> {
     throw new InputError(`${configPath}: is missing: ${dir} is not a checkpoint`);
   const json = parseJson(configBytes, configPath);
   const plain = parseConfig(json, configPath);
-  refuseQuantised(json, configPath);
+  const quantisation = readQuantisation(json, configPath);
   const { list, tensors } = await readTensors(dir, (name) => isSpare(name, plain) || isTiedHead(name, plain));
-  const find = finderOf(tensors, plain);
+  const find = finderOf(tensors, plain, quantisation);
   const config = withNormShapes(plain, (name) => findShape(plain, name, find));
   const paths = [...new Set([...tensors.values()].map(({ path }) => path))].sort();
   const stamps = await Promise.all(
@@ -62,20 +66,33 @@ export async function openCheckpoint(dir: string): Promise<Checkpoint> {
   return { config, copies, list, tensors, find, stamps };
 }
 
-/** Weights that are quantised already are not read. */
-function refuseQuantised(json: unknown, file: string): void {
+/** A model with several parts has the field beside the text model's fields or among them. */
+function readQuantisation(json: unknown, file: string): Quantisation | undefined {
   const fields = readFields(json, file);
-  if (fields.has('quantization_config'))
-    fields.refuse('quantization_config', `${show(fields.raw('quantization_config'))} is not supported`);
+  const inner = fields.has('text_config') ? parseQuantisation(fields.object('text_config')) : undefined;
+  return parseQuantisation(fields) ?? inner;
 }
 
 /** Finds tensors by the name that the model class gives them. */
-function finderOf(tensors: ReadonlyMap<string, SourceTensor>, { layout }: ModelConfig): FindTensor {
+function finderOf(
+  tensors: ReadonlyMap<string, SourceTensor>,
+  { layout }: ModelConfig,
+  quantisation: Quantisation | undefined,
+): FindTensor {
   const { prefixes = [''] } = tensorLayouts[layout];
   const known = new Map<string, LogicalTensor | undefined>();
+  const findStored = (name: string): LogicalTensor | undefined => {
+    const quantised = findQuantised(quantisation, name, (each) => tensors.get(each));
+    if (quantised !== undefined) return quantisedTensor(quantised);
+    const plain = tensors.get(name);
+    return plain && plainTensor(plain);
+  };
   const find: FindTensor = (name) => {
-    const stored = prefixes.map((prefix) => tensors.get(prefix + name)).find((each) => each !== undefined);
-    return stored && plainTensor(stored);
+    for (const prefix of prefixes) {
+      const found = findStored(prefix + name);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   };
   return (name) => {
     if (!known.has(name)) known.set(name, find(name));
@@ -83,10 +100,15 @@ function finderOf(tensors: ReadonlyMap<string, SourceTensor>, { layout }: ModelC
   };
 }
 
-/** Whether the model does not need the stored tensor: rotary frequencies, or a part of the checkpoint that is not computed. */
+/**
+ * Whether the model does not need the stored tensor: rotary frequencies, scales of quantised inputs, or a part of the checkpoint
+ * that is not computed.
+ */
 export function isSpare(name: string, config: ModelConfig): boolean {
   return (
-    name.endsWith('.rotary_emb.inv_freq') || (tensorLayouts[config.layout].isSpare?.(name, config) ?? false)
+    name.endsWith('.rotary_emb.inv_freq') ||
+    isUnusedScale(name) ||
+    (tensorLayouts[config.layout].isSpare?.(name, config) ?? false)
   );
 }
 

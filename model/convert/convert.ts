@@ -81,12 +81,13 @@ function sourceOf(checkpoint: Checkpoint, wanted: CanonicalTensor): TensorSource
   const { tensor, view } = find(checkpoint, wanted);
   const [rows = 1, ...rest] = wanted.shape;
   const cols = rest.reduce((product, length) => product * length, 1);
-  const whole = wanted.kind === 'matrix' ? { rows, cols } : { rows: 1, cols: rows * cols };
-  const storage = tensor.storage(view.part ?? whole);
+  const isByRow = wanted.kind === 'matrix' || tensor.isRead === 'by row';
+  const storage = tensor.storage(view.part ?? (isByRow ? { rows, cols } : { rows: 1, cols: rows * cols }));
+  const order = view.rows ?? (tensor.isRead === 'by row' ? {} : undefined);
   return {
     sourceName: tensor.name,
     sourcePath: tensor.path,
-    source: { kind: 'stored', storage, ...(view.rows !== undefined && { rows: view.rows }) },
+    source: { kind: 'stored', storage, ...(order !== undefined && { rows: order }) },
     sourceBytes: tensor.bytesOf(rows * cols),
     dtype: tensor.dtype,
     form: tensor.form,
@@ -103,11 +104,31 @@ async function checkTensors(checkpoint: Checkpoint): Promise<void> {
   const embedding = find(checkpoint, firstTensor(config)).tensor;
   for (const extra of tensors.values()) {
     if (known.has(extra.name) || isSpare(extra.name, config)) continue;
+    if (isModuleBias(extra, tensors) && (await isZero(extra))) continue;
     if (extra.name !== modelNames.head || !config.tiedEmbeddings)
       throw tensorError(extra.path, extra.name, 'is not part of the model that config.json describes');
     const same = tensors.get(embedding.name);
     if (same === undefined || !(await sameBytes(extra, same)))
       throw tensorError(extra.path, extra.name, 'differs from the embedding, though config.json ties them');
+  }
+}
+
+/** Whether it is the bias of a quantised module. Packages write a bias of zeros for modules that have none. */
+function isModuleBias({ name }: SourceTensor, tensors: Checkpoint['tensors']): boolean {
+  return name.endsWith('.bias') && tensors.has(name.replace(/bias$/, 'qweight'));
+}
+
+async function isZero({ path, start, bytes }: SourceTensor): Promise<boolean> {
+  const file = await open(path);
+  try {
+    for (let done = 0; done < bytes; done += SLICE_BYTES) {
+      const slice = Buffer.alloc(Math.min(SLICE_BYTES, bytes - done));
+      await readExactly(file, slice, start + done, path);
+      if (slice.some((byte) => byte !== 0)) return false;
+    }
+    return true;
+  } finally {
+    await file.close();
   }
 }
 

@@ -58,7 +58,7 @@ export interface Zeros extends Place {
 }
 
 /** The matrix `[rows, cols]` of `y = x Wᵀ`. */
-export interface QuantisedMatrix {
+export interface QuantisedStorage {
   kind: 'quantised';
   rows: number;
   cols: number;

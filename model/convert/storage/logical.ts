@@ -31,6 +31,8 @@ export interface LogicalTensor {
   form: string;
   /** Whether every matrix is `[outputs, inputs]`, although the layout transposes matrices of floats. */
   isRowMajor?: true;
+  /** Set if a small tensor, too, can be read only as the matrix that it is. */
+  isRead?: 'by row';
   /** Names of the stored tensors. */
   stored: readonly string[];
   /** Bytes of the file that a matrix of `values` values takes, for progress. */

@@ -1,6 +1,7 @@
 // Where a float matrix lies in a checkpoint's files, in one of the forms in which checkpoints are published. A storage is plain
 // data that threads can receive. To support another form, add a file beside plain.ts, a member to `Storage`, and rows to the
 // tables in read-strip.ts.
+import type { QuantisedStorage } from '../../quantised/storage.ts';
 import type { FloatDtype } from '../task.ts';
 
 /** Floats in row-major order. */
@@ -16,7 +17,7 @@ export interface PlainStorage {
   transposed?: true;
 }
 
-export type Storage = PlainStorage;
+export type Storage = PlainStorage | QuantisedStorage;
 
 /** Reads `count` rows from row `first` on. All forms have `rows` and `cols`, the size of the float matrix. */
 export interface Strip {

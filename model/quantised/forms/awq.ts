@@ -1,7 +1,7 @@
 // AWQ in the form `gemm`: `qweight`, `qzeros` and `scales`. Words hold eight outputs of one input.
 import { tensorError } from '../../errors.ts';
 import type { Scheme } from '../settings/scheme.ts';
-import type { QuantisedMatrix } from '../storage.ts';
+import type { QuantisedStorage } from '../storage.ts';
 import {
   checked,
   placeOf,
@@ -35,7 +35,7 @@ export function awqForm(parts: StoredParts, qweight: StoredTensor, scheme: AwqSc
   requireShape(scales, [groups, rows], because);
   const qzeros = required(parts, `${module}.qzeros`, qweight, ['I32']);
   requireShape(qzeros, [groups, words], because);
-  const matrix: QuantisedMatrix = {
+  const matrix: QuantisedStorage = {
     kind: 'quantised',
     rows,
     cols,

@@ -1,7 +1,7 @@
 // GPTQ: `qweight`, `qzeros`, `scales` and `g_idx`. Words hold successive inputs of one output.
 import { tensorError } from '../../errors.ts';
 import type { Scheme } from '../settings/scheme.ts';
-import type { QuantisedMatrix } from '../storage.ts';
+import type { QuantisedStorage } from '../storage.ts';
 import {
   checked,
   placeOf,
@@ -39,7 +39,7 @@ export function gptqForm(parts: StoredParts, qweight: StoredTensor, scheme: Gptq
   const order =
     isOrdered || find(`${module}.g_idx`) ? required(parts, `${module}.g_idx`, qweight, ['I32']) : undefined;
   if (order !== undefined) requireShape(order, [cols], because);
-  const matrix: QuantisedMatrix = {
+  const matrix: QuantisedStorage = {
     kind: 'quantised',
     rows,
     cols,
@@ -54,6 +54,6 @@ export function gptqForm(parts: StoredParts, qweight: StoredTensor, scheme: Gptq
     zeros: { ...placeOf(qzeros), packing: 'gptq', bits, add: zeroAdd },
     ...(order && { groupOf: placeOf(order) }),
   };
-  const stored = [qweight, qzeros, scales, order].filter((tensor) => tensor !== undefined);
-  return { shape: [rows, cols], stored, form: `gptq ${bits} bits`, matrix: () => matrix };
+  const besides = order === undefined ? [qzeros, scales] : [qzeros, scales, order];
+  return { shape: [rows, cols], stored: [qweight, ...besides], form: `gptq${bits}`, matrix: () => matrix };
 }

@@ -1,7 +1,7 @@
 // compressed-tensors' packed integers: `weight_packed`, with codes along rows in 32-bit words.
 import { tensorError } from '../../errors.ts';
 import type { Scheme } from '../settings/scheme.ts';
-import type { QuantisedMatrix } from '../storage.ts';
+import type { QuantisedStorage } from '../storage.ts';
 import {
   blockLengths,
   checked,
@@ -49,7 +49,7 @@ export function packedForm(parts: StoredParts, packed: StoredTensor, scheme: Pac
     requireShape(found, [Math.ceil((rows * bits) / WORD_BITS), grid[1]], because);
   }
   const order = orderOf(parts, packed, scheme, cols);
-  const matrix: QuantisedMatrix = {
+  const matrix: QuantisedStorage = {
     kind: 'quantised',
     ...size,
     codes: { ...placeOf(packed), packing: 'row', bits, value: 'offset', isPadded: true },
@@ -58,8 +58,8 @@ export function packedForm(parts: StoredParts, packed: StoredTensor, scheme: Pac
     ...(zero && { zeros: { ...placeOf(zero), packing: 'down', bits, add: 0 } as const }),
     ...(order && { groupOf: placeOf(order) }),
   };
-  const stored = [packed, scale, shape, zero, order].filter((tensor) => tensor !== undefined);
-  return { shape: [rows, cols], stored, form: `int${bits}`, matrix: () => matrix };
+  const besides = [scale, shape, zero, order].filter((tensor) => tensor !== undefined);
+  return { shape: [rows, cols], stored: [packed, ...besides], form: `int${bits}`, matrix: () => matrix };
 }
 
 /** The group of each column. It must be there if the config says so, and is used whenever it is there. */

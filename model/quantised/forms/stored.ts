@@ -1,13 +1,10 @@
 // Finds and checks the stored tensors that make up one quantised tensor.
+import type { SourceTensor } from '../../convert/storage/logical.ts';
 import { tensorError } from '../../errors.ts';
-import type { TensorEntry } from '../../safetensors.ts';
 import type { BlockSize } from '../settings/scheme.ts';
-import type { Place, QuantisedMatrix, ScaleDtype, Scales } from '../storage.ts';
+import type { Place, QuantisedStorage, ScaleDtype, Scales } from '../storage.ts';
 
-/** An entry of a file's header, and the file. */
-export interface StoredTensor extends TensorEntry {
-  path: string;
-}
+export type StoredTensor = SourceTensor;
 
 /** Finds an entry by the name in the file. */
 export type FindStored = (name: string) => StoredTensor | undefined;
@@ -16,12 +13,12 @@ export type FindStored = (name: string) => StoredTensor | undefined;
 export interface QuantisedTensor {
   /** Of the floats: `[rows, cols]`, or `[items, rows, cols]` for a stack of matrices. */
   shape: readonly number[];
-  /** The stored tensors that are read. */
-  stored: readonly StoredTensor[];
-  /** The form in a few words, such as `gptq 4 bits`. */
+  /** The stored tensors that are read. The first has the codes. */
+  stored: readonly [StoredTensor, ...StoredTensor[]];
+  /** The form in one word, such as `gptq4`. */
   form: string;
   /** The matrix, or item `item` of the stack. */
-  matrix(item: number): QuantisedMatrix;
+  matrix(item: number): QuantisedStorage;
 }
 
 /** The stored tensors of one form. `name` is the name of the tensor of floats that they replace. */

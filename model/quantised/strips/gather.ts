@@ -1,8 +1,6 @@
 // Reads the pieces of a strip from a file. Small pieces that lie close together are picked from larger reads.
+import type { ReadBytes } from '../../convert/storage/storage.ts';
 import type { Pieces } from './reads.ts';
-
-/** Reads bytes of a file. The result starts at a multiple of 8 bytes of its buffer, and is valid until the next read. */
-export type ReadBytes = (path: string, start: number, length: number) => Uint8Array;
 
 /** Most bytes of one read from which pieces are picked. */
 const WINDOW_BYTES = 1 << 20;

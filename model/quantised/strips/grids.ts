@@ -1,6 +1,6 @@
 // Decodes the scales and zero points of a strip to floats `[blocks of rows, blocks of columns]`.
 import { widenBrain, widenHalf } from '../../floats.ts';
-import type { QuantisedMatrix, ScaleDtype, Zeros } from '../storage.ts';
+import type { QuantisedStorage, ScaleDtype, Zeros } from '../storage.ts';
 import { awqPlaces, codeAt, wordsOf } from './codes.ts';
 import { blockSpan, groupsOf, type Span, scaleBytes, wordSpan } from './reads.ts';
 
@@ -25,7 +25,7 @@ const wideners: Readonly<Record<ScaleDtype, (bytes: Uint8Array, out: Float32Arra
   },
 };
 
-export function decodeScales(matrix: QuantisedMatrix, strip: Span, bytes: Uint8Array): Grid {
+export function decodeScales(matrix: QuantisedStorage, strip: Span, bytes: Uint8Array): Grid {
   const { dtype, blockRows, transposed } = matrix.scales;
   const groups = groupsOf(matrix);
   const values = new Float32Array(bytes.length / scaleBytes[dtype]);

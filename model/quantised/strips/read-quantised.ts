@@ -1,8 +1,9 @@
 // Reads a strip of rows of a quantised matrix as floats. The memory that it needs grows with the strip, not with the matrix.
 import { firstNonFinite } from '../../../base/finite.ts';
-import type { Packing, Place, QuantisedMatrix } from '../storage.ts';
+import type { ReadBytes } from '../../convert/storage/storage.ts';
+import type { Packing, Place, QuantisedStorage } from '../storage.ts';
 import { type CodeStrip, decodeAwq, decodeGptq, decodeRows } from './codes.ts';
-import { gather, type ReadBytes } from './gather.ts';
+import { gather } from './gather.ts';
 import { decodeScales, decodeZeros, type Grid } from './grids.ts';
 import { codePieces, groupsOf, type Span, scalePieces, zeroPieces } from './reads.ts';
 
@@ -14,7 +15,7 @@ const codeDecoders: Readonly<Record<Packing, (codes: CodeStrip, out: Float32Arra
 
 /** Writes `[strip.count, cols]` to `out`. Throws a RangeError about contents that cannot be right, such as NaN and infinity. */
 export function readQuantised(
-  matrix: QuantisedMatrix,
+  matrix: QuantisedStorage,
   strip: Span,
   read: ReadBytes,
   out: Float32Array,
@@ -41,7 +42,7 @@ export function readQuantised(
   }
 }
 
-function checkStatedShape({ rows, cols, statedShape }: QuantisedMatrix, read: ReadBytes): void {
+function checkStatedShape({ rows, cols, statedShape }: QuantisedStorage, read: ReadBytes): void {
   if (statedShape === undefined) return;
   const bytes = read(statedShape.path, statedShape.start, 16);
   const stated = new BigInt64Array(bytes.buffer, bytes.byteOffset, 2);
@@ -50,7 +51,7 @@ function checkStatedShape({ rows, cols, statedShape }: QuantisedMatrix, read: Re
 }
 
 /** The group of each column. undefined if groups are in the order of columns. */
-function columnGroups(matrix: QuantisedMatrix, read: ReadBytes): Int32Array | undefined {
+function columnGroups(matrix: QuantisedStorage, read: ReadBytes): Int32Array | undefined {
   const { cols, groupOf: place } = matrix;
   if (place === undefined) return undefined;
   const groupOf = readInts(place, cols, read);

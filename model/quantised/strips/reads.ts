@@ -1,5 +1,5 @@
 // Which bytes of a quantised matrix a strip of its rows needs. Pure.
-import type { Codes, Place, QuantisedMatrix, ScaleDtype, Zeros } from '../storage.ts';
+import type { Codes, Place, QuantisedStorage, ScaleDtype, Zeros } from '../storage.ts';
 
 /** Successive rows, words or blocks. */
 export interface Span {
@@ -38,11 +38,11 @@ export function wordSpan({ first, count }: Span, bits: number): Span {
   return { first: start, count: Math.ceil(((first + count) * bits) / WORD_BITS) - start };
 }
 
-export function groupsOf({ cols, scales }: QuantisedMatrix): number {
+export function groupsOf({ cols, scales }: QuantisedStorage): number {
   return Math.ceil(cols / scales.blockCols);
 }
 
-export function codePieces({ rows, cols, codes }: QuantisedMatrix, strip: Span): Pieces {
+export function codePieces({ rows, cols, codes }: QuantisedStorage, strip: Span): Pieces {
   switch (codes.packing) {
     case 'row':
       return lines(codes, strip, rowBytes(cols, codes));
@@ -53,7 +53,7 @@ export function codePieces({ rows, cols, codes }: QuantisedMatrix, strip: Span):
   }
 }
 
-export function scalePieces(matrix: QuantisedMatrix, strip: Span): Pieces {
+export function scalePieces(matrix: QuantisedStorage, strip: Span): Pieces {
   const { scales, rows } = matrix;
   const width = scaleBytes[scales.dtype];
   const blocks = blockSpan(strip, scales.blockRows);
@@ -62,7 +62,7 @@ export function scalePieces(matrix: QuantisedMatrix, strip: Span): Pieces {
   return lines(scales, blocks, groups * width);
 }
 
-export function zeroPieces(matrix: QuantisedMatrix, zeros: Zeros, strip: Span): Pieces {
+export function zeroPieces(matrix: QuantisedStorage, zeros: Zeros, strip: Span): Pieces {
   const groups = groupsOf(matrix);
   const words = wordSpan(strip, zeros.bits);
   switch (zeros.packing) {

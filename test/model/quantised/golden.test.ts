@@ -62,6 +62,6 @@ it.each(cases)('$title: the floats of $by', (each) => {
 
 it('there is a case of every form, and of every number of bits that a form has', () => {
   const forms = new Set(cases.map((each) => read(each).found.form));
-  const gptq = [2, 3, 4, 8].map((bits) => `gptq ${bits} bits`);
+  const gptq = [2, 3, 4, 8].map((bits) => `gptq${bits}`);
   expect([...forms].sort()).toEqual(['fp8', 'int4', 'int8', 'mxfp4', 'awq', ...gptq].sort());
 });

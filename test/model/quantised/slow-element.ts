@@ -1,5 +1,5 @@
 // One element of a quantised matrix at a time, in the most obvious way: the reference for the decoders in model/quantised/strips.
-import type { CodeValue, QuantisedMatrix, ScaleDtype } from '../../../model/quantised/storage.ts';
+import type { CodeValue, QuantisedStorage, ScaleDtype } from '../../../model/quantised/storage.ts';
 
 /** The bits of a file as one string of numbers, lowest bit first. */
 function bitsAt(file: Uint8Array, bit: number, count: number): number {
@@ -38,7 +38,7 @@ const scales: Readonly<Record<ScaleDtype, (view: DataView, index: number) => num
 /** AWQ's order: the rows of a word from its lowest bits on. */
 const awqRows = [0, 2, 4, 6, 1, 3, 5, 7];
 
-export function slowElement(matrix: QuantisedMatrix, file: Uint8Array, row: number, col: number): number {
+export function slowElement(matrix: QuantisedStorage, file: Uint8Array, row: number, col: number): number {
   const { rows, cols, codes } = matrix;
   const { bits } = codes;
   const paddedRow = codes.isPadded ? Math.ceil((cols * bits) / 32) * 32 : cols * bits;
@@ -64,7 +64,7 @@ function downColumn(width: number, column: number, bit: number): number {
   return (Math.floor(bit / 32) * width + column) * 32 + (bit % 32);
 }
 
-function gridElement(matrix: QuantisedMatrix, file: Uint8Array, row: number, col: number) {
+function gridElement(matrix: QuantisedStorage, file: Uint8Array, row: number, col: number) {
   const { rows, cols, scales: grid, zeros, groupOf } = matrix;
   const view = new DataView(file.buffer, file.byteOffset);
   const groups = Math.ceil(cols / grid.blockCols);

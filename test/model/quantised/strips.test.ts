@@ -1,6 +1,6 @@
 // Strips of random quantised matrices: each element is the slow reference's, and no strip reads much more than its own bytes.
 import { expect, it } from 'vitest';
-import type { CodeBits, QuantisedMatrix, ScaleDtype } from '../../../model/quantised/storage.ts';
+import type { CodeBits, QuantisedStorage, ScaleDtype } from '../../../model/quantised/storage.ts';
 import { readQuantised } from '../../../model/quantised/strips/read-quantised.ts';
 import { uniform } from '../../support/random.ts';
 import { slowElement } from './slow-element.ts';
@@ -46,7 +46,7 @@ function groupOf(file: File, cols: number, groups: number) {
   return place;
 }
 
-type Draw = (file: File) => QuantisedMatrix;
+type Draw = (file: File) => QuantisedStorage;
 
 const bytesDraw =
   (value: 'e4m3' | 'signed', [blockRows, blockCols]: [number, number], dtype: ScaleDtype): Draw =>
@@ -157,7 +157,7 @@ it.each([
   const wordRows = packing === 'gptq' ? (cols * bits) / 32 : cols;
   const rowBytes = packing === 'gptq' ? rows * 4 : (rows * bits) / 8;
   const place = (name: string) => ({ path, name, start: 0 });
-  const matrix: QuantisedMatrix = {
+  const matrix: QuantisedStorage = {
     kind: 'quantised',
     ...{ rows, cols },
     codes: { ...place('codes'), packing, bits, value: 'unsigned' },
@@ -190,12 +190,12 @@ it('pieces that lie close together are read together, at most 1 MiB at once', ()
   expect(reads).toHaveLength(3);
 });
 
-function small(change: Partial<QuantisedMatrix>, fill: (file: DataView) => void) {
+function small(change: Partial<QuantisedStorage>, fill: (file: DataView) => void) {
   const bytes = new Uint8Array(256);
   const view = new DataView(bytes.buffer);
   view.setFloat32(128, 1, true);
   fill(view);
-  const matrix: QuantisedMatrix = {
+  const matrix: QuantisedStorage = {
     kind: 'quantised',
     ...{ rows: 2, cols: 8 },
     codes: { path, name: 'w', start: 0, packing: 'row', bits: 8, value: 'e4m3' },

@@ -1,6 +1,6 @@
 // Stored tensors in memory, as if they were those of a safetensors file.
+import type { ReadBytes } from '../../../model/convert/storage/storage.ts';
 import type { FindStored, StoredTensor } from '../../../model/quantised/forms/stored.ts';
-import type { ReadBytes } from '../../../model/quantised/strips/gather.ts';
 import { layOut, type TensorSpec } from '../../../model/safetensors.ts';
 
 export interface StoredData {
@@ -14,8 +14,9 @@ export function storedTensors(tensors: Readonly<Record<string, StoredData>>) {
   const specs = Object.entries(tensors).map(
     ([name, { dtype, shape }]): TensorSpec => ({ name, dtype, shape }),
   );
-  const { tensors: entries, bytes } = layOut(specs);
+  const { header, tensors: entries, bytes } = layOut(specs);
   const file = new Uint8Array(bytes);
+  file.set(header);
   for (const [name, { data }] of Object.entries(tensors)) file.set(data, entries.get(name)!.start);
   const path = 'weights.safetensors';
   const find: FindStored = (name): StoredTensor | undefined => {
