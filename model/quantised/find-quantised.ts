@@ -26,8 +26,8 @@ const forms: Forms = {
 
 const WEIGHT = '.weight';
 
-/** Types of a tensor of floats that is not quantised. */
-const plainDtypes: readonly string[] = ['F32', 'F16', 'BF16', 'F64'];
+/** Types of weights that need scales. */
+const codeDtypes: readonly string[] = ['F8_E4M3', 'F8_E5M2', 'I8'];
 
 /** Ends of the names of tensors that stand beside codes or hold them. After `.weight`, or after the name of a stack. */
 const tensorSuffixes = [
@@ -81,7 +81,7 @@ export function findQuantised(
 /** A stored tensor that shows that the tensor is quantised. */
 function signOf({ name, module, find }: StoredParts): StoredTensor | undefined {
   const own = find(name);
-  if (own !== undefined && !plainDtypes.includes(own.dtype)) return own;
+  if (own !== undefined && codeDtypes.includes(own.dtype)) return own;
   const besides = [
     ...tensorSuffixes.map((suffix) => name + suffix),
     ...moduleSuffixes.map((suffix) => module + suffix),
