@@ -3,9 +3,20 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { Bits } from '../../model/bundle/tensors.ts';
 import { supportedLayouts } from '../../model/config/config.ts';
 import { convert } from '../../model/convert/convert.ts';
+import { InputError } from '../../model/errors.ts';
 import { flag } from '../flags/flags.ts';
 import { requireCheckpoint } from '../flags/model-paths.ts';
+import { printReport, readReportText } from '../report/report.ts';
+import { MOST_TOKENS } from '../report/score-text.ts';
 import { bitsFlag, runWriter, toFlag } from '../terminal/write-bundle.ts';
+
+interface Flags {
+  from: string;
+  to: string;
+  bits: Bits;
+  /** A file of text; true if the flag has no value. */
+  report?: string | true;
+}
 
 function parseGroupSize(text: string): number {
   if (text === '32') return 32;
@@ -35,15 +46,27 @@ export function convertCommand(): Command {
         .argParser(parseGroupSize)
         .default(32),
     )
-    .action(async ({ from, to, bits }: { from: string; to: string; bits: Bits }) => {
+    .addOption(
+      flag(
+        '--report [text]',
+        'Print how far the stored weights are from the source, by kind of tensor. With a file of text (UTF-8), also print ' +
+          `the bits per byte that the bundle, and the source at 32 bits if it fits into memory, need for the first ${MOST_TOKENS} tokens`,
+      ),
+    )
+    .action(async ({ from, to, bits, report }: Flags) => {
       await requireCheckpoint(from);
+      const text = typeof report === 'string' ? await readReportText(report) : undefined;
       const written = await runWriter('converting', { dir: to, bits }, (options) =>
-        convert({ from, to, bits, ...options }),
+        convert({ from, to, bits, measured: report !== undefined, ...options }),
       );
       if (written?.hasTokenizer === false) {
         process.stderr.write(
           `${from} has no tokenizer.json: this bundle can be used with token ids, but not with text\n`,
         );
+        if (text !== undefined)
+          throw new InputError(`${from}: a text cannot be scored without a tokenizer.json`);
       }
+      if (written?.errors === undefined) return;
+      await printReport({ from, dir: written.dir, bits, errors: written.errors, text });
     });
 }

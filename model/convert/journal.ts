@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync, truncateSync, writeSync } from 'node
 import { join } from 'node:path';
 import { InputError } from '../errors.ts';
 import { lockFile } from '../file-lock.ts';
+import { isPartErrors, type PartErrors } from './report/errors.ts';
 
 export const JOURNAL_FILE = 'journal.jsonl';
 
@@ -10,6 +11,8 @@ export interface JournalEntry {
   id: number;
   hash: string;
   sourceHashes: string[];
+  /** Errors of each part, if they were measured. */
+  errors?: PartErrors[];
 }
 
 /** Entries of an earlier run of the same plan, by task, and a file that is open for new entries. */
@@ -67,7 +70,8 @@ function parseEntry(line: string): JournalEntry | undefined {
     throw error;
   }
   if (typeof json !== 'object' || json === null) return undefined;
-  const { id, hash, sourceHashes }: Record<string, unknown> = { ...json };
+  const { id, hash, sourceHashes, errors }: Record<string, unknown> = { ...json };
   if (typeof id !== 'number' || typeof hash !== 'string' || !Array.isArray(sourceHashes)) return undefined;
-  return { id, hash, sourceHashes: sourceHashes.map(String) };
+  const entry = { id, hash, sourceHashes: sourceHashes.map(String) };
+  return Array.isArray(errors) && errors.every(isPartErrors) ? { ...entry, errors } : entry;
 }

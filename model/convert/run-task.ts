@@ -5,9 +5,10 @@ import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { shorten } from '../bundle/hash.ts';
 import { diskFault, InputError, tensorError } from '../errors.ts';
 import type { Encoding } from '../tensor.ts';
-import { matrixBytes, TILE_ROWS } from '../tiles.ts';
+import { dequantize, matrixBytes, TILE_ROWS } from '../tiles.ts';
 import { encode } from './encode.ts';
 import { fillRandom } from './random.ts';
+import { addStrip, noErrors } from './report/errors.ts';
 import { readStrip } from './storage/read-strip.ts';
 import type { Strip } from './storage/storage.ts';
 import type { Part, Task, TaskResult } from './task.ts';
@@ -24,6 +25,12 @@ interface TaskHooks {
   onBytes: (sourceBytes: number) => void;
 }
 
+/** Where a part is written, and whether its errors are measured. */
+interface PartPlace extends Pick<Task, 'measured'> {
+  path: string;
+  position: number;
+}
+
 /** Does tasks one after another. Files stay open and buffers stay allocated between tasks, until `close` is called. */
 export class TaskRunner {
   readonly #hooks: TaskHooks;
@@ -38,16 +45,17 @@ export class TaskRunner {
   }
 
   task(task: Task): TaskResult {
-    const { id, path, offset, parts, recorded, sourceBytes } = task;
+    const { id, path, offset, parts, measured, recorded, sourceBytes } = task;
     if (recorded !== undefined && this.#isWhole(task)) {
       this.#hooks.onBytes(sourceBytes);
       return { id, hash: recorded };
     }
     const hash = createHash('sha256');
     let position = offset;
-    const sourceHashes = parts.map((part) => {
+    const done = parts.map((part) => {
       try {
-        return this.#part(part, path, position, (bytes) => hash.update(bytes));
+        const onBytes = (bytes: Uint8Array): void => void hash.update(bytes);
+        return this.#part(part, { path, position, measured }, onBytes);
       } catch (error) {
         if (!(error instanceof RangeError)) throw error;
         throw tensorError(part.sourcePath ?? path, part.sourceName, error.message);
@@ -55,34 +63,39 @@ export class TaskRunner {
         position += matrixBytes(part.encoding, part.rows, part.cols);
       }
     });
-    return { id, hash: shorten(hash.digest('hex')), sourceHashes };
+    const sourceHashes = done.map(({ sourceHash }) => sourceHash);
+    const errors = measured && { errors: done.map((part) => part.errors) };
+    return { id, hash: shorten(hash.digest('hex')), sourceHashes, ...errors };
   }
 
   close(): void {
     for (const opened of [...this.#readers.values(), ...this.#writers.values()]) closeSync(opened);
   }
 
-  /** Encodes one part to byte `position` of the file `path`. Returns the short hash of the part's source bytes. */
-  #part(part: Part, path: string, position: number, hashOut: (bytes: Uint8Array) => void): string {
+  /** Encodes one part to byte `position` of the file `path`. Returns the short hash of the part's source bytes, and its errors. */
+  #part(part: Part, { path, position, measured }: PartPlace, hashOut: (bytes: Uint8Array) => void) {
     const { rows, cols, encoding } = part;
     const sourceHash = createHash('sha256');
     const rowsAtOnce = Math.max(TILE_ROWS, Math.floor(SLICE_VALUES / cols / TILE_ROWS) * TILE_ROWS);
     this.#makeRoom(Math.min(rows, rowsAtOnce), cols, encoding);
     const writer = descriptor(this.#writers, path, 'r+');
     let written = 0;
+    let errors = noErrors;
     for (let row = 0; row < rows; row += rowsAtOnce) {
       if (this.#hooks.isStopped()) throw new Stopped();
       const count = Math.min(rowsAtOnce, rows - row);
       const values = this.#values.subarray(0, count * cols);
       this.#readSlice(part, { first: row, count }, values, sourceHash);
       const out = this.#out.subarray(0, matrixBytes(encoding, count, cols));
-      encode(values, { encoding, rows: count, cols, data: out });
+      const matrix = { encoding, rows: count, cols, data: out };
+      encode(values, matrix);
+      if (measured) errors = addStrip(errors, values, dequantize(matrix));
       hashOut(out);
       writeAll(writer, out, position + written, path);
       written += out.length;
       this.#hooks.onBytes((part.sourceBytes * count) / rows);
     }
-    return shorten(sourceHash.digest('hex'));
+    return { sourceHash: shorten(sourceHash.digest('hex')), errors };
   }
 
   /** Fills `values` with the strip's rows of the part. */

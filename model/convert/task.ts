@@ -1,5 +1,6 @@
 // The messages between the writer of a bundle and its worker threads: plain data that can be cloned.
 import type { Encoding } from '../tensor.ts';
+import type { PartErrors } from './report/errors.ts';
 import type { RowMap } from './storage/read-strip.ts';
 import type { Storage } from './storage/storage.ts';
 
@@ -33,6 +34,8 @@ export interface Task {
   /** Bytes of source, for progress. */
   sourceBytes: number;
   parts: readonly Part[];
+  /** Whether the result has the errors of each part. */
+  measured?: boolean;
   /** Hash that an earlier run recorded. If the bytes on disk still match, the task is not repeated. */
   recorded?: string;
 }
@@ -43,6 +46,8 @@ export interface TaskResult {
   hash: string;
   /** Short hash of each part's source bytes; undefined if the task was not repeated. */
   sourceHashes?: string[];
+  /** Errors of each part, if the task is measured and was not done before. */
+  errors?: PartErrors[];
 }
 
 export type WorkerMessage =

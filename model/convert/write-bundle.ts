@@ -13,6 +13,7 @@ import { GROUP } from '../tiles.ts';
 import { type Journal, type JournalEntry, openJournal } from './journal.ts';
 import type { BundlePlan } from './plan.ts';
 import { runTasks } from './pool.ts';
+import { type KindErrors, mergeErrors, noErrors } from './report/errors.ts';
 import { finish, flush, partialDir, prepareFiles, refuseOccupied, requireSpace } from './staging.ts';
 import type { TaskResult } from './task.ts';
 
@@ -26,6 +27,8 @@ export interface WriteOptions {
   onProgress?: (progress: { done: number; total: number }) => void;
   /** Number of threads. Default: the number of cores. The bundle's bytes do not depend on it. */
   workers?: number;
+  /** Whether to measure how far the stored weights are from the source's. A resumed run repeats tasks that were not measured. */
+  measured?: boolean;
   /** Called with the directory of the complete bundle before the rename. If it throws, the conversion can be resumed. */
   beforeFinish?: (dir: string) => Promise<void>;
 }
@@ -49,10 +52,12 @@ export interface WrittenBundle {
   tasks: number;
   /** Number of tasks that an earlier run had done. */
   resumed: number;
+  /** Errors by kind of tensor, if they were measured. */
+  errors?: KindErrors[];
 }
 
 export async function writeBundle(contents: BundleContents, options: WriteOptions): Promise<WrittenBundle> {
-  const { signal, onProgress, workers = availableParallelism() } = options;
+  const { signal, onProgress, workers = availableParallelism(), measured = false } = options;
   const to = resolve(options.to);
   const dir = partialDir(to);
   await refuseOccupied(to);
@@ -62,7 +67,7 @@ export async function writeBundle(contents: BundleContents, options: WriteOption
   const journal = openJournal(dir, fingerprint(plan, contents));
   try {
     await prepareFiles(dir, plan.files, contents.copies);
-    const { results, resumed } = await runPlan({ plan, journal, workers, signal, onProgress });
+    const { results, resumed } = await runPlan({ plan, journal, workers, signal, onProgress, measured });
     const manifest = describe(plan, contents, results);
     for (const { name } of plan.files) await flush(join(dir, name));
     await writeManifest(dir, manifest);
@@ -70,7 +75,8 @@ export async function writeBundle(contents: BundleContents, options: WriteOption
     await finish(dir, to);
     const bytes = Object.values(manifest.files).reduce((sum, file) => sum + file.bytes, 0);
     const { identity, contentHash } = manifest;
-    return { dir: to, identity, contentHash, bytes, tasks: plan.tasks.length, resumed };
+    const written = { dir: to, identity, contentHash, bytes, tasks: plan.tasks.length, resumed };
+    return measured ? { ...written, errors: errorsOf(plan, results) } : written;
   } finally {
     journal.close();
   }
@@ -99,17 +105,18 @@ interface RunOptions extends Pick<WriteOptions, 'signal' | 'onProgress'> {
   plan: BundlePlan;
   journal: Journal;
   workers: number;
+  measured: boolean;
 }
 
-async function runPlan({ plan, journal, workers, signal, onProgress }: RunOptions) {
+async function runPlan({ plan, journal, workers, signal, onProgress, measured }: RunOptions) {
   const total = plan.tasks.reduce((sum, { sourceBytes }) => sum + sourceBytes, 0);
   const results: JournalEntry[] = [];
   let done = 0;
   let resumed = 0;
-  const record = ({ id, hash, sourceHashes }: TaskResult): void => {
+  const record = ({ id, hash, sourceHashes, errors }: TaskResult): void => {
     const earlier = journal.entries.get(id);
     if (sourceHashes !== undefined) {
-      results[id] = { id, hash, sourceHashes };
+      results[id] = { id, hash, sourceHashes, ...(errors && { errors }) };
       journal.append(results[id]);
     } else if (earlier !== undefined) {
       results[id] = earlier;
@@ -117,7 +124,9 @@ async function runPlan({ plan, journal, workers, signal, onProgress }: RunOption
     }
   };
   const tasks = plan.tasks.map(({ id, path, offset, bytes, sourceBytes, parts }) => {
-    return { id, path, offset, bytes, sourceBytes, parts, recorded: journal.entries.get(id)?.hash };
+    const earlier = journal.entries.get(id);
+    const recorded = measured && earlier?.errors === undefined ? undefined : earlier?.hash;
+    return { id, path, offset, bytes, sourceBytes, parts, recorded, ...(measured && { measured }) };
   });
   onProgress?.({ done, total });
   const onBytes = (bytes: number): void => {
@@ -126,6 +135,14 @@ async function runPlan({ plan, journal, workers, signal, onProgress }: RunOption
   };
   await runTasks({ tasks, workers, signal, onBytes, onResult: record });
   return { results, resumed };
+}
+
+function errorsOf({ tasks }: BundlePlan, results: readonly JournalEntry[]): KindErrors[] {
+  return mergeErrors(
+    tasks.flatMap(({ id, tensors }) =>
+      tensors.map(({ name }, i) => ({ name, errors: results[id]?.errors?.[i] ?? noErrors })),
+    ),
+  );
 }
 
 function describe(plan: BundlePlan, contents: BundleContents, results: readonly JournalEntry[]): Manifest {

@@ -1,0 +1,69 @@
+// Prints `convert --report`: the errors of the stored weights and, for a text, how well the bundle predicts it.
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { freemem } from 'node:os';
+import { join } from 'node:path';
+import { errorText } from '../../base/error-text.ts';
+import { formatBytes } from '../../base/format-bytes.ts';
+import { convert, planConversion } from '../../model/convert/convert.ts';
+import type { KindErrors } from '../../model/convert/report/errors.ts';
+import { InputError } from '../../model/errors.ts';
+import { printTable } from '../key/table.ts';
+import { errorHead, errorRows, scoreLine } from './error-table.ts';
+import { scoreText } from './score-text.ts';
+
+/** Precision of the bundle that stands for the source. */
+const EXACT_BITS = 32;
+
+/** Largest part of the free memory that the source may take at 32 bits. Above it, only the new bundle is scored. */
+const MEMORY_SHARE = 0.5;
+
+/** The text to score, read before the conversion begins, so that a wrong path costs no time. */
+export async function readReportText(file: string): Promise<string> {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
+  } catch (cause) {
+    throw new InputError(`--report ${file}: cannot be read as UTF-8 text: ${errorText(cause)}`, { cause });
+  }
+}
+
+export interface Report {
+  from: string;
+  /** Directory of the new bundle, and its precision. */
+  dir: string;
+  bits: number;
+  errors: readonly KindErrors[];
+  text: string | undefined;
+}
+
+export async function printReport({ from, dir, bits, errors, text }: Report): Promise<void> {
+  printTable(errorHead, errorRows(errors));
+  if (text === undefined) return;
+  const print = async (name: string, bundle: string): Promise<void> => {
+    process.stdout.write(`${scoreLine(await scoreText(bundle, text), name)}\n`);
+  };
+  await print(`${bits} bits`, dir);
+  if (bits !== EXACT_BITS) await scoreSource(from, dir, (bundle) => print('the source at 32 bits', bundle));
+}
+
+/** Converts the source at 32 bits into a directory beside the bundle, and deletes it afterwards. */
+async function scoreSource(
+  from: string,
+  beside: string,
+  score: (dir: string) => Promise<void>,
+): Promise<void> {
+  const { bundleBytes } = await planConversion({ from, bits: EXACT_BITS });
+  const most = freemem() * MEMORY_SHARE;
+  if (bundleBytes > most) {
+    const sizes = `${formatBytes(bundleBytes)} at 32 bits, more than half of the free memory`;
+    process.stdout.write(`the source is not scored, because it takes ${sizes}\n`);
+    return;
+  }
+  const temporary = await mkdtemp(`${beside}.report-`);
+  try {
+    const to = join(temporary, 'bundle');
+    await convert({ from, to, bits: EXACT_BITS });
+    await score(to);
+  } finally {
+    await rm(temporary, { recursive: true });
+  }
+}
