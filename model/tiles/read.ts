@@ -25,8 +25,9 @@ export function dequantize(matrix: Matrix): Float32Array {
 
 function readFloatRow(data: Uint8Array, encoding: FloatEncoding, row: number, out: Float32Array): void {
   const width = floatBytes[encoding] * out.length;
-  // The bytes are copied because `data` may lie at an odd address of a larger buffer, where a wider view is refused.
-  const bytes = data.slice(row * width, (row + 1) * width);
+  // The bytes are copied because `data` may lie at an odd address of a larger buffer, where a wider view is refused. `slice` would
+  // not copy those of a Buffer.
+  const bytes = new Uint8Array(data.subarray(row * width, (row + 1) * width));
   if (encoding === 'f32') out.set(new Float32Array(bytes.buffer));
   else if (encoding === 'f16') widenHalf(new Uint16Array(bytes.buffer), out);
   else widenBrain(new Uint16Array(bytes.buffer), out);
