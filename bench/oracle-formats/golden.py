@@ -1,7 +1,5 @@
 # Writes test/golden/quantised.json: small quantised matrices, each packed and dequantised by a published implementation.
-#
-#   python3 -m venv VENV && VENV/bin/pip install --no-deps -r bench/oracle-formats/requirements.txt
-#   VENV/bin/python bench/oracle-formats/golden.py test/golden/quantised.json
+# run.sh installs the packages and runs this.
 #
 # Scales are turned to float32 before an implementation multiplies, so that its result has one rounding, as ours has.
 import base64
@@ -38,10 +36,6 @@ def add(title, by, config, weight, tensors, expected):
         },
         "expected": encoded(expected.to(torch.float32)),
     })
-
-
-def package_dir(name):
-    return os.path.dirname(importlib.util.find_spec(name).origin)
 
 
 def load_file(name, path):
@@ -236,7 +230,7 @@ def main():
     gptqmodel(3, False)
     gptqmodel(8, False)
     versions = {name: importlib.metadata.version(name) for name in ("torch", "transformers", "compressed-tensors")}
-    # These three have no wheel that installs without a compiler or a GPU. Their files are read from unpacked archives of PyPI.
+    # The releases in archives.txt.
     versions.update({"auto-gptq": "0.7.1", "autoawq": "0.2.9", "gptqmodel": "7.7.0"})
     with open(sys.argv[1], "w") as file:
         json.dump({"versions": versions, "cases": cases}, file, separators=(",", ":"))
