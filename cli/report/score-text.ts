@@ -14,14 +14,7 @@ import { InputError } from '../../model/errors.ts';
 import { Fleet } from '../../router/fleet.ts';
 import { localMember } from '../../router/shards/member.ts';
 import { Closing } from '../closing.ts';
-
-/** Most tokens that are predicted in a window. train/evaluate.py and bench/parts/loss.ts use windows of this length, too. */
-const WINDOW = 512;
-
-const MOST_WINDOWS = 64;
-
-/** Most tokens of a text that are scored. The rest of the text is not read. */
-export const MOST_TOKENS = MOST_WINDOWS * WINDOW;
+import { WINDOW, windowsOf } from './windows.ts';
 
 /** How long the experts may take to be validated. */
 const VALIDATION_MS = 60_000;
@@ -57,12 +50,6 @@ export async function scoreText(dir: string, text: string): Promise<TextScore> {
   } finally {
     await closing.all();
   }
-}
-
-/** Windows of at most `length + 1` tokens. */
-export function windowsOf(ids: readonly number[], length: number): number[][] {
-  const count = Math.min(MOST_WINDOWS, Math.ceil((ids.length - 1) / length));
-  return Array.from({ length: Math.max(0, count) }, (_, n) => ids.slice(n * length, (n + 1) * length + 1));
 }
 
 function bytesOf(tokenizer: Tokenizer, id: number): number {

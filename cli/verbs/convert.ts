@@ -6,8 +6,7 @@ import { convert } from '../../model/convert/convert.ts';
 import { InputError } from '../../model/errors.ts';
 import { flag } from '../flags/flags.ts';
 import { requireCheckpoint } from '../flags/model-paths.ts';
-import { printReport, readReportText } from '../report/report.ts';
-import { MOST_TOKENS } from '../report/score-text.ts';
+import { MOST_TOKENS } from '../report/windows.ts';
 import { bitsFlag, runWriter, toFlag } from '../terminal/write-bundle.ts';
 
 interface Flags {
@@ -55,7 +54,9 @@ export function convertCommand(): Command {
     )
     .action(async ({ from, to, bits, report }: Flags) => {
       await requireCheckpoint(from);
-      const text = typeof report === 'string' ? await readReportText(report) : undefined;
+      // Only a report needs the engine.
+      const reports = report === undefined ? undefined : await import('../report/report.ts');
+      const text = typeof report === 'string' ? await reports?.readReportText(report) : undefined;
       const written = await runWriter('converting', { dir: to, bits }, (options) =>
         convert({ from, to, bits, measured: report !== undefined, ...options }),
       );
@@ -67,6 +68,6 @@ export function convertCommand(): Command {
           throw new InputError(`${from}: a text cannot be scored without a tokenizer.json`);
       }
       if (written?.errors === undefined) return;
-      await printReport({ from, dir: written.dir, bits, errors: written.errors, text });
+      await reports?.printReport({ from, dir: written.dir, bits, errors: written.errors, text });
     });
 }

@@ -1,7 +1,8 @@
 // Bits per byte of a text: the engine's scores against the float64 reference on the same bundle.
 import { expect, it } from 'vitest';
 import { errorRows, scoreLine } from '../../../cli/report/error-table.ts';
-import { scoreText, windowsOf } from '../../../cli/report/score-text.ts';
+import { scoreText } from '../../../cli/report/score-text.ts';
+import { windowsOf } from '../../../cli/report/windows.ts';
 import { loadTokenizer } from '../../../gateway/api/text/tokenizer.ts';
 import { openBundle } from '../../../model/bundle/bundle.ts';
 import { weightsOfBundle } from '../../reference/bundle-weights.ts';

@@ -1,0 +1,15 @@
+// Cuts a text's tokens into the windows in which it is scored. Pure.
+
+/** Most tokens that are predicted in a window. train/evaluate.py and bench/parts/loss.ts use windows of this length, too. */
+export const WINDOW = 512;
+
+const MOST_WINDOWS = 64;
+
+/** Most tokens of a text that are scored. The rest of the text is not read. */
+export const MOST_TOKENS = MOST_WINDOWS * WINDOW;
+
+/** Windows of at most `length + 1` tokens. */
+export function windowsOf(ids: readonly number[], length: number): number[][] {
+  const count = Math.min(MOST_WINDOWS, Math.ceil((ids.length - 1) / length));
+  return Array.from({ length: Math.max(0, count) }, (_, n) => ids.slice(n * length, (n + 1) * length + 1));
+}
