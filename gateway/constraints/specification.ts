@@ -1,18 +1,70 @@
 // Specifications of constraints: plain data, which the API makes from requests and the engine compiles.
 
-/** How a model writes a tool call: `begin`, then a JSON object with the tool's name and arguments, then `end`. */
+/**
+ * How a model writes tool calls, as plain data, from which the grammar and the parser are made:
+ *   begin, call, between, call, …, end      (a group of calls)
+ *   beforeName, name, beforeArguments, arguments, afterArguments      (a call)
+ * A space after a colon or a comma is optional. `specials` of the specification says which parts of the texts are special tokens.
+ *
+ * Worked example: Mistral's `[TOOL_CALLS] [{"name": "f", "arguments": {}}]` has the marker `[TOOL_CALLS]`, `begin: '[TOOL_CALLS] ['`,
+ * `beforeName: '{"name": '`, `name: 'json'`, `beforeArguments: ', "arguments": '`, `afterArguments: '}'`, `between: ', '`, `end: ']'`.
+ */
 export interface CallSyntax {
-  /** For example `<tool_call>\n`. */
+  /**
+   * The text after which free text must go on with a call. It is the first part of `opener`, or of `begin` and `beforeName`. `''`: free
+   * text contains no calls; they may only come at the start of an answer.
+   */
+  marker: string;
+  /** Calls are also recognised without a marker, but only at the start of an answer. */
+  atStart?: true;
+  /** A text that may come before the group. */
+  opener?: string;
   begin: string;
-  /** For example `\n</tool_call>`. */
+  beforeName: string;
+  /** `plain`: the name itself. `json`: the name as a JSON string. */
+  name: 'plain' | 'json';
+  beforeArguments: string;
+  arguments: ArgumentsForm;
+  afterArguments: string;
+  between: string;
   end: string;
-  /** Key of the tool's name, which comes first in the object. */
-  nameKey: string;
-  /** Key of the arguments, which come second. */
-  argumentsKey: string;
-  /** Text between two calls. */
-  separator: string;
+  /** At most one call comes in an answer. */
+  single?: true;
+  /** Absent: an answer is plain text with calls in it. */
+  channels?: Channels;
 }
+
+export type ArgumentsForm =
+  /** A JSON object. */
+  | { form: 'json' }
+  /** Keyword arguments of Python, such as `a=1, b="x"`. */
+  | { form: 'python' }
+  /** For each argument `beforeKey`, its name, `afterKey`, its value, `afterValue`. A string is written as it is, other values as JSON. */
+  | { form: 'elements'; beforeKey: string; afterKey: string; afterValue: string };
+
+/**
+ * An answer consists of messages, each with a header: `channel`, the name of a channel, perhaps a recipient, `message`. `end` ends a
+ * message and `start` begins the next one. A call is a message whose header names the tool.
+ */
+export interface Channels {
+  start: string;
+  channel: string;
+  message: string;
+  end: string;
+  /** Names of the channels of thinking, of text next to calls, and of the answer. */
+  thinking: string;
+  commentary: string;
+  final: string;
+}
+
+/**
+ * How a string argument is told from other values in the form `elements`. `text`: the value is a string. `json`: the value is JSON that
+ * is not a string. `either`: the value is JSON if it looks like JSON (see `looksLikeJson`), otherwise a string.
+ */
+export type ArgumentKind = 'text' | 'json' | 'either';
+
+/** JSON of any kind but a string: an object, an array, null, true, false or a number. Strings that look so cannot be written as text. */
+export const looksLikeJson = String.raw`^\s*(?:[{\[]|(?:null|true|false|-?\d[\d.eE+\-]*)\s*$)`;
 
 export interface CallableTool {
   name: string;
@@ -20,6 +72,8 @@ export interface CallableTool {
   parameters?: string;
   /** Unsupported keywords of the schema are left out. If undefined, they cause a fault. */
   relaxed?: true;
+  /** Only for the form `elements`: the kind of each declared argument. An argument that is not listed is `either`. */
+  kinds?: Readonly<Record<string, ArgumentKind>>;
 }
 
 /** The source of a grammar. */
@@ -34,8 +88,8 @@ export type GrammarSpec =
   /** A grammar in EBNF, or in GBNF as llama.cpp and vLLM accept it. It begins at the rule `root`. */
   | { type: 'grammar'; grammar: string }
   /**
-   * Calls of tools. With `required`, the answer is calls and nothing else. With `auto`, the answer is free text, in which `begin`
-   * starts a call. `parallel`: more than one call may come.
+   * Calls of tools. With `required`, the answer is calls and nothing else. With `auto`, the answer is free text, in which the
+   * syntax's marker starts calls. `parallel`: more than one call may come.
    */
   | {
       type: 'tool_calls';
@@ -43,6 +97,8 @@ export type GrammarSpec =
       tools: readonly CallableTool[];
       parallel: boolean;
       syntax: CallSyntax;
+      /** Ids of the special tokens whose names are parts of the syntax's texts. null: the token ends an answer. Absent: there are none. */
+      specials?: Readonly<Record<string, number | null>>;
       /**
        * Only with `auto`: if present, the answer is either calls and nothing else, or a text of this grammar, instead of free text.
        */

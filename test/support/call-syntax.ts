@@ -2,9 +2,13 @@
 import type { CallSyntax } from '../../gateway/constraints/specification.ts';
 
 export const HERMES_CALLS: CallSyntax = {
-  begin: '<tool_call>\n',
-  end: '\n</tool_call>',
-  nameKey: 'name',
-  argumentsKey: 'arguments',
-  separator: '\n',
+  marker: '<tool_call>',
+  begin: '',
+  beforeName: '<tool_call>\n{"name": ',
+  name: 'json',
+  beforeArguments: ', "arguments": ',
+  arguments: { form: 'json' },
+  afterArguments: '}\n</tool_call>',
+  between: '\n',
+  end: '',
 };

@@ -22,6 +22,8 @@ import {
 import { allowedIds, shownSpecials } from '../requests/sampling.ts';
 import { type Asked, answerConstraint, honoured } from '../requests/structured.ts';
 import { type ToolUse, toolUseOf } from '../requests/tool-use.ts';
+import { openChannel } from '../text/calls/open-channel.ts';
+import { type TemplateCalls, templateCalls } from '../text/calls/template-calls.ts';
 import { endingOf, templateDocuments, templateMessages, templateVariables } from '../text/chat-messages.ts';
 import type { ChatTemplate, Conversation } from '../text/template.ts';
 import {
@@ -97,6 +99,8 @@ interface ReadChat {
   /** The prompt's text. */
   text: string;
   toolUse: ToolUse | undefined;
+  /** How the model writes calls, if that is known. */
+  calls: TemplateCalls | undefined;
   /** Constraint of the text after the thinking, or of all text if the model does not think. */
   answer: ConstraintSpec | undefined;
   tags: ThinkingTags | undefined;
@@ -112,11 +116,11 @@ async function readChat(
   context: RequestContext,
   limits: TextLimits = {},
 ): Promise<ReadChat> {
-  const { tokenizer, model } = context;
+  const { model } = context;
   const tools = (request.tools ?? []).length > 0;
   const template = templateOf(context, tools);
-  const specials = tokenizer.added.filter(({ special }) => special).map(({ content }) => content);
-  const toolUse = toolUseOf(request, { template, specials, model: model.id });
+  const calls = templateCalls(template, context);
+  const toolUse = toolUseOf(request, { template, calls, model: model.id });
   const tags = thinkingTagsOf(template.source);
   const budget = thinkingBudget(request, { tags, model: model.id });
   const conversation: Conversation = {
@@ -127,9 +131,10 @@ async function readChat(
     ending: endingOf(request),
     time: context.created,
   };
-  const { form: answer, asked: forms } = answerConstraint(request, toolUse?.constraint);
+  const { form: answer, asked: forms } = answerConstraint(request, toolUse?.constraint, calls);
   const asked = [...(toolUse === undefined ? [] : [toolUse.asked]), ...forms];
-  return { ...(await written(conversation, tools, context, limits)), toolUse, answer, asked, tags, budget };
+  const prompt = await written(conversation, tools, context, limits);
+  return { ...prompt, toolUse, calls, answer, asked, tags, budget };
 }
 
 /** Token ids of the prompt for a conversation. Throws a 400 if there is no chat template, or if the template raises an error. */
@@ -178,24 +183,35 @@ async function written(
 
 /** The rules for the text of the answers, and the constraint of that text. */
 function rulesOf(
-  { toolUse, answer, tags, budget, text }: ReadChat,
+  { toolUse, calls, answer, tags, budget, text }: ReadChat,
   request: ChatRequest,
   { tokenizer, engine }: ApiContext,
 ): Pick<ChatPlan, 'rules' | 'constraint' | 'shown'> {
-  const calls = toolUse && { calls: toolUse.syntax };
-  const shown = shownSpecials(request, tokenizer);
-  const state = tags === undefined ? 'closed' : thinkingState(text, tags);
+  const channels = calls?.syntax.channels;
+  const open = channels && openChannel(text, channels);
+  const rules: SectionRules = {
+    ...(toolUse && { calls: { syntax: toolUse.constraint.syntax, tools: toolUse.constraint.tools } }),
+    ...(channels && { channels: { channels, open } }),
+  };
+  const tagsOfCalls = toolUse !== undefined || channels !== undefined ? (calls?.shown ?? []) : [];
+  const shown = (more: readonly number[]) => {
+    const own = shownSpecials(request, tokenizer);
+    return own ?? (tagsOfCalls.length + more.length > 0 ? new Set([...tagsOfCalls, ...more]) : undefined);
+  };
+  // A prompt that ends within the answer itself leaves no choice of a message.
+  const within = open !== undefined && open !== channels?.thinking;
+  const form = within && answer?.type === 'tool_calls' ? answer.content : answer;
+  const state = tags === undefined || within ? 'closed' : thinkingState(text, tags);
   if (tags === undefined || state === 'closed') {
-    return { rules: { ...calls }, constraint: allowedIds(request, engine.info, answer), shown };
+    return { rules, constraint: allowedIds(request, engine.info, form), shown: shown([]) };
   }
-  const open = state === 'open';
   const tagIds = [tags.begin, tags.end].map((tag) => tokenizer.idOf(tag));
   const special = tagIds.filter((id) => id !== undefined && tokenizer.specialName(id) !== undefined);
-  const form = thinkingConstraint(answer, { tags, open, budget, tokenizer });
+  const thinks = { tags, open: state === 'open', budget, tokenizer };
   return {
-    rules: { thinking: { ...tags, open }, ...calls },
-    constraint: allowedIds(request, engine.info, form),
-    shown: shown ?? new Set(special.filter((id) => id !== undefined)),
+    rules: { ...rules, ...(channels === undefined && { thinking: { ...tags, open: state === 'open' } }) },
+    constraint: allowedIds(request, engine.info, thinkingConstraint(form, thinks)),
+    shown: shown(special.filter((id) => id !== undefined)),
   };
 }
 

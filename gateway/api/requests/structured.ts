@@ -8,6 +8,7 @@ import {
   type PackedGrammar,
 } from '../../constraints/specification.ts';
 import { badRequest, fromGeneration, missingParameter } from '../errors.ts';
+import type { TemplateCalls } from '../text/calls/template-calls.ts';
 import { refuseDeep } from './depth.ts';
 import type { ResponseFormat, StructuredFields } from './fields/structured-schema.ts';
 import { refuseLoneSurrogatesIn } from './request-text.ts';
@@ -39,10 +40,22 @@ export function constraintOf(request: StructuredFields): Held {
   return { form: first.spec, asked: [first] };
 }
 
-/** Combines the form with the tools. Unless a tool must be called, an answer without calls must have the form. */
-export function answerConstraint(request: StructuredFields, calls: ToolCallsSpec | undefined): Held {
+/**
+ * Combines the form with the tools. Unless a tool must be called, an answer without calls must have the form. `frame`: how the model
+ * writes calls, if its answers are divided into messages; then the form applies to one of the messages.
+ */
+export function answerConstraint(
+  request: StructuredFields,
+  calls: ToolCallsSpec | undefined,
+  frame: TemplateCalls | undefined,
+): Held {
   const content = constraintOf(request);
-  if (calls === undefined) return content;
+  if (calls === undefined) {
+    const { form } = content;
+    if (frame?.syntax.channels === undefined || form === undefined) return content;
+    const none = { type: 'tool_calls' as const, mode: 'auto' as const, tools: [], parallel: false };
+    return { ...content, form: { ...none, syntax: frame.syntax, specials: frame.specials, content: form } };
+  }
   if (content.form === undefined || calls.mode === 'required') return { form: calls, asked: content.asked };
   return { form: { ...calls, content: content.form }, asked: content.asked };
 }

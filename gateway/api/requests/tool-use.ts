@@ -1,7 +1,9 @@
 // Derives from the request fields about tools: the tools for the template, the syntax of calls, and the constraint of the answer.
 import type { CallableTool, CallSyntax, ConstraintSpec } from '../../constraints/specification.ts';
 import { badRequest, invalidValue, missingParameter } from '../errors.ts';
-import { callSyntaxOf, titlesOfSyntaxes } from '../text/call-syntax.ts';
+import { argumentKinds } from '../text/calls/argument-kinds.ts';
+import { titlesOfSyntaxes } from '../text/calls/syntaxes.ts';
+import type { TemplateCalls } from '../text/calls/template-calls.ts';
 import type { ChatTemplate, TemplateTool } from '../text/template.ts';
 import { refuseDeep } from './depth.ts';
 import type { ChatRequest } from './fields/schema.ts';
@@ -14,17 +16,21 @@ type ToolCallSpec = Extract<ConstraintSpec, { type: 'tool_calls' }>;
 export interface ToolUse {
   /** The tools as the chat template gets them. */
   tools: TemplateTool[];
-  syntax: CallSyntax;
   constraint: ToolCallSpec;
   /** All tools, even those that `tool_choice` excludes, so that errors name the right index in `tools`. */
   asked: Asked;
 }
 
+interface ToolOptions {
+  template: ChatTemplate;
+  /** How the model writes calls. Undefined: its template shows no known syntax. */
+  calls: TemplateCalls | undefined;
+  /** Id of the model, for errors. */
+  model: string;
+}
+
 /** Undefined if no tool may be called. The template then gets no tools either. Throws a 400 that names the field at fault. */
-export function toolUseOf(
-  request: ToolFields,
-  { template, specials, model }: { template: ChatTemplate; specials: readonly string[]; model: string },
-): ToolUse | undefined {
+export function toolUseOf(request: ToolFields, { template, calls, model }: ToolOptions): ToolUse | undefined {
   const tools = request.tools ?? [];
   const { mode, names, one } = choiceOf(request, tools);
   if (mode === 'none' || tools.length === 0) return undefined;
@@ -32,26 +38,35 @@ export function toolUseOf(
   tools.forEach((tool, i) => {
     refuseDeep(tool.function.parameters, `tools[${i}].function.parameters`);
   });
-  const syntax = syntaxOf(template, specials, model);
+  const { syntax, specials } = requireCalls(template, calls, model);
   const parallel = one !== true && request.parallel_tool_calls !== false;
-  const constraint = { type: 'tool_calls' as const, mode, tools: tools.map(callableTool), parallel, syntax };
+  const constraint = {
+    type: 'tool_calls' as const,
+    mode,
+    tools: tools.map((tool) => callableTool(tool, syntax)),
+    parallel,
+    syntax,
+    ...(Object.keys(specials).length > 0 && { specials }),
+  };
   const callable = constraint.tools.filter(({ name }) => names === undefined || names.has(name));
   return {
     tools: tools.map(templateTool),
-    syntax,
     constraint: { ...constraint, tools: callable },
     asked: { spec: constraint, param: 'tools' },
   };
 }
 
-function syntaxOf({ source }: ChatTemplate, specials: readonly string[], model: string): CallSyntax {
+function requireCalls(
+  { source }: ChatTemplate,
+  calls: TemplateCalls | undefined,
+  model: string,
+): TemplateCalls {
   const unsupported = (why: string) => {
     const message = `The model '${model}' cannot be given tools: ${why}`;
     return badRequest(message, { param: 'tools', code: 'tools_not_supported' });
   };
   if (!/\btools\b/.test(source)) throw unsupported('its chat template does not mention tools.');
-  const syntax = callSyntaxOf(source, specials);
-  if (syntax !== undefined) return syntax;
+  if (calls !== undefined) return calls;
   throw unsupported(
     `its chat template writes calls in a syntax that this server does not know. It knows ${titlesOfSyntaxes}.`,
   );
@@ -114,8 +129,12 @@ function templateTool({ type, function: { name, description, parameters } }: Too
   };
 }
 
-function callableTool({ function: { name, parameters, strict } }: Tool): CallableTool {
+function callableTool({ function: { name, parameters, strict } }: Tool, syntax: CallSyntax): CallableTool {
   if (!parameters) return { name };
-  const own = { name, parameters: JSON.stringify(parameters) };
+  const own = {
+    name,
+    parameters: JSON.stringify(parameters),
+    ...(syntax.arguments.form === 'elements' && { kinds: argumentKinds(parameters) }),
+  };
   return strict === true ? own : { ...own, relaxed: true };
 }

@@ -23,6 +23,9 @@ export interface ThinkingTags {
   end: string;
 }
 
+/** Tags of models whose answers are messages on channels. Other models use the end tag for other purposes. */
+const channelTags: ThinkingTags = { begin: '<|channel|>analysis<|message|>', end: '<|end|>' };
+
 /** In this order: tags of most models (such as Qwen3 and DeepSeek-R1), of Mistral, of Seed, and of prompts that ask for thinking. */
 const knownTags: readonly ThinkingTags[] = [
   { begin: '<think>', end: '</think>' },
@@ -33,6 +36,7 @@ const knownTags: readonly ThinkingTags[] = [
 
 /** The tags in the chat template `source`. Undefined if it has no known end tag, as for a model that does not think. */
 export function thinkingTagsOf(source: string): ThinkingTags | undefined {
+  if (source.includes(channelTags.begin)) return channelTags;
   return knownTags.find(({ end }) => source.includes(end));
 }
 

@@ -40,7 +40,7 @@ export function isNullable(expression: Expression, rules: ReadonlySet<string>): 
   return someText(expression, isEmptyLeaf, rules);
 }
 
-type Leaf = Extract<Expression, { kind: 'text' | 'characters' | 'language' }>;
+type Leaf = Extract<Expression, { kind: 'text' | 'characters' | 'language' | 'token' }>;
 
 function isEmptyLeaf(leaf: Leaf): boolean {
   if (leaf.kind === 'language') return leaf.least === 0 && leaf.dfa[0]?.accepting === true;

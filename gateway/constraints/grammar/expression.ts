@@ -19,8 +19,13 @@ export type Expression =
   | { kind: 'entries'; of: readonly Entry[]; from: number; to: number }
   /** Texts that the automaton accepts and that have from `least` to `most` characters. */
   | { kind: 'language'; dfa: Dfa; least: number; most: number; spelling: Spelling }
-  /** Any bytes; the text may end after any of them. As soon as they contain `marker` (ASCII), `rest` must follow. */
-  | { kind: 'free'; marker: string; rest: Expression };
+  /** The token with this id, which is not text. */
+  | { kind: 'token'; id: number }
+  /**
+   * Any bytes and tokens that are not text; the answer may end after any of them. As soon as they contain the text `marker` or the
+   * token `token`, `rest` must follow.
+   */
+  | { kind: 'free'; marker: string; token?: number; rest: Expression };
 
 /**
  * How a character is written. `itself`: unchanged. `quoted`: as in a JSON string, escaped only if it must be. `escaped`: as in a

@@ -90,7 +90,6 @@ export const number = sequence(
   optional(sequence(text('.'), repeat(digit, 1, MOST_DIGITS))),
   optional(sequence(characters(ofText('eE')), optional(characters(ofText('+-'))), repeat(digit, 1, 2))),
 );
-export const boolean = choice(text('true'), text('false'));
 
 /** Items separated by commas, between the texts `open` and `close`, such as `{` and `}`. */
 export function list(open: string, item: Expression, close: string): Expression {
@@ -98,35 +97,55 @@ export function list(open: string, item: Expression, close: string): Expression 
   return sequence(text(open), optional(items), text(close));
 }
 
-const ANY = 'json value';
-const ANY_OBJECT = 'json object';
-const ANY_ARRAY = 'json array';
-const ANY_STRING = 'json string';
-export const anyValue = rule(ANY);
-export const anyObject = rule(ANY_OBJECT);
-export const anyArray = rule(ANY_ARRAY);
-export const anyString = rule(ANY_STRING);
+/** How null, true and false are written: as in JSON or as in Python. Python reads all other values of JSON as they are. */
+export interface Words {
+  null: string;
+  true: string;
+  false: string;
+  /** Begins the names of the rules for any value. */
+  rules: string;
+}
+export const jsonWords: Words = { null: 'null', true: 'true', false: 'false', rules: 'json' };
+export const pythonWords: Words = { null: 'None', true: 'True', false: 'False', rules: 'python' };
 
-/** The rules that `anyValue`, `anyObject`, `anyArray` and `anyString` refer to. */
-export const jsonRules: ReadonlyMap<string, Expression> = new Map([
-  [ANY, choice(anyObject, anyArray, anyString, number, boolean, text('null'))],
-  [ANY_OBJECT, list('{', sequence(anyString, colon, anyValue), '}')],
-  [ANY_ARRAY, list('[', anyValue, ']')],
-  [ANY_STRING, jsonString()],
-]);
+/** References to the rules for any value of each kind. */
+export function anyOf({ rules }: Words): { value: Expression; object: Expression; array: Expression } {
+  return { value: rule(`${rules} value`), object: rule(`${rules} object`), array: rule(`${rules} array`) };
+}
 
-/** Exactly this value as JSON. The keys of an object keep their order. */
-export function literal(value: unknown): Expression {
+function rulesOf(words: Words): [string, Expression][] {
+  const { value, object, array } = anyOf(words);
+  const named = choice(text(words.true), text(words.false), text(words.null));
+  return [
+    [`${words.rules} value`, choice(object, array, anyString, number, named)],
+    [`${words.rules} object`, list('{', sequence(anyString, colon, value), '}')],
+    [`${words.rules} array`, list('[', value, ']')],
+  ];
+}
+
+export const anyString = rule('json string');
+export const { value: anyValue, object: anyObject, array: anyArray } = anyOf(jsonWords);
+
+const stringRule = ['json string', jsonString()] as const;
+/** The rules to which `anyValue`, `anyObject`, `anyArray` and `anyString` refer. */
+export const jsonRules: ReadonlyMap<string, Expression> = new Map([...rulesOf(jsonWords), stringRule]);
+/** The rules for any value that is written as in Python. */
+export const pythonRules: ReadonlyMap<string, Expression> = new Map([...rulesOf(pythonWords), stringRule]);
+
+/** Exactly this value. The keys of an object keep their order. */
+export function literal(value: unknown, words: Words = jsonWords): Expression {
   if (Array.isArray(value)) {
-    return { kind: 'sequence', items: [text('['), ...withCommas(value.map(literal)), text(']')] };
+    const items = value.map((each) => literal(each, words));
+    return { kind: 'sequence', items: [text('['), ...withCommas(items), text(']')] };
   }
   if (typeof value === 'object' && value !== null) {
     const members = Object.entries(value).map(([key, each]) => {
-      return sequence(text(JSON.stringify(key)), colon, literal(each));
+      return sequence(text(JSON.stringify(key)), colon, literal(each, words));
     });
     return { kind: 'sequence', items: [text('{'), ...withCommas(members), text('}')] };
   }
-  return text(JSON.stringify(value));
+  if (value === null) return text(words.null);
+  return text(typeof value === 'boolean' ? words[value ? 'true' : 'false'] : JSON.stringify(value));
 }
 
 function withCommas(items: readonly Expression[]): Expression[] {

@@ -12,8 +12,10 @@ export type Node = {
   readonly id: number;
 } /** Reads one byte. `accepts [256]` is 1 for each byte that may come. */ & (
   | { kind: 'byte'; accepts: Uint8Array; next: Node }
-  /** Any token that is not text (special tokens); leads to `next`. */
-  | { kind: 'textless'; next: Node }
+  /** Any token that is not text (special tokens), except the one with the id `except`; leads to `next`. */
+  | { kind: 'textless'; except: number | undefined; next: Node }
+  /** The token with this id, which is not text. */
+  | { kind: 'token'; token: number; next: Node }
   /**
    * Continues at each of `nexts` without reading a byte. `open`: any characters may come from here on, unless a count forbids them.
    */
@@ -108,8 +110,10 @@ export class Program {
         return this.#language(expression, next);
       case 'entries':
         return this.#entries(expression, next);
+      case 'token':
+        return { id: this.#id(), kind: 'token', token: expression.id, next };
       case 'free':
-        return this.#free(Buffer.from(expression.marker), this.#emit(expression.rest, next), next);
+        return this.#free(expression, this.#emit(expression.rest, next), next);
     }
   }
 
@@ -228,7 +232,8 @@ export class Program {
    * Searches for the marker as Knuth, Morris and Pratt do: node `i` stands for texts that end in the first `i` bytes of the marker.
    * An empty marker is never found.
    */
-  #free(marker: Uint8Array, rest: Node, next: Node): Node {
+  #free({ marker: sought, token }: Expression & { kind: 'free' }, rest: Node, next: Node): Node {
+    const marker = Buffer.from(sought);
     const lengths = Math.max(marker.length, 1);
     const nodes = Array.from({ length: lengths }, () => {
       return { id: this.#id(), kind: 'split' as const, nexts: [] as Node[] };
@@ -246,7 +251,8 @@ export class Program {
           target,
         ),
       );
-      node.nexts.push(...edges, { id: this.#id(), kind: 'textless', next: first }, next);
+      node.nexts.push(...edges, { id: this.#id(), kind: 'textless', except: token, next: first }, next);
+      if (token !== undefined) node.nexts.push({ id: this.#id(), kind: 'token', token, next: rest });
     }
     return first;
   }

@@ -1,22 +1,25 @@
-// Tool calls as a grammar: `begin`, then a JSON object with the tool's name and arguments, then `end`.
-
-import { within } from '../fault.ts';
-import { relaxedGrammar } from '../schema/shapes/relax.ts';
-import { schemaGrammar } from '../schema/translate.ts';
-import type { CallableTool, CallSyntax, GrammarSpec } from '../specification.ts';
+// Tool calls as a grammar, in the syntax of the model. Free text with calls in it, or calls alone.
+import type { CallSyntax, GrammarSpec } from '../specification.ts';
+import { type ArgumentsGrammar, argumentsGrammar } from './call-arguments.ts';
+import { channelledAnswer } from './channels.ts';
+import { without as charactersWithout, everyCharacter, ofText } from './characters.ts';
 import {
+  characters,
   choice,
   type Entry,
   type Expression,
   type Grammar,
+  impossible,
   nothing,
+  optional,
   type ReadGrammar,
   repeat,
   rule,
   sequence,
   text,
 } from './expression.ts';
-import { anyObject, colon, comma, jsonRules } from './json-text.ts';
+import { jsonRules, pythonRules } from './json-text.ts';
+import { type Marks, marksOf } from './marks.ts';
 
 type ToolCallsSpec = Extract<GrammarSpec, { type: 'tool_calls' }>;
 
@@ -25,45 +28,141 @@ type ToolCallsSpec = Extract<GrammarSpec, { type: 'tool_calls' }>;
  * `[0].function.parameters.properties.a.not`.
  */
 export function toolCallsGrammar(spec: ToolCallsSpec, content?: Grammar): ReadGrammar {
-  const { mode, tools, parallel, syntax } = spec;
-  const { begin, end, separator } = syntax;
-  const rules = new Map(jsonRules);
-  const read = tools.map(parametersGrammar);
+  const { tools, syntax, specials = {} } = spec;
+  const marks = marksOf(specials);
+  const rules = new Map([...jsonRules, ...(syntax.arguments.form === 'python' ? pythonRules : [])]);
+  const read = tools.map((tool, i) => argumentsGrammar(tool, i, { syntax, marks }));
   const notes = read.flatMap(({ notes: own }, i) => own.map((path) => `[${i}].function.parameters${path}`));
-  const members = read.map(({ grammar }, i) => {
-    return callMembers(tools[i]?.name ?? '', adopt(grammar, `tool ${i}`, rules), syntax);
+  const calls = new Calls(spec, {
+    marks,
+    named: tools.map(({ name }, i) => [name, adopt(read[i] ?? NO_ARGUMENTS, `tool ${i}`, rules)] as const),
   });
-  const call = sequence(text('{'), choice(...members), text('}'), text(end));
-  if (mode === 'required' || content !== undefined) {
-    const one = sequence(text(begin), call);
-    const more = repeat(sequence(text(separator), one), 0, Number.POSITIVE_INFINITY);
-    const calls = sequence(one, parallel ? more : nothing);
-    const root = content === undefined ? calls : choice(adopt(content, 'content', rules), calls);
-    return { grammar: { root, rules }, notes };
+  const held = content && adopt(content, 'content', rules);
+  const root = syntax.channels
+    ? channelledAnswer(syntax.channels, { calls, marks, rules, held, mode: spec.mode })
+    : calls.answer(rules, held);
+  return { grammar: { root, rules }, notes };
+}
+
+const NO_ARGUMENTS: ArgumentsGrammar = { root: impossible, rules: new Map() };
+
+/** Writes the calls of one specification. */
+class Calls {
+  readonly #spec: ToolCallsSpec;
+  readonly #syntax: CallSyntax;
+  readonly #marks: Marks;
+  /** The name of each tool and the grammar of its arguments. */
+  readonly #named: readonly (readonly [name: string, parameters: Expression])[];
+
+  constructor(
+    spec: ToolCallsSpec,
+    { marks, named }: { marks: Marks; named: readonly (readonly [string, Expression])[] },
+  ) {
+    this.#spec = spec;
+    this.#syntax = spec.syntax;
+    this.#marks = marks;
+    this.#named = named;
   }
-  // The marker is `begin` without the white space at its end, so that this white space is constrained too.
-  const marker = begin.trimEnd();
-  const rest = sequence(text(begin.slice(marker.length)), call, parallel ? rule('answer') : nothing);
-  rules.set('answer', { kind: 'free', marker, rest });
-  return { grammar: { root: rule('answer'), rules }, notes };
+
+  /** The answer of a model that writes plain text and calls. `held`: the form of an answer without calls. */
+  answer(rules: Map<string, Expression>, held: Expression | undefined): Expression {
+    const { opener, atStart } = this.#syntax;
+    const group = this.group();
+    if (this.#spec.mode === 'required') return group;
+    if (held !== undefined) return choice(held, group);
+    const free = this.#free(rules);
+    if (atStart === undefined) return free;
+    const opened = opener === undefined ? impossible : sequence(this.#marks(opener), group);
+    rules.set('unlike', free);
+    return choice(group, opened, unlike(this.#starts(), rule('unlike')));
+  }
+
+  /** Free text in which the marker starts calls. */
+  #free(rules: Map<string, Expression>): Expression {
+    const { marker, begin, end, opener, beforeName } = this.#syntax;
+    if (marker === '') return { kind: 'free', marker: '', rest: nothing };
+    const lead = opener ?? begin + beforeName;
+    // What follows the marker is constrained too, even white space.
+    const rest = lead.slice(marker.length);
+    const calls = opener === undefined ? this.#group(rest) : sequence(this.#marks(rest), this.group());
+    const goesOn = this.#parallel && begin + end === '' && opener === undefined;
+    rules.set('answer', {
+      kind: 'free',
+      marker,
+      ...this.#token(marker),
+      rest: sequence(calls, goesOn ? rule('answer') : nothing),
+    });
+    return rule('answer');
+  }
+
+  /** The marker's token, if the marker is a special token. */
+  #token(marker: string): { token?: number } {
+    const id = this.#spec.specials?.[marker];
+    return typeof id === 'number' ? { token: id } : {};
+  }
+
+  get #parallel(): boolean {
+    return this.#spec.parallel && this.#syntax.single === undefined;
+  }
+
+  /** Calls alone. */
+  group(): Expression {
+    return this.#group(this.#syntax.begin + this.#syntax.beforeName);
+  }
+
+  /** Calls whose first one begins with `lead`. */
+  #group(lead: string): Expression {
+    const { between, beforeName, end } = this.#syntax;
+    const more = repeat(this.call(between + beforeName), 0, Number.POSITIVE_INFINITY);
+    return sequence(this.call(lead), this.#parallel ? more : nothing, this.#marks(end));
+  }
+
+  /** One call, which begins with `lead`. */
+  call(lead: string): Expression {
+    const { name: form, beforeArguments, afterArguments } = this.#syntax;
+    const after = this.#marks(beforeArguments);
+    const calls = this.#named.map(([name, parameters]) => {
+      return sequence(text(form === 'json' ? JSON.stringify(name) : name), after, parameters);
+    });
+    return sequence(this.#marks(lead), choice(...calls), this.#marks(afterArguments));
+  }
+
+  /** Texts with which an answer begins only if it is a call. */
+  #starts(): string[] {
+    const { begin, beforeName, name: form, beforeArguments } = this.#syntax;
+    const lead = begin + beforeName;
+    if (form === 'json') return [lead.slice(0, 1)];
+    return this.#named.map(([name]) => lead + name + beforeArguments);
+  }
+}
+
+/** Text that does not begin with one of `starts`, perhaps after white space. `tail` follows the first character that differs. */
+function unlike(starts: readonly string[], tail: Expression): Expression {
+  const at = (texts: readonly string[], outer: boolean): Expression => {
+    const firsts = [...new Set(texts.map((each) => each.charAt(0)))];
+    const blank = outer ? ' \t\r\n' : '';
+    const others = charactersWithout(everyCharacter, ofText(firsts.join('') + blank));
+    const further = firsts.map((first) => {
+      const rests = texts.filter((each) => each.startsWith(first)).map((each) => each.slice(1));
+      return rests.includes('') ? impossible : sequence(text(first), at(rests, false));
+    });
+    return optional(choice(sequence(characters(others), tail), ...further));
+  };
+  const blanks = repeat(characters(ofText(' \t\r\n')), 0, Number.POSITIVE_INFINITY);
+  return sequence(blanks, at(starts, true));
 }
 
 /** Adds the rules of a grammar to `rules`, with `owner` before their names, and returns the root. */
 function adopt(grammar: Grammar, owner: string, rules: Map<string, Expression>): Expression {
   const lists = new Map<readonly Entry[], Entry[]>();
   for (const [name, body] of grammar.rules) {
-    if (!jsonRules.has(name)) rules.set(`${owner} ${name}`, renamed(body, owner, lists));
+    if (!isShared(name)) rules.set(`${owner} ${name}`, renamed(body, owner, lists));
   }
   return renamed(grammar.root, owner, lists);
 }
 
-function parametersGrammar({ parameters, relaxed }: CallableTool, i: number): ReadGrammar {
-  if (parameters === undefined) return { grammar: { root: anyObject, rules: jsonRules }, notes: [] };
-  return within(`[${i}].function.parameters`, () => {
-    const schema: unknown = JSON.parse(parameters);
-    if (relaxed === true) return relaxedGrammar(schema, { objects: true });
-    return { grammar: schemaGrammar(schema, { objects: true }), notes: [] };
-  });
+function isShared(name: string): boolean {
+  return jsonRules.has(name) || pythonRules.has(name);
 }
 
 /** Adds `owner` to the names of rules. `lists` has the lists of entries renamed so far, because expressions share lists. */
@@ -71,7 +170,7 @@ function renamed(expression: Expression, owner: string, lists: Map<readonly Entr
   const inner = (each: Expression) => renamed(each, owner, lists);
   switch (expression.kind) {
     case 'rule':
-      return jsonRules.has(expression.name) ? expression : rule(`${owner} ${expression.name}`);
+      return isShared(expression.name) ? expression : rule(`${owner} ${expression.name}`);
     case 'sequence':
     case 'choice':
       return { ...expression, items: expression.items.map(inner) };
@@ -86,13 +185,4 @@ function renamed(expression: Expression, owner: string, lists: Map<readonly Entr
     default:
       return expression;
   }
-}
-
-function callMembers(
-  name: string,
-  parameters: Expression,
-  { nameKey, argumentsKey }: CallSyntax,
-): Expression {
-  const key = (of: string) => sequence(text(JSON.stringify(of)), colon);
-  return sequence(key(nameKey), text(JSON.stringify(name)), comma, key(argumentsKey), parameters);
 }

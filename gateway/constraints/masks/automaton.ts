@@ -72,10 +72,12 @@ export class Automaton {
     return next ?? undefined;
   }
 
-  /** The state after a token that is not text. Undefined if no such token may come. */
-  stepTextless({ places }: State): State | undefined {
+  /** The state after a token that is not text. Undefined if this token may not come. */
+  stepTextless({ places }: State, id: number): State | undefined {
     const reached = places.flatMap(({ node, frame }) => {
-      return node.kind === 'textless' ? [{ node: node.next, frame }] : [];
+      const takes =
+        (node.kind === 'textless' && node.except !== id) || (node.kind === 'token' && node.token === id);
+      return takes ? [{ node: node.next, frame }] : [];
     });
     return reached.length === 0 ? undefined : this.#stateOf(reached);
   }
@@ -217,10 +219,13 @@ export class Automaton {
   }
 }
 
+/** The kinds of nodes at which a byte or a token comes next. */
+const kindsOfPlaces: ReadonlySet<Node['kind']> = new Set(['byte', 'textless', 'token'] as const);
+
 function placesOf(reached: ReadonlyMap<number, Reached>): Place[] {
   const places: Place[] = [];
   for (const first of reached.values()) {
-    if (first.node.kind !== 'byte' && first.node.kind !== 'textless') continue;
+    if (!kindsOfPlaces.has(first.node.kind)) continue;
     for (let each: Reached | undefined = first; each !== undefined; each = each.beside) {
       places.push({ node: each.node, frame: each.frame });
     }

@@ -65,7 +65,7 @@ export class GrammarConstraint implements Constraint {
     }
     const { automaton, vocabulary } = this.#grammar;
     const bytes = id < vocabulary.size ? vocabulary.bytes(id) : [];
-    let state = bytes.length === 0 ? automaton.stepTextless(this.#state) : this.#state;
+    let state = bytes.length === 0 ? automaton.stepTextless(this.#state, id) : this.#state;
     for (const byte of bytes) state &&= automaton.step(state, byte);
     if (state === undefined) throw forbidden(id);
     this.#state = state;

@@ -39,7 +39,9 @@ export class MaskSearch {
     this.#bits = inString ? vocabulary.plain(state.open).slice() : new Uint32Array(Math.ceil(size / 32));
     this.#count = inString ? size : 0;
     this.#path = [state];
-    if (state.textless) for (const id of textless) this.#admit(id);
+    const { any, except, ids } = state.textless;
+    if (any) for (const id of textless) if (!except.has(id)) this.#admit(id);
+    for (const id of ids) if (id < size && !this.#has(id)) this.#admit(id);
   }
 
   /** Returns undefined if `isOver` was true before the mask was found. Throws a ConstraintFault if the search exceeds MOST_WORK. */
@@ -77,6 +79,10 @@ export class MaskSearch {
       return { bits: this.#bits, size: this.#bits.byteLength };
     const few = listed(this.#bits, this.#count);
     return { ids: few, size: few.byteLength };
+  }
+
+  #has(id: number): boolean {
+    return (((this.#bits[id >> 5] ?? 0) >>> (id & 31)) & 1) === 1;
   }
 
   #admit(id: number): void {

@@ -61,9 +61,14 @@ export class State {
     this.#next = noSteps;
   }
 
-  /** Whether tokens that are not text may come. */
-  get textless(): boolean {
-    return this.places.some(({ node }) => node.kind === 'textless');
+  /** Which of the tokens that are not text may come. `any`: all of them except those in `except`, and those in `ids`. */
+  get textless(): { any: boolean; except: ReadonlySet<number>; ids: readonly number[] } {
+    const nodes = this.places.map(({ node }) => node);
+    const free = nodes.filter((node) => node.kind === 'textless');
+    const except = free.flatMap((node) => node.except ?? []);
+    const excluded = except.filter((id) => free.every((node) => node.except === id));
+    const ids = nodes.flatMap((node) => (node.kind === 'token' ? [node.token] : []));
+    return { any: free.length > 0, except: new Set(excluded), ids };
   }
 
   /** Whether only plain characters or the end of a JSON string may come, and the string has its minimum length. */

@@ -14,15 +14,43 @@ import {
   sequence,
   text,
 } from '../grammar/expression.ts';
-import { anyObject, colon, comma } from '../grammar/json-text.ts';
+import { colon, comma } from '../grammar/json-text.ts';
 import { type Dfa, difference, everyText, intersection, isEmpty, listed, noText } from '../language/dfa.ts';
 import { propertyTerm } from './shapes/meet.ts';
 import type { ObjectShape, OtherNames } from './shapes/shapes.ts';
 import { any, never, type Term, type Terms } from './shapes/terms.ts';
 
+/** How an object is written: as in JSON, or as the arguments of a tool call in the syntax of a model. */
+export interface ObjectNotation {
+  open: Expression;
+  close: Expression;
+  separator: Expression;
+  beforeName: Expression;
+  /** The text of a declared name. Throws a ConstraintFault if the name cannot be written. */
+  name: (name: string) => string;
+  /** Any of these names. */
+  anyName: (names: Dfa) => Expression;
+  afterName: Expression;
+  /** Replaces `WriteOptions.value` for the values of properties. The name is undefined for properties that are not declared. */
+  value?: (term: Term, name: string | undefined) => Expression;
+}
+
+export const jsonObjects: ObjectNotation = {
+  open: text('{'),
+  close: text('}'),
+  separator: comma,
+  beforeName: nothing,
+  name: (name) => JSON.stringify(name),
+  anyName: (names) => sequence(text('"'), language(names, 'quoted'), text('"')),
+  afterName: colon,
+};
+
 export interface WriteOptions {
   /** Writes a value that satisfies the term. */
   value: (term: Term) => Expression;
+  /** Matches any object in the notation `jsonObjects`. */
+  anyObject: Expression;
+  notation: ObjectNotation;
   /** All values of a term. Undefined if they are not listed or too many. */
   values: (term: Term) => readonly unknown[] | undefined;
   /** Defines a rule and returns a reference to it. `make` is called once for each key. */
@@ -51,19 +79,20 @@ type NamedMember = (each: { names: Dfa; term: Term }) => Expression;
  * properties may have the same name and are then one property, so all of them together count as one toward `minProperties`.
  */
 export function objects(shape: ObjectShape, options: WriteOptions): Expression {
-  const { value, spend, terms, path } = options;
+  const { spend, terms, path, notation } = options;
   const { required, some, least, most } = shape;
+  const value = notation.value ?? options.value;
   const names = [...new Set([...shape.properties.keys(), ...required])];
   const members = membersOf(shape, names, value);
   if (members === undefined) return impossible;
   const unbounded = least === 0 && most === Number.POSITIVE_INFINITY;
-  if (names.length === 0 && unbounded && some.length === 0 && isPlain(shape.others)) return anyObject;
+  if (names.length === 0 && unbounded && some.length === 0 && isPlain(shape.others)) {
+    if (notation === jsonObjects) return options.anyObject;
+  }
   const others = othersOf(shape, names, members.length);
   const member: NamedMember = ({ names: own, term }) => {
-    const held = isEmpty(own) ? impossible : value(term);
-    return held === impossible
-      ? impossible
-      : sequence(text('"'), language(own, 'quoted'), text('"'), colon, held);
+    const held = isEmpty(own) ? impossible : value(term, undefined);
+    return sequence(notation.beforeName, notation.anyName(own), notation.afterName, held);
   };
   const other = choice(...others.filter(({ implicit }) => !implicit || some.length === 0).map(member));
   const last = lastMember(shape, others, { terms, member, path });
@@ -81,21 +110,22 @@ export function objects(shape: ObjectShape, options: WriteOptions): Expression {
     most === Number.POSITIVE_INFINITY ? 0 : Math.min(most, members.length + 1),
   );
   spend((counted + 1) * members.length);
-  const ends = Array.from({ length: counted + 1 }, (_, count) => ending(count, { least, most, other, last }));
+  const bounds = { least, most, other, last, separator: notation.separator };
+  const ends = Array.from({ length: counted + 1 }, (_, count) => ending(count, bounds));
   const first = declared(members, ends, most, options);
-  return first === impossible ? impossible : sequence(text('{'), first, text('}'));
+  return first === impossible ? impossible : sequence(notation.open, first, notation.close);
 }
 
 /** The properties with declared or required names that can have a value. Undefined if a required property can have no value. */
 function membersOf(
   shape: ObjectShape,
   names: readonly string[],
-  value: WriteOptions['value'],
+  value: NonNullable<ObjectNotation['value']>,
 ): Member[] | undefined {
   const members: Member[] = [];
   for (const name of names) {
     const required = shape.required.has(name);
-    const own = value(propertyTerm(shape, name));
+    const own = value(propertyTerm(shape, name), name);
     if (own !== impossible) members.push({ name, value: own, required });
     else if (required) return undefined;
   }
@@ -124,8 +154,9 @@ function declared(
   members: readonly Member[],
   ends: readonly Expression[],
   most: number,
-  { define, spend, key }: WriteOptions,
+  { define, spend, key, notation }: WriteOptions,
 ): Expression {
+  const { separator, beforeName, afterName } = notation;
   const counted = ends.length - 1;
   const written = ends.map(() => new Array<Entry>(members.length));
   let open = ends;
@@ -138,9 +169,9 @@ function declared(
     open = after.map((_, count) => {
       const following = count + 1 > most ? impossible : (after[Math.min(count + 1, counted)] ?? impossible);
       const own = written[count] ?? [];
-      own[i] = { text: JSON.stringify(name), next: sequence(colon, value, following) };
+      own[i] = { text: notation.name(name), next: sequence(afterName, value, following) };
       const unwritten = nextRequired === members.length ? (ends[count] ?? impossible) : impossible;
-      const some = sequence(count === 0 ? nothing : comma, entries(own, i, to));
+      const some = sequence(count === 0 ? nothing : separator, beforeName, entries(own, i, to));
       const body = choice(some, unwritten);
       return body === impossible ? impossible : define(`${key} ${i} ${count}`, () => body);
     });
@@ -149,22 +180,31 @@ function declared(
 }
 
 /** `other` writes one undeclared property. `last` writes the undeclared property that must come at the end, if there is one. */
-type Ending = Pick<ObjectShape, 'least' | 'most'> & { other: Expression; last: Expression | undefined };
+type Ending = Pick<ObjectShape, 'least' | 'most'> & {
+  other: Expression;
+  last: Expression | undefined;
+  separator: Expression;
+};
 
 /** The rest of the object after `count` declared members. The highest count stands for all higher counts too. */
-function ending(count: number, { least, most, other, last }: Ending): Expression {
+function ending(count: number, { least, most, other, last, separator }: Ending): Expression {
   const missing = least - count - (last === undefined ? 0 : 1);
   const room = most - count - (last === undefined ? 0 : 1);
   if (missing > 1 || room < 0 || (missing === 1 && (other === impossible || room === 0))) return impossible;
-  const following = sequence(comma, other);
+  const following = sequence(separator, other);
   if (count > 0) {
     const more = room === 0 ? nothing : repeat(following, Math.max(0, missing), room);
-    return last === undefined ? more : sequence(more, comma, last);
+    return last === undefined ? more : sequence(more, separator, last);
   }
   // If nothing was written yet, no comma comes before the first property.
   const alone = last ?? nothing;
   if (room === 0 || other === impossible) return missing > 0 ? impossible : alone;
-  const some = sequence(other, repeat(following, 0, room - 1), last === undefined ? nothing : comma, alone);
+  const some = sequence(
+    other,
+    repeat(following, 0, room - 1),
+    last === undefined ? nothing : separator,
+    alone,
+  );
   return missing > 0 ? some : choice(alone, some);
 }
 

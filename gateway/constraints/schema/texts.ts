@@ -124,3 +124,11 @@ export function strings(tests: readonly TextTest[]): Expression {
     return language(textsOf(tests), 'quoted', { least, most });
   }
 }
+
+/** The strings that pass all tests, without quotes and escapes. Strings that one of the patterns `without` matches are left out. */
+export function plainStrings(tests: readonly TextTest[], without: readonly string[]): Expression {
+  const { least, most } = boundsOf(tests);
+  if (least > most) return impossible;
+  const all = without.reduce((texts, pattern) => difference(texts, patternTexts(pattern)), textsOf(tests));
+  return language(all, 'itself', { least, most });
+}

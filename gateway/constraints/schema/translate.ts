@@ -13,13 +13,23 @@ import {
   rule,
   text,
 } from '../grammar/expression.ts';
-import { anyValue, boolean, integer, jsonRules, literal, number } from '../grammar/json-text.ts';
+import {
+  anyOf,
+  integer,
+  jsonRules,
+  jsonWords,
+  literal,
+  number,
+  pythonRules,
+  pythonWords,
+  type Words,
+} from '../grammar/json-text.ts';
 import { spendStates, withinStates } from '../reading/budget.ts';
 import { arrays } from './arrays.ts';
 import { Document } from './document.ts';
 import { isSchema } from './keywords.ts';
 import { type NumberTest, numbersAmong, numberTexts } from './numbers.ts';
-import { objects } from './objects.ts';
+import { jsonObjects, type ObjectNotation, objects, type WriteOptions } from './objects.ts';
 import { productive } from './productive.ts';
 import { Normalizer } from './shapes/normal.ts';
 import type { Shape } from './shapes/shapes.ts';
@@ -44,10 +54,25 @@ const MOST_VALUES = 200;
 export interface SchemaOptions {
   /** The grammar allows only values that are objects. */
   objects?: boolean;
+  /** Default: JSON. */
+  words?: Words;
+  /** Makes the notation of the object itself; objects within it are written as in JSON. Default: JSON. */
+  notation?: (tools: NotationTools) => ObjectNotation;
+}
+
+/** What a notation may use to write values. */
+export interface NotationTools {
+  /** Writes a value that satisfies the term. */
+  value: (term: Term) => Expression;
+  /** The shapes of the term that a grammar writes. */
+  shapes: (term: Term) => readonly Shape[];
+  terms: Normalizer['terms'];
 }
 
 /** Throws a ConstraintFault if the schema cannot be honoured. If one keyword is the cause, the fault's path names it. */
-export function schemaGrammar(schema: unknown, { objects: only = false }: SchemaOptions = {}): Grammar {
+export function schemaGrammar(schema: unknown, options: SchemaOptions = {}): Grammar {
+  const { objects: only = false, words = jsonWords, notation } = options;
+  const rules = words === pythonWords ? pythonRules : jsonRules;
   refuseDeep(schema);
   if (!isSchema(schema)) {
     throw new ConstraintFault('expected a schema: an object, or true or false', '', { invalid: true });
@@ -56,9 +81,9 @@ export function schemaGrammar(schema: unknown, { objects: only = false }: Schema
   const { terms } = normalizer;
   const asked = only ? terms.all(terms.of(schema), terms.of({ type: 'object' })) : terms.of(schema);
   for (const silent of [false, true]) {
-    const writer = new Writer(normalizer, { silent });
-    const root = withinStates(MOST_STATES, () => writer.root(asked));
-    const grammar = productive({ root, rules: new Map([...jsonRules, ...writer.rules]) });
+    const writer = new Writer(normalizer, { silent, words });
+    const root = withinStates(MOST_STATES, () => writer.root(asked, notation));
+    const grammar = productive({ root, rules: new Map([...rules, ...writer.rules]) });
     if (grammar.root !== impossible) return grammar;
   }
   if (!normalizer.narrowed) throw new ConstraintFault('no value satisfies it', '', { invalid: true });
@@ -85,19 +110,21 @@ class Writer {
   /** By the id of the term. */
   readonly #written = new Map<number, Expression>();
   readonly #silent: boolean;
+  readonly #words: Words;
   /** Terms whose rules are still to be made. */
   readonly #later: Term[] = [];
   #depth = 0;
   #entries = 0;
 
   /** `silent`: the grammar also has values of kinds that a schema does not mention. */
-  constructor(normalizer: Normalizer, { silent }: { silent: boolean }) {
+  constructor(normalizer: Normalizer, { silent, words }: { silent: boolean; words: Words }) {
     this.normalizer = normalizer;
     this.#silent = silent;
+    this.#words = words;
   }
 
   value(term: Term): Expression {
-    if (term === any) return anyValue;
+    if (term === any) return anyOf(this.#words).value;
     const known = this.#written.get(term.id);
     if (known !== undefined) return known;
     this.#written.set(term.id, rule(`value ${term.id}`)); // the rule's own body may refer to the rule
@@ -107,10 +134,27 @@ class Writer {
   }
 
   /** The expression of the root. Makes the rules of all values within it. */
-  root(term: Term): Expression {
-    const root = this.value(term);
+  root(term: Term, notation?: SchemaOptions['notation']): Expression {
+    const root = notation === undefined ? this.value(term) : this.#noted(term, notation);
     for (let next = this.#later.pop(); next !== undefined; next = this.#later.pop()) this.#make(next);
     return root;
+  }
+
+  /** The objects of the term in another notation than JSON. */
+  #noted(term: Term, make: NonNullable<SchemaOptions['notation']>): Expression {
+    const value = (inner: Term) => this.value(inner);
+    const shapes = (inner: Term) => this.#toWrite(inner);
+    const notation = make({ value, shapes, terms: this.normalizer.terms });
+    const written = this.#toWrite(term).map((shape, i) => {
+      if (shape.kind === 'is') {
+        const why = 'an object that is given as a value is not supported in this syntax of calls';
+        throw new ConstraintFault(why, this.normalizer.pathOf(term));
+      }
+      return shape.kind === 'object'
+        ? objects(shape, { ...this.#options(term, `noted ${i}`), notation })
+        : impossible;
+    });
+    return choice(...written);
   }
 
   #make(term: Term): void {
@@ -128,28 +172,35 @@ class Writer {
     return spoken.length > 0 && !this.#silent ? spoken : shapes;
   }
 
-  #shape(shape: Shape, term: Term, i: number): Expression {
+  #options(term: Term, shape: string): WriteOptions {
     const { normalizer } = this;
-    const options = {
+    return {
       value: (inner: Term) => this.value(inner),
+      anyObject: anyOf(this.#words).object,
+      notation: jsonObjects,
       values: (inner: Term) => this.#values(inner),
       define: (key: string, make: () => Expression) => this.#once(key, make),
       spend: (entries: number) => this.#spend(entries),
       terms: normalizer.terms,
-      key: `value ${term.id} ${i}`,
+      key: `value ${term.id} ${shape}`,
       path: normalizer.pathOf(term),
     };
+  }
+
+  #shape(shape: Shape, term: Term, i: number): Expression {
+    const options = this.#options(term, String(i));
+    const words = this.#words;
     switch (shape.kind) {
       case 'null':
-        return text('null');
+        return text(words.null);
       case 'boolean':
-        return shape.values.length === 2 ? boolean : text(String(shape.values[0]));
+        return choice(...shape.values.map((value) => text(words[value ? 'true' : 'false'])));
       case 'number':
         return within(options.path, () => numbers(shape.tests));
       case 'string':
         return strings(shape.tests);
       case 'is':
-        return literal(shape.value);
+        return literal(shape.value, words);
       case 'array':
         return arrays(shape, options);
       case 'object':

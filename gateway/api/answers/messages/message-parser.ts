@@ -4,7 +4,7 @@ import { derivedId } from '../../resume/derived-id.ts';
 import type { AnswerEvent } from '../answer.ts';
 import type { AnswerToken } from '../answer-text.ts';
 import type { MessageEvent, MessageFinish, WholeMessage } from './message-events.ts';
-import { SectionReader, type SectionRules, type Stretch } from './sections.ts';
+import { type Reader, readerOf, type SectionRules, type Stretch } from './sections.ts';
 
 /** Rules by which a text is divided into the parts of a message. */
 export interface MessageRules extends SectionRules {
@@ -27,6 +27,7 @@ export async function* messageEvents(
   rules: MessageRules,
 ): AsyncGenerator<MessageEvent, void, undefined> {
   const parsers = new Map<number, MessageParser>();
+  const thinks = rules.thinking !== undefined || rules.channels !== undefined;
   for await (const event of events) {
     if (event.type === 'prompt') throw new Error('a chat echoes no prompt');
     const parser = parsers.get(event.index) ?? new MessageParser(event.index, rules);
@@ -36,7 +37,7 @@ export async function* messageEvents(
     else {
       for (const piece of parser.end({ cut: event.reason === 'length' })) yield piece;
       const { reasoningTokens } = parser;
-      const usage = { ...event.usage, ...(rules.thinking !== undefined && { reasoningTokens }) };
+      const usage = { ...event.usage, ...(thinks && { reasoningTokens }) };
       yield { ...event, reason: parser.finish(event.reason), usage };
     }
   }
@@ -49,7 +50,7 @@ class MessageParser {
   readonly #index: number;
   /** True if all text is content. */
   readonly #plain: boolean;
-  readonly #reader: SectionReader;
+  readonly #reader: Reader;
   readonly #callId: CallIdOf;
   #calls = 0;
   /** Tokens whose text the reader may still hold back. */
@@ -60,8 +61,9 @@ class MessageParser {
 
   constructor(index: number, { callId, ...rules }: MessageRules) {
     this.#index = index;
-    this.#plain = rules.thinking === undefined && rules.calls === undefined;
-    this.#reader = new SectionReader(rules);
+    const { thinking, calls, channels } = rules;
+    this.#plain = [thinking, calls, channels].every((rule) => rule === undefined);
+    this.#reader = readerOf(rules);
     this.#callId = callId;
   }
 

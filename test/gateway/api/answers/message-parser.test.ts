@@ -11,7 +11,7 @@ import {
 import type { SectionRules } from '../../../../gateway/api/answers/messages/sections.ts';
 import { HERMES_CALLS } from '../../../support/call-syntax.ts';
 
-const calls = HERMES_CALLS;
+const calls = { syntax: HERMES_CALLS, tools: [] };
 const thinking = { begin: '<think>', end: '</think>', open: false };
 const rules = { thinking, calls };
 const call = (name: string, args: string) =>

@@ -56,7 +56,7 @@ test('a call is a message without content and with the finish reason tool_calls'
     mode: 'auto',
     tools: [{ name: 'weather', parameters: JSON.stringify(parameters), relaxed: true }, { name: 'time' }],
     parallel: true,
-    syntax: expect.objectContaining({ begin: '<tool_call>\n', end: '\n</tool_call>' }),
+    syntax: expect.objectContaining({ marker: '<tool_call>', beforeName: '<tool_call>\n{"name": ' }),
   });
 });
 

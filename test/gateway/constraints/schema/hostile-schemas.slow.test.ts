@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import { ConstraintFault } from '../../../../gateway/constraints/fault.ts';
 import { grammarOf, readGrammar } from '../../../../gateway/constraints/grammar/grammar-of.ts';
+import { HERMES_CALLS } from '../../../support/call-syntax.ts';
 import { accepts } from '../writer.ts';
 
 const spec = (schema: unknown) => ({ type: 'json_schema' as const, schema: JSON.stringify(schema) });
@@ -156,7 +157,7 @@ it('of many tools that each take long, the first are followed exactly, and the o
   const tools = list(60, (j) => {
     return { name: `t${j}`, parameters: JSON.stringify({ oneOf: list(12, branch) }), relaxed: true as const };
   });
-  const syntax = { begin: '<', end: '>', nameKey: 'name', argumentsKey: 'arguments', separator: '' };
+  const syntax = HERMES_CALLS;
   const all = { type: 'tool_calls' as const, mode: 'required' as const, tools, parallel: false, syntax };
   const { notes } = readGrammar(all);
   expect(notes).not.toContain('[0].function.parameters');

@@ -1,0 +1,26 @@
+// GLM-4.5 and later: pairs of elements with a key and a value. GLM-4.7 writes no line breaks between them.
+import { hasAll, type KnownSyntax } from './known-syntax.ts';
+
+export const glm: KnownSyntax = {
+  title: '<tool_call> with <arg_key> and <arg_value> inside (GLM-4.5 and later)',
+  find: (template) => {
+    if (!hasAll(template, '<tool_call>', '<arg_key>', '<arg_value>')) return undefined;
+    const gap = template.source.includes('</arg_key><arg_value>') ? '' : '\n';
+    return {
+      marker: '<tool_call>',
+      begin: '',
+      beforeName: '<tool_call>',
+      name: 'plain',
+      beforeArguments: gap,
+      arguments: {
+        form: 'elements',
+        beforeKey: '<arg_key>',
+        afterKey: `</arg_key>${gap}<arg_value>`,
+        afterValue: `</arg_value>${gap}`,
+      },
+      afterArguments: '</tool_call>',
+      between: '\n',
+      end: '',
+    };
+  },
+};

@@ -1,0 +1,22 @@
+// Hermes, Qwen2.5, Qwen3, Granite 4 and many others: a JSON object between tags.
+import { hasAll, hasKey, jsonObject, type KnownSyntax } from './known-syntax.ts';
+
+const object = jsonObject({ name: 'name', arguments: 'arguments' });
+
+export const hermes: KnownSyntax = {
+  title:
+    '<tool_call> with a JSON object of "name" and "arguments" inside (Hermes, Qwen2.5, Qwen3, Granite 4)',
+  find: (template) => {
+    const tags = hasAll(template, '<tool_call>', '</tool_call>');
+    if (!tags || !hasKey(template, 'name') || !hasKey(template, 'arguments')) return undefined;
+    return {
+      ...object,
+      marker: '<tool_call>',
+      begin: '',
+      beforeName: `<tool_call>\n${object.beforeName}`,
+      afterArguments: `${object.afterArguments}\n</tool_call>`,
+      between: '\n',
+      end: '',
+    };
+  },
+};

@@ -1,0 +1,36 @@
+// Mistral: a list of JSON objects after a special token, or since version 11 of its tokenizer each call behind a token of its own.
+// Some templates write an id behind the name, between [CALL_ID] and [ARGS]. Calls are read and held without it.
+import { jsonObject, type KnownSyntax } from './known-syntax.ts';
+
+export const mistral: KnownSyntax = {
+  title: '[TOOL_CALLS] with a JSON list behind it (Mistral up to version 7 of its tokenizer)',
+  find: ({ source }) => {
+    if (!source.includes('[TOOL_CALLS]') || source.includes('[ARGS]')) return undefined;
+    const gap = source.includes('[TOOL_CALLS][') ? '' : ' ';
+    return {
+      ...jsonObject({ name: 'name', arguments: 'arguments' }),
+      marker: '[TOOL_CALLS]',
+      begin: `[TOOL_CALLS]${gap}[`,
+      between: ', ',
+      end: ']',
+    };
+  },
+};
+
+export const mistralArgs: KnownSyntax = {
+  title: '[TOOL_CALLS]name[ARGS] (Mistral from version 11 of its tokenizer)',
+  find: ({ source }) => {
+    if (!source.includes('[TOOL_CALLS]') || !source.includes('[ARGS]')) return undefined;
+    return {
+      marker: '[TOOL_CALLS]',
+      begin: '',
+      beforeName: '[TOOL_CALLS]',
+      name: 'plain',
+      beforeArguments: '[ARGS]',
+      arguments: { form: 'json' },
+      afterArguments: '',
+      between: '',
+      end: '',
+    };
+  },
+};
