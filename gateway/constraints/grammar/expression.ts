@@ -23,9 +23,9 @@ export type Expression =
   | { kind: 'token'; id: number }
   /**
    * Any bytes and tokens that are not text; the answer may end after any of them. As soon as they contain the text `marker` or the
-   * token `token`, `rest` must follow.
+   * token `token`, `rest` must follow. `begun`: text before these bytes that may be the beginning of the marker.
    */
-  | { kind: 'free'; marker: string; token?: number; rest: Expression };
+  | { kind: 'free'; marker: string; begun?: string; token?: number; rest: Expression };
 
 /**
  * How a character is written. `itself`: unchanged. `quoted`: as in a JSON string, escaped only if it must be. `escaped`: as in a

@@ -232,7 +232,8 @@ export class Program {
    * Searches for the marker as Knuth, Morris and Pratt do: node `i` stands for texts that end in the first `i` bytes of the marker.
    * An empty marker is never found.
    */
-  #free({ marker: sought, token }: Expression & { kind: 'free' }, rest: Node, next: Node): Node {
+  #free(free: Expression & { kind: 'free' }, rest: Node, next: Node): Node {
+    const { marker: sought, begun = '', token } = free;
     const marker = Buffer.from(sought);
     const lengths = Math.max(marker.length, 1);
     const nodes = Array.from({ length: lengths }, () => {
@@ -254,6 +255,6 @@ export class Program {
       node.nexts.push(...edges, { id: this.#id(), kind: 'textless', except: token, next: first }, next);
       if (token !== undefined) node.nexts.push({ id: this.#id(), kind: 'token', token, next: rest });
     }
-    return first;
+    return nodes[suffixLength([...Buffer.from(begun)], marker)] ?? first;
   }
 }

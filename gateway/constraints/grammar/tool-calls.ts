@@ -1,5 +1,6 @@
 // Tool calls as a grammar, in the syntax of the model. Free text with calls in it, or calls alone.
 import type { CallSyntax, GrammarSpec } from '../specification.ts';
+import { suffixLength } from '../suffix.ts';
 import { type ArgumentsGrammar, argumentsGrammar } from './call-arguments.ts';
 import { channelledAnswer } from './channels.ts';
 import { without as charactersWithout, everyCharacter, ofText } from './characters.ts';
@@ -70,15 +71,15 @@ class Calls {
     const group = this.group();
     if (this.#spec.mode === 'required') return group;
     if (held !== undefined) return choice(held, group);
-    const free = this.#free(rules);
-    if (atStart === undefined) return free;
+    if (atStart === undefined) return this.#free(rules);
     const opened = opener === undefined ? impossible : sequence(this.#marks(opener), group);
-    rules.set('unlike', free);
-    return choice(group, opened, unlike(this.#starts(), rule('unlike')));
+    const starts = [...this.#starts(), ...(opener === undefined ? [] : [opener])];
+    const { marker } = this.#syntax;
+    return choice(group, opened, unlike(starts, { marker, tail: (begun) => this.#free(rules, begun) }));
   }
 
-  /** Free text in which the marker starts calls. */
-  #free(rules: Map<string, Expression>): Expression {
+  /** Free text in which the marker starts calls. `begun`: text before it that may be the beginning of the marker. */
+  #free(rules: Map<string, Expression>, begun = ''): Expression {
     const { marker, begin, end, opener, beforeName } = this.#syntax;
     if (marker === '') return { kind: 'free', marker: '', rest: nothing };
     const lead = opener ?? begin + beforeName;
@@ -86,13 +87,15 @@ class Calls {
     const rest = lead.slice(marker.length);
     const calls = opener === undefined ? this.#group(rest) : sequence(this.#marks(rest), this.group());
     const goesOn = this.#parallel && begin + end === '' && opener === undefined;
-    rules.set('answer', {
+    const name = begun === '' ? 'answer' : `answer after ${begun}`;
+    rules.set(name, {
       kind: 'free',
       marker,
+      begun,
       ...this.#token(marker),
       rest: sequence(calls, goesOn ? rule('answer') : nothing),
     });
-    return rule('answer');
+    return rule(name);
   }
 
   /** The marker's token, if the marker is a special token. */
@@ -136,21 +139,43 @@ class Calls {
   }
 }
 
-/** Text that does not begin with one of `starts`, perhaps after white space. `tail` follows the first character that differs. */
-function unlike(starts: readonly string[], tail: Expression): Expression {
-  const at = (texts: readonly string[], outer: boolean): Expression => {
+interface Tail {
+  marker: string;
+  /** The text after `begun`, which ends with the first character that differs from `starts`. */
+  tail: (begun: string) => Expression;
+}
+
+/** Text that does not begin with one of `starts`, perhaps after white space. The tail looks for a marker. */
+function unlike(starts: readonly string[], { marker, tail }: Tail): Expression {
+  const known = new Map<string, Expression>();
+  const after = (text: string) => {
+    const begun = text.slice(text.length - suffixLength([...text], [...marker]));
+    const made = known.get(begun) ?? tail(begun);
+    known.set(begun, made);
+    return made;
+  };
+  const at = (texts: readonly string[], before: string): Expression => {
     const firsts = [...new Set(texts.map((each) => each.charAt(0)))];
-    const blank = outer ? ' \t\r\n' : '';
-    const others = charactersWithout(everyCharacter, ofText(firsts.join('') + blank));
     const further = firsts.map((first) => {
       const rests = texts.filter((each) => each.startsWith(first)).map((each) => each.slice(1));
-      return rests.includes('') ? impossible : sequence(text(first), at(rests, false));
+      return rests.includes('') ? impossible : sequence(text(first), at(rests, before + first));
     });
-    return optional(choice(sequence(characters(others), tail), ...further));
+    // Characters of the marker lead to different tails. All other characters lead to one.
+    const known = [...firsts, ...(before === '' ? BLANKS : '')];
+    const marking = [...new Set(marker)].filter((each) => !known.includes(each));
+    const others = charactersWithout(everyCharacter, ofText([...known, ...marking].join('')));
+    return optional(
+      choice(
+        sequence(characters(others), after('')),
+        ...marking.map((each) => sequence(text(each), after(before + each))),
+        ...further,
+      ),
+    );
   };
-  const blanks = repeat(characters(ofText(' \t\r\n')), 0, Number.POSITIVE_INFINITY);
-  return sequence(blanks, at(starts, true));
+  return sequence(repeat(characters(ofText(BLANKS)), 0, Number.POSITIVE_INFINITY), at(starts, ''));
 }
+
+const BLANKS = ' \t\r\n';
 
 /** Adds the rules of a grammar to `rules`, with `owner` before their names, and returns the root. */
 function adopt(grammar: Grammar, owner: string, rules: Map<string, Expression>): Expression {

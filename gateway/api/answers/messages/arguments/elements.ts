@@ -131,7 +131,7 @@ export class ElementsReader {
       this.#end.find(this.#tag);
       this.#value += this.#tag;
     } else {
-      this.#json += valueOf(this.#withoutBreak(this.#value), this.#kind);
+      this.#json += jsonOf(this.#withoutBreak(this.#value), this.#kind);
       this.#state = 'name';
     }
     return at + this.#tag.length;
@@ -157,7 +157,7 @@ function isContainer(value: string): boolean {
 }
 
 /** The JSON of a value that was written without quotes. */
-function valueOf(value: string, kind: ArgumentKind): string {
+function jsonOf(value: string, kind: ArgumentKind): string {
   if (kind === 'either' && !likeJson.test(value)) return JSON.stringify(value);
   try {
     JSON.parse(value);

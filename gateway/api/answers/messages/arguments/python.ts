@@ -82,20 +82,20 @@ export class PythonReader {
     } else this.#json += JSON.stringify(char).slice(1, -1);
   }
 
-  /** `escape` is the escape without its backslash, up to the last character that was read. */
-  #readEscape(escape: string): void {
-    const digits = escape.startsWith('u') ? 4 : escape.startsWith('x') ? 2 : 0;
-    const hex = escape.slice(1);
+  /** `written` is the escape without its backslash, up to the last character that was read. */
+  #readEscape(written: string): void {
+    const digits = written.startsWith('u') ? 4 : written.startsWith('x') ? 2 : 0;
+    const hex = written.slice(1);
     if (digits > 0 && /^[0-9a-fA-F]*$/.test(hex) && hex.length < digits) {
-      this.#escape = escape;
+      this.#escape = written;
       return;
     }
     this.#escape = undefined;
     if (digits > 0 && /^[0-9a-fA-F]+$/.test(hex)) this.#json += `\\u${hex.padStart(4, '0')}`;
-    else if (escape === "'" || escape === '/') this.#json += escape;
-    else if (sameEscapes.includes(escape)) this.#json += `\\${escape}`;
+    else if (written === "'" || written === '/') this.#json += written;
+    else if (sameEscapes.includes(written)) this.#json += `\\${written}`;
     // Python keeps the backslash of an escape that it does not know, and ignores a line break after a backslash.
-    else if (escape !== '\n') this.#json += JSON.stringify(`\\${escape}`).slice(1, -1);
+    else if (written !== '\n') this.#json += JSON.stringify(`\\${written}`).slice(1, -1);
   }
 
   /** Begins a value or an item of one. */
