@@ -86,6 +86,8 @@ export interface RoomOptions extends Partial<FakeEngineOptions> {
   limits?: Partial<Limits>;
   chat?: string | null;
   tokenizer?: Tokenizer;
+  /** Ids that end an answer of each model. Default: `<|endoftext|>` and `<|end|>`. */
+  stopIds?: number[];
   /** Further models by id, in addition to MODEL. */
   others?: Record<string, Partial<FakeEngineOptions>>;
   aliases?: () => Aliases;
@@ -106,6 +108,7 @@ export async function startRoom({
   limits,
   chat = CHAT_TEMPLATE,
   tokenizer: given = tokenizer,
+  stopIds = [idOf('<|endoftext|>'), idOf('<|end|>')],
   others = {},
   aliases,
   api,
@@ -123,7 +126,7 @@ export async function startRoom({
     tokenizer: given,
     template: chat === null ? undefined : compileTemplate(chat, { bos: SPECIALS[0], eos: SPECIALS[0] }),
     tokenizerInfo: { bos_token: SPECIALS[0], eos_token: SPECIALS[0] },
-    stopIds: [idOf('<|endoftext|>'), idOf('<|end|>')],
+    stopIds,
     bos: idOf('<|endoftext|>'),
   };
   const models = [...engines].map(([id, its], i) => {
