@@ -19,6 +19,11 @@ export function templateMessages(sent: readonly ChatMessage[], template: ChatTem
   const { source } = template;
   const knowsTools = /['"]tool['"]/.test(source);
   const knowsCalls = /\btool_calls\b/.test(source);
+  const habits = {
+    // DeepSeek's templates join the arguments to other texts, which fails for objects.
+    textArguments: /\['function'\]\['arguments'\]\s*\+/.test(source),
+    thinking: /\bmessage\.thinking\b/.test(source),
+  };
   const made = messages.map((message, i) => {
     const refuse = (field: string, what: string) => {
       const why = `The model's chat template does not know ${what}.`;
@@ -29,7 +34,7 @@ export function templateMessages(sent: readonly ChatMessage[], template: ChatTem
     }
     const calls = sent[i]?.function_call ? 'function_call' : 'tool_calls';
     if (message.tool_calls?.[0] && !knowsCalls) throw refuse(calls, `messages with '${calls}'`);
-    return templateMessage(message, `messages[${i}]`);
+    return templateMessage(message, `messages[${i}]`, habits);
   });
   refuseStrayResults(messages);
   return placeSystemTurns(made, template);
@@ -73,14 +78,28 @@ function refuseStrayResults(messages: readonly ToolMessage[]): void {
   }
 }
 
+/** What a template expects. `textArguments`: arguments of calls as JSON text. `thinking`: thinking under this name. */
+interface TemplateHabits {
+  textArguments: boolean;
+  thinking: boolean;
+}
+
 /** The role `developer` becomes `system`, because templates do not know `developer`. */
-function templateMessage(message: ToolMessage, param: string): TemplateMessage {
+function templateMessage(message: ToolMessage, param: string, habits: TemplateHabits): TemplateMessage {
   const { role, name, reasoning, tool_call_id } = message;
-  const calls = (message.tool_calls ?? []).map((call, i) => templateCall(call, `${param}.tool_calls[${i}]`));
+  const calls = (message.tool_calls ?? []).map((call, i) => {
+    const made = templateCall(call, `${param}.tool_calls[${i}]`);
+    const text = call.function.arguments.trim() || '{}';
+    return habits.textArguments ? { ...made, function: { ...made.function, arguments: text } } : made;
+  });
   const reasoning_content = message.reasoning_content ?? reasoning ?? thoughtOf(message);
+  const content = textOf(message) ?? (calls.length > 0 ? null : '');
+  // GPT-OSS's template refuses a message with calls that has both thinking and content.
+  const thinks = habits.thinking && calls.length > 0 && (content === null || content === '');
   return {
     role: role === 'developer' ? 'system' : role,
-    content: textOf(message) ?? (calls.length > 0 ? null : ''),
+    content,
+    ...(thinks && typeof reasoning_content === 'string' && { thinking: reasoning_content }),
     ...(typeof name === 'string' && { name }),
     ...(typeof reasoning_content === 'string' && { reasoning_content }),
     ...(typeof tool_call_id === 'string' && { tool_call_id }),

@@ -19,6 +19,8 @@ export interface TemplateMessage {
   content: string | null;
   name?: string;
   reasoning_content?: string;
+  /** The name that GPT-OSS's template has for `reasoning_content`. */
+  thinking?: string;
   tool_calls?: TemplateCall[];
   tool_call_id?: string;
 }
@@ -26,7 +28,7 @@ export interface TemplateMessage {
 export interface TemplateCall {
   id: string;
   type: 'function';
-  /** `arguments` is parsed JSON, or the text itself if it is not valid JSON. */
+  /** `arguments` is parsed JSON, or the text itself if it is not valid JSON or if the template expects text. */
   function: { name: string; arguments: unknown };
 }
 

@@ -178,3 +178,23 @@ test.each([
   expect(body.error.param).toMatch(/^tools\[0\]\.function\.parameters/);
   expect(body.error.message).toContain(named);
 });
+
+test('a template gets arguments as text if it joins them, and thinking next to calls by the name that it reads', async () => {
+  const called = {
+    role: 'assistant' as const,
+    content: null,
+    reasoning_content: 'Hm.',
+    tool_calls: [
+      { id: 'call_1', type: 'function' as const, function: { name: 'time', arguments: '{"a": 1}' } },
+    ],
+  };
+  const history = [...messages, called, { role: 'tool' as const, tool_call_id: 'call_1', content: 'noon' }];
+  const shown = "{% for m in messages if m.role == 'assistant' %}{% set message = m %}";
+  const joined = "{% for tool in m.tool_calls %}{{ tool['function']['arguments'] + '!' }}{% endfor %}";
+  const template = `${shown}${joined}{{ message.thinking }}{% endfor %}{# 'tool' #}`;
+  const room = await roomOf({ name: '', template, specials: [], weather: '', time: '' }, 'Fine.');
+  await room.client.chat.completions.create({ model: MODEL, messages: history });
+  const { prompt } = room.engine.requests[0];
+  const { body } = await room.post('/detokenize', { model: MODEL, tokens: [...prompt] });
+  expect(body).toMatchObject({ prompt: '{"a": 1}!Hm.' });
+});
