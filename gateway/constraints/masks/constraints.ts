@@ -47,9 +47,10 @@ export class Constraints {
       case 'ids':
         return new AllowedIds(spec.ids);
       case 'thinking': {
-        const then = spec.then === undefined ? unconstrained : this.#open(spec.then, stopIds, tenant);
+        const { then } = spec;
+        const answer = () => (then === undefined ? unconstrained : this.#open(then, stopIds, tenant));
         const isBlank = (id: number) => this.#vocabulary?.isBlank(id) ?? false;
-        return new ThinkingConstraint(spec, { stopIds, answer: then, isBlank });
+        return new ThinkingConstraint(spec, { stopIds, answer, isBlank });
       }
       default:
         return new GrammarConstraint(this.#compiled(spec, tenant), stopIds);

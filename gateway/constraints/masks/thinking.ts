@@ -10,8 +10,8 @@ type Stage = 'lead' | 'thinking' | 'answer';
 
 interface ThinkingOptions {
   stopIds: readonly number[];
-  /** Constraint of the answer, which follows the thinking. */
-  answer: Constraint;
+  /** Opens the constraint of the answer, which follows the thinking. */
+  answer: () => Constraint;
   /** Whether the token is white space, after which thinking may still begin. */
   isBlank: (id: number) => boolean;
 }
@@ -19,7 +19,8 @@ interface ThinkingOptions {
 export class ThinkingConstraint implements Constraint {
   readonly #spec: ThinkingSpec;
   readonly #stopIds: ReadonlySet<number>;
-  readonly #answer: Constraint;
+  readonly #openAnswer: () => Constraint;
+  #answer: Constraint;
   readonly #isBlank: (id: number) => boolean;
   #stage: Stage;
   /** The answer's constraint has allowed every id so far, so the ids may be the beginning of an answer. */
@@ -32,7 +33,8 @@ export class ThinkingConstraint implements Constraint {
   constructor(spec: ThinkingSpec, { stopIds, answer, isBlank }: ThinkingOptions) {
     this.#spec = spec;
     this.#stopIds = new Set(stopIds);
-    this.#answer = answer;
+    this.#openAnswer = answer;
+    this.#answer = answer();
     this.#isBlank = isBlank;
     this.#stage = spec.open ? 'thinking' : spec.begin.length > 0 ? 'lead' : 'answer';
   }
@@ -97,6 +99,10 @@ export class ThinkingConstraint implements Constraint {
     else if (++this.#matched === begin.length) {
       this.#stage = 'thinking';
       this.#matched = 0;
+      // Ids that were not the beginning of an answer after all may have advanced the answer's constraint.
+      const advanced = this.#answer;
+      this.#answer = this.#openAnswer();
+      advanced.close();
     }
   }
 

@@ -2,12 +2,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  callModels,
-  callTools,
-  weatherArguments,
-  weatherParameters,
-} from '../../../../support/models/call-models.ts';
+import { callModels, weatherArguments, weatherParameters } from '../../../../support/models/call-models.ts';
 import { type OpenModel, openModel, read, stretchesOf } from './support.ts';
 
 const fits = {
@@ -207,6 +202,33 @@ function pythonText(value: unknown): string {
   return words.get(value) ?? JSON.stringify(value);
 }
 
-test('the names of the tools in these tests are those of the models', () => {
-  expect(callTools.map(({ function: { name } }) => name)).toEqual(['weather', 'time']);
+test('with channels, a call or the answer may follow the thinking, and only as the mode allows', () => {
+  const model = callModels.find(({ name }) => name === 'GPT-OSS');
+  if (model === undefined) throw new Error('there is no model with channels');
+  const open = openModel(model, { special: true });
+  const thought = '<|channel|>analysis<|message|>Hm.<|end|>';
+  const next = '<|start|>assistant';
+  const final = '<|channel|>final<|message|>Yes.';
+  const aside = '<|channel|>commentary<|message|>Looking.<|end|>';
+  const thinking = (then: ReturnType<OpenModel['spec']>) => {
+    const [begin, end] = ['<|channel|>analysis<|message|>', '<|end|>'].map(open.ids);
+    return { type: 'thinking' as const, budget: undefined, open: false, begin, end, then };
+  };
+  const verdicts = (mode: 'auto' | 'required') => {
+    const texts = [
+      model.weather,
+      thought + next + model.weather,
+      final,
+      thought + next + final,
+      thought + next + aside + next + model.time,
+      thought,
+      thought + model.weather + next,
+    ];
+    return texts.map((text) => open.accepts(thinking(open.spec({ mode })), text));
+  };
+  expect(verdicts('auto')).toEqual([true, true, true, true, true, false, false]);
+  expect(verdicts('required')).toEqual([true, true, false, false, false, false, false]);
+  const content = { type: 'choice' as const, choices: ['Yes.', 'No.'] };
+  const held = thinking(open.spec({ mode: 'auto', tools: [], content }));
+  expect([final, final.replace('Yes', 'Hm')].map((text) => open.accepts(held, text))).toEqual([true, false]);
 });
