@@ -20,7 +20,9 @@ describe.each(names)('%s', (name) => {
     await writeOracleCheckpoint(join(dir, name), oracle);
     expect(JSON.parse(await readFile(join(dir, name, 'config.json'), 'utf8'))).toEqual(oracle.config);
     expect(oracle.logits.map((row) => row.length)).toEqual(oracle.tokens.map(() => oracle.vocab));
-    expect(oracle.routing.map((layer) => layer.length)).toEqual(oracle.routing.map(() => oracle.tokens.length));
+    expect(oracle.routing.map((layer) => layer.length)).toEqual(
+      oracle.routing.map(() => oracle.tokens.length),
+    );
     const largest = Math.max(...oracle.logits.flatMap((row) => [...row.map(Math.abs)]));
     for (const { position, logits } of oracle.exact) {
       const single = oracle.logits[position]!;
@@ -32,9 +34,9 @@ describe.each(names)('%s', (name) => {
 
 it('a case whose tensors are not those of the oracle is refused', async () => {
   const oracle = await loadCase(names[0]!);
-  await expect(writeOracleCheckpoint(join(dir, 'other'), { ...oracle, seed: oracle.seed + 1 })).rejects.toThrow(
-    /the tensors' SHA-256 is/,
-  );
+  await expect(
+    writeOracleCheckpoint(join(dir, 'other'), { ...oracle, seed: oracle.seed + 1 }),
+  ).rejects.toThrow(/the tensors' SHA-256 is/);
 });
 
 it('cases can be selected by layout', async () => {

@@ -103,14 +103,19 @@ const DICE_MEAN = 510;
 
 const encoders: Record<'F32' | 'BF16' | 'F16', (values: Float32Array<ArrayBuffer>) => Uint8Array> = {
   F32: (values) => new Uint8Array(values.buffer),
-  BF16: (values) => new Uint8Array(Uint16Array.from(new Uint32Array(values.buffer), roundWord).buffer),
-  F16: (values) => new Uint8Array(Uint16Array.from(values, toFloat16).buffer),
+  BF16: (values) => {
+    const words = new Uint32Array(values.buffer);
+    const halves = new Uint16Array(words.length);
+    // To nearest, ties to even.
+    for (let i = 0; i < words.length; i++) halves[i] = (words[i]! + 0x7fff + ((words[i]! >>> 16) & 1)) >>> 16;
+    return new Uint8Array(halves.buffer);
+  },
+  F16: (values) => {
+    const halves = new Uint16Array(values.length);
+    for (let i = 0; i < values.length; i++) halves[i] = toFloat16(values[i]!);
+    return new Uint8Array(halves.buffer);
+  },
 };
-
-/** The bits of a float32 as bfloat16, rounded to nearest, ties to even. */
-function roundWord(word: number): number {
-  return (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
-}
 
 function drawTensor(seed: number, name: string, group: TensorGroup): Uint8Array {
   const count = group.shape.reduce((a, b) => a * b, 1);
@@ -140,7 +145,9 @@ export async function writeOracleCheckpoint(dir: string, oracle: OracleCase): Pr
   const body = Buffer.concat(parts);
   const digest = createHash('sha256').update(body).digest('hex');
   if (digest !== oracle.sha256) {
-    throw new Error(`${oracle.name}: the tensors' SHA-256 is ${digest}, not ${oracle.sha256} as bench/oracle wrote`);
+    throw new Error(
+      `${oracle.name}: the tensors' SHA-256 is ${digest}, not ${oracle.sha256} as bench/oracle wrote`,
+    );
   }
   await mkdir(dir, { recursive: true });
   await writeFile(join(dir, 'config.json'), JSON.stringify(oracle.config));
