@@ -3,11 +3,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { getLlama, type Llama, type Token } from 'node-llama-cpp';
+import { getLlama } from 'node-llama-cpp';
 import { writeCheckpoint } from '../../test/support/models/checkpoint.ts';
 import { seedOf, uniform } from '../../test/support/random.ts';
 import { cases } from './cases.ts';
 import { exportGguf } from './gguf.ts';
+import { logitsOf } from './logits.ts';
 
 const promptLength = 40;
 const positions = [0, 1, 2, 7, 20, 39];
@@ -41,32 +42,4 @@ await llama.dispose();
 /** Rounds to seven significant digits. The error is a few parts in ten million, far below the tolerance of the tests. */
 function shortened(value: unknown): unknown {
   return typeof value === 'number' ? Number(value.toPrecision(7)) : value;
-}
-
-/** Raw logits, `[positions][vocab]`. */
-async function logitsOf(engine: Llama, modelPath: string, ids: readonly number[]): Promise<number[][]> {
-  const model = await engine.loadModel({ modelPath, useMmap: false });
-  const context = await model.createContext({
-    contextSize: 256,
-    batchSize: 64,
-    flashAttention: false,
-    threads: 1,
-    experimentalKvCacheKeyType: 'F32',
-    experimentalKvCacheValueType: 'F32',
-  });
-  const outputs = await context
-    .getSequence()
-    .controlledEvaluate(ids.map((id) => [id as Token, { generateNext: { logits: true } }]));
-  const rows = outputs.map((output, position) => {
-    const logits = output?.next.logits;
-    if (!logits) throw new Error(`llama.cpp gave no logits at position ${position}`);
-    return Array.from({ length: logits.size }, (_, id) => {
-      const logit = logits.get(id as Token);
-      if (logit === undefined) throw new Error(`llama.cpp gave no logit for token ${id}`);
-      return logit;
-    });
-  });
-  await context.dispose();
-  await model.dispose();
-  return rows;
 }

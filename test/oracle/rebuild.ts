@@ -53,11 +53,12 @@ export async function caseNames(...layouts: string[]): Promise<string[]> {
 
 /** Reads all cases, or those of the listed layouts. */
 export async function loadCases(...layouts: string[]): Promise<OracleCase[]> {
-  return Promise.all((await caseNames(...layouts)).map(loadCase));
+  return Promise.all((await caseNames(...layouts)).map((name) => loadCase(name)));
 }
 
-export async function loadCase(name: string): Promise<OracleCase> {
-  const stored = JSON.parse(await readFile(join(folder, `${name}.json`), 'utf8'));
+/** Reads one case, of the committed ones or of another folder. */
+export async function loadCase(name: string, from = folder): Promise<OracleCase> {
+  const stored = JSON.parse(await readFile(join(from, `${name}.json`), 'utf8'));
   const logits = new Float32Array(bytesOf(stored.logits));
   const exact = new Float64Array(bytesOf(stored.exact.logits));
   const positions: number[] = stored.exact.positions;
