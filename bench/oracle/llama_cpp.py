@@ -46,11 +46,12 @@ def mxfp4():
 
 
 def own_heads(fields):
-    """The size of a head is hidden / heads, and each query head has a key/value head."""
+    """The size of a head is hidden / heads."""
     return {"head_dim": fields["hidden_size"] // fields["num_attention_heads"]}
 
 
 def all_heads(fields):
+    """Each query head has a key/value head."""
     return {"num_key_value_heads": fields["num_attention_heads"]}
 
 
