@@ -80,7 +80,7 @@ export const preTokenizers: Readonly<Record<string, PreTokenizer>> = {
     splits: [
       `${CONTRACTIONS}|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|${DIGIT}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|${LINES}|${SPACES}`,
     ],
-},
+  },
   bailingmoe: bailing,
   bailingmoe2: bailing,
   'gpt-2': gpt2,

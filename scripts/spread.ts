@@ -1,0 +1,195 @@
+// Makes a Mixtral checkpoint from a dense Llama model in GGUF: node scripts/spread.ts MODEL.gguf DIR [--experts 96] [--seed 1]
+// Each layer gets equal experts, which are the dense model's MLP, and random router rows. With one expert a token the function stays
+// that of the dense model, and its traffic spreads over the experts. So a real model's text can be served by shards.
+import { mkdir, open, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { errorText } from '../base/error-text.ts';
+import { tensorError } from '../model/errors.ts';
+import { narrowHalf } from '../model/floats.ts';
+import { architectureOf, ggufConfig } from '../model/gguf/config/config.ts';
+import { ggufPlace } from '../model/gguf/names.ts';
+import { type GgufModel, openGguf } from '../model/gguf/read.ts';
+import { readGgufPlace } from '../model/gguf/read-tensor.ts';
+import { ggufTokenizer } from '../model/gguf/tokenizer/tokenizer.ts';
+import { layOut, type TensorSpec } from '../model/safetensors.ts';
+import { normal, seedOf } from '../test/support/random.ts';
+import { groupShares } from './spread/estimate.ts';
+import {
+  type DenseSizes,
+  denseSpecs,
+  expertParts,
+  expertSpecs,
+  mixtralConfig,
+  modelSpecs,
+  routerSpec,
+  sizesOf,
+} from './spread/layout.ts';
+
+interface SpreadOptions {
+  from: string;
+  to: string;
+  experts: number;
+  seed: number;
+  print: (line: string) => void;
+}
+
+/** Groups for which shares are estimated: as many as the shards of the example in README.md. */
+const GROUPS = 4;
+
+/** Reads a tensor of the dense model by its Hugging Face name. */
+type Read = (name: string) => Promise<Float32Array<ArrayBuffer>>;
+
+export async function spread({ from, to, experts, seed, print }: SpreadOptions): Promise<void> {
+  const model = await openGguf(from);
+  const dense = await ggufConfig(model);
+  const sizes = sizesOf(dense);
+  const read = reader(model, sizes);
+  const files = ggufTokenizer(model);
+  await mkdir(to, { recursive: true });
+  const small = { 'config.json': mixtralConfig(dense, experts), ...files };
+  for (const [name, json] of Object.entries(small))
+    await writeFile(join(to, name), `${JSON.stringify(json)}\n`);
+  const weights: Record<string, string> = {};
+  let bytes = 0;
+  const total = sizes.layers + 1;
+  const fileName = (i: number) => {
+    const number = (value: number) => String(value).padStart(5, '0');
+    return `model-${number(i + 1)}-of-${number(total)}.safetensors`;
+  };
+  const embedding = await read('model.embed_tokens.weight');
+  for (let i = 0; i < total; i++) {
+    const layer = i - 1;
+    const parts = i === 0 ? modelParts(sizes, read) : await layerParts({ layer, experts, seed, sizes, read });
+    bytes += await writeTensors(join(to, fileName(i)), parts);
+    for (const { spec } of parts) weights[spec.name] = fileName(i);
+    if (i === 0) continue;
+    const shares = await sharesOf({
+      layer,
+      embedding,
+      seed,
+      read,
+      router: routerOf(layer, experts, sizes, seed),
+    });
+    print(
+      `${fileName(i)}: ${(bytes / 1e9).toFixed(2)} GB; estimated shares of ${GROUPS} groups ${shares.join(' ')}`,
+    );
+  }
+  const index = { metadata: { total_size: bytes }, weight_map: weights };
+  await writeFile(join(to, 'model.safetensors.index.json'), `${JSON.stringify(index)}\n`);
+  print(`${to}: ${experts} equal experts in each of ${sizes.layers} layers, ${(bytes / 1e9).toFixed(2)} GB`);
+}
+
+function reader(model: GgufModel, sizes: DenseSizes): Read {
+  const architecture = architectureOf(model);
+  return (name) => {
+    const place = ggufPlace(model, { architecture, sizes }, name);
+    if (place === undefined) throw tensorError(model.path, name, 'is missing under its GGUF name');
+    return readGgufPlace(place, sizes.headDim);
+  };
+}
+
+interface Part {
+  spec: TensorSpec;
+  /** Little-endian bytes of the tensor. */
+  data: () => Uint8Array | Promise<Uint8Array>;
+}
+
+const bytesOf = (values: Float32Array | Uint16Array) =>
+  new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+
+const denseParts = (specs: readonly TensorSpec[], read: Read): Part[] =>
+  specs.map((spec) => ({ spec, data: async () => bytesOf(await read(spec.name)) }));
+
+const modelParts = (sizes: DenseSizes, read: Read): Part[] => denseParts(modelSpecs(sizes), read);
+
+interface LayerOptions {
+  layer: number;
+  experts: number;
+  seed: number;
+  sizes: DenseSizes;
+  read: Read;
+}
+
+async function layerParts({ layer, experts, seed, sizes, read }: LayerOptions): Promise<Part[]> {
+  const matrices: Uint8Array[] = [];
+  for (const { source } of expertParts) {
+    const values = await read(`model.layers.${layer}.mlp.${source}.weight`);
+    const halves = new Uint16Array(values.length);
+    narrowHalf(values, halves);
+    matrices.push(bytesOf(halves));
+  }
+  const expertsOf = Array.from({ length: experts }, (_, expert) =>
+    expertSpecs(layer, expert, sizes).map(
+      (spec, i): Part => ({ spec, data: () => matrices[i] ?? new Uint8Array() }),
+    ),
+  );
+  return [
+    ...denseParts(denseSpecs(layer, sizes), read),
+    { spec: routerSpec(layer, experts, sizes), data: () => bytesOf(routerOf(layer, experts, sizes, seed)) },
+    ...expertsOf.flat(),
+  ];
+}
+
+function routerOf(
+  layer: number,
+  experts: number,
+  { hidden }: DenseSizes,
+  seed: number,
+): Float32Array<ArrayBuffer> {
+  const next = normal(seedOf(seed, `router ${layer}`));
+  return Float32Array.from({ length: experts * hidden }, next);
+}
+
+async function sharesOf(options: {
+  layer: number;
+  embedding: Float32Array;
+  router: Float32Array;
+  seed: number;
+  read: Read;
+}): Promise<string[]> {
+  const { layer, embedding, router, seed, read } = options;
+  const norm = await read(`model.layers.${layer}.post_attention_layernorm.weight`);
+  const shares = groupShares({ embedding, norm, router }, { groups: GROUPS, samples: 1000, seed });
+  return shares.map((share) => `${(100 * share).toFixed(0)} %`);
+}
+
+/** Writes one safetensors file. Returns the bytes of its tensors. */
+async function writeTensors(path: string, parts: readonly Part[]): Promise<number> {
+  const { header, tensors, bytes } = layOut(parts.map(({ spec }) => spec));
+  const file = await open(path, 'w');
+  try {
+    await file.write(header, 0, header.length, 0);
+    for (const { spec, data } of parts) {
+      const content = await data();
+      const place = tensors.get(spec.name);
+      if (place?.bytes !== content.length)
+        throw new Error(`${spec.name}: ${content.length} bytes, not ${place?.bytes}`);
+      await file.write(content, 0, content.length, place.start);
+    }
+  } finally {
+    await file.close();
+  }
+  return bytes - header.length;
+}
+
+const USAGE = 'usage: node scripts/spread.ts MODEL.gguf DIR [--experts 96] [--seed 1]\n';
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { experts: { type: 'string', default: '96' }, seed: { type: 'string', default: '1' } },
+  });
+  const [from, to] = positionals;
+  const [experts, seed] = [Number(values.experts), Number(values.seed)];
+  if (from === undefined || to === undefined || !(experts >= 1) || !Number.isInteger(experts * seed)) {
+    process.stderr.write(USAGE);
+    process.exit(2);
+  }
+  const print = (line: string) => process.stdout.write(`${line}\n`);
+  await spread({ from, to, experts, seed, print }).catch((error: unknown) => {
+    process.stderr.write(`${errorText(error)}\n`);
+    process.exitCode = 1;
+  });
+}
