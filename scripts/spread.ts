@@ -15,7 +15,6 @@ import { readGgufPlace } from '../model/gguf/read-tensor.ts';
 import { ggufTokenizer } from '../model/gguf/tokenizer/tokenizer.ts';
 import { layOut, type TensorSpec } from '../model/safetensors.ts';
 import { normal, seedOf } from '../test/support/random.ts';
-import { groupShares } from './spread/estimate.ts';
 import {
   type DenseSizes,
   denseSpecs,
@@ -34,9 +33,6 @@ interface SpreadOptions {
   seed: number;
   print: (line: string) => void;
 }
-
-/** Groups for which shares are estimated: as many as the shards of the example in README.md. */
-const GROUPS = 4;
 
 /** Reads a tensor of the dense model by its Hugging Face name. */
 type Read = (name: string) => Promise<Float32Array<ArrayBuffer>>;
@@ -58,23 +54,12 @@ export async function spread({ from, to, experts, seed, print }: SpreadOptions):
     const number = (value: number) => String(value).padStart(5, '0');
     return `model-${number(i + 1)}-of-${number(total)}.safetensors`;
   };
-  const embedding = await read('model.embed_tokens.weight');
   for (let i = 0; i < total; i++) {
     const layer = i - 1;
     const parts = i === 0 ? modelParts(sizes, read) : await layerParts({ layer, experts, seed, sizes, read });
     bytes += await writeTensors(join(to, fileName(i)), parts);
     for (const { spec } of parts) weights[spec.name] = fileName(i);
-    if (i === 0) continue;
-    const shares = await sharesOf({
-      layer,
-      embedding,
-      seed,
-      read,
-      router: routerOf(layer, experts, sizes, seed),
-    });
-    print(
-      `${fileName(i)}: ${(bytes / 1e9).toFixed(2)} GB; estimated shares of ${GROUPS} groups ${shares.join(' ')}`,
-    );
+    print(`${fileName(i)}: ${(bytes / 1e9).toFixed(2)} GB`);
   }
   const index = { metadata: { total_size: bytes }, weight_map: weights };
   await writeFile(join(to, 'model.safetensors.index.json'), `${JSON.stringify(index)}\n`);
@@ -132,6 +117,7 @@ async function layerParts({ layer, experts, seed, sizes, read }: LayerOptions): 
   ];
 }
 
+/** Random rows of equal length, so that no expert is preferred because its row is longer. */
 function routerOf(
   layer: number,
   experts: number,
@@ -139,20 +125,13 @@ function routerOf(
   seed: number,
 ): Float32Array<ArrayBuffer> {
   const next = normal(seedOf(seed, `router ${layer}`));
-  return Float32Array.from({ length: experts * hidden }, next);
-}
-
-async function sharesOf(options: {
-  layer: number;
-  embedding: Float32Array;
-  router: Float32Array;
-  seed: number;
-  read: Read;
-}): Promise<string[]> {
-  const { layer, embedding, router, seed, read } = options;
-  const norm = await read(`model.layers.${layer}.post_attention_layernorm.weight`);
-  const shares = groupShares({ embedding, norm, router }, { groups: GROUPS, samples: 1000, seed });
-  return shares.map((share) => `${(100 * share).toFixed(0)} %`);
+  const rows = Float32Array.from({ length: experts * hidden }, next);
+  for (let start = 0; start < rows.length; start += hidden) {
+    const row = rows.subarray(start, start + hidden);
+    const length = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0) / hidden);
+    for (let i = 0; i < hidden; i++) row[i] = row[i]! / length;
+  }
+  return rows;
 }
 
 /** Writes one safetensors file. Returns the bytes of its tensors. */
