@@ -9,7 +9,8 @@ export type GgufValue =
   | { type: 'bool'; value: boolean }
   | { type: 'string'; value: string }
   | { type: 'strings'; value: readonly string[] }
-  | { type: 'i32s'; value: readonly number[] };
+  | { type: 'i32s'; value: readonly number[] }
+  | { type: 'f32s'; value: readonly number[] };
 
 export interface GgufTensor {
   name: string;
@@ -175,6 +176,8 @@ function encodeValue(entry: GgufValue): Buffer {
       return array(typeCode.string, entry.value.map(text));
     case 'i32s':
       return array(typeCode.i32, entry.value.map(i32));
+    case 'f32s':
+      return array(typeCode.f32, entry.value.map(f32));
   }
 }
 
