@@ -10,7 +10,7 @@ export const texts: readonly string[] = [
   '\t\t x',
   'Hello world',
   ' Hello  world   ',
-  'Hello, world! How are you? I\'m fine, they\'ll say; WE\'VE done it, I\'D bet.',
+  "Hello, world! How are you? I'm fine, they'll say; WE'VE done it, I'D bet.",
   "'s 't 're 've 'm 'll 'd 'S 'T 'x don't DON'T",
   '1 12 123 1234 12345 3.14159 1,000,000 0x1F 2024-01-31',
   'a1b22c333d4444',

@@ -26,7 +26,9 @@ const tellsCases = ['gpt-4o', 'tekken'];
 const MERGES = 300;
 const specials = ['<|begin|>', '<|end|>'];
 
-const heldOut: { text: string }[] = JSON.parse(await readFile(new URL('../held-out.json', import.meta.url), 'utf8'));
+const heldOut: { text: string }[] = JSON.parse(
+  await readFile(new URL('../held-out.json', import.meta.url), 'utf8'),
+);
 const corpus = [...texts, ...heldOut.map(({ text }) => text.slice(0, 500))];
 const encoder = new TextEncoder();
 const symbols = byteSymbols();
@@ -35,17 +37,28 @@ const byteLevel = () => {
   const words = corpus.map((text) => Array.from(encoder.encode(text), (byte) => symbols[byte] ?? ''));
   const merges = trainMerges(words, MERGES);
   const tokens = [...symbols, ...merges.map((pair) => pair.join('')), ...specials];
-  return { tokens, kinds: tokens.map((token) => (specials.includes(token) ? 3 : 1)), merges: merges.map((pair) => pair.join(' ')) };
+  return {
+    tokens,
+    kinds: tokens.map((token) => (specials.includes(token) ? 3 : 1)),
+    merges: merges.map((pair) => pair.join(' ')),
+  };
 };
 
 /** SentencePiece's pieces: spaces are `▁`, and characters that are no piece become bytes. */
 const sentencePiece = () => {
   const words = corpus.map((text) => [...` ${text}`.replaceAll(' ', '▁')]);
-  const characters = [...new Set(words.flat())].filter((character) => character === '▁' || (character.codePointAt(0) ?? 0) < 0x500);
+  const characters = [...new Set(words.flat())].filter(
+    (character) => character === '▁' || (character.codePointAt(0) ?? 0) < 0x500,
+  );
   const known = new Set(characters);
   const cut = words.map((word) => word.map((character) => (known.has(character) ? character : '\u0000')));
-  const pieces = [...new Set(trainMerges(cut, MERGES).map((pair) => pair.join('')))].filter((piece) => !piece.includes('\u0000'));
-  const bytes = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
+  const pieces = [...new Set(trainMerges(cut, MERGES).map((pair) => pair.join('')))].filter(
+    (piece) => !piece.includes('\u0000'),
+  );
+  const bytes = Array.from(
+    { length: 256 },
+    (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`,
+  );
   const plain = [...pieces, ...characters.filter((character) => character !== '\u0000' && character !== '')];
   const tokens = ['<unk>', '<s>', '</s>', ...bytes, ...plain];
   const kinds = [2, 3, 3, ...bytes.map(() => 6), ...plain.map(() => 1)];
@@ -54,11 +67,28 @@ const sentencePiece = () => {
 
 const common = modelMetadata(
   'llama',
-  { hidden: 32, layers: 1, heads: 1, kvHeads: 1, headDim: 32, experts: 0, expertsPerToken: [0], inner: 32, vocab: 0, context: 64, normEps: 1e-5, rope: { base: 1e4 } },
+  {
+    hidden: 32,
+    layers: 1,
+    heads: 1,
+    kvHeads: 1,
+    headDim: 32,
+    experts: 0,
+    expertsPerToken: [0],
+    inner: 32,
+    vocab: 0,
+    context: 64,
+    normEps: 1e-5,
+    rope: { base: 1e4 },
+  },
   { fileType: 0, feedForward: 32 },
 );
 
-async function idsOf(llama: Llama, metadata: Record<string, GgufValue>, wanted: readonly string[]): Promise<number[][]> {
+async function idsOf(
+  llama: Llama,
+  metadata: Record<string, GgufValue>,
+  wanted: readonly string[],
+): Promise<number[][]> {
   const dir = await mkdtemp(join(tmpdir(), 'expertgrid-tokenizers-'));
   try {
     const modelPath = join(dir, 'vocabulary.gguf');
@@ -111,4 +141,6 @@ const result = {
 };
 const path = new URL('../../test/golden/gguf-tokenizers.json', import.meta.url);
 await writeFile(path, `${JSON.stringify(result)}\n`);
-console.log(`gguf-tokenizers.json: ${texts.length} texts, ${preTokenizers.length} pre-tokenizers and SentencePiece`);
+console.log(
+  `gguf-tokenizers.json: ${texts.length} texts, ${preTokenizers.length} pre-tokenizers and SentencePiece`,
+);

@@ -1,0 +1,23 @@
+// Twenty questions for chat models of a few hundred million parameters.
+export const chatPrompts: readonly string[] = [
+  'What is the capital of France?',
+  'Write a short poem about the sea.',
+  'Explain photosynthesis to a ten-year-old child.',
+  'What is 17 plus 25?',
+  'Give me three tips for sleeping better.',
+  'Translate "good morning" into Spanish, French and German.',
+  'Write a Python function that returns the largest number of a list.',
+  'Why is the sky blue?',
+  'Tell me a story about a dog that finds a treasure.',
+  'What are the planets of the solar system?',
+  'How do I make pancakes?',
+  'Summarise the plot of Romeo and Juliet in two sentences.',
+  'What is the difference between a virus and a bacterium?',
+  'Write an email that asks a colleague for a meeting on Tuesday.',
+  'Name five animals that live in Africa.',
+  'What happens when water freezes?',
+  'Who wrote "Pride and Prejudice", and when?',
+  'List the steps to change a bicycle tyre.',
+  'What is a prime number? Give four examples.',
+  'Describe a sunset in one sentence.',
+];
