@@ -114,9 +114,10 @@ async function modelWithin(path: string, names: readonly string[]): Promise<stri
   return new Set(models).size === 1 ? models[0] : undefined;
 }
 
-/** The usual name of the checkpoint in `dir`: its directory, or its repository in Hugging Face's cache. */
+/** The usual name of the checkpoint in `dir`: its directory, its repository in Hugging Face's cache, or its GGUF file without the ending. */
 export function checkpointName(dir: string): string {
   const parts = dir.split(sep).filter((part) => part !== '');
   const repository = parts.at(-2) === 'snapshots' ? parts.at(-3) : undefined;
-  return repository?.split('--').at(-1) ?? parts.at(-1) ?? 'model';
+  const name = repository?.split('--').at(-1) ?? parts.at(-1) ?? 'model';
+  return name.replace(/(-\d{5}-of-\d{5})?\.gguf$/, '');
 }

@@ -15,18 +15,23 @@ export async function bundleFault(path: string, flag: string): Promise<Error> {
 /** Rejects if the path of `--from` is certainly not a checkpoint. Faults in its files are found when the files are read. */
 export async function requireCheckpoint(path: string): Promise<void> {
   const kind = await kindOf(path);
-  if (kind.kind === 'checkpoint' || kind.kind === 'weightless') return;
+  if (isConvertible(kind) || kind.kind === 'weightless') return;
   const fault =
     kind.kind === 'bundle'
-      ? `this is already a bundle${atBits(kind)}; convert reads a Hugging Face checkpoint`
+      ? `this is already a bundle${atBits(kind)}; convert reads a Hugging Face checkpoint or a model in GGUF`
       : describeKind(path, kind);
   throw new Error(`--from ${path}: ${fault}`);
+}
+
+/** Whether `convert` reads it. */
+export function isConvertible({ kind }: ModelKind): boolean {
+  return kind === 'checkpoint' || kind === 'gguf';
 }
 
 /** Says what the path is and, for a checkpoint, which command makes a bundle of it. */
 export function notABundle(path: string, kind: ModelKind): string {
   const is = describeKind(path, kind);
-  if (kind.kind !== 'checkpoint') return is;
+  if (!isConvertible(kind)) return is;
   const to = quoted(bundleName(path, USUAL_BITS));
   const command = `${ownCommand(process.env)} convert --from ${quoted(path)} --to ${to} --bits ${USUAL_BITS}`;
   return `${is}. Convert it: ${command}; then give --model ${to}`;
@@ -68,10 +73,9 @@ export function describeKind(path: string, kind: ModelKind): string {
     case 'repository':
       return `this is a repository in the cache of Hugging Face; give the checkpoint in it, ${quoted(kind.dir)}`;
     case 'gguf':
-      return (
-        `${kind.file === undefined ? 'this is a GGUF file' : `this directory has a GGUF file (${kind.file})`}, which cannot be read; ` +
-        'give the Hugging Face checkpoint that it was made from'
-      );
+      return kind.file === undefined
+        ? 'this is a model in GGUF and not a bundle'
+        : `this directory has a model in GGUF (${kind.file}) and is not a bundle`;
     case 'file':
       return /(\.safetensors|\.json)$/.test(path)
         ? `this is a file; give its directory, ${quoted(dirname(path))}`

@@ -8,7 +8,14 @@ import { type Bits, bundleBits } from '../../model/tiles.ts';
 import { cacheDirectory } from '../files.ts';
 import { alternatives, USUAL_BITS } from '../flags/bits.ts';
 import { UsageError } from '../flags/flags.ts';
-import { asGiven, bundleName, describeKind, notABundle, quoted } from '../flags/model-paths.ts';
+import {
+  asGiven,
+  bundleName,
+  describeKind,
+  isConvertible,
+  notABundle,
+  quoted,
+} from '../flags/model-paths.ts';
 import type { NamedModel } from '../flags/models.ts';
 import { runWriter } from '../terminal/write-bundle.ts';
 
@@ -26,12 +33,12 @@ export async function convertModels(
     if (kind.kind === 'bundle' && bits !== undefined && kind.bits !== bits) {
       throw new UsageError(
         `--bits ${bits}: ${model.dir} is already a bundle${kind.bits === undefined ? '' : ` at ${kind.bits} bits`}; ` +
-          '--bits is for Hugging Face checkpoints',
+          '--bits is for Hugging Face checkpoints and GGUF',
       );
     }
-    const dir = kind.kind === 'checkpoint' ? await convertedBundle(model.dir, bits) : model.dir;
+    const dir = isConvertible(kind) ? await convertedBundle(model.dir, bits) : model.dir;
     if (dir === undefined) return undefined;
-    bundles.push({ id: kind.kind === 'checkpoint' ? idOf(model) : model.id, dir });
+    bundles.push({ id: isConvertible(kind) ? idOf(model) : model.id, dir });
   }
   return bundles;
 }

@@ -1,4 +1,4 @@
-// `expertgrid convert`: converts a Hugging Face checkpoint to a bundle.
+// `expertgrid convert`: converts a Hugging Face checkpoint or a model in GGUF to a bundle.
 import { Command, InvalidArgumentError } from 'commander';
 import type { Bits } from '../../model/bundle/tensors.ts';
 import { supportedLayouts } from '../../model/config/config.ts';
@@ -27,12 +27,12 @@ function parseGroupSize(text: string): number {
 export function convertCommand(): Command {
   return new Command('convert')
     .description(
-      `Convert a Hugging Face checkpoint to a bundle. Layouts: ${supportedLayouts.map(({ title }) => title).join(', ')}. Run the same command again to resume.`,
+      `Convert a Hugging Face checkpoint or a model in GGUF to a bundle. Layouts: ${supportedLayouts.map(({ title }) => title).join(', ')}. Run the same command again to resume.`,
     )
     .addOption(
       flag(
-        '--from <dir>',
-        'Directory of the checkpoint, with config.json and safetensors weights',
+        '--from <path>',
+        'Directory of the checkpoint, with config.json and safetensors weights; or a GGUF file, the first one if the model is split',
       ).makeOptionMandatory(),
     )
     .addOption(toFlag())

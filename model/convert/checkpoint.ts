@@ -3,7 +3,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { modelNames } from '../bundle/names.ts';
-import { withNormShapes } from '../bundle/tensors.ts';
+import { type CanonicalTensor, withNormShapes } from '../bundle/tensors.ts';
 import { parseConfig } from '../config/config.ts';
 import { readFields } from '../config/config-fields.ts';
 import type { ModelConfig } from '../config/model-config.ts';
@@ -16,7 +16,7 @@ import { tokenizerFiles } from '../tokenizer/tokenizer-files.ts';
 import { tensorLayouts } from './layouts/layouts.ts';
 import { type LogicalTensor, plainTensor, type SourceTensor } from './storage/logical.ts';
 import { quantisedTensor } from './storage/quantised.ts';
-import { type FindTensor, findShape } from './views.ts';
+import { type FindTensor, type FoundTensor, findShape, findTensor } from './views.ts';
 
 /** Files that are copied unchanged if the checkpoint has them: name in the bundle (no folders) → path in the checkpoint. */
 const copiedFiles: Readonly<Record<string, string>> = {
@@ -34,11 +34,12 @@ const INDEX = 'model.safetensors.index.json';
 export interface Checkpoint {
   config: ModelConfig;
   copies: ReadonlyMap<string, Uint8Array>;
-  /** The file that lists the tensors: the only file of weights, or the index of several. */
-  list: string;
   /** Stored tensors by the checkpoint's own names. */
   tensors: ReadonlyMap<string, SourceTensor>;
-  find: FindTensor;
+  /** Finds a tensor of the model. Throws an InputError if it is missing or has another shape. */
+  locate(wanted: CanonicalTensor): FoundTensor;
+  /** Whether the model does not need the stored tensor of this name. */
+  isSpare(name: string): boolean;
   /** Name, size and time of each weight file. A resumed conversion must find them unchanged. */
   stamps: readonly string[];
 }
@@ -63,7 +64,11 @@ export async function openCheckpoint(dir: string): Promise<Checkpoint> {
       return `${path.slice(dir.length)} ${size} ${mtimeMs}`;
     }),
   );
-  return { config, copies, list, tensors, find, stamps };
+  return {
+    ...{ config, copies, tensors, stamps },
+    locate: (wanted) => findTensor(config, wanted, find, list),
+    isSpare: (name) => isSpare(name, config),
+  };
 }
 
 /** A model with several parts has the field beside the text model's fields or among them. */
@@ -104,7 +109,7 @@ function finderOf(
  * Whether the model does not need the stored tensor: rotary frequencies, scales of quantised inputs, or a part of the checkpoint
  * that is not computed.
  */
-export function isSpare(name: string, config: ModelConfig): boolean {
+function isSpare(name: string, config: ModelConfig): boolean {
   return (
     name.endsWith('.rotary_emb.inv_freq') ||
     isUnusedScale(name) ||
@@ -151,7 +156,8 @@ export function parseJson(bytes: Uint8Array, path: string): unknown {
 async function readTensors(
   dir: string,
   isSpareName: (name: string) => boolean,
-): Promise<Pick<Checkpoint, 'list' | 'tensors'>> {
+): Promise<Pick<Checkpoint, 'tensors'> & { list: string }> {
+  // `list` is the file that lists the tensors: the only file of weights, or the index of several.
   const index = await readOptional(join(dir, INDEX));
   const tensors = new Map<string, SourceTensor>();
   if (index === undefined) {

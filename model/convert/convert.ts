@@ -1,4 +1,4 @@
-// Converts a Hugging Face checkpoint to a bundle. This file finds the model's tensors; the plan's tasks encode and write them.
+// Converts a Hugging Face checkpoint or a model in GGUF to a bundle. This file finds the model's tensors; the plan's tasks encode and write them.
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { canonicalJson, hashLines, shortHash } from '../bundle/hash.ts';
@@ -6,18 +6,19 @@ import { modelNames } from '../bundle/names.ts';
 import { type Bits, type CanonicalTensor, denseTensors, expertTensors } from '../bundle/tensors.ts';
 import { type ModelConfig, unitShape } from '../config/model-config.ts';
 import { tensorError } from '../errors.ts';
+import { findGguf } from '../gguf/read.ts';
 import { readExactly } from '../reading/read-exactly.ts';
-import { type Checkpoint, isSpare, openCheckpoint } from './checkpoint.ts';
+import { type Checkpoint, openCheckpoint } from './checkpoint.ts';
+import { openGgufCheckpoint } from './gguf-checkpoint.ts';
 import type { JournalEntry } from './journal.ts';
 import { type BundlePlan, planBundle, type TensorSource } from './plan.ts';
 import type { SourceTensor } from './storage/logical.ts';
-import { type FoundTensor, findTensor } from './views.ts';
 import { type WriteOptions, type WrittenBundle, writeBundle } from './write-bundle.ts';
 
 const SLICE_BYTES = 4 << 20;
 
 interface ConvertOptions extends WriteOptions {
-  /** A directory with config.json and safetensors weights. */
+  /** A directory with config.json and safetensors weights, or a GGUF file, or a directory with a model in GGUF. */
   from: string;
   bits: Bits;
 }
@@ -41,7 +42,8 @@ export async function convert({ from, bits, ...options }: ConvertOptions): Promi
 
 /** Opens the checkpoint and checks its tensors. The returned function `plan` takes the bundle's directory. */
 async function openSource(from: string, bits: Bits) {
-  const checkpoint = await openCheckpoint(resolve(from));
+  const gguf = await findGguf(resolve(from));
+  const checkpoint = await (gguf === undefined ? openCheckpoint(resolve(from)) : openGgufCheckpoint(gguf));
   await checkTensors(checkpoint);
   const { config } = checkpoint;
   const source = (tensor: CanonicalTensor) => sourceOf(checkpoint, tensor);
@@ -73,12 +75,8 @@ export async function planConversion(wanted: { from: string; bits: Bits }): Prom
   };
 }
 
-function find({ config, list, find }: Checkpoint, tensor: CanonicalTensor): FoundTensor {
-  return findTensor(config, tensor, find, list);
-}
-
 function sourceOf(checkpoint: Checkpoint, wanted: CanonicalTensor): TensorSource {
-  const { tensor, view } = find(checkpoint, wanted);
+  const { tensor, view } = checkpoint.locate(wanted);
   const [rows = 1, ...rest] = wanted.shape;
   const cols = rest.reduce((product, length) => product * length, 1);
   const isByRow = wanted.kind === 'matrix' || tensor.isRead === 'by row';
@@ -99,11 +97,11 @@ async function checkTensors(checkpoint: Checkpoint): Promise<void> {
   const { config, tensors } = checkpoint;
   const known = new Set<string>();
   for (const wanted of modelTensors(config)) {
-    for (const name of find(checkpoint, wanted).tensor.stored) known.add(name);
+    for (const name of checkpoint.locate(wanted).tensor.stored) known.add(name);
   }
-  const embedding = find(checkpoint, firstTensor(config)).tensor;
+  const embedding = checkpoint.locate(firstTensor(config)).tensor;
   for (const extra of tensors.values()) {
-    if (known.has(extra.name) || isSpare(extra.name, config)) continue;
+    if (known.has(extra.name) || checkpoint.isSpare(extra.name)) continue;
     if (isModuleBias(extra, tensors) && (await isZero(extra))) continue;
     if (extra.name !== modelNames.head || !config.tiedEmbeddings)
       throw tensorError(extra.path, extra.name, 'is not part of the model that config.json describes');

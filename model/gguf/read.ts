@@ -1,5 +1,5 @@
 // Opens GGUF files: reads and checks the header of a file, or the headers of all files that a model is split into.
-import { type FileHandle, open } from 'node:fs/promises';
+import { access, type FileHandle, open, readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { hasCode, InputError, tensorError } from '../errors.ts';
 import { readExactly } from '../reading/read-exactly.ts';
@@ -25,8 +25,26 @@ export interface GgufModel {
   tensors: ReadonlyMap<string, GgufTensor>;
 }
 
-/** Whether the name is that of a GGUF file. */
-export const isGguf = (path: string): boolean => path.endsWith('.gguf');
+/**
+ * The GGUF file that `from` names: itself, or the model in a directory without a config.json. Undefined if `from` is another checkpoint.
+ * Throws an InputError if the directory has several models.
+ */
+export async function findGguf(from: string): Promise<string | undefined> {
+  if (from.endsWith('.gguf')) return from;
+  const isCheckpoint = await access(join(from, 'config.json')).then(
+    () => true,
+    () => false,
+  );
+  if (isCheckpoint) return undefined;
+  const names = await readdir(from).catch(() => []);
+  const firsts = names.filter(
+    (name) => name.endsWith('.gguf') && Number(SPLIT_NAME.exec(name)?.[2] ?? 1) === 1,
+  );
+  const [first, second] = firsts.sort();
+  if (second !== undefined)
+    throw new InputError(`${from}: has ${firsts.length} models in GGUF; name the file`);
+  return first === undefined ? undefined : join(from, first);
+}
 
 /** Reads and checks the headers of the model that `path` belongs to. `path` may be any of the files of a split model. */
 export async function openGguf(path: string): Promise<GgufModel> {

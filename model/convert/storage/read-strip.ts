@@ -1,6 +1,7 @@
 // Reads rows of a tensor from its storage. A tensor's rows may be some of the storage's rows, in another order. Pure, apart from
 // the reads that it is given.
 import { readQuantised } from '../../quantised/strips/read-quantised.ts';
+import { readGguf } from './gguf.ts';
 import { readPlain } from './plain.ts';
 import type { ReadBytes, Storage, Strip, StripReader } from './storage.ts';
 
@@ -17,7 +18,7 @@ export interface RowMap {
 
 type Readers = { [K in Storage['kind']]: StripReader<Extract<Storage, { kind: K }>> };
 
-const readers: Readers = { plain: readPlain, quantised: readQuantised };
+const readers: Readers = { plain: readPlain, quantised: readQuantised, gguf: readGguf };
 
 function readStorage(storage: Storage, strip: Strip, read: ReadBytes, out: Float32Array): void {
   const reader = readers[storage.kind] as StripReader<Storage>;

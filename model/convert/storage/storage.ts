@@ -3,6 +3,7 @@
 // tables in read-strip.ts.
 import type { QuantisedStorage } from '../../quantised/storage.ts';
 import type { FloatDtype } from '../task.ts';
+import type { GgufStorage } from './gguf.ts';
 
 /** Floats in row-major order. */
 export interface PlainStorage {
@@ -17,7 +18,7 @@ export interface PlainStorage {
   transposed?: true;
 }
 
-export type Storage = PlainStorage | QuantisedStorage;
+export type Storage = PlainStorage | QuantisedStorage | GgufStorage;
 
 /** Reads `count` rows from row `first` on. All forms have `rows` and `cols`, the size of the float matrix. */
 export interface Strip {

@@ -51,11 +51,8 @@ describe('bundleDirectory', () => {
     ['broken', 'its config.json does not say its layout'],
     ['torch', 'weights are not in safetensors but in pytorch_model.bin'],
     ['config-only', 'has a config.json (mixtral) but no weights'],
-    [
-      'ggufs',
-      'this directory has a GGUF file (Model-Q4.gguf), which cannot be read; give the Hugging Face checkpoint',
-    ],
-    ['model.gguf', 'this is a GGUF file, which cannot be read'],
+    ['ggufs', 'this directory has a model in GGUF (Model-Q4.gguf) and is not a bundle. Convert it: '],
+    ['model.gguf', 'this is a model in GGUF and not a bundle. Convert it: '],
     ['weights/model.safetensors', /this is a file; give its directory, \S+weights$/],
     ['notes/text.txt', 'this is a file; a bundle is a directory with a bundle.json'],
     ['new.partial', 'this is a bundle whose conversion has not ended; run the same convert command again'],
@@ -90,14 +87,19 @@ describe('bundleDirectory', () => {
 
 describe('requireCheckpoint', () => {
   it.each([
-    [nano, /^--from \S+: this is already a bundle at 8 bits; convert reads a Hugging Face checkpoint$/],
+    [
+      nano,
+      /^--from \S+: this is already a bundle at 8 bits; convert reads a Hugging Face checkpoint or a model in GGUF$/,
+    ],
     ['nothing', /^--from nothing: there is no such directory/],
   ])('rejects %s with an error that says what it is', async (path, told) => {
     await expect(requireCheckpoint(path)).rejects.toThrow(told);
   });
 
-  it('accepts a checkpoint', async () => {
+  it('accepts a checkpoint and a model in GGUF', async () => {
     await requireCheckpoint(checkpoint);
+    await requireCheckpoint(join(folder, 'model.gguf'));
+    await requireCheckpoint(join(folder, 'ggufs'));
   });
 });
 

@@ -51,14 +51,22 @@ function tokenizerOf(keys: Keys) {
 const isCasedBeyondAscii = (text: string) => /(?![A-Z])\p{Lu}/u.test(text);
 
 describe('a byte-level tokenizer', () => {
-  it.each(Object.entries(golden.byteLevel.ids))('of the kind %s gives the ids of llama.cpp', (pre, expected) => {
-    const tokenizer = tokenizerOf(byteLevelKeys(pre));
-    const texts = golden.texts.filter((text) => !golden.tellsCases.includes(pre) || !isCasedBeyondAscii(text));
-    expect(texts.length).toBeGreaterThan(30);
-    for (const [i, text] of texts.entries()) {
-      expect({ text, ids: tokenizer.encode(text, { addSpecial: false }) }).toEqual({ text, ids: expected[i] });
-    }
-  });
+  it.each(Object.entries(golden.byteLevel.ids))(
+    'of the kind %s gives the ids of llama.cpp',
+    (pre, expected) => {
+      const tokenizer = tokenizerOf(byteLevelKeys(pre));
+      const texts = golden.texts.filter(
+        (text) => !golden.tellsCases.includes(pre) || !isCasedBeyondAscii(text),
+      );
+      expect(texts.length).toBeGreaterThan(30);
+      for (const [i, text] of texts.entries()) {
+        expect({ text, ids: tokenizer.encode(text, { addSpecial: false }) }).toEqual({
+          text,
+          ids: expected[i],
+        });
+      }
+    },
+  );
 
   it.each(Object.keys(preTokenizers))('of the kind %s gives back the bytes of a text', (pre) => {
     const tokenizer = tokenizerOf(byteLevelKeys(pre));
@@ -153,7 +161,9 @@ describe('the files beside tokenizer.json', () => {
     const tokens = [...golden.byteLevel.tokens, '<|im_end|>', '<|endoftext|>', '</s>'];
     const kinds = [...golden.byteLevel.kinds, 3, 3, 1];
     const files = filesOf({ ...keys, 'tokenizer.ggml.tokens': tokens, 'tokenizer.ggml.token_type': kinds });
-    expect(files['generation_config.json']).toMatchObject({ eos_token_id: [last, last - 1, last + 1, last + 2] });
+    expect(files['generation_config.json']).toMatchObject({
+      eos_token_id: [last, last - 1, last + 1, last + 2],
+    });
   });
 
   it('are none if the file has no tokenizer', () => {
@@ -165,14 +175,42 @@ describe('a tokenizer that is broken or not supported', () => {
   const qwen = byteLevelKeys('qwen2');
   const { 'tokenizer.ggml.tokens': _, ...withoutTokens } = qwen;
   it.each<[string, Keys, string]>([
-    ['another model', { 'tokenizer.ggml.model': 'bert' }, 'key tokenizer.ggml.model: "bert" is not supported (gpt2 and llama are)'],
-    ['another pre-tokenizer', byteLevelKeys('poro-chat'), 'key tokenizer.ggml.pre: "poro-chat" is not supported (llama-bpe, '],
+    [
+      'another model',
+      { 'tokenizer.ggml.model': 'bert' },
+      'key tokenizer.ggml.model: "bert" is not supported (gpt2 and llama are)',
+    ],
+    [
+      'another pre-tokenizer',
+      byteLevelKeys('poro-chat'),
+      'key tokenizer.ggml.pre: "poro-chat" is not supported (llama-bpe, ',
+    ],
     ['no tokens', withoutTokens, 'key tokenizer.ggml.tokens: is missing'],
-    ['too few kinds', { ...qwen, 'tokenizer.ggml.token_type': [1] }, 'key tokenizer.ggml.token_type: has 1 entries for'],
-    ['too few scores', { ...sentencePieceKeys, 'tokenizer.ggml.scores': [1] }, 'key tokenizer.ggml.scores: has 1 entries for'],
-    ['a merge of one token', { ...qwen, 'tokenizer.ggml.merges': ['ab'] }, 'has "ab", which is not two tokens'],
-    ['a merge without its token', { ...qwen, 'tokenizer.ggml.merges': ['q z'] }, 'needs the token "qz", which is not there'],
-    ['an id without a token', { ...qwen, 'tokenizer.ggml.eos_token_id': 9999 }, 'tokenizer.ggml.eos_token_id: is 9999; there are'],
+    [
+      'too few kinds',
+      { ...qwen, 'tokenizer.ggml.token_type': [1] },
+      'key tokenizer.ggml.token_type: has 1 entries for',
+    ],
+    [
+      'too few scores',
+      { ...sentencePieceKeys, 'tokenizer.ggml.scores': [1] },
+      'key tokenizer.ggml.scores: has 1 entries for',
+    ],
+    [
+      'a merge of one token',
+      { ...qwen, 'tokenizer.ggml.merges': ['ab'] },
+      'has "ab", which is not two tokens',
+    ],
+    [
+      'a merge without its token',
+      { ...qwen, 'tokenizer.ggml.merges': ['q z'] },
+      'needs the token "qz", which is not there',
+    ],
+    [
+      'an id without a token',
+      { ...qwen, 'tokenizer.ggml.eos_token_id': 9999 },
+      'tokenizer.ggml.eos_token_id: is 9999; there are',
+    ],
     [
       'a token twice',
       { ...qwen, 'tokenizer.ggml.tokens': golden.byteLevel.tokens.with(5, golden.byteLevel.tokens[6] ?? '') },
