@@ -2,7 +2,7 @@
 import type { Metadata } from '../metadata.ts';
 import { type PreTokenizer, preTokenizers } from './pre-tokenizers.ts';
 import type { TokenizerParts } from './tokenizer.ts';
-import type { Vocabulary } from './vocabulary.ts';
+import { modelVocabulary, type Vocabulary } from './vocabulary.ts';
 
 const PRE = 'tokenizer.ggml.pre';
 const MERGES = 'tokenizer.ggml.merges';
@@ -35,7 +35,7 @@ export function byteLevelParts(keys: Metadata, vocabulary: Vocabulary): Tokenize
       fuse_unk: false,
       byte_fallback: false,
       ignore_merges: pre.ignoreMerges ?? false,
-      vocab: Object.fromEntries(vocabulary.ids),
+      vocab: modelVocabulary(vocabulary),
       merges,
     },
     addsBos: pre.addsBos ?? false,

@@ -3,7 +3,7 @@
 // into two pieces is a merge, and merges are ordered by the score of the piece. transformers' convert_slow_tokenizer.py does the same.
 import type { Metadata } from '../metadata.ts';
 import type { TokenizerParts } from './tokenizer.ts';
-import type { SpecialIds, Vocabulary } from './vocabulary.ts';
+import { modelVocabulary, type SpecialIds, type Vocabulary } from './vocabulary.ts';
 
 const SCORES = 'tokenizer.ggml.scores';
 const SPACE = '▁';
@@ -24,9 +24,9 @@ export function sentencePieceParts(
   }
   const addsSpace = keys.flag('tokenizer.ggml.add_space_prefix', true);
   const unknown = special.unknown === undefined ? undefined : tokens[special.unknown];
-  // The control tokens are in the model too, as in files of transformers, because the unknown token has to be.
+  // The unknown token has to be in the model.
   const vocab = {
-    ...Object.fromEntries(vocabulary.ids),
+    ...modelVocabulary(vocabulary),
     ...(unknown !== undefined && { [unknown]: special.unknown }),
   };
   const replace = { type: 'Replace', pattern: { String: ' ' }, content: SPACE };

@@ -38,6 +38,19 @@ export function readVocabulary(keys: Metadata): Vocabulary {
   return { tokens, ids, added };
 }
 
+/**
+ * The vocabulary of the model in tokenizer.json. Hugging Face's library gives added tokens that are not in it the ids after its last,
+ * in order, whatever the file says. So added tokens are part of it unless this gives them their ids.
+ */
+export function modelVocabulary({ ids, added }: Vocabulary): Record<string, number> {
+  const highest = Array.from(ids.values()).reduce((a, b) => Math.max(a, b), -1);
+  const low = added.filter(({ id }) => id < highest);
+  const rest = added.filter(({ id }) => id > highest);
+  const size = ids.size + low.length;
+  const kept = rest.every(({ id }, i) => id === size + i) ? low : added;
+  return Object.fromEntries([...ids, ...kept.map(({ content, id }) => [content, id] as const)]);
+}
+
 const NAMES = ['bos', 'eos', 'eot', 'eom', 'unknown', 'padding'] as const;
 export type SpecialIds = Partial<Record<(typeof NAMES)[number], number>>;
 

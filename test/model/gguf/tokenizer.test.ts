@@ -50,6 +50,9 @@ function tokenizerOf(keys: Keys) {
 /** Whether the text has a capital outside ASCII. The oracle's patterns for these tokenizers do not know such capitals. */
 const isCasedBeyondAscii = (text: string) => /(?![A-Z])\p{Lu}/u.test(text);
 
+/** One name of each pre-tokenizer. */
+const distinct = [...new Map(Object.entries(preTokenizers).map(([name, pre]) => [JSON.stringify(pre), name])).values()];
+
 describe('a byte-level tokenizer', () => {
   it.each(Object.entries(golden.byteLevel.ids))(
     'of the kind %s gives the ids of llama.cpp',
@@ -68,7 +71,7 @@ describe('a byte-level tokenizer', () => {
     },
   );
 
-  it.each(Object.keys(preTokenizers))('of the kind %s gives back the bytes of a text', (pre) => {
+  it.each(distinct)('of the kind %s gives back the bytes of a text', (pre) => {
     const tokenizer = tokenizerOf(byteLevelKeys(pre));
     const text = golden.texts.join('|').normalize('NFC');
     const ids = tokenizer.encode(text, { addSpecial: false });
@@ -91,6 +94,29 @@ describe('a byte-level tokenizer', () => {
     expect(tokenizer.encode('a')[0]).toBe(begin);
     const without = tokenizerOf({ ...keys, 'tokenizer.ggml.add_bos_token': false });
     expect(without.encode('a')[0]).not.toBe(begin);
+  });
+});
+
+describe('the vocabulary of the model in tokenizer.json', () => {
+  const { tokens, kinds } = golden.byteLevel;
+  const vocabOf = (order: readonly string[], types: readonly number[]) => {
+    const keys = { ...byteLevelKeys('smollm'), 'tokenizer.ggml.tokens': order, 'tokenizer.ggml.token_type': types };
+    const { model } = { ...filesOf(keys)['tokenizer.json'] } as { model: { vocab: Record<string, number> } };
+    return model.vocab;
+  };
+
+  it('has control tokens with low ids, which the library would number anew', () => {
+    const vocab = vocabOf(['<|im_start|>', ...tokens], [3, ...kinds]);
+    expect(vocab['<|im_start|>']).toBe(0);
+    expect(vocab).not.toHaveProperty('<|end|>');
+  });
+
+  it('has no control tokens if all follow its last token, and all if there is a gap', () => {
+    expect(vocabOf(tokens, kinds)).not.toHaveProperty('<|begin|>');
+    const gap = tokens.length - 2;
+    const vocab = vocabOf(tokens.toSpliced(gap, 0, '[PAD]'), kinds.toSpliced(gap, 0, 5));
+    expect(vocab['<|end|>']).toBe(tokens.length);
+    expect(vocab).not.toHaveProperty('[PAD]');
   });
 });
 
