@@ -122,6 +122,7 @@ async function openPeer(path: string): Promise<Peer> {
   const context = await model.createContext({
     contextSize: 1024,
     flashAttention: false,
+    threads: 1, // two threads wait for each other by spinning, which is slow on a busy machine
     experimentalKvCacheKeyType: 'F32',
     experimentalKvCacheValueType: 'F32',
     ignoreMemorySafetyChecks: true,

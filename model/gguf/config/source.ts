@@ -3,6 +3,9 @@ import { InputError } from '../../errors.ts';
 import type { Metadata } from '../metadata.ts';
 import type { GgufModel } from '../read.ts';
 
+/** Lists of layers are made before the tensors are looked for, so that a wrong number must not make them long. */
+const MOST_LAYERS = 4096;
+
 export type ConfigJson = Record<string, unknown>;
 
 export interface ConfigSource {
@@ -31,7 +34,8 @@ export function configSource(model: GgufModel, whole: Metadata, architecture: st
     if (suffix !== undefined && !bySuffix.has(suffix)) bySuffix.set(suffix, shape);
   }
   const layers = keys.count('block_count') - keys.count('nextn_predict_layers', 0);
-  if (layers < 1) keys.refuse('block_count', `leaves ${layers} layers`);
+  if (layers < 1 || layers > MOST_LAYERS)
+    keys.refuse('block_count', `leaves ${layers} layers; 1 to ${MOST_LAYERS} are supported`);
   const heads = keys.count('attention.head_count');
   const headDim = keys.count('attention.key_length', keys.count('embedding_length') / Math.max(1, heads));
   if (keys.count('attention.value_length', headDim) !== headDim) {

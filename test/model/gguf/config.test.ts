@@ -3,9 +3,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseConfig } from '../../../model/config/config.ts';
 import { InputError } from '../../../model/errors.ts';
 import { ggufArchitectures, ggufConfig } from '../../../model/gguf/config/config.ts';
 import { llama3Factors } from '../../../model/gguf/config/rope.ts';
+import { parseHeader } from '../../../model/gguf/header.ts';
 import { shortest } from '../../../model/gguf/metadata.ts';
 import { openGguf } from '../../../model/gguf/read.ts';
 import { ggufBytes, type TensorPart, values } from '../../support/models/gguf-bytes.ts';
@@ -49,22 +51,32 @@ const experts: Keys = {
 const embedding = f32s('token_embd.weight', [64, 10]);
 const stack = f32s('blk.0.ffn_down_exps.weight', [32, 64, 2]);
 
-async function configOf(architecture: string, keys: Keys, tensors: TensorPart[] = []) {
-  const named = Object.entries({ ...common, ...keys }).map(
-    ([key, value]) => [`${architecture}.${key}`, value] as const,
-  );
-  const path = join(dir, `${architecture}.gguf`);
-  const bytes = ggufBytes({
+function bytesOf(architecture: string, keys: Keys, tensors: TensorPart[]): Buffer {
+  const named = Object.entries({ ...common, ...keys });
+  return ggufBytes({
     keys: [
       ['general.architecture', values.string(architecture)],
       ['tokenizer.ggml.bos_token_id', values.u32(1)],
       ['tokenizer.ggml.eos_token_id', values.u32(2)],
-      ...named,
+      ...named.map(([key, value]) => [`${architecture}.${key}`, value] as const),
     ],
     tensors: [embedding, stack, ...tensors],
   });
-  await writeFile(path, bytes);
+}
+
+async function configOf(architecture: string, keys: Keys, tensors: TensorPart[] = []) {
+  const path = join(dir, `${architecture}.gguf`);
+  await writeFile(path, bytesOf(architecture, keys, tensors));
   return ggufConfig(await openGguf(path));
+}
+
+/** The config of a model whose tensors are not read, without a file. */
+function unreadConfigOf(architecture: string, keys: Keys, tensors: TensorPart[]) {
+  const bytes = bytesOf(architecture, keys, tensors);
+  const path = 'x.gguf';
+  const header = parseHeader(bytes, bytes.length, path);
+  const entries = header.tensors.map((tensor) => [tensor.name, { ...tensor, path }] as const);
+  return ggufConfig({ path, paths: [path], metadata: header.metadata, tensors: new Map(entries) });
 }
 
 const expectedCommon = {
@@ -451,6 +463,38 @@ describe('the config.json', () => {
     const run = configOf(architecture, keys);
     await expect(run).rejects.toThrow(InputError);
     await expect(run).rejects.toThrow(message);
+  });
+
+  it('is refused or read if any key has a wrong value', async () => {
+    const wrong = [
+      ...[0, 3, 2 ** 32 - 1].map(values.u32),
+      ...[
+        values.i32(-1),
+        values.f32(Number.NaN),
+        values.f32(-1),
+        values.f32(1e38),
+        values.string(''),
+        values.strings([]),
+      ],
+      ...[values.i32s([]), values.u64(2n ** 64n - 1n), values.bool(1)],
+    ];
+    const outcomes = { read: 0, refused: 0 };
+    for (const [architecture, keys, tensors] of cases) {
+      const whole = { ...common, ...keys };
+      for (const key of Object.keys(whole)) {
+        for (const value of wrong) {
+          try {
+            parseConfig(await unreadConfigOf(architecture, { ...whole, [key]: value }, tensors), 'x');
+            outcomes.read++;
+          } catch (error) {
+            if (!(error instanceof InputError)) throw error;
+            outcomes.refused++;
+          }
+        }
+      }
+    }
+    expect(outcomes.read).toBeGreaterThan(100);
+    expect(outcomes.refused).toBeGreaterThan(1000);
   });
 
   it('counts a list of equal numbers as one', async () => {

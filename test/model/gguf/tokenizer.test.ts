@@ -51,7 +51,9 @@ function tokenizerOf(keys: Keys) {
 const isCasedBeyondAscii = (text: string) => /(?![A-Z])\p{Lu}/u.test(text);
 
 /** One name of each pre-tokenizer. */
-const distinct = [...new Map(Object.entries(preTokenizers).map(([name, pre]) => [JSON.stringify(pre), name])).values()];
+const distinct = [
+  ...new Map(Object.entries(preTokenizers).map(([name, pre]) => [JSON.stringify(pre), name])).values(),
+];
 
 describe('a byte-level tokenizer', () => {
   it.each(Object.entries(golden.byteLevel.ids))(
@@ -100,7 +102,11 @@ describe('a byte-level tokenizer', () => {
 describe('the vocabulary of the model in tokenizer.json', () => {
   const { tokens, kinds } = golden.byteLevel;
   const vocabOf = (order: readonly string[], types: readonly number[]) => {
-    const keys = { ...byteLevelKeys('smollm'), 'tokenizer.ggml.tokens': order, 'tokenizer.ggml.token_type': types };
+    const keys = {
+      ...byteLevelKeys('smollm'),
+      'tokenizer.ggml.tokens': order,
+      'tokenizer.ggml.token_type': types,
+    };
     const { model } = { ...filesOf(keys)['tokenizer.json'] } as { model: { vocab: Record<string, number> } };
     return model.vocab;
   };
