@@ -20,6 +20,7 @@ const NEAR_TIE = 0.05;
 
 /** What an engine chose at a position, and how much better it was than the second best. */
 interface Choice {
+  /** Empty for the token that ends the answer. */
   bytes: readonly number[];
   gap: number;
 }
@@ -32,7 +33,7 @@ interface Answer {
 /** The fields of a chat completion that are read here. */
 interface Completion {
   usage: { prompt_tokens: number };
-  choices: { logprobs: { content: { bytes: number[]; top_logprobs: { logprob: number }[] }[] } }[];
+  choices: { logprobs: { content: { bytes: number[] | null; top_logprobs: { logprob: number }[] }[] } }[];
 }
 
 async function askGateway(question: string): Promise<Answer> {
@@ -57,7 +58,7 @@ async function askGateway(question: string): Promise<Answer> {
   return {
     promptTokens: completion.usage.prompt_tokens,
     choices: content.map(({ bytes, top_logprobs: [best, second] }) => ({
-      bytes,
+      bytes: bytes ?? [],
       gap: (best?.logprob ?? 0) - (second?.logprob ?? Number.NEGATIVE_INFINITY),
     })),
   };
@@ -73,10 +74,9 @@ interface Peer {
 async function askPeer({ model, sequence, tokenizer, prompt }: Peer, question: string): Promise<Answer> {
   const ids = prompt(question);
   const steps = await greedySteps(model, sequence, { prompt: ids, most: tokens });
-  const shown = steps.filter(({ id }) => tokenizer.specialName(id) === undefined);
   return {
     promptTokens: ids.length,
-    choices: shown.map(({ id, gap }) => ({ bytes: [...tokenizer.bytes(id)], gap })),
+    choices: steps.map(({ id, gap }) => ({ bytes: [...tokenizer.bytes(id)], gap })),
   };
 }
 
@@ -96,8 +96,7 @@ function report(question: string, ours: Answer, theirs: Answer): boolean {
     const [left, right] = [ours.choices[i], theirs.choices[i]];
     if (left !== undefined && right !== undefined && String(left.bytes) === String(right.bytes)) continue;
     const [a, b] = [left?.gap, right?.gap];
-    const show = (gap: number | undefined) =>
-      gap === undefined ? 'its answer has ended' : `${gap.toFixed(4)} nat`;
+    const show = (gap: number | undefined) => (gap === undefined ? 'no token' : `${gap.toFixed(4)} nat`);
     console.log(`  first difference at token ${i}: expertgrid ${show(a)}, llama.cpp ${show(b)}`);
     const isTie = Math.min(a ?? Number.POSITIVE_INFINITY, b ?? Number.POSITIVE_INFINITY) < NEAR_TIE;
     console.log(isTie ? '  a near-tie' : `  NOT a near-tie (${NEAR_TIE} nat)`);
