@@ -10,7 +10,7 @@ import { llama3Factors } from '../../../model/gguf/config/rope.ts';
 import { parseHeader } from '../../../model/gguf/header.ts';
 import { shortest } from '../../../model/gguf/metadata.ts';
 import { openGguf } from '../../../model/gguf/read.ts';
-import { ggufBytes, type TensorPart, values } from '../../support/models/gguf-bytes.ts';
+import { ggufBytes, type TensorPart, values } from './gguf-bytes.ts';
 
 let dir: string;
 beforeAll(async () => {

@@ -9,8 +9,8 @@ import { convert } from '../../../model/convert/convert.ts';
 import { InputError } from '../../../model/errors.ts';
 import { dequantise } from '../../../model/gguf/dequantise.ts';
 import { type Checkpoint, type CheckpointOptions, writeCheckpoint } from '../../support/models/checkpoint.ts';
-import { type FileParts, ggufBytes, type TensorPart, values } from '../../support/models/gguf-bytes.ts';
 import { uniform } from '../../support/random.ts';
+import { type FileParts, ggufBytes, type TensorPart, values } from './gguf-bytes.ts';
 
 let dir: string;
 let count = 0;

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { adjacentRow, ggufPlace, isSpareInGguf } from '../../../model/gguf/names.ts';
 import { type GgufModel, openGguf } from '../../../model/gguf/read.ts';
 import { readGgufPlace } from '../../../model/gguf/read-tensor.ts';
-import { ggufBytes, type TensorPart } from '../../support/models/gguf-bytes.ts';
+import { ggufBytes, type TensorPart } from './gguf-bytes.ts';
 
 let dir: string;
 beforeAll(async () => {

@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../../model/errors.ts';
 import { parseHeader } from '../../../model/gguf/header.ts';
 import { openGguf } from '../../../model/gguf/read.ts';
-import { type FileParts, ggufBytes, text, u32, u64, values } from '../../support/models/gguf-bytes.ts';
 import { uniform } from '../../support/random.ts';
+import { type FileParts, ggufBytes, text, u32, u64, values } from './gguf-bytes.ts';
 
 const golden: Record<'whole' | 'split', Record<string, string>> = JSON.parse(
   readFileSync(join(import.meta.dirname, '../../golden/gguf-written.json'), 'utf8'),

@@ -1,5 +1,5 @@
 // The tokenizer files that are made from GGUF metadata. Their ids are compared with those that llama.cpp gives by the same metadata
-// (bench/peers/tokenizers.ts).
+// (bench/peers/tokenizers).
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

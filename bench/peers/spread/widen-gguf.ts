@@ -1,8 +1,8 @@
 // Copies a GGUF model with all weights as float32, so that llama.cpp multiplies them with activations that it does not quantise.
-import type { GgufValue as Read } from '../../model/gguf/header.ts';
-import { openGguf } from '../../model/gguf/read.ts';
-import { readGgufTensor } from '../../model/gguf/read-tensor.ts';
-import { type GgufValue, writeGguf } from './gguf-format.ts';
+import type { GgufValue as Read } from '../../../model/gguf/header.ts';
+import { openGguf } from '../../../model/gguf/read.ts';
+import { readGgufTensor } from '../../../model/gguf/read-tensor.ts';
+import { type GgufValue, writeGguf } from '../gguf-format.ts';
 
 /** Keys with whole numbers that llama.cpp reads as float32. The type is not known any more once a file is read. */
 const floatKeys = /(epsilon|freq_base|scale|factor|temp|top_p|min_p)$/;

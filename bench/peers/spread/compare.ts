@@ -1,5 +1,5 @@
 // Compares the greedy text of a gateway with that of llama.cpp on 20 chat prompts:
-//   node spread.ts MODEL.gguf http://127.0.0.1:8080 [--tokens 64] [--widen] [--key KEY]
+//   node spread/compare.ts MODEL.gguf http://127.0.0.1:8080 [--tokens 64] [--widen] [--key KEY]
 // MODEL.gguf is the dense model from which scripts/spread.ts made the gateway's checkpoint. The command fails if the texts differ
 // where neither engine sees a near-tie: where both have a gap of at least 0.05 nat between the two best tokens.
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { getLlama, type LlamaContextSequence, LlamaLogLevel, type LlamaModel } from 'node-llama-cpp';
-import { compileTemplate } from '../../gateway/api/text/template.ts';
-import { createTokenizer, type Tokenizer } from '../../gateway/api/text/tokenizer.ts';
-import { openGguf } from '../../model/gguf/read.ts';
-import { ggufTokenizer } from '../../model/gguf/tokenizer/tokenizer.ts';
+import { compileTemplate } from '../../../gateway/api/text/template.ts';
+import { createTokenizer, type Tokenizer } from '../../../gateway/api/text/tokenizer.ts';
+import { openGguf } from '../../../model/gguf/read.ts';
+import { ggufTokenizer } from '../../../model/gguf/tokenizer/tokenizer.ts';
 import { chatPrompts } from './chat-prompts.ts';
 import { greedySteps } from './greedy.ts';
 import { widenGguf } from './widen-gguf.ts';
@@ -145,7 +145,9 @@ const { values: options, positionals } = parseArgs({
 const [source = '', gateway = ''] = positionals;
 const tokens = Number(options.tokens);
 if (source === '' || gateway === '' || !(tokens >= 1)) {
-  console.error('usage: node spread.ts MODEL.gguf URL [--tokens 64] [--widen] [--model NAME] [--key KEY]');
+  console.error(
+    'usage: node spread/compare.ts MODEL.gguf URL [--tokens 64] [--widen] [--model NAME] [--key KEY]',
+  );
   process.exit(2);
 }
 const dir = await mkdtemp(join(tmpdir(), 'expertgrid-spread-'));

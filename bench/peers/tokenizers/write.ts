@@ -4,8 +4,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getLlama, type Llama, LlamaLogLevel } from 'node-llama-cpp';
-import { type GgufValue, modelMetadata, writeGguf } from './gguf-format.ts';
-import { byteSymbols, isCasedBeyondAscii, texts, trainMerges } from './tokenizer-texts.ts';
+import { type GgufValue, modelMetadata, writeGguf } from '../gguf-format.ts';
+import { byteSymbols, isCasedBeyondAscii, texts, trainMerges } from './texts.ts';
 
 /** One of each pattern. model/gguf/tokenizer/pre-tokenizers.ts has further names for some of them. */
 const preTokenizers = [
@@ -27,7 +27,7 @@ const MERGES = 300;
 const specials = ['<|begin|>', '<|end|>'];
 
 const heldOut: { text: string }[] = JSON.parse(
-  await readFile(new URL('../held-out.json', import.meta.url), 'utf8'),
+  await readFile(new URL('../../held-out.json', import.meta.url), 'utf8'),
 );
 const corpus = [...texts, ...heldOut.map(({ text }) => text.slice(0, 500))];
 const encoder = new TextEncoder();
@@ -139,7 +139,7 @@ const result = {
   byteLevel: { ...bytes, ids: byPre },
   sentencePiece: { ...pieces, ids: pieceIds },
 };
-const path = new URL('../../test/golden/gguf-tokenizers.json', import.meta.url);
+const path = new URL('../../../test/golden/gguf-tokenizers.json', import.meta.url);
 await writeFile(path, `${JSON.stringify(result)}\n`);
 console.log(
   `gguf-tokenizers.json: ${texts.length} texts, ${preTokenizers.length} pre-tokenizers and SentencePiece`,
