@@ -2,6 +2,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { routingRules } from '../../gateway/engine/scheduling/rules.ts';
 import { type Bundle, openBundle } from '../../model/bundle/bundle.ts';
 import type { Bits } from '../../model/bundle/tensors.ts';
 import { convert } from '../../model/convert/convert.ts';
@@ -53,6 +54,7 @@ describe('nano', () => {
       await readFile(golden, 'utf8'),
     );
     const { config } = bundle;
+    const rules = await routingRules(bundle);
     const dense = await openDenseDevice({ bundle });
     const experts = await openExpertDevice({ bundle });
     const units = Array.from({ length: config.layers * config.experts }, (_, i) => {
@@ -62,8 +64,7 @@ describe('nano', () => {
     expect(prompts.length).toBeGreaterThan(2);
     let far = 0;
     for (const { ids, top } of prompts) {
-      const selectionBias = new Array<undefined>(config.layers).fill(undefined);
-      const { logits } = await drive({ config, dense, experts, selectionBias, ids, steps: [ids.length] });
+      const { logits } = await drive({ config, dense, experts, rules, ids, steps: [ids.length] });
       const last = logits.at(-1)!;
       const likeliest = last.indexOf(Math.max(...last));
       expect(likeliest).toBe(top[0]!.id);

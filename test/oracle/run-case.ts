@@ -1,22 +1,19 @@
 // Converts a case's checkpoint, and runs its tokens through the engine's forward pass with experts on several shards.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { modelOffer } from '../../experts/held-model.ts';
 import { ShardService } from '../../experts/service.ts';
 import { forward } from '../../gateway/engine/forward.ts';
 import { routingRules } from '../../gateway/engine/scheduling/rules.ts';
-import { type Bundle, openBundle } from '../../model/bundle/bundle.ts';
+import type { Bundle } from '../../model/bundle/bundle.ts';
 import type { Bits } from '../../model/bundle/tensors.ts';
 import { expertLayers, unitShape } from '../../model/config/model-config.ts';
-import { convert } from '../../model/convert/convert.ts';
 import type { Unit } from '../../model/devices/expert.ts';
 import { openDenseDevice, openExpertDevice } from '../../model/devices/open.ts';
 import type { DeviceName } from '../../model/devices/options.ts';
 import { combine } from '../../router/combine.ts';
 import { Fleet } from '../../router/fleet.ts';
 import { localMember } from '../../router/shards/member.ts';
-import { type OracleCase, writeOracleCheckpoint } from './rebuild.ts';
+import { withBundle } from './cases.ts';
+import type { OracleCase } from './rebuild.ts';
 
 interface RunOptions {
   bits: Bits;
@@ -36,19 +33,7 @@ interface Ran {
 }
 
 export async function runCase(each: OracleCase, options: RunOptions): Promise<Ran> {
-  const dir = await mkdtemp(join(tmpdir(), 'oracle-'));
-  try {
-    await writeOracleCheckpoint(join(dir, 'from'), each);
-    await convert({ from: join(dir, 'from'), to: join(dir, 'to'), bits: options.bits, workers: 1 });
-    const bundle = await openBundle(join(dir, 'to'));
-    try {
-      return await runBundle(bundle, each.tokens, options);
-    } finally {
-      await bundle.close();
-    }
-  } finally {
-    await rm(dir, { recursive: true });
-  }
+  return await withBundle(each, options.bits, (bundle) => runBundle(bundle, each.tokens, options));
 }
 
 async function runBundle(bundle: Bundle, tokens: readonly number[], options: RunOptions): Promise<Ran> {

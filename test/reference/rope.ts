@@ -2,15 +2,15 @@
 import type { ModelConfig } from '../../model/config/config.ts';
 
 export interface Rope {
-  /** `[headDim / 2]`, radians for each position. */
+  /** `[rotated values / 2]`, radians for each position. */
   frequencies: number[];
   /** Factor on cosine and sine; 1 except for yarn. */
   amplitude: number;
 }
 
 /** The frequencies after scaling. */
-export function ropeOf({ headDim, rope: { base, scaling } }: ModelConfig): Rope {
-  const plain = Array.from({ length: headDim / 2 }, (_, i) => base ** ((-2 * i) / headDim));
+export function ropeOf({ headDim, rope: { base, scaling, rotary: dim = headDim } }: ModelConfig): Rope {
+  const plain = Array.from({ length: dim / 2 }, (_, i) => base ** ((-2 * i) / dim));
   switch (scaling.type) {
     case 'default':
       return { frequencies: plain, amplitude: 1 };
@@ -31,11 +31,11 @@ export function ropeOf({ headDim, rope: { base, scaling } }: ModelConfig): Rope 
       const { factor, originalContext, betaFast, betaSlow, attentionFactor, truncate } = scaling;
       // The index whose frequency turns `turns` times over the original context.
       const indexOf = (turns: number) =>
-        (headDim * Math.log(originalContext / (turns * 2 * Math.PI))) / (2 * Math.log(base));
+        (dim * Math.log(originalContext / (turns * 2 * Math.PI))) / (2 * Math.log(base));
       const first = truncate ? Math.floor(indexOf(betaFast)) : indexOf(betaFast);
       const last = truncate ? Math.ceil(indexOf(betaSlow)) : indexOf(betaSlow);
       const from = Math.max(first, 0);
-      const to = Math.min(last, headDim - 1);
+      const to = Math.min(last, dim - 1);
       const width = from === to ? 0.001 : to - from;
       const frequencies = plain.map((f, i) => {
         const interpolated = Math.min(1, Math.max(0, (i - from) / width));
@@ -46,10 +46,10 @@ export function ropeOf({ headDim, rope: { base, scaling } }: ModelConfig): Rope 
   }
 }
 
-/** Rotates one head: element i with element i + headDim / 2. */
+/** Rotates the first values of one head, half against half. The others stay as they are if the model rotates only a part. */
 export function rotate(head: Float64Array, position: number, { frequencies, amplitude }: Rope): Float64Array {
-  const half = head.length / 2;
-  const rotated = new Float64Array(head.length);
+  const half = frequencies.length;
+  const rotated = head.slice();
   for (let i = 0; i < half; i++) {
     const angle = position * (frequencies[i] as number);
     const cosine = amplitude * Math.cos(angle);

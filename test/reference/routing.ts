@@ -1,47 +1,88 @@
 // Chooses experts and their weights from one row of scores, by the checkpoint's rule, in float64.
+//
+// Sources: DeepSeek-V3 (arXiv 2412.19437) for groups and selection bias, with the masking by minus infinity of
+// inclusionAI/Ling-V2 and huggingface/transformers 5.24 (modeling_glm4_moe.py); modeling_ernie4_5_moe.py for a selection bias on
+// probabilities; modeling_gpt_oss.py and modeling_granitemoe.py for a softmax over the chosen experts, which is the same as
+// dividing their probabilities by the sum.
 import type { RoutingConfig } from '../../model/config/config.ts';
+import { sigmoid } from './rows.ts';
 
 export interface Choice {
   /** Best first. */
   experts: number[];
-  /** Factor of the answer of each expert in `experts`. */
+  /** Factor of each expert in `experts`: of its answer, or of its input (`weighsInput`). */
   weights: number[];
-  /** Score of the worst chosen expert minus that of the best expert that is not chosen; Infinity if all are chosen. */
+  /**
+   * By how much the worst chosen expert is better than the best expert that is not chosen, and the worst group that is kept
+   * than the best that is not: the smaller of the two. Infinity if all are chosen.
+   */
   margin: number;
-  /** Score of the worst expert that would be chosen without `forced`, minus that of the worst forced one; 0 if none is forced. */
+  /** By how much the forced experts, or their groups, are worse than those that are chosen without `forced`; 0 if none is forced. */
   regret: number;
 }
 
 /**
  * `forced` experts replace the chosen ones. Their weights are still computed from `scores`. The margin has the unit of the
- * compared values: raw scores for softmax, which keeps the order of scores, and sigmoid plus bias for sigmoid.
+ * compared values: raw scores for a plain softmax, which keeps the order of scores, and otherwise probabilities or sigmoids.
  */
 export function choose(
   scores: Float64Array,
   k: number,
-  { score, renormalise, scale }: RoutingConfig,
+  rule: RoutingConfig,
   selectionBias?: Float64Array,
   forced?: readonly number[],
 ): Choice {
-  const probabilities = score === 'softmax' ? softmax(scores) : scores.map((z) => 1 / (1 + Math.exp(-z)));
-  const compared = score === 'softmax' ? scores : probabilities.map((p, e) => p + (selectionBias?.[e] ?? 0));
-  const order = Array.from(compared.keys()).sort(
-    (a, b) => (compared[b] as number) - (compared[a] as number) || a - b,
-  );
-  const [last, next] = [order[k - 1], order[k]];
-  if (last === undefined) throw new Error(`k = ${k} of ${scores.length} experts`);
-  const experts = forced ? [...forced] : order.slice(0, k);
-  const worst = Math.min(...experts.map((e) => compared[e] as number));
+  const { score, renormalise, renormaliseOne = score === 'softmax', scale, groups } = rule;
+  const probabilities = score === 'softmax' ? softmax(scores) : scores.map(sigmoid);
+  const comparesScores = score === 'softmax' && selectionBias === undefined && groups === undefined;
+  const keys = comparesScores ? scores : probabilities.map((p, e) => p + (selectionBias?.[e] ?? 0));
+  const byGroup = groups === undefined ? undefined : chooseGroups(keys, groups, forced);
+  const kept = byGroup === undefined ? keys : keys.map((key, e) => (byGroup.keeps(e) ? key : -Infinity));
+  const best = topOf(kept, k);
+  const experts = forced === undefined ? best.chosen : [...forced];
+  const worst = Math.min(...best.chosen.map((e) => keys[e] as number));
+  const worstUsed = Math.min(...experts.map((e) => keys[e] as number));
   const raw = experts.map((e) => probabilities[e] as number);
   const sum = raw.reduce((a, b) => a + b, 0);
-  const divisor = renormalise && (score === 'softmax' || k > 1) ? sum : 1;
+  const divisor = renormalise && (k > 1 || renormaliseOne) ? sum : 1;
   return {
     experts,
-    weights: raw.map((p) => (p / divisor) * scale),
-    margin:
-      next === undefined ? Number.POSITIVE_INFINITY : (compared[last] as number) - (compared[next] as number),
-    regret: (compared[last] as number) - worst,
+    // If all sigmoids are 0, the weights are 0: the published code adds a small number to the divisor.
+    weights: raw.map((p) => (p === 0 ? 0 : (p / divisor) * scale)),
+    margin: Math.min(best.margin, byGroup?.margin ?? Number.POSITIVE_INFINITY),
+    regret: Math.max(worst - worstUsed, byGroup?.regret ?? 0),
   };
+}
+
+/** Which experts are in one of the `kept` best groups. The score of a group is the sum of its two largest keys. */
+function chooseGroups(
+  keys: Float64Array,
+  { count, kept }: NonNullable<RoutingConfig['groups']>,
+  forced: readonly number[] = [],
+) {
+  const size = keys.length / count;
+  const groupScores = Float64Array.from({ length: count }, (_, g) => {
+    const [first = 0, second = 0] = [...keys.subarray(g * size, (g + 1) * size)].sort((a, b) => b - a);
+    return first + second;
+  });
+  const { chosen, margin } = topOf(groupScores, kept);
+  const groupOf = (expert: number) => Math.floor(expert / size);
+  const worst = Math.min(...chosen.map((g) => groupScores[g] as number));
+  const worstUsed = Math.min(worst, ...forced.map((e) => groupScores[groupOf(e)] as number));
+  return { keeps: (expert: number) => chosen.includes(groupOf(expert)), margin, regret: worst - worstUsed };
+}
+
+/** The indices of the `count` largest values, best first, and their distance from the others. The lower index wins a tie. */
+function topOf(values: Float64Array, count: number): { chosen: number[]; margin: number } {
+  const order = Array.from(values.keys()).sort((a, b) => {
+    const [left, right] = [values[a] as number, values[b] as number];
+    return left === right ? a - b : right - left;
+  });
+  const [last, next] = [order[count - 1], order[count]];
+  if (last === undefined) throw new Error(`${count} of ${values.length} are asked for`);
+  const [worst, other] = [values[last], next === undefined ? undefined : values[next]] as [number, number?];
+  const margin = other === undefined ? Number.POSITIVE_INFINITY : worst === other ? 0 : worst - other;
+  return { chosen: order.slice(0, count), margin };
 }
 
 export function softmax(scores: Float64Array): Float64Array {

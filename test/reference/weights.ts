@@ -11,13 +11,26 @@ export interface ReferenceMatrix {
   quantised: boolean;
 }
 
-export interface ReferenceExpert {
+/** An expert, a shared expert or the MLP of a layer without experts. */
+export interface ReferenceMlp {
   /** `[inner, hidden]` */
   gate: ReferenceMatrix;
   /** `[inner, hidden]` */
   up: ReferenceMatrix;
   /** `[hidden, inner]` */
   down: ReferenceMatrix;
+  biases?: { gate: Float64Array; up: Float64Array; down: Float64Array };
+}
+
+/** The part of a layer that has experts. */
+export interface ReferenceRouted {
+  router: ReferenceMatrix;
+  routerBias?: Float64Array;
+  selectionBias?: Float64Array;
+  experts: ReferenceMlp[];
+  sharedExpert?: ReferenceMlp;
+  /** `[hidden]`. The sigmoid of its product with the input multiplies the shared expert's answer. */
+  sharedGate?: Float64Array;
 }
 
 export interface ReferenceLayer {
@@ -26,13 +39,19 @@ export interface ReferenceLayer {
   k: ReferenceMatrix;
   v: ReferenceMatrix;
   o: ReferenceMatrix;
+  qBias?: Float64Array;
+  kBias?: Float64Array;
+  vBias?: Float64Array;
+  oBias?: Float64Array;
+  /** `[heads]` */
+  sinks?: Float64Array;
   /** Present unless the checkpoint has no QK-norm. */
   qNorm?: Float64Array;
   kNorm?: Float64Array;
   postNorm: Float64Array;
-  router: ReferenceMatrix;
-  selectionBias?: Float64Array;
-  experts: ReferenceExpert[];
+  /** A layer has either an MLP or experts. */
+  dense?: ReferenceMlp;
+  routed?: ReferenceRouted;
 }
 
 export interface ReferenceWeights {
@@ -43,7 +62,7 @@ export interface ReferenceWeights {
   head: ReferenceMatrix;
 }
 
-/** The weights of a checkpoint, found by the names of its layout. */
+/** The weights of a checkpoint in one of the three plain layouts (test/support/models/checkpoint.ts), found by their names. */
 export function weightsOfCheckpoint(
   config: ModelConfig,
   tensors: ReadonlyMap<string, FloatTensor>,
@@ -74,15 +93,17 @@ export function weightsOfCheckpoint(
         ? {}
         : { qNorm: vector(`${attention}.q_norm.weight`), kNorm: vector(`${attention}.k_norm.weight`) }),
       postNorm: vector(`${layer}.post_attention_layernorm.weight`),
-      router: matrix(`${layer}.${block}.gate.weight`),
-      ...(config.routing.selectionBias
-        ? { selectionBias: vector(`${layer}.${block}.gate.e_score_correction_bias`) }
-        : {}),
-      experts: Array.from({ length: config.experts }, (_, e) => ({
-        gate: matrix(`${layer}.${block}.experts.${e}.${gate}.weight`),
-        up: matrix(`${layer}.${block}.experts.${e}.${up}.weight`),
-        down: matrix(`${layer}.${block}.experts.${e}.${down}.weight`),
-      })),
+      routed: {
+        router: matrix(`${layer}.${block}.gate.weight`),
+        ...(config.routing.selectionBias
+          ? { selectionBias: vector(`${layer}.${block}.gate.e_score_correction_bias`) }
+          : {}),
+        experts: Array.from({ length: config.experts }, (_, e) => ({
+          gate: matrix(`${layer}.${block}.experts.${e}.${gate}.weight`),
+          up: matrix(`${layer}.${block}.experts.${e}.${up}.weight`),
+          down: matrix(`${layer}.${block}.experts.${e}.${down}.weight`),
+        })),
+      },
     };
   });
   const embedding = matrix('model.embed_tokens.weight');

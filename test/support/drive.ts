@@ -1,10 +1,10 @@
 // Runs one sequence through a dense device and an expert device layer by layer, as the engine does: chunks of the prompt,
 // then single positions.
-import type { ModelConfig } from '../../model/config/config.ts';
+import { expertLayers, type ModelConfig } from '../../model/config/model-config.ts';
 import type { DenseDevice, Rows } from '../../model/devices/dense.ts';
 import type { ExpertDevice } from '../../model/devices/expert.ts';
 import { combine } from '../../router/combine.ts';
-import { type Assignment, select } from '../../router/selection.ts';
+import { type Assignment, type RoutingRule, select, weighInputs } from '../../router/selection.ts';
 import { choose } from '../reference/routing.ts';
 
 export interface DriveOptions {
@@ -12,27 +12,28 @@ export interface DriveOptions {
   dense: DenseDevice;
   /** The device must have loaded every unit. */
   experts: ExpertDevice;
-  /** Bias of each layer. Undefined if the checkpoint has none. */
-  selectionBias: readonly (Float32Array | undefined)[];
+  /** One for each layer with experts. */
+  rules: readonly RoutingRule[];
   ids: readonly number[];
   /** Number of rows of each step. Their sum is the length of `ids`. */
   steps: readonly number[];
-  /** Experts for `[layer][position]` that replace the device's choice. Their weights still come from the device's scores. */
+  /** Experts for `[layer with experts][position]` that replace the device's choice. Their weights still come from the device's scores. */
   forced?: readonly (readonly (readonly number[] | undefined)[])[];
 }
 
 export interface DriveResult {
   /** `[positions][vocab]` */
   logits: Float32Array[];
-  /** Experts of `[layer][position]`, best first. */
+  /** Experts of `[layer with experts][position]`, best first. */
   experts: number[][][];
 }
 
 export async function drive(options: DriveOptions): Promise<DriveResult> {
-  const { config, dense, ids, steps } = options;
+  const { config, dense, rules, ids, steps } = options;
+  const withExperts = expertLayers(config);
   const sequence = 1;
   const logits: Float32Array[] = [];
-  const chosen: number[][][] = Array.from({ length: config.layers }, () => []);
+  const chosen: number[][][] = withExperts.map(() => []);
   const blocks = Array.from({ length: Math.ceil(ids.length / dense.kv.blockSize) }, (_, i) => i);
   dense.allocate(blocks.length);
   dense.open(sequence);
@@ -41,11 +42,15 @@ export async function drive(options: DriveOptions): Promise<DriveResult> {
     let hidden = dense.embed(Int32Array.from(ids.slice(start, start + count)));
     for (let layer = 0; layer < config.layers; layer++) {
       const { residual, x, scores } = await dense.layer(layer, hidden, [{ sequence, start, count, blocks }]);
-      const assignment = assign(options, layer, start, scores);
-      for (let row = 0; row < count; row++) chosen[layer]?.push(expertsOf(assignment, row));
-      const answers = await options.experts.run(layer, x, asksOf(assignment));
       hidden = residual.slice();
-      combine(hidden, answers, assignment, config.hidden);
+      const hop = withExperts.indexOf(layer);
+      if (hop === -1) continue;
+      const assignment = assign(options, hop, start, scores);
+      for (let row = 0; row < count; row++) chosen[hop]?.push(expertsOf(assignment, row));
+      const inputs = x.slice();
+      const weighted = rules[hop]?.weighsInput ? weighInputs(inputs, config.hidden, assignment) : assignment;
+      const answers = await options.experts.run(hop, inputs, asksOf(assignment));
+      combine(hidden, answers, weighted, config.hidden);
     }
     const rows = await dense.head(hidden);
     for (let row = 0; row < count; row++) {
@@ -58,13 +63,13 @@ export async function drive(options: DriveOptions): Promise<DriveResult> {
 }
 
 /** The assignment of the router, in which forced experts replace the chosen ones. */
-function assign({ config, selectionBias, forced }: DriveOptions, layer: number, start: number, scores: Rows) {
-  const k = config.expertsPerToken[layer] ?? 1;
-  const { score, renormalise, scale } = config.routing;
-  const bias = selectionBias[layer];
-  const assignment = select(scores, config.experts, { score, renormalise, scale, k, ...(bias && { bias }) });
+function assign({ config, rules, forced }: DriveOptions, hop: number, start: number, scores: Rows) {
+  const rule = rules[hop];
+  if (rule === undefined) throw new Error(`there is no rule for layer ${hop} of those with experts`);
+  const { k, bias } = rule;
+  const assignment = select(scores, config.experts, rule);
   for (let row = 0; row * k < assignment.experts.length; row++) {
-    const experts = forced?.[layer]?.[start + row];
+    const experts = forced?.[hop]?.[start + row];
     if (!experts) continue;
     const ofRow = Float64Array.from(scores.subarray(row * config.experts, (row + 1) * config.experts));
     const { weights } = choose(ofRow, k, config.routing, bias && Float64Array.from(bias), experts);

@@ -2,6 +2,7 @@
 // that this test runs without an engine.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { GenerationRequest, Route } from '../../../gateway/engine/messages.ts';
+import { routingRules } from '../../../gateway/engine/scheduling/rules.ts';
 import { openBundle } from '../../../model/bundle/bundle.ts';
 import { openDenseDevice, openExpertDevice } from '../../../model/devices/open.ts';
 import { drive } from '../../support/drive.ts';
@@ -123,8 +124,8 @@ describe('routes', () => {
       }),
     );
     const steps = [promptLength, ...new Array<number>(ids.length - promptLength).fill(1)];
-    const selectionBias = new Array<undefined>(layers).fill(undefined);
-    const driven = await drive({ config, dense, experts: device, selectionBias, ids, steps });
+    const rules = await routingRules(opened);
+    const driven = await drive({ config, dense, experts: device, rules, ids, steps });
     await dense.dispose();
     await device.dispose();
     await opened.close();

@@ -14,9 +14,10 @@ function quantisedWeights() {
   const mark = (matrix: ReferenceMatrix) => {
     matrix.quantised = true;
   };
-  for (const { q, k, v, o, experts } of weights.layers) {
+  for (const { q, k, v, o, routed } of weights.layers) {
     for (const matrix of [q, k, v, o]) mark(matrix);
-    for (const { gate, up, down } of experts) for (const matrix of [gate, up, down]) mark(matrix);
+    for (const { gate, up, down } of routed?.experts ?? [])
+      for (const matrix of [gate, up, down]) mark(matrix);
   }
   mark(weights.head);
   return weights;
