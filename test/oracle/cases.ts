@@ -19,6 +19,11 @@ export async function computedNames(): Promise<string[]> {
   return (await caseNames()).filter((name) => !Object.hasOwn(refused, name));
 }
 
+/** The first case of each layout, for the core suite. */
+export async function firstNames(): Promise<string[]> {
+  return (await computedNames()).filter((name) => name.endsWith('-1') && !/_(stacked|mxfp4)-|^llama4-/.test(name));
+}
+
 /** Writes the checkpoint of a case, and removes it when `use` has ended. */
 export async function withCheckpoint<T>(each: OracleCase, use: (dir: string) => Promise<T>): Promise<T> {
   const dir = await mkdtemp(join(tmpdir(), 'oracle-'));

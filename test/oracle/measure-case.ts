@@ -11,6 +11,12 @@ import { loadCase } from './rebuild.ts';
 /** Chunks of the prompt of at least two rows, then single positions. */
 const prompt = [5, 2, 7];
 
+/**
+ * The checkpoints have values far below the largest of their row, and large scores of attention. Float32 rounds these by more
+ * steps than the values of test/model/devices/numerics.test.ts. Measured: 2.8e-4 steps of int8 and 2.6e-3 of float16.
+ */
+const reaches = [1, 5];
+
 export async function measureCase(name: string, bits: Bits, device: DeviceName): Promise<Measurement> {
   const each = await loadCase(name);
   return await withCheckpoint(each, async (dir) => {
@@ -20,7 +26,8 @@ export async function measureCase(name: string, bits: Bits, device: DeviceName):
       const single = ids.length - prompt.reduce((sum, count) => sum + count, 0);
       const steps = [...prompt, ...new Array<number>(single).fill(1)];
       const { config } = tiny.bundle;
-      return await compare({ tiny, device, config, weights: await weightsOfBundle(tiny.bundle), ids, steps });
+      const weights = await weightsOfBundle(tiny.bundle);
+      return await compare({ tiny, device, config, weights, ids, steps, reaches });
     } finally {
       await tiny.close();
     }

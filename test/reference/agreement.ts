@@ -6,7 +6,7 @@
 // - experts: if the reference's margin is below `routingMargin`, the device uses the reference's experts;
 // - int8: if a position's error is above the bound, near ties (test/reference/int8.ts) of that position or earlier ones are
 //   turned, which means rounded the other way, until the error is below the bound. A turned tie is at most 1e-4 of a step
-//   away from the middle between two int8 values.
+//   away from the middle between two int8 values, or `reaches` times as much.
 // The bound itself is never widened: a position that no near tie explains fails.
 import { relativeError } from '../support/error.ts';
 import { type ForwardOptions, type ForwardResult, forward } from './forward.ts';
@@ -27,8 +27,26 @@ export interface Resolved {
   errors: number[];
 }
 
-/** `options.forcedExperts` are the experts that the device used. */
+/**
+ * `options.forcedExperts` are the experts that the device used. If no near tie explains a position's error, the search is repeated
+ * with each further factor of `reaches`.
+ */
 export function resolve(
+  options: ForwardOptions,
+  device: readonly ArrayLike<number>[],
+  bound: number,
+  reaches: readonly number[] = [1],
+): Resolved {
+  let resolved: Resolved | undefined;
+  for (const reach of reaches) {
+    resolved = resolveWithin({ ...options, reach }, device, bound);
+    if (resolved.errors.every((error) => error <= bound)) break;
+  }
+  if (resolved === undefined) throw new Error('reaches is empty');
+  return resolved;
+}
+
+function resolveWithin(
   options: ForwardOptions,
   device: readonly ArrayLike<number>[],
   bound: number,

@@ -11,8 +11,12 @@ export interface RoundedRow16 {
   nearTies: { index: number; distance: number }[];
 }
 
-/** For magnitudes up to 65,504. `flipped` are indices of values that are rounded away from the nearest number. */
-export function roundToFloat16(row: Float64Array, flipped: ReadonlySet<number> = new Set()): RoundedRow16 {
+/** For magnitudes up to 65,504. `flipped` and `reach` are those of `roundToInt8`. */
+export function roundToFloat16(
+  row: Float64Array,
+  flipped: ReadonlySet<number> = new Set(),
+  reach = 1,
+): RoundedRow16 {
   const nearTies: RoundedRow16['nearTies'] = [];
   const values = row.map((value, index) => {
     if (value === 0) return 0;
@@ -22,7 +26,7 @@ export function roundToFloat16(row: Float64Array, flipped: ReadonlySet<number> =
     const fraction = value / step - below;
     const up = fraction === 0.5 ? below % 2 !== 0 : fraction > 0.5;
     const distance = Math.abs(fraction - 0.5);
-    if (distance < tieDistance16) nearTies.push({ index, distance });
+    if (distance < reach * tieDistance16) nearTies.push({ index, distance });
     return (up === flipped.has(index) ? below : below + 1) * step;
   });
   return { values, nearTies };

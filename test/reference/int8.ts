@@ -18,8 +18,15 @@ export interface RoundedRow {
   nearTies: { index: number; distance: number }[];
 }
 
-/** `flipped` are indices of values that are rounded away from the nearest number. */
-export function roundToInt8(row: Float64Array, flipped: ReadonlySet<number> = new Set()): RoundedRow {
+/**
+ * `flipped` are indices of values that are rounded away from the nearest number. `reach` is a factor on the distance at which
+ * ties are reported.
+ */
+export function roundToInt8(
+  row: Float64Array,
+  flipped: ReadonlySet<number> = new Set(),
+  reach = 1,
+): RoundedRow {
   const values = new Float64Array(row.length);
   const nearTies: RoundedRow['nearTies'] = [];
   for (let start = 0; start < row.length; start += blockLength) {
@@ -35,7 +42,7 @@ export function roundToInt8(row: Float64Array, flipped: ReadonlySet<number> = ne
       const fraction = exact - below;
       const up = fraction === 0.5 ? below % 2 !== 0 : fraction > 0.5;
       const distance = Math.abs(fraction - 0.5);
-      if (distance < tieDistance) nearTies.push({ index: i, distance });
+      if (distance < reach * tieDistance) nearTies.push({ index: i, distance });
       values[i] = (up === flipped.has(i) ? below : below + 1) * scale;
     }
   }

@@ -19,6 +19,8 @@ export interface RoundingOptions {
   keyValues?: 'float' | 'float16';
   /** Names of near ties that are rounded the other way. */
   flips?: ReadonlySet<string>;
+  /** Factor on the distance from a tie at which it is reported. Default: 1. */
+  reach?: number;
 }
 
 export interface Rounding {
@@ -33,6 +35,7 @@ export function roundingOf({
   activations = 'float',
   keyValues = 'float',
   flips = new Set(),
+  reach = 1,
 }: RoundingOptions): Rounding {
   // Several matrices may share an input, so each of them reports the input's near ties. Only one report is kept.
   const found = new Map<string, NearTie>();
@@ -40,7 +43,7 @@ export function roundingOf({
     const prefix = `${place}/${position}/`;
     const flipped = new Set<number>();
     for (const name of flips) if (name.startsWith(prefix)) flipped.add(Number(name.slice(prefix.length)));
-    const { values, nearTies } = round(row, flipped);
+    const { values, nearTies } = round(row, flipped, reach);
     for (const { index, distance } of nearTies) {
       const name = prefix + index;
       found.set(name, { name, position, distance });

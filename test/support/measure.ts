@@ -74,6 +74,8 @@ interface CompareOptions {
   ids: readonly number[];
   /** Rows of each step. */
   steps: readonly number[];
+  /** See `resolve` in test/reference/agreement.ts. */
+  reaches?: readonly number[];
 }
 
 /** Runs `ids` on the device and by the reference, with the same decision on both sides where float32 leaves it open. */
@@ -84,6 +86,7 @@ export async function compare({
   weights,
   ids,
   steps,
+  reaches,
 }: CompareOptions): Promise<Measurement> {
   const { bits } = tiny.bundle;
   const reference = {
@@ -100,7 +103,7 @@ export async function compare({
   });
   const { logits, experts } = await drive({ ...tiny, config, ids, steps, forced });
   const used = { ...reference, forcedExperts: experts };
-  const { result, turned, errors } = resolve(used, logits, bound);
+  const { result, turned, errors } = resolve(used, logits, bound, reaches);
   const float = forward({ ...used, activations: 'float', keyValues: 'float' });
   return {
     worst: Math.max(...errors),
