@@ -36,7 +36,8 @@ export async function runCase(each: OracleCase, options: RunOptions): Promise<Ra
   return await withBundle(each, options.bits, (bundle) => runBundle(bundle, each.tokens, options));
 }
 
-async function runBundle(bundle: Bundle, tokens: readonly number[], options: RunOptions): Promise<Ran> {
+/** Runs the tokens through every layer. */
+export async function runBundle(bundle: Bundle, tokens: readonly number[], options: RunOptions): Promise<Ran> {
   const { device, shards = 3, steps = [tokens.length - 1, 1] } = options;
   const { config, manifest } = bundle;
   const dense = await openDenseDevice({ bundle, ...(device && { device }) });
