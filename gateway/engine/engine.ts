@@ -156,7 +156,7 @@ export class Engine implements PushingEngine {
 
   #refusal(request: GenerationRequest) {
     const { context, maxWaiting } = this.#settings;
-    const { fleet } = this.#model;
+    const { fleet, rules } = this.#model;
     const { running, waiting, pool } = this.#admission;
     if (running.length === 0) fleet.settleClasses();
     const { tenant } = request;
@@ -165,7 +165,8 @@ export class Engine implements PushingEngine {
       closing: this.#closing,
       vocab: this.info.vocab,
       layers: this.info.layers,
-      experts: this.info.experts,
+      // A row has only one input, so it has only one expert if the weight multiplies the input.
+      mostPerToken: rules.some(({ weighsInput }) => weighsInput) ? 1 : this.info.experts,
       context,
       kvPositions: pool.count * pool.size,
       missing: fleet.readyFor(rungLevel(request.degrade)) ? [] : fleet.missing(),

@@ -229,6 +229,7 @@ export interface EngineInfo {
   /** Content hash of the bundle. */
   content: string;
   vocab: number;
+  /** Layers with experts. Routes, heat and `expertsPerToken` count only these. */
   layers: number;
   /** Experts in each layer. */
   experts: number;

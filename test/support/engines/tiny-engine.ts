@@ -5,6 +5,7 @@ import { Engine, type EngineOptions } from '../../../gateway/engine/engine.ts';
 import { type GenerationRequest, neutralSampling } from '../../../gateway/engine/messages.ts';
 import { routingRules } from '../../../gateway/engine/scheduling/rules.ts';
 import { openBundle } from '../../../model/bundle/bundle.ts';
+import { unitShape } from '../../../model/config/model-config.ts';
 import { openDenseDevice, openExpertDevice, openHostKernels } from '../../../model/devices/open.ts';
 import type { DeviceName } from '../../../model/devices/options.ts';
 import { Fleet } from '../../../router/fleet.ts';
@@ -36,7 +37,7 @@ export async function startTinyEngine({
 }: TinyEngineOptions): Promise<TinyEngine> {
   const bundle = await openBundle(dir);
   const { config, manifest, bits, group } = bundle;
-  const { layers, experts, hidden } = config;
+  const { layers, experts, hidden } = unitShape(config);
   const model = { identity: manifest.identity, layers, experts, hidden };
   const dense = await openDenseDevice({ bundle, device, threads });
   const expert = await openExpertDevice({ bundle, device, threads });
