@@ -6,6 +6,7 @@ import { Engine, type EngineOptions } from '../gateway/engine/engine.ts';
 import { type GenerationPart, neutralSampling, type SamplingSettings } from '../gateway/engine/messages.ts';
 import { routingRules } from '../gateway/engine/scheduling/rules.ts';
 import { type Bundle, openBundle } from '../model/bundle/bundle.ts';
+import { unitShape } from '../model/config/model-config.ts';
 import type { DenseDevice } from '../model/devices/dense.ts';
 import { type ExpertDevice, mapInUnits, type Unit } from '../model/devices/expert.ts';
 import type { HostKernels } from '../model/devices/host-kernels.ts';
@@ -57,8 +58,9 @@ export async function openEngine({
   const bundle = await openBundle(dir);
   const { config } = bundle;
   const model = modelOffer(bundle);
-  const units = Array.from({ length: config.layers * config.experts }, (_, i) => {
-    return { layer: Math.floor(i / config.experts), expert: i % config.experts };
+  const { layers, experts } = unitShape(config);
+  const units = Array.from({ length: layers * experts }, (_, i) => {
+    return { layer: Math.floor(i / experts), expert: i % experts };
   });
   const devices = await open(bundle, units);
   const members =

@@ -7,6 +7,7 @@ import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { unitShape } from '../model/config/model-config.ts';
 import { commitHere } from './commit.ts';
 import { budgetOf, budgetTable } from './comparison/budget.ts';
 import { positionBytes } from './comparison/floor.ts';
@@ -122,7 +123,7 @@ for (let round = 0; round < rounds; round++) {
 const bandwidth = median(bandwidths.map(({ bytesPerSecond }) => bytesPerSecond));
 const judged = flags.device === undefined || flags.device === 'cpu';
 const facts = { shape: bundle.config, bandwidth, bundleBytes: bundle.bytes, judged };
-const budget = budgetOf(rows, samples, bundle.config.layers);
+const budget = budgetOf(rows, samples, unitShape(bundle.config).layers);
 const lines = rows.map((row) => lineOf(row, samples, facts));
 const run = {
   commit: commitHere(),

@@ -9,6 +9,7 @@ import { split } from '../../cli/flags/split.ts';
 import { sharesOf } from '../../infra/placement/heat.ts';
 import { chooseHome, type Home, type HomeOrder, homeList } from '../../infra/placement/home.ts';
 import { type ReadHeat, readHeat } from '../../infra/placement/read-heat.ts';
+import { unitShape } from '../../model/config/model-config.ts';
 import { now } from '../engine.ts';
 import { readFlags } from '../flags.ts';
 import { streamCompletion } from '../http.ts';
@@ -39,7 +40,9 @@ const [shards, rounds, tokens] = [flags.shards, flags.rounds, flags.tokens].map(
   number,
   number,
 ];
-const { layers, experts, expertsPerToken: k } = await readConfig(model);
+const config = await readConfig(model);
+const { layers, experts } = unitShape(config);
+const { expertsPerToken: k } = config;
 const quiet = new Quiet({ log: console.error, patienceMs: 1_000 * Number(flags.wait) });
 const prompts = (await heldOutTexts()).map((text) => text.slice(0, PROMPT_CHARACTERS));
 /** The cores are shared as `up` shares them. */

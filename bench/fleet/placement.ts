@@ -13,6 +13,7 @@ import { type Prediction, predict } from '../../infra/placement/predict.ts';
 import { defaultCost } from '../../infra/placement/step-cost.ts';
 import { staying } from '../../infra/placement/together.ts';
 import { readManifest } from '../../model/bundle/manifest.ts';
+import { unitShape } from '../../model/config/model-config.ts';
 import { readFlags } from '../flags.ts';
 import { generate, openEngine } from '../in-process.ts';
 import { heldOutTexts, readConfig } from '../inputs.ts';
@@ -31,7 +32,7 @@ const model = modelDirectory(flags.model);
 const [shards, streams, tokens, seeds] = [flags.shards, flags.streams, flags.tokens, flags.seeds].map(
   Number,
 ) as [number, number, number, number];
-const { layers, experts } = await readConfig(model);
+const { layers, experts } = unitShape(await readConfig(model));
 const manifest = await readManifest(model);
 
 /** Calls of the shards in one run. */

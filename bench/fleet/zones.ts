@@ -8,6 +8,7 @@ import { cpus } from 'node:os';
 import { modelDirectory } from '../../cli/files.ts';
 import { parseHoldings } from '../../experts/holdings.ts';
 import { loadTokenizer } from '../../gateway/api/text/tokenizer.ts';
+import { unitShape } from '../../model/config/model-config.ts';
 import { parseAddress } from '../../rpc/address.ts';
 import { startRelayThread } from '../../test/support/network/relay-thread.ts';
 import { commitHere } from '../commit.ts';
@@ -40,7 +41,7 @@ interface Answer {
 }
 
 const model = modelDirectory(flags.model);
-const { experts, layers } = await readConfig(model);
+const { experts, layers } = unitShape(await readConfig(model));
 const lostUnits = parseHoldings(flags.lost, { experts, layers });
 const kept = Array.from({ length: experts }, (_, expert) => expert)
   .filter((expert) => !lostUnits.some((unit) => unit.expert === expert))

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { errorText } from '../../base/error-text.ts';
 import { type Bundle, openBundle } from '../../model/bundle/bundle.ts';
+import { unitShape } from '../../model/config/model-config.ts';
 import type { DenseDevice, Span } from '../../model/devices/dense.ts';
 import { type ExpertDevice, mapInUnits } from '../../model/devices/expert.ts';
 import { requireGpu } from '../../model/devices/gpu/gpu.ts';
@@ -69,7 +70,7 @@ function synthesised(to: string): string {
 }
 
 async function measureBundle(bundle: Bundle, name: DeviceName): Promise<void> {
-  const { layers, experts, hidden } = bundle.config;
+  const { layers, experts, hidden } = unitShape(bundle.config);
   const dense = await openDenseDevice({ bundle, device: name });
   const expertDevice = await openExpertDevice({ bundle, device: name });
   const units = Array.from({ length: layers * experts }, (_, i) => {
@@ -130,7 +131,7 @@ async function timeExperts(device: ExpertDevice, { config }: Bundle, rows: numbe
     return i % 2 === 0 ? i / 2 : (((i - 1) / 2) * 5) % config.experts;
   });
   const x = floats(rows * config.hidden);
-  return await time(config.layers, (layer) => device.run(layer, x, asks));
+  return await time(unitShape(config).layers, (layer) => device.run(layer, x, asks));
 }
 
 async function time(layers: number, call: (layer: number, run: number) => Promise<unknown>): Promise<number> {

@@ -1,20 +1,15 @@
 // How much a point of a growth table computes, and whether its time grew faster than that. Pure functions.
-import type { FloorShape } from '../comparison/floor.ts';
+import { expertLayers } from '../../model/config/model-config.ts';
+import { type FloorShape, mlpWeights } from '../comparison/floor.ts';
 
 /** Multiply-adds of the attention, experts and router of one row, without the scores and sums over earlier tokens. */
-function rowWork({
-  hidden,
-  headDim,
-  heads,
-  kvHeads,
-  inner,
-  experts,
-  expertsPerToken,
-  layers,
-}: FloorShape): number {
-  const attention = hidden * headDim * (2 * heads + 2 * kvHeads) + hidden * experts;
+function rowWork(shape: FloorShape): number {
+  const { hidden, headDim, heads, kvHeads, inner, experts, expertsPerToken, layers } = shape;
+  const attention = hidden * headDim * (2 * heads + 2 * kvHeads);
+  const router = hidden * experts;
   const chosen = expertsPerToken.reduce((sum, k) => sum + k, 0);
-  return layers * attention + chosen * 3 * hidden * inner;
+  const fixed = layers * attention + expertLayers(shape).length * router + mlpWeights(shape);
+  return fixed + chosen * 3 * hidden * inner;
 }
 
 /** Multiply-adds of the scores over `positions` earlier tokens, and of the sum of their values. */

@@ -9,6 +9,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { modelDirectory } from '../../cli/files.ts';
+import { unitShape } from '../../model/config/model-config.ts';
 import { readFlags } from '../flags.ts';
 import { readConfig, writeTwoKeys } from '../inputs.ts';
 import { startProbe } from '../load/probe.ts';
@@ -47,7 +48,9 @@ const MOST_MEMORY = 2 * 2 ** 30;
 const KV_MEMORY = '256MiB';
 
 const model = modelDirectory(flags.model);
-const { context, vocab, layers, experts } = await readConfig(model);
+const config = await readConfig(model);
+const { context, vocab } = config;
+const { layers, experts } = unitShape(config);
 const folder = await mkdtemp(join(tmpdir(), 'hostile-'));
 const file = join(folder, 'keys');
 const [honestKey, hostileKey] = await writeTwoKeys(file, ['honest', 'hostile']);

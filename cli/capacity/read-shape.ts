@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import type { ModelShape } from '../../infra/capacity/shape.ts';
 import { openBundle } from '../../model/bundle/bundle.ts';
 import { DENSE_FILE } from '../../model/bundle/manifest.ts';
+import { expertLayers, type ModelConfig } from '../../model/config/model-config.ts';
 import { cpuKvShape } from '../../model/devices/kv-shape.ts';
 
 /** `dir`: directory of the bundle. */
@@ -15,8 +16,16 @@ export async function readShape(dir: string): Promise<ModelShape> {
   return {
     name: basename(dir),
     ...{ layers, hidden, heads, kvHeads, headDim, experts, expertsPerToken, inner, vocab, context },
+    ...mlpWork(config),
     denseBytes: manifest.files[DENSE_FILE]?.bytes ?? 0,
     unitBytes: Math.max(...manifest.experts.flat().map(({ length }) => length)),
     positionBytes: blockBytes / blockSize,
   };
+}
+
+function mlpWork(config: ModelConfig): { mlpWork?: number } {
+  const { hidden, layers, denseMlp, sharedExpert } = config;
+  const routed = expertLayers(config).length;
+  const inner = (layers - routed) * (denseMlp?.inner ?? 0) + routed * (sharedExpert?.inner ?? 0);
+  return inner === 0 ? {} : { mlpWork: 3 * hidden * inner };
 }

@@ -1,7 +1,7 @@
 // Scales the measured costs to another model. What a cost has beyond the kernels' multiply-adds and bytes is overhead. In the engine it
 // grows with the layers, and for a row at a shard with the width of the row, because a shard copies it.
 import type { ApiCosts, Calibration, EngineCosts, ShardCosts } from './calibration.ts';
-import { expertWork, headWork, layerWork, type ModelShape, positionWork } from './shape.ts';
+import { expertWork, headWork, layersWork, type ModelShape, positionWork } from './shape.ts';
 
 export interface Costs {
   engine: EngineCosts;
@@ -19,7 +19,7 @@ export function costsOf(calibration: Calibration, shape: ModelShape): Costs {
     Math.max(0, us - measured) * growth + wanted;
   const readUs = (bytes: number) => bytes / kernels.bytesPerUs;
   const workUs = (multiplyAdds: number) => multiplyAdds / kernels.multiplyAddsPerUs;
-  const layersUs = (of: ModelShape) => workUs(of.layers * layerWork(of));
+  const layersUs = (of: ModelShape) => workUs(layersWork(of));
   const rowUs = (of: ModelShape) => layersUs(of) + workUs(headWork(of));
   const read = readUs(model.denseBytes);
   return {

@@ -2,17 +2,23 @@
 
 export interface ModelShape {
   name: string;
+  /** All layers, with or without experts. */
   layers: number;
   hidden: number;
   heads: number;
   kvHeads: number;
   headDim: number;
-  /** Experts of each layer. */
+  /** Experts of each layer that has experts. */
   experts: number;
-  /** `[layers]`, experts of a token. */
+  /** `[layers with experts]`, experts of a token. */
   expertsPerToken: readonly number[];
   /** Inner width of an expert. */
   inner: number;
+  /**
+   * Multiply-adds of one row in the MLPs that a gateway computes, all layers together: those of layers without experts, and
+   * shared experts. Absent: 0.
+   */
+  mlpWork?: number;
   vocab: number;
   /** Most positions of a sequence. */
   context: number;
@@ -23,14 +29,21 @@ export interface ModelShape {
   positionBytes: number;
 }
 
-/** Experts of a token in an average layer. */
-export function meanExpertsPerToken({ expertsPerToken, layers }: ModelShape): number {
-  return expertsPerToken.reduce((sum, k) => sum + k, 0) / layers;
+/** Layers with experts, each of which is a hop. */
+export function hopsOf({ expertsPerToken }: ModelShape): number {
+  return expertsPerToken.length;
 }
 
-/** Multiply-adds of the dense side for one row of one layer: q, k, v, o and the router. */
-export function layerWork({ hidden, heads, kvHeads, headDim, experts }: ModelShape): number {
-  return hidden * headDim * (2 * heads + 2 * kvHeads) + hidden * experts;
+/** Experts of a token in an average layer with experts. */
+export function meanExpertsPerToken(shape: ModelShape): number {
+  return shape.expertsPerToken.reduce((sum, k) => sum + k, 0) / hopsOf(shape);
+}
+
+/** Multiply-adds of the dense side for one row, all layers together: q, k, v, o, the router and MLPs. */
+export function layersWork(shape: ModelShape): number {
+  const { layers, hidden, heads, kvHeads, headDim, experts, mlpWork = 0 } = shape;
+  const attention = hidden * headDim * (2 * heads + 2 * kvHeads);
+  return layers * attention + hopsOf(shape) * hidden * experts + mlpWork;
 }
 
 /** Multiply-adds of the head for one row. */
@@ -49,6 +62,6 @@ export function positionWork({ layers, heads, headDim }: ModelShape): number {
 }
 
 /** Bytes of all experts of all layers. */
-export function expertBytes({ layers, experts, unitBytes }: ModelShape): number {
-  return layers * experts * unitBytes;
+export function expertBytes(shape: ModelShape): number {
+  return hopsOf(shape) * shape.experts * shape.unitBytes;
 }

@@ -2,6 +2,7 @@
 // threads want to compute than there are cores; otherwise they share the cores evenly (processor sharing). A thread wants to compute for
 // the share of the time that its own work takes, and the threads do so independently of each other (a mean field).
 import { boundary } from './search.ts';
+import { hopsOf } from './shape.ts';
 import { type Step, type StepWork, type Subject, workOf } from './step.ts';
 
 export interface SharedMachine {
@@ -35,7 +36,7 @@ const ROUNDS = 20;
 export function sharedSpeed(subject: Subject, machine: SharedMachine): SharedSpeed {
   const { cores, gateways, step } = machine;
   const work = workOf(subject, step);
-  const wakingUs = subject.shape.layers * subject.costs.hopUs;
+  const wakingUs = hopsOf(subject.shape) * subject.costs.hopUs;
   const wholeUs = gateways * (work.engineUs + work.apiUs + work.clientUs + work.shardsUs);
   /** Time of a step if all gateways make one every `everyUs`. It falls as `everyUs` rises, so there is one fixed point. */
   const taken = (everyUs: number) => wakingUs + stepOf(work, machine, everyUs);

@@ -5,7 +5,7 @@ import { gatewayLimits, type Limit, limitsOf, lowest, type Size, shardLimit } fr
 import { type Operation, operate } from './operate.ts';
 import { GATEWAY_CORES, gatewayNeedsMiB, SHARD_CORES, shardNeedsMiB } from './process-needs.ts';
 import { planOf } from './request.ts';
-import { expertBytes, type ModelShape } from './shape.ts';
+import { expertBytes, hopsOf, type ModelShape } from './shape.ts';
 import { checkWorkload, type Settings, type Workload, WorkloadError } from './workload.ts';
 
 const MIB = 2 ** 20;
@@ -101,7 +101,7 @@ function processesFor(rps: number, { rps: limit }: Limit, { utilisation, redunda
 function fewestGroups(shape: ModelShape, { shardMiB }: Settings): number {
   const groups = Math.max(1, Math.ceil(expertBytes(shape) / MIB / shardMiB));
   if (groups <= shape.experts) return groups;
-  const smallest = Math.ceil((shape.layers * shape.unitBytes) / MIB);
+  const smallest = Math.ceil((hopsOf(shape) * shape.unitBytes) / MIB);
   throw new WorkloadError(
     `a shard has ${shardMiB} MiB for experts, and one expert of each layer needs ${smallest} MiB: give shards more memory`,
   );
@@ -114,7 +114,7 @@ function regionSize(
 ): RegionSize {
   const gateways = cells * cell.gateways;
   const shards = cells * groups * cell.replicas;
-  const held = Math.ceil(shape.experts / groups) * shape.layers * shape.unitBytes;
+  const held = Math.ceil(shape.experts / groups) * hopsOf(shape) * shape.unitBytes;
   const shardMiB = shardNeedsMiB(held / MIB);
   const gatewayMiB = gatewayNeedsMiB({ denseMiB: shape.denseBytes / MIB, kvMiB, answerMiB });
   return {

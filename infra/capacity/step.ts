@@ -1,6 +1,6 @@
 // The work of one step, and its time if every process has cores of its own.
 import type { Costs } from './costs.ts';
-import { type ModelShape, meanExpertsPerToken } from './shape.ts';
+import { hopsOf, type ModelShape, meanExpertsPerToken } from './shape.ts';
 import { frames, fullest, touched } from './spread.ts';
 
 /** A model, and what it costs on one kind of machine. */
@@ -39,16 +39,16 @@ export interface ExpertWork {
 const MICRO_BATCHES = [1, 2, 4, 8];
 
 export function expertWork({ shape, costs: { shard } }: Subject, rows: number, groups: number): ExpertWork {
-  const { layers, experts } = shape;
+  const { experts } = shape;
+  const hops = hopsOf(shape);
   const calls = rows * meanExpertsPerToken(shape);
   const sent = frames(groups, calls);
   const most = fullest(groups, calls);
   const held = Math.max(1, experts / groups);
   return {
-    frames: layers * sent,
-    shardsUs:
-      layers * (sent * shard.frameUs + calls * shard.rowUs + touched(experts, calls) * shard.expertUs),
-    slowestUs: layers * (shard.frameUs + most * shard.rowUs + touched(held, most) * shard.expertUs),
+    frames: hops * sent,
+    shardsUs: hops * (sent * shard.frameUs + calls * shard.rowUs + touched(experts, calls) * shard.expertUs),
+    slowestUs: hops * (shard.frameUs + most * shard.rowUs + touched(held, most) * shard.expertUs),
   };
 }
 
@@ -87,7 +87,7 @@ export function awayUs(
   slowestUs: number,
   { roundTripUs, shardWait }: Surroundings,
 ): number {
-  return shape.layers * (costs.hopUs + roundTripUs) + (1 + shardWait) * slowestUs;
+  return hopsOf(shape) * (costs.hopUs + roundTripUs) + (1 + shardWait) * slowestUs;
 }
 
 /** While one micro-batch waits for its experts, the engine computes the others. */

@@ -3,9 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Bundle, openBundle } from '../../model/bundle/bundle.ts';
-import type { Bits } from '../../model/bundle/tensors.ts';
+import { type Bits, withNormShapes } from '../../model/bundle/tensors.ts';
+import { parseConfig } from '../../model/config/config.ts';
+import type { ModelConfig } from '../../model/config/model-config.ts';
 import { convert } from '../../model/convert/convert.ts';
-import { caseNames, type OracleCase, writeOracleCheckpoint } from './rebuild.ts';
+import { caseNames, loadCase, type OracleCase, writeOracleCheckpoint } from './rebuild.ts';
 
 /** Properties that are not computed. A checkpoint with one is refused by the name of its field. */
 export const refused: Readonly<Record<string, string>> = {
@@ -21,7 +23,22 @@ export async function computedNames(): Promise<string[]> {
 
 /** The first case of each layout, for the core suite. */
 export async function firstNames(): Promise<string[]> {
-  return (await computedNames()).filter((name) => name.endsWith('-1') && !/_(stacked|mxfp4)-|^llama4-/.test(name));
+  return (await computedNames()).filter(
+    (name) => name.endsWith('-1') && !/_(stacked|mxfp4)-|^llama4-/.test(name),
+  );
+}
+
+/** The configs of all cases that are not refused, with the norms that the tensors show. */
+export async function computedConfigs(): Promise<{ name: string; config: ModelConfig }[]> {
+  return Promise.all(
+    (await computedNames()).map(async (name) => {
+      const { config, tensors } = await loadCase(name);
+      const qNorm = tensors.find((tensor) =>
+        /\.(q_norm|query_layernorm|q_layernorm)\.weight$/.test(tensor.name),
+      );
+      return { name, config: withNormShapes(parseConfig(config, name), () => qNorm?.shape) };
+    }),
+  );
 }
 
 /** Writes the checkpoint of a case, and removes it when `use` has ended. */

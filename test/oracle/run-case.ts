@@ -37,7 +37,11 @@ export async function runCase(each: OracleCase, options: RunOptions): Promise<Ra
 }
 
 /** Runs the tokens through every layer. */
-export async function runBundle(bundle: Bundle, tokens: readonly number[], options: RunOptions): Promise<Ran> {
+export async function runBundle(
+  bundle: Bundle,
+  tokens: readonly number[],
+  options: RunOptions,
+): Promise<Ran> {
   const { device, shards = 3, steps = [tokens.length - 1, 1] } = options;
   const { config, manifest } = bundle;
   const dense = await openDenseDevice({ bundle, ...(device && { device }) });

@@ -31,7 +31,8 @@ describe('costs of a model', () => {
   });
 
   it('grow with layers', () => {
-    const deeper = costsOf(fixed, { ...nano, layers: 12, denseBytes: 2 * nano.denseBytes });
+    const expertsPerToken = new Array<number>(12).fill(1);
+    const deeper = costsOf(fixed, { ...nano, layers: 12, expertsPerToken, denseBytes: 2 * nano.denseBytes });
     expect(deeper.engine.stepUs).toBeCloseTo(2 * 600);
     expect(deeper.engine.positionUs).toBeCloseTo(2 * 0.05);
     expect(deeper.shard).toEqual(costsOf(fixed, nano).shard);
