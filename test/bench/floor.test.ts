@@ -31,3 +31,17 @@ it('rows share experts, and together read each expert at most once', () => {
   expect((bytes(2) - bytes(1)) / expert).toBeCloseTo(1 - 1 / 96, 6);
   expect((bytes(100_000) - bytes(1)) / expert).toBeCloseTo(95, 6);
 });
+
+it('layers without experts and shared experts are read by every step, whatever its rows', () => {
+  const mixed = {
+    ...{ ...shape, expertsPerToken: new Array<number>(54).fill(1) },
+    ...{ denseMlp: { layers: [0, 1], inner: 4096 }, sharedExpert: { inner: 512, gated: false } },
+  };
+  const bytes = (streams: number) => stepBytes(mixed, { streams, positions: 0 });
+  const expert = (3 * 1536 * 768 * 4.5) / 8;
+  const mlps = (3 * 1536 * (2 * 4096 + 54 * 512) * 4.5) / 8;
+  const router = 96 * 1536 * 4;
+  const plain = stepBytes(shape, { streams: 1, positions: 0 });
+  expect(bytes(1)).toBeCloseTo(plain - 2 * (expert + router) + mlps, -1);
+  expect((bytes(2) - bytes(1)) / (54 * expert)).toBeCloseTo(1 - 1 / 96, 6);
+});
