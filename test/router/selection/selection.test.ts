@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type RoutingRule, rank, select } from '../../router/selection.ts';
+import { type RoutingRule, rank, select } from '../../../router/selection.ts';
 
 const raw: RoutingRule = { score: 'softmax', renormalise: false, scale: 1, k: 1 };
 

@@ -2,7 +2,7 @@
 // selection.test.ts tests the rules that have none of these.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type RoutingRule, rank, select, weighInputs } from '../../router/selection.ts';
+import { type RoutingRule, rank, select, weighInputs } from '../../../router/selection.ts';
 
 const experts = 12;
 
