@@ -123,7 +123,7 @@ describe('select', () => {
           expectNear(weights[i]!, weight);
         });
       }),
-      { seed: 18, numRuns: 2000 },
+      { seed: 18, numRuns: 1000 },
     );
   });
 
@@ -188,7 +188,7 @@ describe('rank', () => {
         }
         expect(new Set(ranked.map(({ expert }) => expert)).size).toBe(experts);
       }),
-      { seed: 20, numRuns: 1000 },
+      { seed: 20, numRuns: 500 },
     );
   });
 
@@ -205,7 +205,7 @@ describe('rank', () => {
           expectNear(weight, rule.weighsInput ? 1 : own);
         }
       }),
-      { seed: 21, numRuns: 1000 },
+      { seed: 21, numRuns: 500 },
     );
   });
 });
