@@ -155,19 +155,33 @@ async function writeTensors(path: string, parts: readonly Part[]): Promise<numbe
 
 const USAGE = 'usage: node scripts/spread.ts MODEL.gguf DIR [--experts 96] [--seed 1]\n';
 
+/** The command line. Undefined if it is wrong or asks for help. */
+function parseCommand(args: readonly string[]) {
+  const options = {
+    experts: { type: 'string', default: '96' },
+    seed: { type: 'string', default: '1' },
+    help: { type: 'boolean' },
+  } as const;
+  try {
+    const { values, positionals } = parseArgs({ args: [...args], allowPositionals: true, options });
+    const [from, to] = positionals;
+    const [experts, seed] = [Number(values.experts), Number(values.seed)];
+    const isSound = experts >= 1 && Number.isInteger(experts) && Number.isInteger(seed);
+    if (values.help || from === undefined || to === undefined || !isSound) return undefined;
+    return { from, to, experts, seed };
+  } catch {
+    return undefined; // an unknown flag
+  }
+}
+
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { experts: { type: 'string', default: '96' }, seed: { type: 'string', default: '1' } },
-  });
-  const [from, to] = positionals;
-  const [experts, seed] = [Number(values.experts), Number(values.seed)];
-  if (from === undefined || to === undefined || !(experts >= 1) || !Number.isInteger(experts * seed)) {
+  const command = parseCommand(process.argv.slice(2));
+  if (command === undefined) {
     process.stderr.write(USAGE);
     process.exit(2);
   }
   const print = (line: string) => process.stdout.write(`${line}\n`);
-  await spread({ from, to, experts, seed, print }).catch((error: unknown) => {
+  await spread({ ...command, print }).catch((error: unknown) => {
     process.stderr.write(`${errorText(error)}\n`);
     process.exitCode = 1;
   });
