@@ -10,7 +10,7 @@ import { USUAL_BITS } from '../flags/bits.ts';
 import { bundleName, describeKind, ownCommand, quoted } from '../flags/model-paths.ts';
 import type { Inspection } from './describe.ts';
 import { modelFacts } from './facts.ts';
-import { textFacts } from './text-facts.ts';
+import { textFacts, textFactsOf } from './text-facts.ts';
 
 /** The type of floats that sizes are computed for if a bundle does not say its source's. */
 const USUAL_DTYPE = 'BF16';
@@ -19,7 +19,8 @@ const USUAL_DTYPE = 'BF16';
 export async function inspect(path: string, shardMemory: number): Promise<Inspection> {
   const kind = await kindOf(path);
   if (kind.kind === 'bundle') return inspectBundle(path, shardMemory);
-  if (kind.kind === 'checkpoint') return inspectCheckpoint(path, shardMemory);
+  if (kind.kind === 'checkpoint') return inspectCheckpoint(path, 'a Hugging Face checkpoint', shardMemory);
+  if (kind.kind === 'gguf') return inspectCheckpoint(path, 'a model in GGUF', shardMemory);
   const nothing = { files: [], model: undefined, served: false, next: undefined };
   return {
     path,
@@ -59,22 +60,25 @@ async function inspectBundle(path: string, shardMemory: number): Promise<Inspect
   }
 }
 
-async function inspectCheckpoint(path: string, shardMemory: number): Promise<Inspection> {
+async function inspectCheckpoint(path: string, is: string, shardMemory: number): Promise<Inspection> {
   try {
     const planned = await planConversion({ from: path, bits: USUAL_BITS });
-    const { config, forms, sourceBytes } = planned;
+    const { config, copies, forms, sourceBytes } = planned;
     const sourceDtype = forms.find((form) => form === 'BF16' || form === 'F16') ?? USUAL_DTYPE;
     return {
       path,
-      is: 'a checkpoint',
+      is,
       model: modelFacts(config, { sourceDtype, shardMemory }),
-      files: [['weights', `${forms.join(', ')}, ${formatBytes(sourceBytes)}`], ...(await textFacts(path))],
+      files: [
+        ['weights', `${forms.join(', ')}, ${formatBytes(sourceBytes)}`],
+        ...(await textFactsOf(copies)),
+      ],
       served: true,
       reason: undefined,
       next: convertCommand(path, USUAL_BITS),
     };
   } catch (error) {
-    return refused(path, 'a checkpoint', error);
+    return refused(path, is, error);
   }
 }
 

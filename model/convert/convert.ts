@@ -59,6 +59,8 @@ interface PlannedConversion {
   config: ModelConfig;
   /** The forms in which the weights are published: `BF16`, `F8_E4M3`, … */
   forms: readonly string[];
+  /** The bundle's small files, by name. */
+  copies: ReadonlyMap<string, Uint8Array>;
 }
 
 /** Plans a conversion without doing it. Reads headers only. Throws like `convert` if the checkpoint cannot be converted. */
@@ -71,6 +73,7 @@ export async function planConversion(wanted: { from: string; bits: Bits }): Prom
     sourceBytes: tasks.reduce((sum, task) => sum + task.sourceBytes, 0),
     bundleBytes: files.reduce((sum, file) => sum + file.bytes, 0),
     config,
+    copies,
     forms: [...new Set(tasks.flatMap(({ dtypes }) => dtypes))].sort(),
   };
 }

@@ -5,7 +5,7 @@ import { basename } from 'node:path';
 import { type CanonicalTensor, withNormShapes } from '../bundle/tensors.ts';
 import { parseConfig } from '../config/config.ts';
 import type { ModelConfig } from '../config/model-config.ts';
-import { tensorError } from '../errors.ts';
+import { InputError, tensorError } from '../errors.ts';
 import { architectureOf, ggufConfig } from '../gguf/config/config.ts';
 import { bytesOf, readableTypes } from '../gguf/dequantise.ts';
 import { type GgufPlace, ggufPlace, isSpareInGguf } from '../gguf/names.ts';
@@ -22,6 +22,11 @@ export async function openGgufCheckpoint(file: string): Promise<Checkpoint> {
   const model = await openGguf(file);
   const architecture = architectureOf(model);
   const json = await ggufConfig(model);
+  if (json.model_type === 'llama') {
+    throw new InputError(
+      `${model.path}: is a dense model, and only mixtures of experts are served. scripts/spread.ts makes one of it (docs/gguf.md)`,
+    );
+  }
   const plain = parseConfig(json, model.path);
   const placeIn = (config: ModelConfig, name: string) =>
     ggufPlace(model, { architecture, sizes: config }, name);

@@ -1,5 +1,5 @@
 // What `expertgrid inspect` says about checkpoints of several layouts, bundles, and paths that are neither.
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -35,6 +35,15 @@ describe('a checkpoint', () => {
     const { model } = await inspect(join(dir, 'llama4-1'), memory);
     expect(model).toMatchObject({ layers: 5, layersWithExperts: 2 });
     expect(model?.features).toContain('3 layers without experts (MLP of 72)');
+  });
+
+  it('is described with the tokenizer that its conversion makes', async () => {
+    const from = join(dir, 'ranks');
+    await cp(join(dir, 'gpt_oss-1'), from, { recursive: true });
+    await writeFile(join(from, 'tokenizer.json'), '{');
+    expect(Object.fromEntries((await inspect(from, memory)).files)).toMatchObject({
+      text: expect.stringContaining('cannot be served: '),
+    });
   });
 
   it('that is not computed exactly says which field is the reason', async () => {
