@@ -5,6 +5,9 @@ export class InputError extends Error {
   override readonly name = 'InputError';
 }
 
+/** An InputError about the values of a source. Work on it cannot be resumed, because the source has to be replaced. */
+export class BadValuesError extends InputError {}
+
 export function tensorError(file: string, tensor: string, problem: string): InputError {
   return new InputError(`${file}: tensor ${tensor}: ${problem}`);
 }

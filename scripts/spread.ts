@@ -9,7 +9,7 @@ import { errorText } from '../base/error-text.ts';
 import { tensorError } from '../model/errors.ts';
 import { narrowHalf } from '../model/floats.ts';
 import { architectureOf, ggufConfig } from '../model/gguf/config/config.ts';
-import { ggufPlace } from '../model/gguf/names.ts';
+import { ggufPlace, missingInGguf } from '../model/gguf/names.ts';
 import { type GgufModel, openGguf } from '../model/gguf/read.ts';
 import { readGgufPlace } from '../model/gguf/read-tensor.ts';
 import { ggufTokenizer } from '../model/gguf/tokenizer/tokenizer.ts';
@@ -70,7 +70,7 @@ function reader(model: GgufModel, sizes: DenseSizes): Read {
   const architecture = architectureOf(model);
   return (name) => {
     const place = ggufPlace(model, { architecture, sizes }, name);
-    if (place === undefined) throw tensorError(model.path, name, 'is missing under its GGUF name');
+    if (place === undefined) throw tensorError(model.path, ...missingInGguf(model, name));
     return readGgufPlace(place, sizes.headDim);
   };
 }

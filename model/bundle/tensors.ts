@@ -1,4 +1,5 @@
 // Lists the tensors of a model, and says how a bundle stores each.
+import { configLayouts } from '../config/layouts/layouts.ts';
 import { expertLayers, type ModelConfig } from '../config/model-config.ts';
 import type { Unit } from '../devices/expert.ts';
 import type { TensorSpec } from '../safetensors.ts';
@@ -98,12 +99,15 @@ export function withNormShapes(
   config: ModelConfig,
   shapeOf: (name: string) => readonly number[] | undefined,
 ): ModelConfig {
+  const { layout, heads, headDim, qkNorm } = config;
+  if (configLayouts[layout].plain.statesNorms) return config;
   const shape = shapeOf(layerNames(0).qNorm);
   if (shape === undefined) return { ...config, qkNorm: 'none' };
-  const { heads, headDim, qkNorm } = config;
   if (heads === 1 && qkNorm !== 'none') return config;
   if (shape.length === 1 && shape[0] === heads * headDim) return { ...config, qkNorm: 'projection' };
-  return { ...config, qkNorm: 'head' };
+  if (shape.length === 1 && shape[0] === headDim) return { ...config, qkNorm: 'head' };
+  // The tensor has a shape that no norm has. The usual norm of the layout is named in the error.
+  return { ...config, qkNorm: qkNorm === 'none' ? 'head' : qkNorm };
 }
 
 /** The encoding of a matrix in a bundle. At 16 bits a 16-bit source keeps its own type, and float32 becomes float16. */

@@ -9,8 +9,8 @@ export interface Fields {
   has(name: string): boolean;
   /** The unchecked value; undefined if absent or null. */
   raw(name: string): unknown;
-  /** A whole number of at least 1. */
-  count(name: string, fallback?: number): number;
+  /** A whole number of at least `least`, by default 1. */
+  count(name: string, fallback?: number, least?: 0 | 1): number;
   /** A finite number above 0. */
   positive(name: string, fallback?: number): number;
   flag(name: string, fallback: boolean): boolean;
@@ -41,10 +41,10 @@ export function readFields(json: unknown, file: string, prefix = ''): Fields {
     raw,
     refuse,
     names: () => [...values.keys()].filter((name) => raw(name) !== undefined),
-    count(name, fallback) {
+    count(name, fallback, least = 1) {
       const value = number(name, fallback);
-      if (Number.isInteger(value) && value >= 1 && value <= LARGEST) return value;
-      return refuse(name, `is ${value}, not a whole number from 1 to ${LARGEST}`);
+      if (Number.isInteger(value) && value >= least && value <= LARGEST) return value;
+      return refuse(name, `is ${value}, not a whole number from ${least} to ${LARGEST}`);
     },
     positive(name, fallback) {
       const value = number(name, fallback);

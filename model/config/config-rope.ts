@@ -73,15 +73,25 @@ function partialOf(
     places.some((place) => place.has(each)),
   );
   const place = places.find((fields) => name !== undefined && fields.has(name));
-  if (name === undefined || place === undefined)
-    return rotaryOf(Math.floor(headDim * (rotaryShare ?? 1)), headDim);
+  if (name === undefined || place === undefined) {
+    const usual = Math.floor(headDim * (rotaryShare ?? 1));
+    if (!isRotary(usual, headDim))
+      places
+        .at(-1)
+        ?.refuse('head_dim', `is ${headDim}, of which ${usual} values are rotated; an even number is needed`);
+    return rotaryOf(usual, headDim);
+  }
   const value = place.positive(name);
   const rotary = name === 'rotary_dim' ? value : Math.floor(headDim * value);
   if (rotaryShare === undefined && rotary !== headDim)
     place.refuse(name, `${value} is not supported in this layout`);
-  if (rotary < 2 || rotary > headDim || rotary % 2 !== 0)
-    place.refuse(name, `rotates ${rotary} of the ${headDim} values of a head`);
+  if (!isRotary(rotary, headDim))
+    place.refuse(name, `rotates ${rotary} of the ${headDim} values of a head; an even number is needed`);
   return rotaryOf(rotary, headDim);
+}
+
+function isRotary(rotary: number, headDim: number): boolean {
+  return rotary >= 2 && rotary <= headDim && rotary % 2 === 0;
 }
 
 function rotaryOf(rotary: number, headDim: number): { rotary?: number } {
@@ -93,7 +103,8 @@ function stretchedBase(rope: Fields, base: number, rotary: number): number | und
   if (!rope.has('alpha')) return undefined;
   const type = rope.text(rope.has('rope_type') ? 'rope_type' : 'type', 'default');
   if (type !== 'dynamic') rope.refuse('alpha', `is not supported with the type "${type}"`);
-  return base * rope.positive('alpha') ** (rotary / (rotary - 2));
+  const stretched = base * rope.positive('alpha') ** (rotary / (rotary - 2));
+  return Number.isFinite(stretched) ? stretched : rope.refuse('alpha', `makes the base ${stretched}`);
 }
 
 function parseScaling(rope: Fields, context: number): RopeScaling {

@@ -57,11 +57,14 @@ function refuseLayerTypes(fields: Fields): void {
   const other = types.find((type) => type !== 'full_attention');
   if (other !== undefined)
     fields.refuse('layer_types', `${show(other)} is not supported (full_attention is)`);
+  const layers = fields.count('num_hidden_layers');
+  if (types.length !== layers)
+    fields.refuse('layer_types', `lists ${types.length} entries for ${layers} layers`);
 }
 
-/** A sliding window as wide as the context has no effect. */
+/** A sliding window as wide as the context has no effect, nor has one that `use_sliding_window` switches off. */
 function refuseWindow(fields: Fields): void {
-  if (!fields.has('sliding_window')) return;
+  if (!fields.has('sliding_window') || !fields.flag('use_sliding_window', true)) return;
   const window = fields.count('sliding_window');
   const context = fields.has('max_position_embeddings') ? fields.count('max_position_embeddings') : 0;
   if (window < context || context === 0)

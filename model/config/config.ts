@@ -77,8 +77,14 @@ function parseLayout(fields: Fields): { fields: Fields; layout: LayoutName } {
     return fields.refuse('architectures', `${show(classes)} is not supported (${alias.architecture} is)`);
   }
   const text = textConfigs[type];
-  if (text !== undefined && Object.hasOwn(textConfigs, type))
-    return { fields: fields.object(text.field), layout: text.layout };
+  if (text !== undefined && Object.hasOwn(textConfigs, type)) {
+    if (!fields.has(text.field)) fields.refuse(text.field, 'is missing');
+    const inner = fields.object(text.field);
+    const innerType = inner.text('model_type', text.layout);
+    if (innerType !== text.layout)
+      inner.refuse('model_type', `"${innerType}" is not supported (${text.layout} is)`);
+    return { fields: inner, layout: text.layout };
+  }
   if (isPlainLayout(type)) return { fields, layout: type };
   const names = [...Object.keys(configLayouts), ...Object.keys(textConfigs)];
   const supported = `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;

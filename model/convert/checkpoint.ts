@@ -38,8 +38,12 @@ export interface Checkpoint {
   tensors: ReadonlyMap<string, SourceTensor>;
   /** Finds a tensor of the model. Throws an InputError if it is missing or has another shape. */
   locate(wanted: CanonicalTensor): FoundTensor;
+  /** What describes the model, for errors. */
+  describedIn: 'config.json' | 'its metadata';
   /** Whether the model does not need the stored tensor of this name. */
   isSpare(name: string): boolean;
+  /** Whether the stored tensor is a head that the embedding replaces, so that it must be equal to the embedding. */
+  isTiedHead(name: string): boolean;
   /** Name, size and time of each weight file. A resumed conversion must find them unchanged. */
   stamps: readonly string[];
 }
@@ -67,7 +71,9 @@ export async function openCheckpoint(dir: string): Promise<Checkpoint> {
   return {
     ...{ config, copies, tensors, stamps },
     locate: (wanted) => findTensor(config, wanted, find, list),
+    describedIn: 'config.json',
     isSpare: (name) => isSpare(name, config),
+    isTiedHead: (name) => isTiedHead(name, config),
   };
 }
 
@@ -117,9 +123,10 @@ function isSpare(name: string, config: ModelConfig): boolean {
   );
 }
 
-/** The index and the files may disagree about a head that the embedding replaces. */
-function isTiedHead(name: string, { tiedEmbeddings }: ModelConfig): boolean {
-  return tiedEmbeddings && name === modelNames.head;
+/** The embedding replaces this tensor. The index and the files may disagree about it. */
+function isTiedHead(name: string, { layout, tiedEmbeddings }: ModelConfig): boolean {
+  const { prefixes = [''] } = tensorLayouts[layout];
+  return tiedEmbeddings && prefixes.some((prefix) => name === prefix + modelNames.head);
 }
 
 /** The small files in `dir` that a bundle copies. `configFile` may replace its config.json. */
@@ -175,7 +182,9 @@ async function readTensors(
     for (const entry of (await loadTensorMap(path, path)).values()) {
       const place = listed.get(entry.name);
       if (place !== file && !isSpareName(entry.name)) {
-        throw tensorError(path, entry.name, `is not where ${INDEX} says: ${place ?? 'nowhere'}`);
+        const problem =
+          place === undefined ? `is not listed in ${INDEX}` : `is not where ${INDEX} says: ${place}`;
+        throw tensorError(path, entry.name, problem);
       }
       tensors.set(entry.name, { ...entry, path });
     }

@@ -2,7 +2,6 @@
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { canonicalJson, hashLines, shortHash } from '../bundle/hash.ts';
-import { modelNames } from '../bundle/names.ts';
 import { type Bits, type CanonicalTensor, denseTensors, expertTensors } from '../bundle/tensors.ts';
 import { type ModelConfig, unitShape } from '../config/model-config.ts';
 import { tensorError } from '../errors.ts';
@@ -106,8 +105,12 @@ async function checkTensors(checkpoint: Checkpoint): Promise<void> {
   for (const extra of tensors.values()) {
     if (known.has(extra.name) || checkpoint.isSpare(extra.name)) continue;
     if (isModuleBias(extra, tensors) && (await isZero(extra))) continue;
-    if (extra.name !== modelNames.head || !config.tiedEmbeddings)
-      throw tensorError(extra.path, extra.name, 'is not part of the model that config.json describes');
+    if (!checkpoint.isTiedHead(extra.name))
+      throw tensorError(
+        extra.path,
+        extra.name,
+        `is not part of the model that ${checkpoint.describedIn} describes`,
+      );
     const same = tensors.get(embedding.name);
     if (same === undefined || !(await sameBytes(extra, same)))
       throw tensorError(extra.path, extra.name, 'differs from the embedding, though config.json ties them');

@@ -8,8 +8,8 @@ import type { ModelConfig } from '../config/model-config.ts';
 import { InputError, tensorError } from '../errors.ts';
 import { architectureOf, ggufConfig } from '../gguf/config/config.ts';
 import { bytesOf, readableTypes } from '../gguf/dequantise.ts';
-import { type GgufPlace, ggufPlace, isSpareInGguf } from '../gguf/names.ts';
-import { type GgufTensor, openGguf } from '../gguf/read.ts';
+import { type GgufPlace, ggufPlace, isSpareInGguf, missingInGguf } from '../gguf/names.ts';
+import { type GgufModel, type GgufTensor, openGguf } from '../gguf/read.ts';
 import { ggufTokenizer } from '../gguf/tokenizer/tokenizer.ts';
 import { blockOf } from '../gguf/types.ts';
 import type { Checkpoint } from './checkpoint.ts';
@@ -31,6 +31,7 @@ export async function openGgufCheckpoint(file: string): Promise<Checkpoint> {
   const placeIn = (config: ModelConfig, name: string) =>
     ggufPlace(model, { architecture, sizes: config }, name);
   const config = withNormShapes(plain, (name) => placeIn(plain, name)?.shape);
+  requireRows(model, config.vocab);
   const encoder = new TextEncoder();
   const copies = Object.entries({ 'config.json': json, ...ggufTokenizer(model) }).map(
     ([name, content]): [string, Uint8Array] => [name, encoder.encode(`${JSON.stringify(content)}\n`)],
@@ -46,13 +47,25 @@ export async function openGgufCheckpoint(file: string): Promise<Checkpoint> {
       Array.from(model.tensors, ([name, tensor]) => [name, { ...tensor, dtype: tensor.type }]),
     ),
     stamps: await Promise.all(stamps),
+    describedIn: 'its metadata',
     isSpare: (name) => isSpareInGguf(name, config.layers),
+    isTiedHead: () => false, // a file that has a head is not tied
     locate(wanted) {
       const place = placeIn(config, wanted.name);
-      if (place === undefined) throw tensorError(model.path, wanted.name, 'is missing under its GGUF name');
+      if (place === undefined) throw tensorError(model.path, ...missingInGguf(model, wanted.name));
       return foundAt(place, wanted, config.headDim);
     },
   };
+}
+
+/** Throws if there are tokens without a row of the embedding. Rows without a token are usual, because their number is rounded up. */
+function requireRows({ path, metadata }: GgufModel, vocab: number): void {
+  const key = 'tokenizer.ggml.tokens';
+  const tokens = metadata.get(key);
+  if (Array.isArray(tokens) && tokens.length > vocab)
+    throw new InputError(
+      `${path}: key ${key}: has ${tokens.length} entries for the ${vocab} rows of the embedding`,
+    );
 }
 
 function foundAt(place: GgufPlace, { name, shape }: CanonicalTensor, headDim: number): FoundTensor {

@@ -2,9 +2,9 @@
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { moduleUrl } from '../../base/module-url.ts';
-import { InputError } from '../errors.ts';
+import { BadValuesError, InputError } from '../errors.ts';
 import { TaskRunner } from './run-task.ts';
-import type { Task, TaskResult, WorkerMessage } from './task.ts';
+import type { Fault, Task, TaskResult, WorkerMessage } from './task.ts';
 
 interface RunTasksOptions {
   tasks: readonly Task[];
@@ -81,9 +81,14 @@ async function runInThreads({ tasks, workers, signal, onBytes, onResult }: RunTa
   if (failures.length > 0) throw failures[0];
 }
 
-function failureOf({ message, input, stack }: WorkerMessage & { kind: 'failed' }): Error {
-  if (input) return new InputError(message);
-  const error = new Error(message);
-  if (stack !== undefined) error.stack = stack;
+const errors: Readonly<Record<Fault, new (message: string) => Error>> = {
+  values: BadValuesError,
+  input: InputError,
+  program: Error,
+};
+
+function failureOf({ message, fault, stack }: WorkerMessage & { kind: 'failed' }): Error {
+  const error = new errors[fault](message);
+  if (fault === 'program' && stack !== undefined) error.stack = stack;
   return error;
 }

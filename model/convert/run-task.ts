@@ -3,7 +3,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { shorten } from '../bundle/hash.ts';
-import { diskFault, InputError, tensorError } from '../errors.ts';
+import { BadValuesError, diskFault, InputError, tensorError } from '../errors.ts';
 import type { Encoding } from '../tensor.ts';
 import { dequantize, matrixBytes, TILE_ROWS } from '../tiles.ts';
 import { encode } from './encode.ts';
@@ -58,7 +58,8 @@ export class TaskRunner {
         return this.#part(part, { path, position, measured }, onBytes);
       } catch (error) {
         if (!(error instanceof RangeError)) throw error;
-        throw tensorError(part.sourcePath ?? path, part.sourceName, error.message);
+        const { message } = tensorError(part.sourcePath ?? path, part.sourceName, error.message);
+        throw new BadValuesError(message, { cause: error });
       } finally {
         position += matrixBytes(part.encoding, part.rows, part.cols);
       }

@@ -1,5 +1,5 @@
 // The directory in which a bundle grows, and the rename that completes it.
-import { mkdir, open, readdir, rename, rmdir, stat, statfs, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, rmdir, stat, statfs, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { formatBytes } from '../../base/format-bytes.ts';
 import { hasCode, InputError } from '../errors.ts';
@@ -68,6 +68,14 @@ export async function prepareFiles(
       await file.close();
     }
   }
+}
+
+/** Deletes the files of a bundle that cannot be completed, and their directory unless something else is in it. */
+export async function discard(dir: string, names: readonly string[]): Promise<void> {
+  for (const name of [...names, JOURNAL_FILE]) await rm(join(dir, name), { force: true });
+  await rmdir(dir).catch((error: unknown) => {
+    if (!hasCode(error, 'ENOTEMPTY')) throw error;
+  });
 }
 
 /** Waits until the file is on the disk. */

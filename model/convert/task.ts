@@ -54,4 +54,7 @@ export type WorkerMessage =
   | { kind: 'progress'; bytes: number }
   | { kind: 'done'; result: TaskResult }
   | { kind: 'stopped' }
-  | { kind: 'failed'; message: string; input: boolean; stack?: string };
+  | { kind: 'failed'; message: string; fault: Fault; stack?: string };
+
+/** What a failure is about: values of the source, other input that the user can repair, or this program. */
+export type Fault = 'values' | 'input' | 'program';

@@ -39,19 +39,37 @@ export function findTensor(
   list: string,
 ): FoundTensor {
   const layout = tensorLayouts[config.layout];
+  const fused = fusedViews(config, layout, wanted);
   const own = ownViews(config, wanted);
-  const views = [
-    ...fusedViews(config, layout, wanted),
-    ...own,
-    ...stackedViews(config, layout, wanted, find),
-  ];
-  for (const view of views) {
+  const stacks = stackedViews(config, layout, wanted, find);
+  const found = new Map<string, FoundTensor>();
+  for (const view of [...fused, ...own, ...stacks]) {
     const tensor = find(view.name);
-    if (tensor === undefined) continue;
-    requireShape(tensor, view);
-    return { tensor, view };
+    if (tensor !== undefined && !found.has(view.name)) found.set(view.name, { tensor, view });
   }
-  throw tensorError(list, sourceNames(config, wanted.name)[0], 'is missing, though config.json describes it');
+  const [first, second] = found.values();
+  if (first === undefined) {
+    const usual = fused[0] ?? (usesStacks(layout, stacks, find) ? stacks[0] : own[0]);
+    throw tensorError(list, usual?.name ?? wanted.name, 'is missing, though config.json describes it');
+  }
+  if (second !== undefined) {
+    const problem = `is there, and so is ${first.tensor.name}: only one of them can be right`;
+    throw tensorError(second.tensor.path, second.tensor.name, problem);
+  }
+  requireShape(first.tensor, first.view);
+  return first;
+}
+
+/** Whether the layer has experts in stacks: the layout has no other form, or another stack of the layer is there. */
+function usesStacks(layout: TensorLayout, stacks: readonly SourceView[], find: FindTensor): boolean {
+  if (layout.stacked?.transposed !== undefined) return true;
+  const { gate, down } = layout.stacked ?? {};
+  const names = [gate, down].flatMap((stack) => (stack === undefined ? [] : [stack.name]));
+  return stacks.some(({ name }) => {
+    const own = names.find((each) => name.endsWith(each)) ?? '';
+    const experts = name.slice(0, name.length - own.length);
+    return names.some((each) => find(experts + each) !== undefined);
+  });
 }
 
 function requireShape({ path, name, shape }: LogicalTensor, view: SourceView): void {

@@ -1,6 +1,6 @@
 // The entry of a worker thread of a conversion. It does one posted task after another, until it gets the message `end`.
 import { parentPort, workerData } from 'node:worker_threads';
-import { InputError } from '../errors.ts';
+import { BadValuesError, InputError } from '../errors.ts';
 import { Stopped, TaskRunner } from './run-task.ts';
 import type { Task, WorkerMessage } from './task.ts';
 
@@ -26,7 +26,8 @@ port.on('message', (task: Task | 'end') => {
     if (error instanceof Stopped) return send({ kind: 'stopped' });
     const known = error instanceof Error ? error : new Error(String(error));
     // A full disk or an unreadable file is the user's to repair, like a broken checkpoint. So the error is one line without a stack.
-    const input = known instanceof InputError || 'syscall' in known;
-    send({ kind: 'failed', message: known.message, input, stack: known.stack });
+    const isInput = known instanceof InputError || 'syscall' in known;
+    const fault = known instanceof BadValuesError ? 'values' : isInput ? 'input' : 'program';
+    send({ kind: 'failed', message: known.message, fault, stack: known.stack });
   }
 });

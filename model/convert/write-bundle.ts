@@ -8,13 +8,14 @@ import { goldenTensors } from '../bundle/golden-file.ts';
 import { canonicalJson, hashLines, shortHash } from '../bundle/hash.ts';
 import { contentHashOf, type Manifest, writeManifest } from '../bundle/manifest.ts';
 import { unitShape } from '../config/model-config.ts';
+import { BadValuesError } from '../errors.ts';
 import { layOut } from '../safetensors.ts';
 import { GROUP } from '../tiles.ts';
 import { type Journal, type JournalEntry, openJournal } from './journal.ts';
 import type { BundlePlan } from './plan.ts';
 import { runTasks } from './pool.ts';
 import { type KindErrors, mergeErrors, noErrors } from './report/errors.ts';
-import { finish, flush, partialDir, prepareFiles, refuseOccupied, requireSpace } from './staging.ts';
+import { discard, finish, flush, partialDir, prepareFiles, refuseOccupied, requireSpace } from './staging.ts';
 import type { TaskResult } from './task.ts';
 
 /** The program that the manifest records. */
@@ -77,6 +78,10 @@ export async function writeBundle(contents: BundleContents, options: WriteOption
     const { identity, contentHash } = manifest;
     const written = { dir: to, identity, contentHash, bytes, tasks: plan.tasks.length, resumed };
     return measured ? { ...written, errors: errorsOf(plan, results) } : written;
+  } catch (error) {
+    if (error instanceof BadValuesError)
+      await discard(dir, [...contents.copies.keys(), ...plan.files.map(({ name }) => name)]);
+    throw error;
   } finally {
     journal.close();
   }

@@ -86,6 +86,21 @@ export function ggufPlace(
   return found === undefined || !isRotated ? found : { ...found, adjacentPairs: true };
 }
 
+/** The name and the problem of the GGUF tensor that a tensor of the model lacks, for an error. */
+export function missingInGguf({ tensors }: Pick<GgufModel, 'tensors'>, name: string): [string, string] {
+  const missing = 'is missing, though its metadata describes it';
+  const whole = wholeNames[name];
+  if (whole !== undefined) return [whole, missing];
+  const [, layer, rest = ''] = /^model\.layers\.(\d+)\.(.+)$/.exec(name) ?? [];
+  const fused = /^self_attn\.[qkv]_proj\.(weight|bias)$/.exec(rest);
+  const qkv = fused === null ? undefined : tensors.get(`blk.${layer}.attn_qkv.${fused[1]}`);
+  if (qkv !== undefined)
+    return [qkv.name, `has the shape [${qkv.shape}], which is not that of q, k and v together`];
+  const [, part, kind] = /^mlp\.experts\.\d+\.(gate|up|down)_proj\.(weight|bias)$/.exec(rest) ?? [];
+  const suffix = part === undefined ? layerNames[rest]?.[0] : `ffn_${part}_exps.${kind}`;
+  return [suffix === undefined ? name : `blk.${layer}.${suffix}`, missing];
+}
+
 type Find = (suffix: string) => GgufTensor | undefined;
 
 const placeOf = (tensor: GgufTensor | undefined): GgufPlace | undefined =>

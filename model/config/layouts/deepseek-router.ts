@@ -7,15 +7,15 @@ import { attentionOf, biasesIf, countOrZero, firstDense, groupsOf, sharedOf, win
 import type { ConfigLayout, RoutingShape } from './layout.ts';
 
 const computes = [
-  ...['attention_bias', 'first_k_dense_replace', 'n_group', 'topk_group', 'layer_types', 'sliding_window'],
+  ...['attention_bias', 'first_k_dense_replace', 'n_group', 'topk_group'],
   ...['n_shared_experts', 'num_shared_experts'],
 ] as const;
 
 export const glm4Moe: ConfigLayout = {
   title: 'GLM-4.5',
   plain: {
-    ...{ kvHeads: 8, context: 131_072, normEps: 1e-5, ropeBase: 10_000, qkNorm: 'none', rotaryShare: 0.5 },
-    ...{ experts: ['n_routed_experts', 'num_experts'], inner: 'moe_intermediate_size' },
+    ...{ kvHeads: 8, context: 131_072, normEps: 1e-5, ropeBase: 10_000, qkNorm: 'none', statesNorms: true },
+    ...{ rotaryShare: 0.5, experts: ['n_routed_experts', 'num_experts'], inner: 'moe_intermediate_size' },
   },
   computes,
   denseLayers: (fields, layers) => firstDense(fields, layers, 1),
@@ -33,7 +33,7 @@ export const dots1: ConfigLayout = {
     ...{ kvHeads: 32, context: 2048, normEps: 1e-6, ropeBase: 10_000, qkNorm: 'head' },
     ...{ experts: ['n_routed_experts', 'num_experts'], inner: 'moe_intermediate_size' },
   },
-  computes,
+  computes: [...computes, 'layer_types', 'sliding_window'],
   denseLayers: (fields, layers) => firstDense(fields, layers, 0),
   routing: (fields, shape) => sigmoidRouting(fields, shape, false),
   vary: (fields, plain) => ({
@@ -51,8 +51,8 @@ export const dots1: ConfigLayout = {
 export const bailingMoeV2: ConfigLayout = {
   title: 'Ling/Bailing-MoE v2',
   plain: {
-    ...{ kvHeads: 4, context: 16_384, normEps: 1e-6, ropeBase: 600_000, qkNorm: 'head', rotaryShare: 1 },
-    ...{ experts: ['num_experts', 'n_routed_experts'], inner: 'moe_intermediate_size' },
+    ...{ kvHeads: 4, context: 16_384, normEps: 1e-6, ropeBase: 600_000, qkNorm: 'head', statesNorms: true },
+    ...{ rotaryShare: 1, experts: ['num_experts', 'n_routed_experts'], inner: 'moe_intermediate_size' },
   },
   computes: [...computes, 'use_bias', 'use_qkv_bias'],
   denseLayers: (fields, layers) => firstDense(fields, layers, 0),

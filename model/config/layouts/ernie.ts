@@ -15,11 +15,10 @@ export const ernie45Moe: ConfigLayout = {
     const last = fields.raw('moe_layer_end_index') ?? -1;
     const end = last === -1 ? layers - 1 : countOrZero(fields, 'moe_layer_end_index');
     const interval = fields.count('moe_layer_interval', 1);
-    return denseWhere(
-      fields,
-      layers,
-      (layer) => (layer + 1) % interval !== 0 || layer < first || layer > end,
-    );
+    return denseWhere(fields, layers, {
+      isDense: (layer) => (layer + 1) % interval !== 0 || layer < first || layer > end,
+      decidedBy: interval > layers ? 'moe_layer_interval' : 'moe_layer_start_index',
+    });
   },
   // The bias is added to the probabilities. The published clamp of the divisor at 1e-12 never acts on probabilities of float32.
   routing: () => ({ score: 'softmax', renormalise: true, selectionBias: true, scale: 1 }),

@@ -5,7 +5,7 @@ import type { RoutingShape } from './layout.ts';
 
 /** A whole number of at least 0. */
 export function countOrZero(fields: Fields, name: string, fallback = 0): number {
-  return fields.raw(name) === 0 ? 0 : fields.has(name) ? fields.count(name) : fallback;
+  return fields.count(name, fallback, 0);
 }
 
 /** The first `first_k_dense_replace` layers have an MLP of the width that `inner` names. */
@@ -33,18 +33,31 @@ export function steppedDense(fields: Fields, layers: number): ModelConfig['dense
   if (!Array.isArray(only) || !only.every(isLayer))
     fields.refuse('mlp_only_layers', `${show(only)} is not a list of layers from 0 to ${layers - 1}`);
   const step = fields.count('decoder_sparse_step', 1);
-  return denseWhere(fields, layers, (layer) => only.includes(layer) || (layer + 1) % step !== 0);
+  return denseWhere(fields, layers, {
+    isDense: (layer) => only.includes(layer) || (layer + 1) % step !== 0,
+    decidedBy: step > layers ? 'decoder_sparse_step' : 'mlp_only_layers',
+  });
+}
+
+interface DenseRule {
+  isDense: (layer: number) => boolean;
+  /** The field that an error names if no layer has experts. */
+  decidedBy: string;
+  inner?: string;
 }
 
 /** The layers for which `isDense` holds have an MLP of the width that `inner` names. */
 export function denseWhere(
   fields: Fields,
   layers: number,
-  isDense: (layer: number) => boolean,
-  inner = 'intermediate_size',
+  { isDense, decidedBy, inner = 'intermediate_size' }: DenseRule,
 ): ModelConfig['denseMlp'] {
   const dense = Array.from({ length: layers }, (_, layer) => layer).filter(isDense);
-  if (dense.length === layers) fields.refuse('num_hidden_layers', `${layers}: no layer has experts`);
+  if (dense.length === layers)
+    fields.refuse(
+      decidedBy,
+      `is ${show(fields.raw(decidedBy) ?? null)}, which leaves none of the ${layers} layers with experts`,
+    );
   return dense.length === 0 ? undefined : { layers: dense, inner: fields.count(inner) };
 }
 
@@ -121,12 +134,12 @@ export function groupsOf(
   const count = fields.count('n_group', defaults.count);
   const kept = fields.count('topk_group', defaults.kept);
   if (kept > count) fields.refuse('topk_group', `is ${kept}, which is more than the ${count} groups`);
-  if (kept === count) return {};
-  if (experts % count !== 0 || experts / count < 2)
+  if (count > 1 && (experts % count !== 0 || experts / count < 2))
     fields.refuse(
       'n_group',
       `is ${count}, which does not cut the ${experts} experts into groups of 2 or more`,
     );
+  if (kept === count) return {};
   if (perToken > (experts / count) * kept)
     fields.refuse('topk_group', `is ${kept}: its groups have fewer than the ${perToken} experts of a token`);
   return { groups: { count, kept } };

@@ -6,7 +6,7 @@ import type { ConfigLayout } from './layout.ts';
 export const hunyuanV1Moe: ConfigLayout = {
   title: 'Hunyuan-A13B',
   plain: {
-    ...{ context: 2048, normEps: 1e-5, ropeBase: 10_000, qkNorm: 'head' },
+    ...{ context: 2048, normEps: 1e-5, ropeBase: 10_000, qkNorm: 'head', statesNorms: true },
     ...{
       experts: ['num_experts', 'num_local_experts'],
       perToken: ['moe_topk', 'num_experts_per_tok'],

@@ -14,6 +14,8 @@ export interface PlainFields {
   /** Usual share of a head that is rotated, for layouts of which `partial_rotary_factor` is known to have an effect. */
   rotaryShare?: number;
   qkNorm: ModelConfig['qkNorm'];
+  /** Whether config.json says if q and k have norms. In other layouts the tensors say it (`withNormShapes`). */
+  statesNorms?: true;
   tied?: boolean;
   /** Names of the number of experts; the first is the usual one. */
   experts: readonly [string, ...string[]];

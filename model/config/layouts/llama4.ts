@@ -14,11 +14,17 @@ export const llama4Text: ConfigLayout = {
   denseLayers(fields, layers) {
     const named = fields.raw('moe_layers');
     const step = fields.count('interleave_moe_layer_step', 1);
-    if (named !== undefined && !(Array.isArray(named) && named.every(Number.isInteger)))
-      fields.refuse('moe_layers', `${show(named)} is not a list of layers`);
+    const isLayer = (value: unknown) =>
+      Number.isInteger(value) && Number(value) >= 0 && Number(value) < layers;
+    if (named !== undefined && !(Array.isArray(named) && named.every(isLayer)))
+      fields.refuse('moe_layers', `${show(named)} is not a list of layers from 0 to ${layers - 1}`);
     const isDense = (layer: number) =>
       Array.isArray(named) ? !named.includes(layer) : (layer + 1) % step !== 0;
-    return denseWhere(fields, layers, isDense, 'intermediate_size_mlp');
+    return denseWhere(fields, layers, {
+      isDense,
+      decidedBy: named === undefined ? 'interleave_moe_layer_step' : 'moe_layers',
+      inner: 'intermediate_size_mlp',
+    });
   },
   // The sigmoid of the chosen expert's score multiplies the expert's input.
   routing: () => ({

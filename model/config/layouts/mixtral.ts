@@ -21,7 +21,8 @@ export const minimaxM2: ConfigLayout = {
   title: 'MiniMax-M2',
   plain: {
     ...{ kvHeads: 8, headDim: 128, context: 196_608, normEps: 1e-6, ropeBase: 5_000_000, rotaryShare: 1 },
-    ...{ qkNorm: 'projection', experts: ['num_local_experts'], inner: 'intermediate_size' },
+    ...{ qkNorm: 'projection', statesNorms: true },
+    ...{ experts: ['num_local_experts'], inner: 'intermediate_size' },
   },
   routing(fields) {
     const score = fields.text('scoring_func', 'sigmoid');

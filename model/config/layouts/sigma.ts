@@ -11,7 +11,7 @@ const OLDER = 'SigmaForCausalLM';
 export const sigma: ConfigLayout = {
   title: 'Sigma',
   plain: {
-    ...{ context: 8192, normEps: 1e-6, ropeBase: 10_000, qkNorm: 'head' },
+    ...{ context: 8192, normEps: 1e-6, ropeBase: 10_000, qkNorm: 'head', statesNorms: true },
     ...{ experts: ['n_routed_experts', 'num_experts'], inner: 'moe_intermediate_size' },
   },
   // The published code has the field sliding_window and does not use it.
@@ -46,10 +46,13 @@ function isOlder(fields: Fields): boolean {
 function newerRouting(fields: Fields): RoutingConfig {
   if (fields.text('scoring_func', 'sigmoid') === 'softmax')
     return { ...softmaxRouting(fields, 'sigma', true), ...onlyOfSeveral };
+  const method = fields.text('topk_method', 'noaux_tc');
+  if (method !== 'noaux_tc' && method !== 'greedy')
+    fields.refuse('topk_method', `"${method}" is not supported (noaux_tc and greedy are)`);
   return {
     score: sigmoidOf(fields),
     renormalise: fields.flag('norm_topk_prob', true),
-    selectionBias: fields.text('topk_method', 'noaux_tc') === 'noaux_tc',
+    selectionBias: method === 'noaux_tc',
     scale: fields.positive('routed_scaling_factor', 1),
   };
 }

@@ -1,6 +1,6 @@
 // Makes the config.json of a GGUF model, as the same model has it on Hugging Face. A key that no config.json can express, or that this
 // file does not know, is refused by name, because the answers would otherwise be silently wrong.
-import { InputError } from '../../errors.ts';
+import { tensorError } from '../../errors.ts';
 import { type Metadata, readMetadata } from '../metadata.ts';
 import type { GgufModel } from '../read.ts';
 import { architectures } from './architectures.ts';
@@ -48,7 +48,7 @@ function commonFields(
     keys.refuse('attention.causal', 'is false, which is not supported');
   keys.raw('tensor_data_layout'); // the name of the converter's layout; the tensors' names imply it
   const embedding = model.tensors.get('token_embd.weight');
-  if (embedding === undefined) throw new InputError(`${model.path}: has no tensor token_embd.weight`);
+  if (embedding === undefined) throw tensorError(model.path, 'token_embd.weight', 'is missing');
   return {
     hidden_act: 'silu',
     hidden_size: keys.count('embedding_length'),

@@ -1,5 +1,5 @@
 // What the configuration of an architecture is made from: the keys and the tensors of a GGUF model.
-import { InputError } from '../../errors.ts';
+import { tensorError } from '../../errors.ts';
 import type { Metadata } from '../metadata.ts';
 import type { GgufModel } from '../read.ts';
 
@@ -72,5 +72,5 @@ function within(whole: Metadata, prefix: string): Metadata {
 export function expertWidth({ keys, shapeOf }: ConfigSource, model: GgufModel): number {
   const width = keys.count('expert_feed_forward_length', 0) || shapeOf('ffn_down_exps.weight')?.at(-1);
   if (width !== undefined) return width;
-  throw new InputError(`${model.path}: has no tensor blk.N.ffn_down_exps.weight: its experts are missing`);
+  throw tensorError(model.path, 'blk.N.ffn_down_exps.weight', 'is missing in every layer');
 }

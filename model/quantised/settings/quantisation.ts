@@ -55,7 +55,10 @@ function parseFp8(fields: Fields): Quantisation {
 function refuseOther(fields: Fields, field: string, known: readonly string[]): void {
   const value = fields.raw(field);
   if (value === undefined || known.some((each) => each === value)) return;
-  fields.refuse(field, `${show(value)} is not supported (${known.join(', ')} is)`);
+  fields.refuse(
+    field,
+    `${show(value)} is not supported (${known.join(' and ')} ${known.length === 1 ? 'is' : 'are'})`,
+  );
 }
 
 /** Fields: `AwqConfig` of AutoAWQ 0.2.9, under its own names and those that transformers gives them. */

@@ -28,6 +28,9 @@ export function readQuantised(
   checkStatedShape(matrix, read);
   const groupOf = columnGroups(matrix, read);
   const grid = decodeScales(matrix, strip, gather(scalePieces(matrix, strip), read));
+  const badScale = firstNonFinite(grid.values);
+  if (badScale !== undefined)
+    throw new RangeError(`cannot be decoded, because ${scales.name} holds ${grid.values[badScale]}`);
   const zeroPoints =
     zeros === undefined
       ? new Float32Array(grid.values.length)

@@ -22,7 +22,7 @@ beforeAll(async () => {
     layers: 1,
   }));
   const files: Record<string, string> = {
-    'llama/config.json': '{"model_type": "llama"}',
+    'llama/config.json': '{"model_type": "llama", "architectures": ["LlamaForCausalLM"]}',
     'broken/config.json': '{',
     'torch/config.json': '{"model_type": "mixtral"}',
     'torch/pytorch_model.bin': 'x',
@@ -46,7 +46,7 @@ describe('bundleDirectory', () => {
   it.each([
     [
       'llama',
-      'this is a Hugging Face checkpoint in the layout llama, which is not supported; Qwen3-MoE (qwen3_moe)',
+      'this is a Hugging Face checkpoint in the layout llama, which is not supported; Sigma (sigma), Qwen3-MoE (qwen3_moe)',
     ],
     ['broken', 'its config.json does not say its layout'],
     ['torch', 'weights are not in safetensors but in pytorch_model.bin'],

@@ -209,7 +209,7 @@ describeTests('a refusal names file and field', () => {
     ['partial_rotary_factor', { partial_rotary_factor: 0.5 }, '0.5 is not supported in this layout'],
     ['mlp_only_layers', { mlp_only_layers: [2] }, '[2] is not a list of layers from 0 to 1'],
     ['intermediate_size', { mlp_only_layers: [0] }, 'is missing'],
-    ['num_hidden_layers', { mlp_only_layers: [0, 1], intermediate_size: 8 }, 'no layer has experts'],
+    ['mlp_only_layers', { mlp_only_layers: [0, 1], intermediate_size: 8 }, 'leaves none of the 2 layers'],
     [
       'rope_scaling.rope_type',
       { rope_scaling: { rope_type: 'dynamic', factor: 2 } },

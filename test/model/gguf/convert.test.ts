@@ -208,7 +208,7 @@ describe('a model in GGUF', () => {
     [
       'lacks a tensor',
       (tensors) => tensors.filter(({ name }) => name !== 'blk.0.attn_v.weight'),
-      'tensor model.layers.0.self_attn.v_proj.weight: is missing under its GGUF name',
+      'tensor blk.0.attn_v.weight: is missing, though its metadata describes it',
     ],
     [
       'has a tensor too many',

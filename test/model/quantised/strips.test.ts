@@ -206,11 +206,11 @@ function small(change: Partial<QuantisedStorage>, fill: (file: DataView) => void
   return () => readQuantised(matrix, { first: 0, count: 2 }, read, new Float32Array(16));
 }
 
-it('NaN codes and scales are refused with their place', () => {
+it('NaN codes are refused with their place, and NaN scales by the name of their tensor', () => {
   expect(small({}, () => undefined)).not.toThrow();
   expect(small({}, (view) => view.setUint8(9, 0x7f))).toThrow('holds NaN in row 1, column 1');
   expect(small({}, (view) => view.setUint8(3, 0xff))).toThrow('holds NaN in row 0, column 3');
-  expect(small({}, (view) => view.setFloat32(128, Number.NaN, true))).toThrow('holds NaN in row 0, column 0');
+  expect(small({}, (view) => view.setFloat32(128, Number.NaN, true))).toThrow('because s holds NaN');
 });
 
 it('a stated shape that differs is refused, with the name of the tensor that states it', () => {
