@@ -229,7 +229,7 @@ const routing: Broken[] = [
 
 const tables = { layers, routing };
 for (const [kind, cases] of Object.entries(tables)) {
-  describe(`a config.json that lies about its ${kind} is refused by name`, () => {
+  describe(`a config.json that lies about its ${kind} is refused by name (${cases.length} kinds)`, () => {
     it.each(cases)('$of: $what', async (broken) => {
       const [from, to] = [fresh(), fresh()];
       await writeBroken(from, await partsOf(broken.of), broken);

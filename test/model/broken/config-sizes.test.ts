@@ -184,7 +184,7 @@ const identity: Broken[] = [
 
 const tables = { sizes, identity };
 for (const [kind, cases] of Object.entries(tables)) {
-  describe(`a config.json that lies about its ${kind} is refused by name`, () => {
+  describe(`a config.json that lies about its ${kind} is refused by name (${cases.length} kinds)`, () => {
     it.each(cases)('$of: $what', async (broken) => {
       const [from, to] = [fresh(), fresh()];
       await writeBroken(from, await partsOf(broken.of), broken);

@@ -160,7 +160,7 @@ const missing: Broken[] = [
 const tables = { missing };
 
 for (const [kind, cases] of Object.entries(tables)) {
-  describe(`tensors: ${kind}`, () => {
+  describe(`tensors: ${kind} (${cases.length} kinds)`, () => {
     it.each(cases)('$of: $what', async (broken) => {
       const [from, to] = [fresh(), fresh()];
       await writeBroken(from, await partsOf(broken.of), broken);

@@ -97,7 +97,7 @@ const mxfp4: Broken[] = [
 
 const tables = { MXFP4: mxfp4 };
 for (const [kind, cases] of Object.entries(tables)) {
-  describe(`broken weights in ${kind} are refused by name`, () => {
+  describe(`broken weights in ${kind} are refused by name (${cases.length} kinds)`, () => {
     it.each(cases)('$of: $what', async (broken) => {
       const [from, to] = [fresh(), fresh()];
       await writeBroken(from, await partsOf(broken.of), broken);

@@ -163,7 +163,7 @@ const packed: Broken[] = [
 
 const tables = { FP8: fp8, 'compressed-tensors': packed };
 for (const [kind, cases] of Object.entries(tables)) {
-  describe(`broken weights in ${kind} are refused by name`, () => {
+  describe(`broken weights in ${kind} are refused by name (${cases.length} kinds)`, () => {
     it.each(cases)('$of: $what', async (broken) => {
       const [from, to] = [fresh(), fresh()];
       await writeBroken(from, await partsOf(broken.of), broken);

@@ -222,7 +222,7 @@ const files: Broken[] = [
 const tables = { shapes, foreign, files };
 
 for (const [kind, cases] of Object.entries(tables)) {
-  describe(`tensors: ${kind}`, () => {
+  describe(`tensors: ${kind} (${cases.length} kinds)`, () => {
     it.each(cases)('$of: $what', async (broken) => {
       const [from, to] = [fresh(), fresh()];
       await writeBroken(from, await partsOf(broken.of), broken);

@@ -139,7 +139,7 @@ const cases: Broken[] = [
   },
 ];
 
-describe('a value that is not finite is refused by the name of its tensor', () => {
+describe(`a value that is not finite is refused by the name of its tensor (${cases.length} kinds)`, () => {
   it.each(cases)('$of: $what', async (broken) => {
     const [from, to] = [fresh(), fresh()];
     await writeBroken(from, await partsOf(broken.of), broken);
