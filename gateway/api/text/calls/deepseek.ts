@@ -2,6 +2,7 @@
 import { hasAll, type KnownSyntax } from './known-syntax.ts';
 
 export const deepseek: KnownSyntax = {
+  name: 'DeepSeek',
   title: '<｜tool▁calls▁begin｜> (DeepSeek V3, R1 and V3.1)',
   find: (template) => {
     if (!hasAll(template, '<｜tool▁calls▁begin｜>', '<｜tool▁call▁begin｜>', '<｜tool▁sep｜>'))

@@ -2,6 +2,7 @@
 import { hasAll, type KnownSyntax } from './known-syntax.ts';
 
 export const glm: KnownSyntax = {
+  name: 'GLM',
   title: '<tool_call> with <arg_key> and <arg_value> inside (GLM-4.5 and later)',
   find: (template) => {
     if (!hasAll(template, '<tool_call>', '<arg_key>', '<arg_value>')) return undefined;

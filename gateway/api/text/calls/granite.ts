@@ -2,6 +2,7 @@
 import { jsonObject, type KnownSyntax } from './known-syntax.ts';
 
 export const granite: KnownSyntax = {
+  name: 'Granite',
   title: '<|tool_call|> with a JSON list behind it (Granite 3, Phi-4-mini)',
   find: ({ source }) => {
     if (!source.includes('<|tool_call|>')) return undefined;

@@ -3,6 +3,7 @@
 import { hasAll, type KnownSyntax } from './known-syntax.ts';
 
 export const harmony: KnownSyntax = {
+  name: 'GPT-OSS',
   title: '<|channel|>commentary to=functions.… (GPT-OSS)',
   find: (template) => {
     if (!hasAll(template, '<|start|>', '<|channel|>', '<|message|>', '<|end|>')) return undefined;

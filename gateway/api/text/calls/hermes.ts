@@ -4,6 +4,7 @@ import { hasAll, hasKey, jsonObject, type KnownSyntax } from './known-syntax.ts'
 const object = jsonObject({ name: 'name', arguments: 'arguments' });
 
 export const hermes: KnownSyntax = {
+  name: 'Hermes',
   title:
     '<tool_call> with a JSON object of "name" and "arguments" inside (Hermes, Qwen2.5, Qwen3, Granite 4)',
   find: (template) => {

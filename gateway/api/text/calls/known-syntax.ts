@@ -2,6 +2,8 @@
 import type { CallSyntax } from '../../../constraints/specification.ts';
 
 export interface KnownSyntax {
+  /** Short and unique. */
+  name: string;
   /** Describes the syntax in error messages. */
   title: string;
   /** The syntax as the template shows it. Undefined if the template shows another one, or none. */

@@ -8,6 +8,7 @@ function openerOf({ source, specials }: TemplateText, name: string): { marker: s
 }
 
 export const llamaJson: KnownSyntax = {
+  name: 'Llama JSON',
   title: 'a JSON object of "name" and "parameters" (Llama 3 and 4)',
   find: (template) => {
     const { source } = template;
@@ -31,6 +32,7 @@ export const llamaJson: KnownSyntax = {
 };
 
 export const llamaPython: KnownSyntax = {
+  name: 'Llama pythonic',
   title: 'a list of Python calls (Llama 3.2 and 4, pythonic)',
   find: (template) => {
     if (!/\[\w+\(\w+=/.test(template.source)) return undefined;

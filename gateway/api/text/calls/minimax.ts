@@ -2,6 +2,7 @@
 import { hasAll, type KnownSyntax } from './known-syntax.ts';
 
 export const minimax: KnownSyntax = {
+  name: 'MiniMax',
   title: '<minimax:tool_call> with <invoke name=…> inside (MiniMax-M2)',
   find: (template) => {
     if (!hasAll(template, '<minimax:tool_call>', '<invoke name=', '<parameter name=')) return undefined;

@@ -3,6 +3,7 @@
 import { jsonObject, type KnownSyntax } from './known-syntax.ts';
 
 export const mistral: KnownSyntax = {
+  name: 'Mistral list',
   title: '[TOOL_CALLS] with a JSON list behind it (Mistral up to version 7 of its tokenizer)',
   find: ({ source }) => {
     if (!source.includes('[TOOL_CALLS]') || source.includes('[ARGS]')) return undefined;
@@ -18,6 +19,7 @@ export const mistral: KnownSyntax = {
 };
 
 export const mistralArgs: KnownSyntax = {
+  name: 'Mistral [ARGS]',
   title: '[TOOL_CALLS]name[ARGS] (Mistral from version 11 of its tokenizer)',
   find: ({ source }) => {
     if (!source.includes('[TOOL_CALLS]') || !source.includes('[ARGS]')) return undefined;

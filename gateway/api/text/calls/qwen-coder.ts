@@ -2,6 +2,7 @@
 import { hasAll, type KnownSyntax } from './known-syntax.ts';
 
 export const qwenCoder: KnownSyntax = {
+  name: 'Qwen3-Coder',
   title: '<function=…> with <parameter=…> inside (Qwen3-Coder)',
   find: (template) => {
     if (!hasAll(template, '<tool_call>', '<function=', '<parameter=')) return undefined;

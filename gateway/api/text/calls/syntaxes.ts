@@ -30,9 +30,14 @@ export const titlesOfSyntaxes = knownSyntaxes.map(({ title }) => title).join(', 
 
 /** Undefined if the template shows no known syntax. */
 export function callSyntaxOf(template: TemplateText): CallSyntax | undefined {
-  for (const { find } of knownSyntaxes) {
+  return namedSyntaxOf(template)?.syntax;
+}
+
+/** The syntax with the name of its row in `knownSyntaxes`. */
+export function namedSyntaxOf(template: TemplateText): { name: string; syntax: CallSyntax } | undefined {
+  for (const { name, find } of knownSyntaxes) {
     const syntax = find(template);
-    if (syntax !== undefined) return syntax;
+    if (syntax !== undefined) return { name, syntax };
   }
   return undefined;
 }
