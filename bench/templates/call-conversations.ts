@@ -18,7 +18,7 @@ export const tools: readonly TemplateTool[] = [
     days: { type: 'integer', description: 'How many' },
     where: { type: 'object', description: 'A point' },
     metric: { type: 'boolean', description: 'Units' },
-    near: { type: ['string', 'null'], description: 'Another city' },
+    near: { type: 'null', description: 'Nothing' },
   }),
   tool('get_time', {}),
 ];
@@ -46,14 +46,14 @@ export const callTurns: Readonly<Record<string, readonly Call[]>> = {
 
 export const asked: ChatMessage = { role: 'user', content: 'What is the weather in Paris?' };
 
-/** Ids have nine characters, because the templates of Mistral refuse others. */
+/** The ids have the form that the gateway gives them. */
 export function callingMessage(calls: readonly Call[]): ChatMessage {
   return {
     role: 'assistant',
     content: null,
     tool_calls: calls.map(({ name, args }, i) => {
       return {
-        id: `call0000${i}`,
+        id: `call_${String(i).padStart(24, 'a')}`,
         type: 'function' as const,
         function: { name, arguments: JSON.stringify(args) },
       };

@@ -5,6 +5,7 @@ import type { ChatMessage } from '../requests/fields/message-schema.ts';
 import type { ChatRequest } from '../requests/fields/schema.ts';
 import { mayHoldLoneSurrogate, refuseLoneSurrogates } from '../requests/request-text.ts';
 import { placeSystemTurns } from './system-turns.ts';
+import { habitsOf, ShortIds, type TemplateHabits } from './template-habits.ts';
 import {
   type ChatTemplate,
   type Conversation,
@@ -19,11 +20,7 @@ export function templateMessages(sent: readonly ChatMessage[], template: ChatTem
   const { source } = template;
   const knowsTools = /['"]tool['"]/.test(source);
   const knowsCalls = /\btool_calls\b/.test(source);
-  const habits = {
-    // DeepSeek's templates join the arguments to other texts, which fails for objects.
-    textArguments: /\['function'\]\['arguments'\]\s*\+/.test(source),
-    thinking: /\bmessage\.thinking\b/.test(source),
-  };
+  const habits = habitsOf(source);
   const made = messages.map((message, i) => {
     const refuse = (field: string, what: string) => {
       const why = `The model's chat template does not know ${what}.`;
@@ -37,7 +34,16 @@ export function templateMessages(sent: readonly ChatMessage[], template: ChatTem
     return templateMessage(message, `messages[${i}]`, habits);
   });
   refuseStrayResults(messages);
-  return placeSystemTurns(made, template);
+  return placeSystemTurns(habits.shortIds ? withShortIds(made) : made, template);
+}
+
+function withShortIds(messages: readonly TemplateMessage[]): TemplateMessage[] {
+  const ids = new ShortIds();
+  return messages.map(({ tool_calls, tool_call_id, ...message }) => ({
+    ...message,
+    ...(tool_calls !== undefined && { tool_calls: tool_calls.map((call) => ({ ...call, id: ids.of(call.id) })) }),
+    ...(tool_call_id !== undefined && { tool_call_id: ids.of(tool_call_id) }),
+  }));
 }
 
 /** Translates OpenAI's older function calls to tool calls. A function message becomes the result of the last call with its name. */
@@ -78,12 +84,6 @@ function refuseStrayResults(messages: readonly ToolMessage[]): void {
   }
 }
 
-/** What a template expects. `textArguments`: arguments of calls as JSON text. `thinking`: thinking under this name. */
-interface TemplateHabits {
-  textArguments: boolean;
-  thinking: boolean;
-}
-
 /** The role `developer` becomes `system`, because templates do not know `developer`. */
 function templateMessage(message: ToolMessage, param: string, habits: TemplateHabits): TemplateMessage {
   const { role, name, reasoning, tool_call_id } = message;
@@ -93,9 +93,9 @@ function templateMessage(message: ToolMessage, param: string, habits: TemplateHa
     return habits.textArguments ? { ...made, function: { ...made.function, arguments: text } } : made;
   });
   const reasoning_content = message.reasoning_content ?? reasoning ?? thoughtOf(message);
-  const content = textOf(message) ?? (calls.length > 0 ? null : '');
+  const content = textOf(message) ?? (habits.nullContent && calls.length > 0 ? null : '');
   // GPT-OSS's template refuses a message with calls that has both thinking and content.
-  const thinks = habits.thinking && calls.length > 0 && (content === null || content === '');
+  const thinks = habits.thinking && calls.length > 0 && (content ?? '') === '';
   return {
     role: role === 'developer' ? 'system' : role,
     content,

@@ -14,6 +14,9 @@ export interface ChannelRules {
 /** `header`: before the text of a message. `tail`: after the arguments of a call. */
 type State = 'header' | 'reasoning' | 'content' | 'arguments' | 'tail';
 
+/** A header may begin with its recipient, because the prompt ends with the role before it. */
+const RECIPIENT = 'to=';
+
 export class ChannelReader {
   readonly #held = new HeldText();
   readonly #channels: Channels;
@@ -67,7 +70,9 @@ export class ChannelReader {
     const { start, channel, message, end } = this.#channels;
     const { text } = this.#held;
     const rest = text.trimStart();
-    const isHeader = [start, channel, end].some((tag) => rest.startsWith(tag) || tag.startsWith(rest));
+    const isHeader = [start, channel, end, RECIPIENT].some((tag) => {
+      return rest.startsWith(tag) || tag.startsWith(rest);
+    });
     const at = text.indexOf(message);
     if (isHeader && at < 0 && text.length <= MOST_HELD) return false;
     if (!isHeader || at < 0 || at > MOST_HELD) {
