@@ -18,7 +18,7 @@ export const tools: readonly TemplateTool[] = [
     days: { type: 'integer', description: 'How many' },
     where: { type: 'object', description: 'A point' },
     metric: { type: 'boolean', description: 'Units' },
-    near: { type: 'null', description: 'Nothing' },
+    near: { enum: [null], description: 'Nothing' },
   }),
   tool('get_time', {}),
 ];

@@ -23,6 +23,8 @@ export interface CallSyntax {
   beforeName: string;
   /** `plain`: the name itself. `json`: the name as a JSON string. */
   name: 'plain' | 'json';
+  /** A text that may come after the name. An id of nine letters or digits follows it, which has no meaning. */
+  callId?: string;
   beforeArguments: string;
   arguments: ArgumentsForm;
   afterArguments: string;

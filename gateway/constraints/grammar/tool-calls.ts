@@ -122,8 +122,9 @@ class Calls {
 
   /** One call, which begins with `lead`. */
   call(lead: string): Expression {
-    const { name: form, beforeArguments, afterArguments } = this.#syntax;
-    const after = this.#marks(beforeArguments);
+    const { name: form, callId, beforeArguments, afterArguments } = this.#syntax;
+    const id = callId === undefined ? nothing : optional(sequence(this.#marks(callId), ID));
+    const after = sequence(id, this.#marks(beforeArguments));
     const calls = this.#named.map(([name, parameters]) => {
       return sequence(text(form === 'json' ? JSON.stringify(name) : name), after, parameters);
     });
@@ -174,6 +175,9 @@ function unlike(starts: readonly string[], { marker, tail }: Tail): Expression {
   };
   return sequence(repeat(characters(ofText(BLANKS)), 0, Number.POSITIVE_INFINITY), at(starts, ''));
 }
+
+/** An id as Mistral's tokenizer writes it. */
+const ID = repeat(characters(ofText('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789')), 9, 9);
 
 const BLANKS = ' \t\r\n';
 

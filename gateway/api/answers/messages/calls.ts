@@ -30,6 +30,7 @@ type Opening = { length: number; name: string } | 'more' | 'no';
 const STRING = /\s*("(?:[^"\\]|\\.)*")/y;
 const STRING_BEGUN = /\s*(?:"(?:[^"\\]|\\.)*\\?)?$/y;
 const PLAIN = /\s*([\w.-]+)(?![\w.-]|$)/y;
+const ID = /[\w-]*/y;
 const PLAIN_BEGUN = /\s*[\w.-]*$/y;
 
 /**
@@ -146,7 +147,7 @@ export class CallReader {
 
   #between(): boolean {
     const { text } = this.#held;
-    const at = matchFixed(text, this.#syntax.beforeArguments);
+    const at = this.#argumentsAt(text);
     if (typeof at === 'number') {
       this.#held.argue(at, '');
       return this.#become('arguments');
@@ -154,6 +155,17 @@ export class CallReader {
     if (at === 'more' && text.length <= MOST_HELD) return false;
     this.#held.argue(0, '{}');
     return this.#become('tail');
+  }
+
+  /** Where the arguments begin. An id may come before them. */
+  #argumentsAt(text: string): Match {
+    const { beforeArguments, callId } = this.#syntax;
+    const at = matchFixed(text, beforeArguments);
+    if (typeof at === 'number' || callId === undefined) return at;
+    const marked = matchFixed(text, callId);
+    if (typeof marked !== 'number') return marked === 'more' ? marked : at;
+    matchAt(ID, text, marked);
+    return matchFixed(text, beforeArguments, ID.lastIndex);
   }
 
   #arguments(): boolean {

@@ -9,6 +9,8 @@ export const hermes: KnownSyntax = {
     '<tool_call> with a JSON object of "name" and "arguments" inside (Hermes, Qwen2.5, Qwen3, Granite 4)',
   find: (template) => {
     const tags = hasAll(template, '<tool_call>', '</tool_call>');
+    // Some models write a list between such tags, or another key first.
+    if (/<tool_calls?>(?:\s|\\n)*(?:\[|\{\\?"tool_call_id)/.test(template.source)) return undefined;
     if (!tags || !hasKey(template, 'name') || !hasKey(template, 'arguments')) return undefined;
     return {
       ...object,

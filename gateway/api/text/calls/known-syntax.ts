@@ -22,6 +22,11 @@ export function hasKey({ source }: TemplateText, key: string): boolean {
   return new RegExp(`\\\\?"${key}\\\\?":`).test(source);
 }
 
+/** Tags of Hunyuan, whose templates also contain those of other models. */
+export function isHunyuan({ source }: TemplateText): boolean {
+  return source.includes('<tool_sep>');
+}
+
 /** Whether the template contains all of these texts. */
 export function hasAll({ source }: TemplateText, ...texts: readonly string[]): boolean {
   return texts.every((text) => source.includes(text));

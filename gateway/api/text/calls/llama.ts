@@ -16,7 +16,8 @@ export const llamaJson: KnownSyntax = {
     // A template may write the keys of an earlier call in two expressions.
     const written =
       /\{\\?"name\\?": ?\\?"['"] ?[+~] ?[\w.]+\.name/.test(source) && /"parameters\\?": ?/.test(source);
-    if (!shown && !written) return undefined;
+    // InternLM writes such an object between tags.
+    if ((!shown && !written) || source.includes('<|action_start|>')) return undefined;
     const token = source.includes('<|python_start|>') ? '<|python_start|>' : '<|python_tag|>';
     return {
       ...jsonObject({ name: 'name', arguments: 'parameters' }),

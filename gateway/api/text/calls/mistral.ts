@@ -1,5 +1,5 @@
 // Mistral: a list of JSON objects after a special token, or since version 11 of its tokenizer each call behind a token of its own.
-// Some templates write an id behind the name, between [CALL_ID] and [ARGS]. Calls are read and held without it.
+// Version 11 writes an id behind the name, between [CALL_ID] and [ARGS]. Calls are read and held with it and without it.
 import { jsonObject, type KnownSyntax } from './known-syntax.ts';
 
 export const mistral: KnownSyntax = {
@@ -28,6 +28,7 @@ export const mistralArgs: KnownSyntax = {
       begin: '',
       beforeName: '[TOOL_CALLS]',
       name: 'plain',
+      ...(source.includes('[CALL_ID]') && { callId: '[CALL_ID]' }),
       beforeArguments: '[ARGS]',
       arguments: { form: 'json' },
       afterArguments: '',

@@ -15,6 +15,9 @@ const likeJson = new RegExp(looksLikeJson, 'u');
 /** Most characters of a value that looks like a number or a word of JSON. A longer one is a string. */
 const LONGEST_SCALAR = 64;
 
+/** Chat templates write these words of Python for some values of earlier calls, so models may write them too. */
+const pythonWords: Readonly<Record<string, string>> = { True: 'true', False: 'false', None: 'null' };
+
 /** `text`: a string, which is streamed. `open`: it is not known yet whether the value is a string. */
 type State = 'name' | 'text' | 'open' | 'done';
 
@@ -159,6 +162,8 @@ function isContainer(value: string): boolean {
 /** The JSON of a value that was written without quotes. */
 function jsonOf(value: string, kind: ArgumentKind): string {
   if (kind === 'either' && !likeJson.test(value)) return JSON.stringify(value);
+  const word = kind === 'json' ? pythonWords[value.trim()] : undefined;
+  if (word !== undefined) return word;
   try {
     JSON.parse(value);
     return value.trim();
