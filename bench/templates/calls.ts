@@ -86,12 +86,15 @@ function lengthOfCommon(a: string, b: string): number {
   return length;
 }
 
-function rulesOf(prompt: string, { source }: ChatTemplate, syntax: CallSyntax): SectionRules {
-  const callable = tools.map(({ function: { name, parameters = {} } }): CallableTool => {
+export function callable(syntax: CallSyntax): CallableTool[] {
+  return tools.map(({ function: { name, parameters = {} } }): CallableTool => {
     const own = { name, parameters: JSON.stringify(parameters) };
     return syntax.arguments.form === 'elements' ? { ...own, kinds: argumentKinds(parameters) } : own;
   });
-  const calls = { syntax, tools: callable };
+}
+
+function rulesOf(prompt: string, { source }: ChatTemplate, syntax: CallSyntax): SectionRules {
+  const calls = { syntax, tools: callable(syntax) };
   const { channels } = syntax;
   if (channels !== undefined) return { calls, channels: { channels } };
   const tags = thinkingTagsOf(source);

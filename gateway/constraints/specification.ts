@@ -4,7 +4,7 @@
  * How a model writes tool calls, as plain data, from which the grammar and the parser are made:
  *   begin, call, between, call, …, end      (a group of calls)
  *   beforeName, name, beforeArguments, arguments, afterArguments      (a call)
- * A space after a colon or a comma is optional. `specials` of the specification says which parts of the texts are special tokens.
+ * A space after a colon or a comma is optional, and so is a line break that is not next to the value of an argument. `specials` of the specification says which parts of the texts are special tokens.
  *
  * Worked example: Mistral's `[TOOL_CALLS] [{"name": "f", "arguments": {}}]` has the marker `[TOOL_CALLS]`, `begin: '[TOOL_CALLS] ['`,
  * `beforeName: '{"name": '`, `name: 'json'`, `beforeArguments: ', "arguments": '`, `afterArguments: '}'`, `between: ', '`, `end: ']'`.
@@ -23,17 +23,24 @@ export interface CallSyntax {
   beforeName: string;
   /** `plain`: the name itself. `json`: the name as a JSON string. */
   name: 'plain' | 'json';
-  /** A text that may come after the name. An id of nine letters or digits follows it, which has no meaning. */
-  callId?: string;
   beforeArguments: string;
   arguments: ArgumentsForm;
   afterArguments: string;
+  /** Calls may have ids, which have no meaning. */
+  id?: CallId;
   between: string;
   end: string;
   /** At most one call comes in an answer. */
   single?: true;
   /** Absent: an answer is plain text with calls in it. */
   channels?: Channels;
+}
+
+/** Nine letters or digits between two texts, directly after the name or the arguments. */
+export interface CallId {
+  after: 'name' | 'arguments';
+  begin: string;
+  end: string;
 }
 
 export type ArgumentsForm =

@@ -5,7 +5,6 @@ import type { ChatMessage } from '../requests/fields/message-schema.ts';
 import type { ChatRequest } from '../requests/fields/schema.ts';
 import { mayHoldLoneSurrogate, refuseLoneSurrogates } from '../requests/request-text.ts';
 import { placeSystemTurns } from './system-turns.ts';
-import { habitsOf, ShortIds, type TemplateHabits } from './template-habits.ts';
 import {
   type ChatTemplate,
   type Conversation,
@@ -13,6 +12,7 @@ import {
   type TemplateCall,
   type TemplateMessage,
 } from './template.ts';
+import { habitsOf, ShortIds, type TemplateHabits } from './template-habits.ts';
 
 /** Throws a 400 for a message that the template would silently leave out of the prompt. */
 export function templateMessages(sent: readonly ChatMessage[], template: ChatTemplate): TemplateMessage[] {
@@ -41,7 +41,9 @@ function withShortIds(messages: readonly TemplateMessage[]): TemplateMessage[] {
   const ids = new ShortIds();
   return messages.map(({ tool_calls, tool_call_id, ...message }) => ({
     ...message,
-    ...(tool_calls !== undefined && { tool_calls: tool_calls.map((call) => ({ ...call, id: ids.of(call.id) })) }),
+    ...(tool_calls !== undefined && {
+      tool_calls: tool_calls.map((call) => ({ ...call, id: ids.of(call.id) })),
+    }),
     ...(tool_call_id !== undefined && { tool_call_id: ids.of(tool_call_id) }),
   }));
 }

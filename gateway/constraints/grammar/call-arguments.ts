@@ -109,7 +109,11 @@ function elements(
   { beforeKey, afterKey, afterValue }: Extract<ArgumentsForm, { form: 'elements' }>,
   { marks, kinds, tools }: ElementOptions,
 ): ObjectNotation {
-  const after = marks(afterValue);
+  const breaks = afterValue.length - afterValue.trimStart().length;
+  const after = sequence(
+    marks(afterValue.slice(0, breaks), { value: true }),
+    marks(afterValue.slice(breaks)),
+  );
   // A string ends at the tag that follows it, so it cannot contain the tag.
   const tag = afterValue.trim().replace(/[|\\{}()[\]^$+*?.]/g, '\\$&');
   const strings = (term: Term, without: readonly string[]): Expression => {
@@ -131,7 +135,7 @@ function elements(
   return {
     ...plainNames,
     beforeName: marks(beforeKey),
-    afterName: marks(afterKey),
+    afterName: marks(afterKey, { value: afterKey !== afterKey.trimEnd() }),
     value: (term, name) => {
       const kind = name !== undefined && Object.hasOwn(kinds, name) ? kinds[name] : undefined;
       return sequence(writers[kind ?? 'either'](term), after);

@@ -1,5 +1,5 @@
 // Tool calls as a grammar, in the syntax of the model. Free text with calls in it, or calls alone.
-import type { CallSyntax, GrammarSpec } from '../specification.ts';
+import type { CallId, CallSyntax, GrammarSpec } from '../specification.ts';
 import { suffixLength } from '../suffix.ts';
 import { type ArgumentsGrammar, argumentsGrammar } from './call-arguments.ts';
 import { channelledAnswer } from './channels.ts';
@@ -122,13 +122,19 @@ class Calls {
 
   /** One call, which begins with `lead`. */
   call(lead: string): Expression {
-    const { name: form, callId, beforeArguments, afterArguments } = this.#syntax;
-    const id = callId === undefined ? nothing : optional(sequence(this.#marks(callId), ID));
-    const after = sequence(id, this.#marks(beforeArguments));
+    const { name: form, beforeArguments, afterArguments } = this.#syntax;
+    const after = sequence(this.#id('name'), this.#marks(beforeArguments));
     const calls = this.#named.map(([name, parameters]) => {
       return sequence(text(form === 'json' ? JSON.stringify(name) : name), after, parameters);
     });
-    return sequence(this.#marks(lead), choice(...calls), this.#marks(afterArguments));
+    return sequence(this.#marks(lead), choice(...calls), this.#id('arguments'), this.#marks(afterArguments));
+  }
+
+  /** The id of a call, if it comes at this place. */
+  #id(place: CallId['after']): Expression {
+    const { id } = this.#syntax;
+    if (id?.after !== place) return nothing;
+    return optional(sequence(this.#marks(id.begin), ID, this.#marks(id.end)));
   }
 
   /** Texts with which an answer begins only if it is a call. */

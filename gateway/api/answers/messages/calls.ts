@@ -159,13 +159,13 @@ export class CallReader {
 
   /** Where the arguments begin. An id may come before them. */
   #argumentsAt(text: string): Match {
-    const { beforeArguments, callId } = this.#syntax;
+    const { beforeArguments, id } = this.#syntax;
     const at = matchFixed(text, beforeArguments);
-    if (typeof at === 'number' || callId === undefined) return at;
-    const marked = matchFixed(text, callId);
-    if (typeof marked !== 'number') return marked === 'more' ? marked : at;
-    matchAt(ID, text, marked);
-    return matchFixed(text, beforeArguments, ID.lastIndex);
+    if (typeof at === 'number' || id?.after !== 'name') return at;
+    const begun = matchFixed(text, id.begin);
+    if (typeof begun !== 'number') return begun === 'more' ? begun : at;
+    matchAt(ID, text, begun);
+    return matchFixed(text, id.end + beforeArguments, ID.lastIndex);
   }
 
   #arguments(): boolean {

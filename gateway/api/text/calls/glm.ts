@@ -1,4 +1,4 @@
-// GLM-4.5 and later: pairs of elements with a key and a value. GLM-4.7 writes no line breaks between them.
+// GLM-4.5 and later: pairs of elements with a key and a value. Some versions write no line breaks between them.
 import { hasAll, isHunyuan, type KnownSyntax } from './known-syntax.ts';
 
 export const glm: KnownSyntax = {
@@ -7,18 +7,17 @@ export const glm: KnownSyntax = {
   find: (template) => {
     const tags = hasAll(template, '<tool_call>', '<arg_key>', '<arg_value>');
     if (!tags || isHunyuan(template)) return undefined;
-    const gap = template.source.includes('</arg_key><arg_value>') ? '' : '\n';
     return {
       marker: '<tool_call>',
       begin: '',
       beforeName: '<tool_call>',
       name: 'plain',
-      beforeArguments: gap,
+      beforeArguments: '\n',
       arguments: {
         form: 'elements',
         beforeKey: '<arg_key>',
-        afterKey: `</arg_key>${gap}<arg_value>`,
-        afterValue: `</arg_value>${gap}`,
+        afterKey: '</arg_key>\n<arg_value>',
+        afterValue: '</arg_value>\n',
       },
       afterArguments: '</tool_call>',
       between: '\n',

@@ -1,4 +1,4 @@
-// Qwen3-Coder: elements named after the function and its parameters.
+// Qwen3-Coder: elements named after the function and its parameters. MiMo writes no line breaks next to values.
 import { hasAll, type KnownSyntax } from './known-syntax.ts';
 
 export const qwenCoder: KnownSyntax = {
@@ -6,6 +6,7 @@ export const qwenCoder: KnownSyntax = {
   title: '<function=…> with <parameter=…> inside (Qwen3-Coder)',
   find: (template) => {
     if (!hasAll(template, '<tool_call>', '<function=', '<parameter=')) return undefined;
+    const gap = /<parameter=\w+>\w/.test(template.source) ? '' : '\n';
     return {
       marker: '<tool_call>',
       begin: '',
@@ -15,8 +16,8 @@ export const qwenCoder: KnownSyntax = {
       arguments: {
         form: 'elements',
         beforeKey: '<parameter=',
-        afterKey: '>\n',
-        afterValue: '\n</parameter>\n',
+        afterKey: `>${gap}`,
+        afterValue: `${gap}</parameter>\n`,
       },
       afterArguments: '</function>\n</tool_call>',
       between: '\n',

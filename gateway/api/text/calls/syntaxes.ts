@@ -45,9 +45,10 @@ export function namedSyntaxOf(template: TemplateText): { name: string; syntax: C
 /** All fixed texts of a syntax, in which special tokens may be named. */
 export function textsOf(syntax: CallSyntax): string[] {
   const { marker, opener = '', begin, beforeName, beforeArguments, afterArguments, between, end } = syntax;
-  const { callId = '', channels, arguments: form } = syntax;
+  const { id, channels, arguments: form } = syntax;
   return [
-    ...[marker, opener, begin, beforeName, callId, beforeArguments, afterArguments, between, end],
+    ...[marker, opener, begin, beforeName, beforeArguments, afterArguments, between, end],
+    ...(id === undefined ? [] : [id.begin, id.end]),
     ...(form.form === 'elements' ? [form.beforeKey, form.afterKey, form.afterValue] : []),
     ...(channels === undefined ? [] : Object.values(channels)),
   ];
