@@ -36,12 +36,14 @@ const odd: Call = {
 };
 const empty: Call = { name: 'get_time', args: {} };
 
+export const TWO_CALLS = 'two calls';
+
 /** The calls of each turn. */
 export const callTurns: Readonly<Record<string, readonly Call[]>> = {
   'one call': [plain],
   'values of every kind': [odd],
   'no arguments': [empty],
-  'two calls': [plain, empty],
+  [TWO_CALLS]: [plain, empty],
 };
 
 export const asked: ChatMessage = { role: 'user', content: 'What is the weather in Paris?' };

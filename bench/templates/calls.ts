@@ -9,13 +9,16 @@ import { templateMessages } from '../../gateway/api/text/chat-messages.ts';
 import type { ChatTemplate } from '../../gateway/api/text/template.ts';
 import { thinkingState, thinkingTagsOf } from '../../gateway/api/text/thinking.ts';
 import type { CallableTool, CallSyntax } from '../../gateway/constraints/specification.ts';
-import { asked, type Call, callingMessage, callTurns, tools } from './call-conversations.ts';
+import { asked, type Call, callingMessage, callTurns, TWO_CALLS, tools } from './call-conversations.ts';
+import { keptHolder } from './held.ts';
 
 export interface CallsOf {
   /** Name of the syntax. Undefined: the template shows no known one. */
   syntax: string | undefined;
   /** Begin tag of thinking, if the template has a known one. */
   thinking: string | undefined;
+  /** Whether the template mentions tools. If it does not, the API refuses them. */
+  tools: boolean;
   turns: Turn[];
 }
 
@@ -27,17 +30,34 @@ export interface Turn {
   text: string;
   /** What was read from it. */
   read?: string;
+  /** Whether the grammar accepts the text, if its tags are special tokens and if they are not. Only for `same`. */
+  held?: boolean;
+}
+
+/** A word for the table: what became of the calls of all turns. */
+export function resultOfCalls({ syntax, tools, turns }: CallsOf): string {
+  if (syntax === undefined) return tools ? 'not supported' : 'none';
+  const { same = [], differ = [] } = Object.groupBy(turns, ({ outcome }) => outcome);
+  const single = same.length === turns.length - 1 && same.every(({ turn }) => turn !== TWO_CALLS);
+  const result = differ.length > 0 ? 'differ' : same.length === 0 ? 'not written' : 'same';
+  const notes = [
+    ...(result === 'same' && single ? ['one call'] : []),
+    ...(same.some(({ held }) => held === false) ? ['not all held'] : []),
+    ...(tools ? [] : ['no tools shown']),
+  ];
+  return [`${syntax}: ${result}`, ...notes].join(', ');
 }
 
 export function callsOf(template: ChatTemplate): CallsOf {
   const { source } = template;
   const thinking = thinkingTagsOf(source)?.begin;
+  const tools = /\btools\b/.test(source);
   const found = namedSyntaxOf({ source, specials: [] });
-  if (found === undefined) return { syntax: undefined, thinking, turns: [] };
+  if (found === undefined) return { syntax: undefined, thinking, tools, turns: [] };
   const turns = Object.entries(callTurns).map(([turn, calls]) => {
     return { turn, ...turnOf(calls, template, found.syntax) };
   });
-  return { syntax: found.name, thinking, turns };
+  return { syntax: found.name, thinking, tools, turns };
 }
 
 function turnOf(calls: readonly Call[], template: ChatTemplate, syntax: CallSyntax): Omit<Turn, 'turn'> {
@@ -50,8 +70,15 @@ function turnOf(calls: readonly Call[], template: ChatTemplate, syntax: CallSynt
   const { prompt, text } = written;
   if (calls.some(({ name }) => !text.includes(name))) return { outcome: 'hidden', text };
   const { calls: made, content } = readAnswer(text, rulesOf(prompt, template, syntax));
-  const isSame = isDeepStrictEqual(made, calls) && isEnd(content);
-  return { outcome: isSame ? 'same' : 'differ', text, read: JSON.stringify([content, made]) };
+  if (!isDeepStrictEqual(made, calls) || !isEnd(content)) {
+    return { outcome: 'differ', text, read: JSON.stringify([content, made]) };
+  }
+  const end = content.trim();
+  const answer = (end === '' ? text : text.slice(0, text.lastIndexOf(end))).trimEnd();
+  const held = [true, false].every((special) => {
+    return keptHolder(syntax, { tools: callable(syntax), special })(answer);
+  });
+  return { outcome: 'same', text, held };
 }
 
 interface Written {
@@ -86,7 +113,7 @@ function lengthOfCommon(a: string, b: string): number {
   return length;
 }
 
-export function callable(syntax: CallSyntax): CallableTool[] {
+function callable(syntax: CallSyntax): CallableTool[] {
   return tools.map(({ function: { name, parameters = {} } }): CallableTool => {
     const own = { name, parameters: JSON.stringify(parameters) };
     return syntax.arguments.form === 'elements' ? { ...own, kinds: argumentKinds(parameters) } : own;

@@ -9,8 +9,18 @@ import { tokenizerWith } from '../../test/support/models/call-models.ts';
 /** Accepts a text if the model may write it. */
 export type Holder = (text: string) => boolean;
 
+const kept = new Map<string, Holder>();
+
+/** Like `holderOf`, but makes one for equal syntaxes. */
+export function keptHolder(syntax: CallSyntax, options: Parameters<typeof holderOf>[1]): Holder {
+  const key = JSON.stringify([syntax, options.special]);
+  const holder = kept.get(key) ?? holderOf(syntax, options);
+  kept.set(key, holder);
+  return holder;
+}
+
 /** `special`: the tags of the syntax are special tokens of the tokenizer. Otherwise they are ordinary text. */
-export function holderOf(
+function holderOf(
   syntax: CallSyntax,
   { tools, special }: { tools: readonly CallableTool[]; special: boolean },
 ): Holder {
@@ -20,9 +30,12 @@ export function holderOf(
   const constraints = new Constraints(vocabularyData(size, (id) => tokenizer.bytes(id)));
   const endId = tokenizer.idOf('<|endoftext|>') ?? 0;
   // The token behind the arguments of a call on a channel ends the answer.
-  const ends = syntax.channels === undefined ? [] : [syntax.afterArguments];
+  const stop = syntax.channels === undefined ? undefined : tokenizer.idOf(syntax.afterArguments);
   const specials = Object.fromEntries(
-    tags.map((tag) => [tag, ends.includes(tag) ? null : (tokenizer.idOf(tag) ?? null)]),
+    tags.map((tag) => {
+      const id = tokenizer.idOf(tag) ?? null;
+      return [tag, id === stop ? null : id];
+    }),
   );
   const spec = {
     type: 'tool_calls' as const,
@@ -32,16 +45,17 @@ export function holderOf(
     syntax,
     specials,
   };
-  const stopIds = [endId];
+  const stopIds = stop === undefined ? [endId] : [endId, stop];
   return (text) => {
     const constraint = constraints.open(spec, { stopIds });
     const logits = new Float32Array(size);
     for (const id of [...tokenizer.encode(text, { addSpecial: false }), endId]) {
+      if (constraint.finished) return stopIds.includes(id);
       logits.fill(0);
-      if (constraint.finished) return id === endId;
       constraint.allow(logits);
+      if (stopIds.includes(id)) return logits[endId] === 0;
       if (logits[id] !== 0) return false;
-      if (id !== endId) constraint.advance(id);
+      constraint.advance(id);
     }
     return true;
   };

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { errorText } from '../../base/error-text.ts';
 import { type Conversation, compileTemplate } from '../../gateway/api/text/template.ts';
 import { readFlags } from '../flags.ts';
+import { type CallsOf, callsOf, resultOfCalls } from './calls.ts';
 import { conversations } from './conversations.ts';
 
 const USAGE = `usage: node bench/templates/run.ts --folder DIR [--python FILE] [--names FILE] [--details]
@@ -34,6 +35,8 @@ interface Compared {
   /** Renderings that both refuse. */
   bothRefuse: number;
   differences: Difference[];
+  /** What was found out about tool calls. Undefined if the template is refused. */
+  calls?: CallsOf;
   /** Why our parser or checks refuse the template itself. */
   refused?: string;
 }
@@ -76,7 +79,9 @@ function compareTemplate(name: string, source: string, theirs: readonly Outcome[
   const compared: Compared = { name, same: 0, bothRefuse: 0, differences: [] };
   let render: (conversation: Conversation) => string;
   try {
-    ({ render } = compileTemplate(source, TOKENS, clock));
+    const template = compileTemplate(source, TOKENS, clock);
+    render = template.render;
+    compared.calls = callsOf(template);
   } catch (error) {
     compared.refused = errorText(error);
     render = () => {
@@ -130,18 +135,34 @@ const compared = names.map((name, i) =>
 );
 const listed = flags.names === undefined ? undefined : new Set(readFileSync(flags.names, 'utf8').split('\n'));
 
-console.log('| template | same text | both refuse | result |');
-console.log('|---|---|---|---|');
+console.log('| template | same text | both refuse | result | tool calls | thinking |');
+console.log('|---|---|---|---|---|---|');
 for (const each of compared) {
   if (listed?.has(each.name) === false) continue;
-  console.log(`| ${each.name} | ${each.same} | ${each.bothRefuse} | ${resultOf(each)} |`);
+  const { name, same, bothRefuse, calls } = each;
+  const written = calls === undefined ? '' : resultOfCalls(calls);
+  const thinking = (calls?.thinking ?? '').replaceAll('|', '\\|');
+  console.log(`| ${name} | ${same} | ${bothRefuse} | ${resultOf(each)} | ${written} | ${thinking} |`);
 }
 const sum = (count: (each: Compared) => number) => compared.reduce((total, each) => total + count(each), 0);
 const differ = compared.filter(({ differences }) => differences.length > 0);
 console.log(
   `\n${compared.length} templates, ${names.length * Object.keys(conversations).length} renderings: ${sum(({ same }) => same)} the same, ${sum(({ bothRefuse }) => bothRefuse)} refused by both, ${sum(({ differences }) => differences.length)} differ (in ${differ.length} templates)`,
 );
+const turns = compared.flatMap(({ name, calls }) => (calls?.turns ?? []).map((turn) => ({ name, ...turn })));
+const outcomes = Object.entries(Object.groupBy(turns, ({ outcome }) => outcome));
+const counts = outcomes.map(([outcome, of = []]) => `${of.length} ${outcome}`).join(', ');
+const held = turns.filter((turn) => turn.held).length;
+console.log(
+  `turns with tool calls, in templates with a known syntax: ${counts}; ${held} are held as they are`,
+);
 if (flags.details) {
+  for (const { name, turn, outcome, text, read, held } of turns) {
+    if (outcome === 'same' && held) continue;
+    console.log(`\n${name}, ${turn}: ${outcome === 'same' ? 'not held' : outcome}`);
+    console.log(`  written ${JSON.stringify(text)}`);
+    if (read !== undefined) console.log(`  read    ${read}`);
+  }
   for (const { name, differences } of differ) {
     const [first] = differences;
     if (first === undefined) continue;

@@ -34,10 +34,15 @@ const knownTags: readonly ThinkingTags[] = [
   { begin: '<thinking>', end: '</thinking>' },
 ];
 
-/** The tags in the chat template `source`. Undefined if it has no known end tag, as for a model that does not think. */
+/** The tags in the chat template `source`. Undefined if it has no known ones, as for a model that does not think. */
 export function thinkingTagsOf(source: string): ThinkingTags | undefined {
   if (source.includes(channelTags.begin)) return channelTags;
-  return knownTags.find(({ end }) => source.includes(end));
+  return knownTags.find(({ begin, end }) => source.includes(end) || opens(source, begin));
+}
+
+/** Whether the template writes the begin tag at the end of a text, as at the end of a prompt. Prose may only mention the tag. */
+function opens(source: string, begin: string): boolean {
+  return source.split(begin).some((rest, i) => i > 0 && /^(?:\s|\\n)*(?:['"]|\{%|$)/.test(rest));
 }
 
 /** Whether the prompt has begun the thinking (`open`), has ended it (`closed`), or leaves the choice to the model (`free`). */

@@ -23,6 +23,17 @@ test('thinkingTagsOf finds the tags in the template', () => {
   expect(thinkingTagsOf(TOOL_TEMPLATE)).toBeUndefined();
 });
 
+test('thinkingTagsOf finds a tag with which the template ends a prompt, and no tag in prose', () => {
+  for (const source of [
+    "{{ '<|assistant|><think>\\n' }}",
+    '<|assistant|><think>\n{% endif %}',
+    'a <think>',
+  ]) {
+    expect([source, thinkingTagsOf(source)]).toEqual([source, tags]);
+  }
+  expect(thinkingTagsOf('Whether to include <think> blocks.')).toBeUndefined();
+});
+
 test('the end of the prompt determines whether thinkingState is "open", "closed" or "free"', () => {
   expect(thinkingState('<|assistant|><think>\n', tags)).toBe('open');
   expect(thinkingState('<|assistant|><think>\n\n</think>\n\n', tags)).toBe('closed');
