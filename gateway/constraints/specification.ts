@@ -34,6 +34,8 @@ export interface CallSyntax {
   single?: true;
   /** Absent: an answer is plain text with calls in it. */
   channels?: Channels;
+  /** Only with channels: texts of a call whose header names the tool first. The model may write either form. */
+  toolFirst?: Pick<CallSyntax, 'beforeName' | 'beforeArguments'>;
 }
 
 /** Nine letters or digits between two texts, directly after the name or the arguments. */

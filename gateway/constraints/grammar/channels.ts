@@ -6,8 +6,8 @@ import { choice, type Expression, impossible, language, optional, rule, sequence
 import type { Marks } from './marks.ts';
 
 interface AnswerOptions {
-  /** Writes calls alone. */
-  calls: { group(): Expression };
+  /** Calls alone. */
+  calls: Expression;
   marks: Marks;
   /** Gets further rules. */
   rules: Map<string, Expression>;
@@ -25,13 +25,13 @@ export function channelledAnswer(
   { calls, marks, rules, held, mode }: AnswerOptions,
 ): Expression {
   const opened = (after: Expression) => sequence(optional(marks(start)), after);
-  if (mode === 'required') return opened(calls.group());
+  if (mode === 'required') return opened(calls);
   const header = (name: string) => marks(channel + name + message);
   // The parser ends a message at these names even if they are written as text.
   const escaped = [start, end].map((name) => name.replace(/[|\\{}()[\]^$+*?.]/g, '\\$&'));
   const body = language(difference(everyText, patternTexts(escaped.join('|'))), 'itself');
   const next = sequence(marks(end), marks(start), rule('next message'));
   const aside = held === undefined ? sequence(header(commentary), body, next) : impossible;
-  rules.set('next message', choice(sequence(header(final), held ?? body), calls.group(), aside));
+  rules.set('next message', choice(sequence(header(final), held ?? body), calls, aside));
   return opened(rule('next message'));
 }

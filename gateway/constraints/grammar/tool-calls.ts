@@ -34,13 +34,16 @@ export function toolCallsGrammar(spec: ToolCallsSpec, content?: Grammar): ReadGr
   const rules = new Map([...jsonRules, ...(syntax.arguments.form === 'python' ? pythonRules : [])]);
   const read = tools.map((tool, i) => argumentsGrammar(tool, i, { syntax, marks }));
   const notes = read.flatMap(({ notes: own }, i) => own.map((path) => `[${i}].function.parameters${path}`));
-  const calls = new Calls(spec, {
-    marks,
-    named: tools.map(({ name }, i) => [name, adopt(read[i] ?? NO_ARGUMENTS, `tool ${i}`, rules)] as const),
+  const named = tools.map(({ name }, i) => {
+    return [name, adopt(read[i] ?? NO_ARGUMENTS, `tool ${i}`, rules)] as const;
   });
+  const calls = new Calls(spec, { marks, named });
   const held = content && adopt(content, 'content', rules);
-  const root = syntax.channels
-    ? channelledAnswer(syntax.channels, { calls, marks, rules, held, mode: spec.mode })
+  const { channels, toolFirst } = syntax;
+  const other = toolFirst && new Calls({ ...spec, syntax: { ...syntax, ...toolFirst } }, { marks, named });
+  const group = choice(calls.group(), other?.group() ?? impossible);
+  const root = channels
+    ? channelledAnswer(channels, { calls: group, marks, rules, held, mode: spec.mode })
     : calls.answer(rules, held);
   return { grammar: { root, rules }, notes };
 }

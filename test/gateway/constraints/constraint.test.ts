@@ -211,7 +211,9 @@ describe('calls of tools', () => {
   const bonn = call('weather', '{"city": "Bonn"}');
 
   it('are the whole answer if mode is "required"', () => {
-    for (const text of [bonn, call('time', '{}'), `${bonn}\n${call('time', '{"x": 1}')}`]) {
+    const unbroken = bonn.replaceAll('\n', '');
+    const two = `${bonn}\n${call('time', '{"x": 1}')}`;
+    for (const text of [bonn, call('time', '{}'), two, unbroken, `${unbroken}${bonn}`]) {
       expect([text, accepts(calls('required'), text)]).toEqual([text, true]);
     }
     const wrong = [
@@ -221,7 +223,7 @@ describe('calls of tools', () => {
       call('other', '{}'),
       call('weather', '{"city": "Oslo"}'),
       call('weather', '{}'),
-      `${bonn}${bonn}`,
+      `${bonn}\n\n${bonn}`,
     ];
     for (const text of wrong) expect([text, accepts(calls('required'), text)]).toEqual([text, false]);
     expect(accepts(calls('required', false), `${bonn}\n${bonn}`)).toBe(false);
@@ -271,7 +273,7 @@ describe('calls of tools', () => {
       const { text, finished } = write(open(calls('required', false)), { seed, most: 300 });
       if (finished)
         expect(text).toMatch(
-          /^<tool_call>\n\{"name": ?"(weather|time)", ?"arguments": ?\{.*\}\}\n<\/tool_call>$/su,
+          /^<tool_call>\n?\{"name": ?"(weather|time)", ?"arguments": ?\{.*\}\}\n?<\/tool_call>$/su,
         );
     }
   });

@@ -19,6 +19,10 @@ export const harmony: KnownSyntax = {
       between: '',
       end: '',
       single: true,
+      toolFirst: {
+        beforeName: recipient,
+        beforeArguments: '<|channel|>commentary json<|message|>',
+      },
       channels: {
         start: '<|start|>assistant',
         channel: '<|channel|>',

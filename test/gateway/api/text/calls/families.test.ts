@@ -105,9 +105,12 @@ describe('an id may come', () => {
 });
 
 test('an answer of GPT-OSS may begin with the recipient of a call', () => {
-  const { rules } = openModel(modelOf('GPT-OSS'), { special: true });
   const text = ' to=functions.time<|channel|>commentary json<|message|>{}';
-  expect(read([...text], rules)).toMatchObject({ calls: [{ name: 'time', json: '{}' }], content: '' });
+  const time = { name: 'time', args: {} };
+  const harmony = modelOf('GPT-OSS');
+  expect(tried(harmony, text)).toEqual({ accepted: true, content: '', calls: [time] });
+  expect(tried(harmony, text.replace('time', 'tame'))).toMatchObject({ accepted: false });
+  const { rules } = openModel(harmony, { special: true });
   expect(read([...'to be'], rules)).toMatchObject({ calls: [], content: 'to be' });
 });
 
