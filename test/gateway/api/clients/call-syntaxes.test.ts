@@ -13,11 +13,11 @@ test.each(callModels.filter(({ name }) => SOME.includes(name)))(
   requireCalls,
 );
 
-test.each(callModels.filter(({ name }) => ['Llama pythonic', 'GLM', 'GPT-OSS'].includes(name)))(
+test.each(callModels.filter(({ name }) => ['Llama pythonic', 'GPT-OSS'].includes(name)))(
   'an answer of $name that is cut off anywhere in a call ends its stream in order',
   async (model) => {
     const { client } = await roomOf(model, model.weather);
-    for (const max_tokens of [1, 9, 40]) {
+    for (const max_tokens of [1, 40]) {
       const asked = { model: MODEL, messages, tools: callTools, max_tokens };
       const { finish_reason, message } = (await client.chat.completions.create(asked)).choices[0];
       expect([finish_reason, message.content ?? '']).toEqual(['length', '']);

@@ -1,4 +1,4 @@
-// Time of the masks of forced tool calls in each syntax: `node bench/parts/call-masks.ts`. The vocabulary is that of o200k with the
+// Time of the masks of forced tool calls in each syntax: `node bench/templates/call-masks.ts`. The vocabulary is that of o200k with the
 // special tokens of each syntax. Prints the time of a mask in a state that no answer has reached before, and again. The last line is
 // JSON.
 import { argumentKinds } from '../../gateway/api/text/calls/argument-kinds.ts';
