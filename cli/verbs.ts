@@ -14,11 +14,13 @@ const groups: Readonly<Record<string, Readonly<Record<string, () => Promise<Comm
     chat: async () => (await import('./verbs/chat.ts')).chatCommand(),
     tune: async () => (await import('./verbs/tune.ts')).tuneCommand(),
   },
-  'Make bundles:': {
-    inspect: async () => (await import('./verbs/inspect.ts')).inspectCommand(),
-    convert: async () => (await import('./verbs/convert.ts')).convertCommand(),
-    synth: async () => (await import('./verbs/synth.ts')).synthCommand(),
-    golden: async () => (await import('./verbs/golden.ts')).goldenCommand(),
+  'Make models:': {
+    inspect: async () => (await import('./verbs/bundles/inspect.ts')).inspectCommand(),
+    convert: async () => (await import('./verbs/bundles/convert.ts')).convertCommand(),
+    synth: async () => (await import('./verbs/bundles/synth.ts')).synthCommand(),
+    golden: async () => (await import('./verbs/bundles/golden.ts')).goldenCommand(),
+    grow: async () => (await import('./verbs/bundles/grow.ts')).growCommand(),
+    balance: async () => (await import('./verbs/bundles/balance.ts')).balanceCommand(),
   },
   'Run a fleet:': {
     heat: async () => (await import('./verbs/heat.ts')).heatCommand(),

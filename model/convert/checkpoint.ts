@@ -160,7 +160,7 @@ export function parseJson(bytes: Uint8Array, path: string): unknown {
 }
 
 /** The place of every tensor. The index and the files may disagree about tensors that the model does not need. */
-async function readTensors(
+export async function readTensors(
   dir: string,
   isSpareName: (name: string) => boolean,
 ): Promise<Pick<Checkpoint, 'tensors'> & { list: string }> {

@@ -95,7 +95,7 @@ function sourceOf(checkpoint: Checkpoint, wanted: CanonicalTensor): TensorSource
 }
 
 /** Throws unless the checkpoint has exactly the tensors that its config describes. */
-async function checkTensors(checkpoint: Checkpoint): Promise<void> {
+export async function checkTensors(checkpoint: Checkpoint): Promise<void> {
   const { config, tensors } = checkpoint;
   const known = new Set<string>();
   for (const wanted of modelTensors(config)) {
@@ -142,7 +142,7 @@ function firstTensor(config: ModelConfig): CanonicalTensor {
 }
 
 /** Compares two tensors on disk. Checkpoints with tied embeddings often store the head as well. */
-async function sameBytes(a: SourceTensor, b: SourceTensor): Promise<boolean> {
+export async function sameBytes(a: SourceTensor, b: SourceTensor): Promise<boolean> {
   if (a.bytes !== b.bytes || a.dtype !== b.dtype) return false;
   const [fileA, fileB] = [await open(a.path), await open(b.path)];
   try {
@@ -159,7 +159,8 @@ async function sameBytes(a: SourceTensor, b: SourceTensor): Promise<boolean> {
   }
 }
 
-function* modelTensors(config: ModelConfig): Generator<CanonicalTensor> {
+/** All tensors of the model: the dense ones, then those of each expert. */
+export function* modelTensors(config: ModelConfig): Generator<CanonicalTensor> {
   yield* denseTensors(config);
   const { layers, experts } = unitShape(config);
   for (let layer = 0; layer < layers; layer++) {

@@ -90,10 +90,15 @@ export async function flush(path: string): Promise<void> {
 
 /** Renames the complete bundle. The journal is deleted after the rename, so that a kill between the two loses nothing. */
 export async function finish(dir: string, to: string): Promise<void> {
+  await renameTo(dir, to);
+  await unlink(join(to, JOURNAL_FILE));
+}
+
+/** Renames the complete directory. `to` may be an empty directory. */
+export async function renameTo(dir: string, to: string): Promise<void> {
   await mkdir(dirname(to), { recursive: true });
   await rmdir(to).catch((error: unknown) => {
     if (!hasCode(error, 'ENOENT')) throw error;
   });
   await rename(dir, to);
-  await unlink(join(to, JOURNAL_FILE));
 }

@@ -20,7 +20,7 @@ export interface FoundTensor {
  * The tensor's name if the checkpoint stores it by itself, and the canonical name, which transformers 5 writes for some layouts
  * with `save_original_format=False`.
  */
-function sourceNames({ layout }: Pick<ModelConfig, 'layout'>, canonical: string): [string, string] {
+export function sourceNames({ layout }: Pick<ModelConfig, 'layout'>, canonical: string): [string, string] {
   const { renamed } = tensorLayouts[layout];
   return [renamed.reduce((name, [from, to]) => name.replace(from, to), canonical), canonical];
 }

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { expect, it } from 'vitest';
 import { chatCommand } from '../../cli/verbs/chat.ts';
-import { convertCommand } from '../../cli/verbs/convert.ts';
+import { convertCommand } from '../../cli/verbs/bundles/convert.ts';
 import { heatCommand } from '../../cli/verbs/heat.ts';
 import { createProgram } from '../../cli/verbs.ts';
 
@@ -16,7 +16,7 @@ it('loads only the verb that is named, or all verbs if the name is unknown', asy
   const namesOf = async (named?: string) => (await createProgram(named)).commands.map((verb) => verb.name());
   expect(await namesOf('heat')).toEqual(['heat']);
   expect(await namesOf('toString')).toEqual(await namesOf());
-  expect(await namesOf()).toHaveLength(15);
+  expect(await namesOf()).toHaveLength(17);
 });
 
 it('chat accepts http and https addresses and refuses others', () => {

@@ -3,9 +3,10 @@ import { modelOffer } from '../../experts/held-model.ts';
 import { ShardService } from '../../experts/service.ts';
 import { forward } from '../../gateway/engine/forward.ts';
 import { routingRules } from '../../gateway/engine/scheduling/rules.ts';
-import type { Bundle } from '../../model/bundle/bundle.ts';
+import { type Bundle, openBundle } from '../../model/bundle/bundle.ts';
 import type { Bits } from '../../model/bundle/tensors.ts';
 import { expertLayers, unitShape } from '../../model/config/model-config.ts';
+import { convert } from '../../model/convert/convert.ts';
 import type { Unit } from '../../model/devices/expert.ts';
 import { openDenseDevice, openExpertDevice } from '../../model/devices/open.ts';
 import type { DeviceName } from '../../model/devices/options.ts';
@@ -34,6 +35,22 @@ interface Ran {
 
 export async function runCase(each: OracleCase, options: RunOptions): Promise<Ran> {
   return await withBundle(each, options.bits, (bundle) => runBundle(bundle, each.tokens, options));
+}
+
+/** Does the same for the checkpoint in the directory `from`. Writes a bundle beside it. */
+export async function runCheckpoint(
+  from: string,
+  tokens: readonly number[],
+  options: RunOptions,
+): Promise<Ran> {
+  const to = `${from}.bundle`;
+  await convert({ from, to, bits: options.bits, workers: 1 });
+  const bundle = await openBundle(to);
+  try {
+    return await runBundle(bundle, tokens, options);
+  } finally {
+    await bundle.close();
+  }
 }
 
 /** Runs the tokens through every layer. */

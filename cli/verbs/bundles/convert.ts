@@ -1,13 +1,13 @@
 // `expertgrid convert`: converts a Hugging Face checkpoint or a model in GGUF to a bundle.
 import { Command, InvalidArgumentError } from 'commander';
-import type { Bits } from '../../model/bundle/tensors.ts';
-import { supportedLayouts } from '../../model/config/config.ts';
-import { convert } from '../../model/convert/convert.ts';
-import { InputError } from '../../model/errors.ts';
-import { flag } from '../flags/flags.ts';
-import { requireCheckpoint } from '../flags/model-paths.ts';
-import { MOST_TOKENS } from '../report/windows.ts';
-import { bitsFlag, runWriter, toFlag } from '../terminal/write-bundle.ts';
+import type { Bits } from '../../../model/bundle/tensors.ts';
+import { supportedLayouts } from '../../../model/config/config.ts';
+import { convert } from '../../../model/convert/convert.ts';
+import { InputError } from '../../../model/errors.ts';
+import { flag } from '../../flags/flags.ts';
+import { requireCheckpoint } from '../../flags/model-paths.ts';
+import { MOST_TOKENS } from '../../report/windows.ts';
+import { bitsFlag, runWriter, toFlag } from '../../terminal/write-bundle.ts';
 
 interface Flags {
   from: string;
@@ -55,7 +55,7 @@ export function convertCommand(): Command {
     .action(async ({ from, to, bits, report }: Flags) => {
       await requireCheckpoint(from);
       // Only a report needs the engine.
-      const reports = report === undefined ? undefined : await import('../report/report.ts');
+      const reports = report === undefined ? undefined : await import('../../report/report.ts');
       const text = typeof report === 'string' ? await reports?.readReportText(report) : undefined;
       const written = await runWriter('converting', { dir: to, bits }, (options) =>
         convert({ from, to, bits, measured: report !== undefined, ...options }),

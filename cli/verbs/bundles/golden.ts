@@ -1,10 +1,10 @@
 // `expertgrid golden`: adds golden rows to a bundle that has none, or whose golden rows come from another kind of machine.
 import { Command } from 'commander';
-import type { DeviceName } from '../../model/devices/options.ts';
-import { bundleDirectory } from '../files.ts';
-import { flag } from '../flags/flags.ts';
-import { deviceFlag, threadsFlag } from '../flags/process-flags.ts';
-import { runRecorder } from '../terminal/write-bundle.ts';
+import type { DeviceName } from '../../../model/devices/options.ts';
+import { bundleDirectory } from '../../files.ts';
+import { flag } from '../../flags/flags.ts';
+import { deviceFlag, threadsFlag } from '../../flags/process-flags.ts';
+import { runRecorder } from '../../terminal/write-bundle.ts';
 
 export function goldenCommand(): Command {
   return new Command('golden')

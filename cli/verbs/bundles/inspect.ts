@@ -1,8 +1,8 @@
 // `expertgrid inspect`: says what a download is, and whether and how it will be served.
 import { Command } from 'commander';
-import { bytes, flag, switchFlag } from '../flags/flags.ts';
-import { describeInspection } from '../inspect/describe.ts';
-import { inspect } from '../inspect/inspect.ts';
+import { bytes, flag, switchFlag } from '../../flags/flags.ts';
+import { describeInspection } from '../../inspect/describe.ts';
+import { inspect } from '../../inspect/inspect.ts';
 
 const USUAL_SHARD_MEMORY = 8 * 2 ** 30;
 

@@ -2,11 +2,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import type { Bits } from '../../model/bundle/tensors.ts';
-import { synth } from '../../model/synth.ts';
-import { flag, integer } from '../flags/flags.ts';
-import { requireFile } from '../flags/input-files.ts';
-import { bitsFlag, runWriter, toFlag } from '../terminal/write-bundle.ts';
+import type { Bits } from '../../../model/bundle/tensors.ts';
+import { synth } from '../../../model/synth.ts';
+import { flag, integer } from '../../flags/flags.ts';
+import { requireFile } from '../../flags/input-files.ts';
+import { bitsFlag, runWriter, toFlag } from '../../terminal/write-bundle.ts';
 
 export function synthCommand(): Command {
   return new Command('synth')
