@@ -1,30 +1,21 @@
 // Prints `convert --report`: the errors of the stored weights and, for a text, how well the bundle predicts it.
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { freemem } from 'node:os';
 import { join } from 'node:path';
-import { errorText } from '../../base/error-text.ts';
 import { formatBytes } from '../../base/format-bytes.ts';
 import { convert, planConversion } from '../../model/convert/convert.ts';
 import type { KindErrors } from '../../model/convert/report/errors.ts';
-import { InputError } from '../../model/errors.ts';
 import { printTable } from '../key/table.ts';
 import { errorHead, errorRows, scoreLine } from './error-table.ts';
 import { scoreText } from './score-text.ts';
+
+export { readText } from './text-engine.ts';
 
 /** Precision of the bundle that stands for the source. */
 const EXACT_BITS = 32;
 
 /** Largest part of the free memory that the source may take at 32 bits. Above it, only the new bundle is scored. */
 const MEMORY_SHARE = 0.5;
-
-/** The text to score, read before the conversion begins, so that a wrong path costs no time. */
-export async function readReportText(file: string): Promise<string> {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
-  } catch (cause) {
-    throw new InputError(`--report ${file}: cannot be read as UTF-8 text: ${errorText(cause)}`, { cause });
-  }
-}
 
 export interface Report {
   from: string;

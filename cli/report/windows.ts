@@ -13,3 +13,11 @@ export function windowsOf(ids: readonly number[], length: number): number[][] {
   const count = Math.min(MOST_WINDOWS, Math.ceil((ids.length - 1) / length));
   return Array.from({ length: Math.max(0, count) }, (_, n) => ids.slice(n * length, (n + 1) * length + 1));
 }
+
+/** The same tokens in pieces of at most `length`, which share none. */
+export function piecesOf(ids: readonly number[], length: number): number[][] {
+  const read = ids.slice(0, MOST_WINDOWS * length);
+  return Array.from({ length: Math.ceil(read.length / length) }, (_, n) =>
+    read.slice(n * length, (n + 1) * length),
+  );
+}

@@ -67,7 +67,7 @@ async function recordWithBar(dir: string, options: RecordGoldensOptions): Promis
 }
 
 /** Ctrl-C or SIGTERM stops `work`: `message` is printed, the exit code is set and the result is undefined. */
-async function untilInterrupted<T>(
+export async function untilInterrupted<T>(
   message: string,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T | undefined> {

@@ -1,8 +1,8 @@
 // Checks the values that flags of single verbs accept and refuse.
 import type { Command } from 'commander';
 import { expect, it } from 'vitest';
-import { chatCommand } from '../../cli/verbs/chat.ts';
 import { convertCommand } from '../../cli/verbs/bundles/convert.ts';
+import { chatCommand } from '../../cli/verbs/chat.ts';
 import { heatCommand } from '../../cli/verbs/heat.ts';
 import { createProgram } from '../../cli/verbs.ts';
 

@@ -56,7 +56,8 @@ export function convertCommand(): Command {
       await requireCheckpoint(from);
       // Only a report needs the engine.
       const reports = report === undefined ? undefined : await import('../../report/report.ts');
-      const text = typeof report === 'string' ? await reports?.readReportText(report) : undefined;
+      // The text is read before the conversion begins, so that a wrong path costs no time.
+      const text = typeof report === 'string' ? await reports?.readText(report, '--report') : undefined;
       const written = await runWriter('converting', { dir: to, bits }, (options) =>
         convert({ from, to, bits, measured: report !== undefined, ...options }),
       );
