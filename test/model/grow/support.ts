@@ -3,7 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { openCheckpoint } from '../../../model/convert/checkpoint.ts';
+import { planConversion } from '../../../model/convert/convert.ts';
 import { grow } from '../../../model/grow/grow.ts';
+import { layerOrder } from '../../../model/grow/layer-order.ts';
 import { loadCase, writeOracleCheckpoint } from '../../oracle/rebuild.ts';
 import { runCase, runCheckpoint } from '../../oracle/run-case.ts';
 import { tinyFolder } from '../../support/models/tiny-bundle.ts';
@@ -18,6 +20,15 @@ export const refusedWidth: Readonly<Record<string, RegExp>> = {
   'llama4_text-1': /cannot grow in width: the weight multiplies the input/,
   'llama4_text-2': /cannot grow in width: the weight multiplies the input/,
   'sigma-4': /cannot grow in width: weights are divided by their sum in layers with several experts/,
+};
+
+/** Checkpoints that cannot grow in depth, and what the error says of each. */
+export const refusedDepth: Readonly<Record<string, string>> = {
+  // Its dense layers are every second one, which is no longer so.
+  'ernie4_5_moe-2': 'the layout ernie4_5_moe cannot express the grown model',
+  'gpt_oss_mxfp4-1': 'quantised weights cannot be grown',
+  'gpt_oss_mxfp4-2': 'quantised weights cannot be grown',
+  'llama4-1': 'field text_config: a model with several parts cannot be grown',
 };
 
 /** Cases that `convert` refuses, too. */
@@ -38,6 +49,32 @@ export async function widthError(name: string, experts?: number): Promise<number
   const after = await runCheckpoint(to, oracle.tokens, { bits: 32, shards: 1 });
   expect(after.routing[0]?.[0]?.length).toBeGreaterThan(before.routing[0]?.[0]?.length ?? 0);
   return largestError(after.logits, before.logits);
+}
+
+/** Grows a case in depth, and compares configuration and tensors with those of its source. */
+export async function checkDepth(name: string): Promise<void> {
+  const from = await writeCase(name);
+  const to = `${from}-grown`;
+  const { config: source } = await openCheckpoint(from);
+  const keepEnds = source.layers > 2 ? 1 : 0;
+  const { config } = await grow({ from, to, growth: { kind: 'depth', keepEnds } });
+  const order = layerOrder(source.layers, keepEnds)!;
+  expect(config.layers).toBe(order.length);
+  // `planConversion` checks that the tensors are exactly those of the new config.json.
+  expect((await planConversion({ from: to, bits: 32 })).config).toEqual(config);
+  for (const list of ['windows', 'chunks', 'unrotated'] as const) {
+    const before = source.attention?.[list];
+    expect(config.attention?.[list]).toEqual(before && order.map((layer) => before[layer]));
+  }
+  const dense = source.denseMlp?.layers;
+  expect(config.denseMlp?.layers.map((layer) => order[layer])).toEqual(
+    dense && order.filter((layer) => dense.includes(layer)),
+  );
+  const [before, after] = [await tensorBytesOf(from), await tensorBytesOf(to)];
+  for (const [tensor, bytes] of after) {
+    const original = tensor.replace(/\blayers\.(\d+)\./, (_, layer) => `layers.${order[Number(layer)]}.`);
+    expect(before.get(original)?.equals(bytes)).toBe(true);
+  }
 }
 
 /** The largest difference, relative to the largest logit of `theirs`. */
