@@ -23,6 +23,15 @@ export async function requireCheckpoint(path: string): Promise<void> {
   throw new Error(`--from ${path}: ${fault}`);
 }
 
+/** Like `requireCheckpoint`, for `grow`, which reads only checkpoints of Hugging Face. */
+export async function requireHuggingFace(path: string): Promise<void> {
+  const kind = await kindOf(path);
+  if (kind.kind === 'checkpoint' || kind.kind === 'weightless') return;
+  const isModel = kind.kind === 'bundle' || kind.kind === 'gguf';
+  const advice = isModel ? '; grow reads a Hugging Face checkpoint' : '';
+  throw new Error(`--from ${path}: ${describeKind(path, kind)}${advice}`);
+}
+
 /** Whether `convert` reads it. */
 export function isConvertible({ kind }: ModelKind): boolean {
   return kind === 'checkpoint' || kind === 'gguf';

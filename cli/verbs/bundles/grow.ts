@@ -6,7 +6,7 @@ import { type GrowOptions, grow } from '../../../model/grow/grow.ts';
 import { isDenseCheckpoint } from '../../../model/grow/grown-model.ts';
 import { type Growth, USUAL_ENDS, USUAL_NOISE } from '../../../model/grow/growth.ts';
 import { flag, integer, shareOrNone, UsageError } from '../../flags/flags.ts';
-import { requireCheckpoint } from '../../flags/model-paths.ts';
+import { requireHuggingFace } from '../../flags/model-paths.ts';
 import { progressBar } from '../../terminal/progress.ts';
 import { untilInterrupted } from '../../terminal/write-bundle.ts';
 
@@ -29,7 +29,7 @@ export function growCommand(): Command {
   for (const option of [...pathFlags(), ...wayFlags(), ...settingFlags()]) command.addOption(option);
   return command.action(async ({ from, to, ...flags }: Flags) => {
     const growth = growthOf(flags);
-    if (!(await isDenseCheckpoint(from))) await requireCheckpoint(from);
+    if (!(await isDenseCheckpoint(from))) await requireHuggingFace(from);
     await run({ from, to, growth });
   });
 }
