@@ -73,6 +73,7 @@ const onlyHere = [
   'gateway --grace',
   'gateway --port',
   'gateway --transfer-port',
+  'inspect --shard-memory',
   'plan --replicas',
   'rotate --grace',
   'shard --check-every',

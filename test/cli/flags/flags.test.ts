@@ -38,8 +38,9 @@ describe('environment variables', () => {
       return kinds.length > 1 ? [[twin, kinds]] : [];
     });
     expect(Object.fromEntries(unlike)).toEqual({
-      // The meaning is the same: a shard may also fetch its bundle, `key` writes the file that a gateway reads, and a
-      // gateway of its own is given its experts as --experts.
+      // The meaning is the same: `convert` also reads a file, a shard may also fetch its bundle, `key` writes the file that a
+      // gateway reads, and a gateway of its own is given its experts as --experts.
+      EXPERTGRID_FROM: ['--from <dir>', '--from <path>'],
       EXPERTGRID_MODEL: ['--model <dir>', '--model <dir|url>'],
       EXPERTGRID_API_KEYS: ['--api-keys <file>', '--file <file>'],
       EXPERTGRID_GATEWAY_EXPERTS: ['--experts <list>', '--gateway-experts <list>'],
@@ -53,11 +54,15 @@ describe('environment variables', () => {
       'EXPERTGRID_API_KEYS',
       'EXPERTGRID_BITS',
       'EXPERTGRID_EDGE_SECRET_FILE',
+      'EXPERTGRID_FROM',
       'EXPERTGRID_GATEWAY_EXPERTS',
       'EXPERTGRID_HOST',
+      'EXPERTGRID_JSON',
       'EXPERTGRID_MEMORY',
       'EXPERTGRID_MODEL',
+      'EXPERTGRID_SEED',
       'EXPERTGRID_SHARDS_FILE',
+      'EXPERTGRID_TO',
     ]);
   });
 
