@@ -106,7 +106,7 @@ It is not enough to be fast; you must also keep going.
 {H} wanted to say hello, but {s} was too shy. {S} walked past the house three times. At last {s} <took a deep breath|was brave enough> and knocked.
 "Go and say hello," {h} told {r}. {P} heart was beating fast, but {s} knocked at the door.
 = {H} was shy, but {s} knocked at the door.
-? <Was it easy for {h} to knock|Was {h} shy>? || Yes || {H} was shy, but {s} knocked.
+? <Was {h} shy at first|Was {h} shy>? || Yes || {H} was shy, but {s} knocked.
 @play
 "Do you want to <play|go fishing|build a den> with me?" {s} asked. {F} smiled for the first time that day. "I hoped somebody would ask," {fs} said.
 "I have some {foods}," {s} said. "Would you like some?" They ate on the steps, and soon they were talking and laughing.

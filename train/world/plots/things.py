@@ -117,7 +117,7 @@ Everything is easier to find when it has a place.
 When you lose a thing, think of where you last had it.
 @break
 {Day}, {h} visited {p} friend {f}. {F} had {at} that {fs} loved. When {f} left the room, {h} picked it up to look at it. It slipped and fell to the floor, and it broke.
-{Day}, {f} lent {p2} {ct} to {p} friend {h}. {H} was careless and <sat on it|dropped it on a stone>. There was a crack, and the {t} was broken.
+{Day}, {f} lent {h} {p2} {ct}. {H} was careless and <sat on it|dropped it on a stone>. There was a crack, and the {t} was broken.
 ~ {Day}, {h} was dancing about in the house of {p} friend {f} and knocked over {at}. It belonged to {f}, and it broke into two pieces.
 = {H} broke {at} that belonged to {f}.
 ? <What did {h} break|What was broken>? || {The} {ct} || {H} broke the {ct}.
@@ -170,7 +170,7 @@ What you share makes two people happy.
 @wish
 {Day}, {h} saw {at} in the window of a shop. It cost {price} coins. {H} counted {p} money. {S} had only {have} {coins}.
 {Day}, {h} stopped at a shop and saw {at}. "{Price} coins," said the shopkeeper. But {h} had only {have} {coins}.
-= {H} wanted to buy {at}. It cost {price} coins, but {s} had only {have}.
+= {H} wanted to buy {at} for {price} coins, but {s} had only {have}.
 ? <What did {h} want to buy|What did {h} see in the shop>? || {Article} {ct} || {H} wanted to buy {at}.
 ? <How many coins did the {t} cost|What was the price of the {t}>? || {Price} || The {t} cost {price} coins.
 ? <How many coins were still missing|How many more coins did {h} need>? || {Missing} || {H} needed {missing} more {mcoins}, because {price} minus {have} is {missing}.

@@ -1,0 +1,147 @@
+# JSON that fits a schema, and calls of functions with their results.
+import json
+
+from facts import CAPITALS, KINDS
+from grammar import Lines, a, cap, number, plural
+from talk import say
+from words import BOYS, COLOURS, DAYS, FOODS, GIRLS, HEROES, PETS, SMALL
+
+
+def dumps(value):
+    return json.dumps(value, ensure_ascii=False)
+
+
+def schema(properties):
+    return {"type": "object", "properties": {key: {"type": kind} for key, kind in properties.items()}, "required": list(properties)}
+
+
+TYPES = {str: "string", int: "integer", bool: "boolean", list: "array"}
+
+
+def record(d):
+    """(text, record): some sentences and what they say."""
+    girl = d.chance(0.5)
+    name = d.of(GIRLS if girl else BOYS)
+    s, p = ("She", "Her") if girl else ("He", "His")
+    how = d.below(6)
+    if how == 0:
+        age, city = d.between(5, 90), d.pick(list(CAPITALS.values()))
+        return d.pick((f"{name} is {age} years old and lives in {city}.", f"{name} lives in {city}. {s} is {age} years old.")), {"name": name, "age": age, "city": city}
+    if how == 1:
+        pet, kind, colour = d.of(PETS), d.of(HEROES), d.pick(("black", "white", "brown", "grey"))
+        return f"{name} has a {colour} {kind}. Its name is {pet}.", {"owner": name, "animal": kind, "name": pet, "colour": colour}
+    if how == 2:
+        count, food, price = d.between(2, 20), d.of(FOODS), d.between(2, 60)
+        return d.pick((f"{name} bought {count} {plural(food)} for {price} coins.", f"{name} paid {price} coins for {count} {plural(food)}.")), {"item": food, "count": count, "price": price}
+    if how == 3:
+        day, hour, place = d.pick(DAYS), d.between(1, 12), d.pick(("library", "school", "market", "park", "mill", "harbour"))
+        return d.pick((f"We meet on {day} at {hour} o'clock at the {place}.", f"The meeting is at the {place} on {day} at {hour} o'clock.")), {"day": day, "hour": hour, "place": place}
+    if how == 4:
+        thing, colour, new = d.of(SMALL), d.of(COLOURS), d.chance(0.5)
+        return f"{name} has {a(colour)} {thing}. It is {'new' if new else 'old'}.", {"owner": name, "thing": thing, "colour": colour, "new": new}
+    kind = d.pick([k for k in KINDS if not k.startswith("piece")])
+    items = d.sample(KINDS[kind], 3)
+    return f"{p} list, said {name}, has {items[0]}, {items[1]} and {items[2]}.".replace(f"{p} list, said {name}, has", f"On the list of {name} are"), {"name": name, "items": items}
+
+
+KEYS = Lines("""
+Write this as JSON with the keys {keys}: {text}
+Turn this into JSON with the keys {keys}. {text}
+{text} Give me this as JSON with the keys {keys}.
+~ Make a JSON object with the keys {keys} from this: {text}
+""")
+SCHEMA = Lines("""
+Reply with JSON that fits this schema: {schema}\\n{text}
+{text}\\nWrite this as JSON for the schema {schema}
+Schema: {schema}\\nText: {text}
+~ Fill in this schema: {schema}\\n{text}
+""")
+
+
+def as_json(d):
+    """(messages, schema, record)"""
+    text, found = record(d)
+    keys = list(found)
+    shape = schema({key: TYPES[type(value)] for key, value in found.items()})
+    listed = ", ".join(keys[:-1]) + " and " + keys[-1]
+    ask = d.say(KEYS, {"keys": listed, "text": text}) if d.chance(0.5) else d.say(SCHEMA, {"schema": dumps(shape), "text": text}).replace("\\n", "\n")
+    messages = [say("user", ask), say("assistant", dumps(found))]
+    if d.chance(0.2):
+        messages.insert(0, say("system", d.pick(("Answer with JSON only.", "You write JSON.", "Reply in JSON."))))
+    return messages, shape, found
+
+
+# name: description, properties, wordings, result, answer
+TOOLS = {
+    "get_weather": ("Get the weather of a city.", {"city": "string"},
+                    Lines("What is the weather like in {city}?\nHow is the weather in {city}?\nIs it warm in {city}?\nDo I need a coat in {city}?\n~ Tell me what the weather in {city} is like.")),
+    "get_time": ("Get the time in a city.", {"city": "string"}, Lines("What time is it in {city}?\nHow late is it in {city} now?\n~ Tell me what time it is in {city}.")),
+    "set_timer": ("Set a timer.", {"minutes": "integer"}, Lines("Set a timer for {minutes} minutes.\nWake me in {minutes} minutes.\nTell me when {minutes} minutes are over.\n~ Please start a timer of {minutes} minutes.")),
+    "send_message": ("Send a message to a person.", {"to": "string", "text": "string"}, Lines('Send {to} the message "{text}".\nWrite to {to}: "{text}"\n~ Please tell {to}: "{text}"')),
+    "get_price": ("Get the price of a thing in the shop.", {"item": "string"}, Lines("How much does {aitem} cost?\nWhat is the price of {aitem}?\n~ Tell me what {aitem} costs.")),
+    "multiply": ("Multiply two numbers.", {"a": "integer", "b": "integer"}, Lines("What is {a} times {b}?\nMultiply {a} by {b}.\nHow much is {a} * {b}?\n~ Please multiply {a} and {b}.")),
+    "turn_light": ("Turn the light of a room on or off.", {"room": "string", "on": "boolean"}, Lines("Turn the light in the {room} {word}.\nPlease switch {word} the light in the {room}.\n~ I want the light in the {room} to be {word}.")),
+    "add_to_list": ("Put a thing on the shopping list.", {"item": "string", "count": "integer"}, Lines("Put {count} {items} on the shopping list.\nAdd {count} {items} to my list.\n~ I need {count} {items} on the list.")),
+    "find_book": ("Find a book by its subject.", {"subject": "string"}, Lines("Find a book about {subject}.\nI am looking for a book about {subject}.\n~ Is there a book about {subject}?")),
+}
+TEXTS = ("I am late", "Come to tea", "The cake is ready", "See you on Sunday", "I found the key", "Happy birthday", "Dinner is at seven", "Please call me")
+SUBJECTS = ("whales", "trains", "stars", "cooking", "birds", "castles", "gardens", "ships", "bears", "mountains")
+FREE = (("Hello!", "Hello! How can I help you?"), ("Thank you!", "You are welcome!"), ("What is the opposite of hot?", "The opposite of hot is cold."), ("What is the capital of France?", "The capital of France is Paris."),
+        ("What is 2 + 2?", "2 + 2 = 4."), ("How many days does a week have?", "A week has seven days."), ("What is the opposite of big?", "The opposite of big is small."))
+
+
+def tool(name):
+    description, properties, _ = TOOLS[name]
+    return {"type": "function", "function": {"name": name, "description": description, "parameters": schema(properties)}}
+
+
+def call(d, name):
+    """(arguments, fields of the wordings, result, answer)"""
+    if name in ("get_weather", "get_time"):
+        city = d.pick(list(CAPITALS.values()))
+        if name == "get_time":
+            hour = d.between(1, 12)
+            return {"city": city}, {"city": city}, {"time": f"{hour}:00"}, f"It is {number(hour)} o'clock in {city}."
+        sky, warm = d.pick(("sunny", "cloudy", "rainy", "windy", "foggy")), d.between(-5, 35)
+        return {"city": city}, {"city": city}, {"sky": sky, "degrees": warm}, f"It is {sky} in {city}, with {warm} degrees."
+    if name == "set_timer":
+        n = d.between(2, 60)
+        return {"minutes": n}, {"minutes": n}, {"ok": True}, f"The timer is set for {n} minutes."
+    if name == "send_message":
+        to, text = d.of(GIRLS) if d.chance(0.5) else d.of(BOYS), d.pick(TEXTS)
+        return {"to": to, "text": text}, {"to": to, "text": text}, {"sent": True}, f"I sent the message to {to}."
+    if name == "get_price":
+        item, price = d.of(SMALL), d.between(2, 99)
+        return {"item": item}, {"aitem": a(item)}, {"price": price}, f"{cap(a(item))} costs {price} coins."
+    if name == "multiply":
+        x, y = d.between(11, 99), d.between(11, 99)
+        return {"a": x, "b": y}, {"a": x, "b": y}, {"result": x * y}, f"{x} * {y} = {x * y}."
+    if name == "turn_light":
+        room, on = d.pick(("kitchen", "hall", "garden", "attic", "cellar", "bathroom", "bedroom")), d.chance(0.5)
+        word = "on" if on else "off"
+        return {"room": room, "on": on}, {"room": room, "word": word}, {"ok": True}, f"The light in the {room} is {word} now."
+    if name == "add_to_list":
+        item, count = d.of(FOODS), d.between(2, 12)
+        return {"item": item, "count": count}, {"items": plural(item), "count": number(count) if d.chance(0.3) else count}, {"ok": True}, f"I put {count} {plural(item)} on the list."
+    subject = d.pick(SUBJECTS)
+    title = d.pick((f"All about {subject}", f"The world of {subject}", f"My book of {subject}"))
+    return {"subject": subject}, {"subject": subject}, {"title": title}, f'I found the book "{title}".'
+
+
+def with_tools(d, single=False):
+    """(messages, tools, call): a call with its result. With `single`, there is one call, and `call` is its name and arguments."""
+    names = d.sample(list(TOOLS), d.between(1, 3))
+    messages, used = [], None
+    if d.chance(0.3):
+        messages.append(say("system", d.pick(("You are a helpful assistant.", "You help with small things.", "Use the functions if they help."))))
+    if not single and d.chance(0.15):
+        question, answer = d.pick(FREE)
+        return [*messages, say("user", question), say("assistant", answer)], [tool(n) for n in names], None
+    for i in range(1 if single or d.chance(0.75) else 2):
+        name = d.pick(names)
+        arguments, fields, result, answer = call(d, name)
+        used = used or {"name": name, "arguments": arguments}
+        messages += [say("user", d.say(TOOLS[name][2], fields)),
+                     {"role": "assistant", "content": "", "tool_calls": [{"id": f"call_{i}", "type": "function", "function": {"name": name, "arguments": dumps(arguments)}}]},
+                     {"role": "tool", "tool_call_id": f"call_{i}", "content": dumps(result)}, say("assistant", answer)]
+    return messages, [tool(n) for n in names], used
