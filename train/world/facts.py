@@ -47,7 +47,7 @@ WORDINGS = {name: Lines(lines) for name, lines in {
     "names": "Name {n} {k}.\nList {n} {k}.\nGive me {n} examples of {k}.\n~ Tell me {n} {k}.",
     "count": "How many {x} does {y} have?\nHow many {x} are there in {y}?\nHow many {x} has {y}?\n~ Tell me how many {x} {y} has.",
     "past": "What is the past tense of {x}?\nGive me the past tense of {x}.\n~ Which word is the past tense of {x}?",
-    "plural": "What is the plural of {x}?\nGive me the plural of {x}.\nOne {x}, two ...?\n~ Which word is the plural of {x}?",
+    "plural": "What is the plural of {x}?\nGive me the plural of {x}.\nThere is one {x}. There are two what?\n~ Which word is the plural of {x}?",
     "next": "What comes after {x}?\nWhich {k} comes after {x}?\nWhat {k} follows {x}?\n~ Tell me which {k} comes after {x}.",
     "before": "What comes before {x}?\nWhich {k} comes before {x}?\n~ Tell me which {k} comes before {x}.",
     "nth": "What is the {x} {k} of {y}?\nWhich {k} is the {x} of {y}?\n~ Tell me the {x} {k} of {y}.",

@@ -11,7 +11,7 @@ from draw import Draw
 from grammar import Lines, a, cap
 from stories import NAMES, PLOTS, Tale
 from talk import say, talk
-from words import HEROES, THINGS
+from words import BOYS, GIRLS, HEROES, THINGS
 
 SHARES = (("story", 0.20), ("request", 0.22), ("about", 0.14), ("passage", 0.08), ("fact", 0.13), ("sum", 0.06), ("count", 0.03), ("talk", 0.04), ("json", 0.05), ("tools", 0.05))
 BEGIN, SYSTEM, USER, ASSISTANT, END = "<|endoftext|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"
@@ -37,7 +37,7 @@ IN_ONE = Lines("What happens in the story?\nIn one sentence, please.\nSum it up 
 LESSON = Lines("What can we learn from the story?\nWhat does the story teach us?\nWhat is the moral of the story?\n~ Which lesson is in the story?")
 LONGER = Lines("Longer, please.\nTell me more.\nMake it longer.\nTell it with more details.\n~ That is too short.")
 HERO = Lines("Who is the story about?\nWho is the hero?\n~ Who is the hero of the story?")
-LIVES = Lines("Where does {h} live?\nWhere did {h} live?\n~ In which place does {h} live?")
+LIVES = Lines("Where did {h} live?\nIn which place did {h} live?\n~ What place did {h} live in?")
 COLOUR = Lines("What colour was the {t}?\nWhich colour did the {t} have?\n~ Tell me the colour of the {t}.")
 UNKNOWN = Lines("How old is {h}?\nWhat did {h} eat for breakfast?\nWhat is the name of {h}'s <aunt|teacher|village>?\nHow much does {h} weigh?\n~ In which year was {h} born?")
 BRIEF = ("Answer with one word.", "Answer with as few words as possible.", "Answer briefly.", "Short answers only.")
@@ -48,10 +48,6 @@ COUNT_WORDS = {2: "two", 3: "three", 4: "four", 5: "five"}
 def held_combination(hero, thing):
     """Whether stories about this animal and this thing together are kept out of training."""
     return hashlib.blake2b(f"{hero} {thing}".encode(), digest_size=1).digest()[0] % 8 == 0
-
-
-def sentence_or_word(d, word, sentence, brief):
-    return word if brief else sentence
 
 
 def wish(d):
@@ -71,7 +67,6 @@ def wish(d):
     if how < 0.8 and Tale._fits(plot, hero):
         return d.pick((a(hero), f"{a(hero)} and {PLOTS[plot][1]}")), {"hero": hero, "plot": plot}
     girl = d.chance(0.5)
-    from words import BOYS, GIRLS
     name = d.of(GIRLS if girl else BOYS)
     return d.pick((f"{'a girl' if girl else 'a boy'} named {name}", f"{'a girl' if girl else 'a boy'} called {name}")), {"hero": "girl" if girl else "boy", "name": name, "plot": plot}
 
@@ -79,7 +74,7 @@ def wish(d):
 def questions(tale, d):
     """All questions about a tale, in the order of the story, with some that every story has."""
     f = tale.fields
-    found = [(d.say(HERO), cap(tale.call), f"The story is about {f['who']}."), (d.say(LIVES, f), cap(f["in"]), f"{cap(tale.call)} lives {f['in']}."), *tale.questions()]
+    found = [(d.say(HERO), cap(tale.call), f"The story is about {f['who']}."), (d.say(LIVES, f), cap(f["in"]), f"{cap(tale.call)} lived {f['in']}."), *tale.questions()]
     if "t" in f and tale.colour:
         found.append((d.say(COLOUR, f), cap(tale.colour), f"The {f['t']} was {tale.colour}."))
     return found
@@ -122,11 +117,10 @@ def request(d):
         return [*messages, say("user", first), say("assistant", " ".join(tale.sentences())), say("user", d.say(LONGER)), say("assistant", tale.text())]
     messages += [say("user", first), say("assistant", tale.text())]
     n = d.between(2, min(4, most))
-    follow = {"none": None, "shorter": (SHORTER, " ".join(tale.sentences())), "three": (IN_THREE, tale.in_sentences(n)), "list": (AS_LIST, as_list(tale)), "one": (IN_ONE, tale.gist),
+    follow = {"shorter": (SHORTER, " ".join(tale.sentences())), "three": (IN_THREE, tale.in_sentences(n)), "list": (AS_LIST, as_list(tale)), "one": (IN_ONE, tale.gist),
               "lesson": (LESSON, tale.lesson)}
-    for key in d.sample(list(follow), d.pick((1, 1, 2))):
-        if follow[key]:
-            messages += [say("user", d.say(follow[key][0], {"n": COUNT_WORDS[n]})), say("assistant", follow[key][1])]
+    for key in d.sample(list(follow), d.pick((0, 1, 1, 2))):
+        messages += [say("user", d.say(follow[key][0], {"n": COUNT_WORDS[n]})), say("assistant", follow[key][1])]
     return messages + (ask_some(d, tale, False, 2) if d.chance(0.4) else [])
 
 
@@ -138,7 +132,7 @@ def about(d):
     messages = [say("system", d.pick(BRIEF if brief else FULL))] if brief or d.chance(0.2) else []
     if d.chance(0.15):
         key, answer = d.pick(((IN_ONE, tale.gist), (LESSON, tale.lesson), (AS_LIST, as_list(tale)), (SHORTER, " ".join(tale.sentences()))))
-        return [*messages[:0], say("user", f"{text}\n\n{d.say(key)}"), say("assistant", answer)]
+        return [say("user", f"{text}\n\n{d.say(key)}"), say("assistant", answer)]
     first = asks[0]["content"]
     asks[0] = say("user", f"{text}\n\n{first}" if d.chance(0.6) else f"{first}\n\n{text}" if d.chance(0.5) else f"Read this story: {text}\n\n{first}")
     return messages + asks

@@ -144,7 +144,7 @@ class Tale:
         colour = draw.pick(COLOURS.train) if draw.chance(0.7) else None
         ct = f"{colour or draw.of(LOOKS)} {t}"
         self.colour = colour
-        self.set(t=t, ct=ct, at=a(ct), The="The", Article=cap(a(ct)).split(" ")[0])
+        self.set(t=t, ta=a(t), ct=ct, at=a(ct), article=a(ct).split(" ")[0])
 
     def _other(self, who, f, pronouns):
         fs, fo, fp, _ = pronouns
@@ -216,6 +216,8 @@ class Tale:
 
     def _introduced(self, text, at):
         """The text with the friend in place of the marks. The first mention says who the friend is."""
+        if self.fields.get("fwho") and (self.fields["fwho"] in text or self.fields["Fwho"] in text):
+            self.marks[at] = True
         if FRIEND not in text and FRIEND_FIRST not in text:
             return text
         if not self.marks[at]:
@@ -230,7 +232,7 @@ class Tale:
         fields, mark = self.fields, text[first]
         if not self.known and not text[:first].endswith("friend "):
             return f"{fields['p' if mark == FRIEND else 'P']} friend {self.other}"
-        if self.stranger and fields["fwho"] not in text and fields["Fwho"] not in text:
+        if self.stranger:
             return fields["fwho" if mark == FRIEND else "Fwho"]
         return mark
 
@@ -285,6 +287,10 @@ class Tale:
         text = sentences[0]
         for each in sentences[1:]:
             first = each.split(" ")[0].split("'")[0]
+            hero = cap(self.call) + " "
+            if each.startswith(hero) and sentences[0].startswith((hero, self.fields["Who"])):
+                each = f"{self.fields['s']} {each[len(hero) :]}"
+                first = ""
             text = f"{text[:-1]}, and {each if first in self.names else each[0].lower() + each[1:]}"
         return text
 

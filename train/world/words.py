@@ -4,7 +4,7 @@ from grammar import Words
 GIRLS = Words("""Mia, Anna, Lily, Rosa, Emma, Zoe, Clara, Ruth, Ella, Nina, Sara, Lucy, Maya, Ivy, Kate, Jane, Alice, Molly, Grace, Hana, Leah, Nora, Amina, Sofia,
 Tara, Eva, Julia, Helen, Daisy, Meg, Polly, Rita, Wendy, Yara, Olga, Petra, Lena, Carmen, Ada, Freya ~ Greta, Mabel, Selma, Dora, Iris, Priya""")
 BOYS = Words("""Tom, Ben, Sam, Max, Leo, Jack, Oscar, Adam, Noah, Finn, Hugo, Peter, Paul, Omar, Luke, Theo, Will, Ned, Ravi, Ivan, Felix, George, Henry, Simon,
-Carl, David, Emil, Frank, Jonah, Karim, Liam, Mark, Nico, Otto, Pablo, Robin, Toby, Victor, Walter, Yusuf ~ Anton, Boris, Dylan, Gus, Milo, Tariq""")
+Carl, David, Emil, Frank, Jonah, Karim, Liam, Mark, Nico, Otto, Pablo, Toby, Victor, Walter, Yusuf ~ Anton, Boris, Dylan, Gus, Milo, Tariq""")
 PETS = Words("""Rusty, Pip, Bramble, Fern, Hazel, Dot, Nutmeg, Pepper, Sunny, Patch, Biscuit, Clover, Moss, Willow, Ginger, Pebble, Button, Acorn, Misty, Bean,
 Poppy, Olive, Rowan, Smoky, Teddy, Tilly, Twig, Whistle, Barley, Maple ~ Juniper, Pickle, Thistle, Cobble""")
 
@@ -92,7 +92,7 @@ LIVING = Words("forest, meadow, village, valley, farm, hill, lake, sea, river, t
 SPOTS = Words("""under the bed, behind the door, on the shelf, under the bench, in the tall grass, behind the barn, near the well, under a bush, beside the path, in the old shed,
 on the windowsill, behind a big stone, in the kitchen, under a pile of leaves, by the gate, on the bridge ~ under the stairs, behind the fence, on the porch""")
 FOODS = Words("apple, pear, plum, carrot, cherry, nut, cookie, pie, egg, bun, berry, potato, peach, walnut, turnip ~ fig, pancake, muffin, radish")
-FLOWERS = Words("sunflower, rose, bean plant, pumpkin, tomato plant, apple tree, daisy, tulip, strawberry plant ~ poppy, cucumber plant, cherry tree")
+FLOWERS = Words("sunflower, rose, bean plant, pumpkin, tomato plant, daisy, tulip, strawberry plant, lily, cabbage ~ poppy, cucumber plant")
 TRAITS = Words("kind, clever, curious, cheerful, quiet, playful, merry, friendly, dreamy, polite, small, thoughtful, lively ~ gentle, good-natured, bright")
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 MONTHS = "January February March April May June July August September October November December".split()

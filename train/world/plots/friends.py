@@ -59,7 +59,7 @@ A warm welcome is never forgotten.
 @sick
 {Day}, {h} waited for {p} friend {f} by the gate, as always. But {f} did not come. {H} went to look and found {fo} in bed with a <fever|bad cold>.
 {H} and {f} met every day. But {day}, {fs} stayed at home, because {fs} had <caught a cold|a sore throat>.
-= {P} friend {f} was ill in bed.
+= {H} heard that {p} friend {f} was ill in bed.
 ? <Who was ill|Who was in bed>? || {F} || {F} was ill.
 ? <Why did {f} stay at home|Why was {f} in bed>? || Because {fs} was ill || {F} stayed at home because {fs} was ill.
 @soup

@@ -16,19 +16,19 @@ One <windy|stormy> <morning|afternoon>, a <strong|sudden> gust of wind took the 
 {Day}, {s} threw the {t} into the air for fun. {S} threw it too high, and it got caught in the branches of an oak tree.
 {Day}, a magpie saw the {ct} and wanted it. The bird picked it up and flew off, but the {t} was too heavy. The magpie dropped it into the top of an oak tree.
 ~ {Day}, {s} swung the {t} round and round until it slipped out of {p} {hands}. It flew up into an oak tree and stayed there.
-= The {ct} got stuck in an oak tree.
+= It got stuck in an oak tree.
 ? <Where did the {t} get stuck|Where was the {t} caught|In what did the {t} get caught>? || In an oak tree || The {t} got stuck in an oak tree.
 @stuck.pond
 {Day}, {s} was walking over the little bridge with {p} {t}. {S} stumbled, and the {t} fell into the pond. {Float}
 {Day}, {s} put the {t} down on a slope. It <began to roll|slid down the wet grass> and did not stop until it splashed into the pond. {Float}
 ~ {Day}, {s} sat on the bank and leaned over to look at the fish. The {t} slipped into the pond. {Float}
-= The {ct} fell into the pond.
+= It fell into the pond.
 ? <Where did the {t} fall|Into what did the {t} fall|What did the {t} drop into>? || Into the pond || The {t} fell into the pond.
 @stuck.hole
 {Day}, {s} put the {t} down to pick some flowers. The ground gave way, and the {t} dropped into a deep, narrow hole.
 {Day}, {s} tripped over a root. The {t} flew out of {p} {hands} and dropped into a deep hole between two stones.
 ~ {Day}, {s} was running across the field when the {t} fell and vanished down a deep, narrow hole.
-= The {ct} fell into a deep hole.
+= It fell into a deep hole.
 ? <Where did the {t} fall|Into what did the {t} fall|What did the {t} drop into>? || Into a deep hole || The {t} fell into a deep hole.
 @try.tree
 {H} <jumped as high as {s} could|stood on a box>, but {s} could not reach it. <"I will never get it back," {s} sighed.|{S} could not climb the smooth trunk, either.>
@@ -71,7 +71,8 @@ Without a word, {f} slid into the pond. {FS} swam straight to the {t} and carrie
 = {F} dug up the {t}.
 ? <How did {f} get the {t}|How was the {t} brought out|In what way did {f} reach the {t}>? || By digging || {F} dug until the {t} was free.
 @thank
-"Thank you!" cried {h}. {S} gave {f} <some {food}|the best {food1} {s} had>, and they <became friends|ate it together>.
+"Thank you!" cried {h}. {S} gave {f} some {food}, and they <ate them together|became friends>.
+"Thank you!" cried {h}, who gave {f} the best {food1} in the house. They became friends.
 {H} was so happy that {s} <danced around the place|hugged {f}>. "If you ever need me, just call," {s} said.
 {H} thanked {f} <again and again|with all {p} heart>. From that day on, they were friends.
 ~ "How can I ever thank you?" asked {h}. "Just be my friend," said {f}. And so {s} was.
@@ -86,16 +87,16 @@ A friend can often do what we cannot.
 {Day}, {h} wanted to <use|show somebody> the {t}, but it was gone.
 {Day}, {h} reached for {p} {t}. It was not in its place!
 ~ {Day}, {h} noticed that something was missing. It was the {t}.
-= {H} lost {p} {ct}.
+= {S} lost it.
 ? <What did {h} lose|What was gone|What was {h} missing>? || {The} {ct} || {H} lost {p} {ct}.
 @search
 {S} looked {spot1}. It was not there. Then {s} looked {spot2}, but all {s} found was <an old sock|a dead leaf|dust|a sleepy beetle>.
-First {s} searched {spot1}, and then {s} searched {spot2}. There was no {t} <anywhere|in either place>.
-{S} searched {spot1} and {spot2}, but the {t} was in neither place.
+First {s} looked {spot1}, and then {s} looked {spot2}. There was no {t} <anywhere|in either place>.
+{S} looked {spot1} and {spot2}, but the {t} was in neither place.
 ~ Was it {spot1}? No. Was it {spot2}? No, it was not there, either.
 ? <Where did {h} look first|Where did {h} search first|Which place did {h} search before the others>? || {Spot1} || First, {h} looked {spot1}.
 @hint.rain
-{H} sat down and thought. "Yesterday it began to rain, and I ran {spot3} to stay dry," {s} remembered. "I had the {t} then."
+{H} sat down and thought. "Yesterday I came home tired and put everything down {spot3}," {s} remembered.
 @hint.friend
 {P} friend {f} came to help. "Where did you last have it?" {fs} asked. {H} thought hard. "I had it {spot3}!" {s} cried.
 "I saw your {t} {spot3} yesterday," said {p} friend {f}. "You put it down there when you <stopped to rest|stopped to eat>."
@@ -156,7 +157,7 @@ A mistake is easier to carry when you have told the truth.
 They shouted until their throats were sore. Then they sat down, back to back, and did not speak.
 = They quarrelled about it.
 @idea
-After a while, {h} felt {lonely}. "I would rather have a friend than a {t}," {s} said. "<You may have it today, and I will have it tomorrow|Let us take turns>."
+After a while, {h} felt {lonely}. "I would rather have a friend than {ta}," {s} said. "<You may have it today, and I will have it tomorrow|Let us take turns>."
 A bird in the tree had watched them. "Why not take turns?" it sang. "{Odd} on one day, and {Even} on the next." {H} and {f} looked at each other and had to laugh.
 = Then they decided to take turns.
 ? <How did they end the quarrel|What did they decide to do|What was the end of the quarrel>? || They took turns || They ended the quarrel by taking turns.
@@ -188,7 +189,7 @@ Now {h} had {price} coins. {S} ran to the shop and bought the {t}. Nothing was e
 What you have worked for is dear to you.
 If something is out of reach, go towards it one step at a time.
 @gift
-{Day}, it was almost {f}'s birthday. {H} wanted to give {fo} something, but {s} had no money.
+It was only a week until {f}'s birthday. {H} wanted to give {fo} something, but {s} had no money.
 {P} friend {f} had a birthday soon, and {h} did not know what to give {fo}.
 = {H} wanted to give {p} friend {f} a present.
 ? <Whose birthday was it|Who had a birthday>? || {Fpos} || It was {f}'s birthday.
@@ -208,7 +209,7 @@ For a week, {h} was busy and told nobody why. {S} was making {present}.
 On the birthday, {f} opened the parcel. "How did you know?" {fs} asked. "I listened," said {h}.
 When {f} saw the present, {fs} was silent for a moment. Then {fs} smiled. "It is just what I needed," {fs} said.
 = {F} was very happy with it.
-? <How did {f} feel about the present|Did {f} like the present>? || Happy || {F} was very happy, because it was just what {fs} needed.
+? <How did {f} feel about the present|What did {f} feel when {fs} saw the present>? || Happy || {F} was very happy, because it was just what {fs} needed.
 @gift.moral
 = {Who} listened to a friend and made {fo} {present} for {fp} birthday.
 The best presents come from listening.

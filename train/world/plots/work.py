@@ -4,7 +4,7 @@ from grammar import events, number
 EVENTS = events("""
 @plan
 {Day}, {h} decided to build {build}. "{Why}," {s} said.
-{H} had a plan. {S} wanted to build {build}. "{Why}," {s} told everybody.
+{H} had a plan. {S} wanted to build {build}. "{Why}," {s} told everyone who would listen.
 ~ "I will build {build}," {h} said {dayl}. "{Why}."
 = {H} wanted to build {build}.
 ? <What did {h} want to build|What was {h}'s plan>? || {Build} || {H} wanted to build {build}.
@@ -45,7 +45,7 @@ Then came a hot time without rain. {H} gave the seed water every day and put up 
 = {S} gave it water every day.
 ? <Why did {h} carry water|Why did {h} give it water>? || Because it did not rain || {H} gave it water because it did not rain.
 @grow
-One morning, there was a tiny green leaf. It grew and grew, and by the end of summer it was {aflower}, taller than the fence.
+One morning, there was a tiny green leaf. It grew and grew, and by the end of summer it was {aflower}, the <finest|largest> for miles around.
 And then, one morning, something green came out of the earth. Week by week it grew. In the end, {aflower} stood there, and everybody <stopped to look at it|wanted to see it>.
 = At last {aflower} grew.
 ? <What happened in the end|What came of all the work>? || It grew || In the end, the seed became {aflower}.
