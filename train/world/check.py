@@ -103,9 +103,10 @@ def check_apart():
 
 
 def check_tasks():
-    path = Path(__file__).with_name("tasks.json")
-    assert path.read_text() == tasks.written(), f"{path} is not what tasks.py writes. Run python3 train/world/tasks.py."
-    assert len(json.loads(path.read_text())) == 200
+    for name, make in tasks.FILES.items():
+        path = Path(__file__).with_name(name)
+        assert path.read_text() == tasks.written(make()), f"{path} is not what tasks.py writes. Run python3 train/world/tasks.py."
+    assert len(tasks.tasks()) == 200
 
 
 if __name__ == "__main__":

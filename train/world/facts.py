@@ -177,7 +177,7 @@ def _animal(d):
         verb = "swim" if d.chance(0.5) and "swim" in animal["can"] else "fly"
         able = verb in animal["can"]
         return how, f | {"v": verb}, "Yes" if able else "No", f"Yes, {ax} can {verb}." if able else f"No, {ax} cannot {verb}."
-    return how, f, animal[how], f"{cap(ax)} eats {animal['food']}." if how == "food" else f"{cap(ax)} goes \"{animal['sound']}\"."
+    return how, f, animal[how], f"{cap(ax)} eats {animal['food']}." if how == "food" else f"{cap(ax)} {plural(animal['sound'])}."
 
 
 def _compare(d):

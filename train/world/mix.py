@@ -96,6 +96,10 @@ def as_list(tale):
     return "\n".join(f"- {s}" for s in tale.sentences())
 
 
+def with_list(asked, d):
+    return f"{asked[:-1]}{d.pick((' as a list', ', as a list'))}{asked[-1]}" if asked[-1] in ".?" else f"{asked} Write it as a list."
+
+
 def story(d):
     return [say("assistant", Tale(d).text())]
 
@@ -111,7 +115,7 @@ def request(d):
         n = d.between(2, min(5, most))
         return [*messages, say("user", d.say(IN_SENTENCES, {"x": asked, "n": COUNT_WORDS[n]})), say("assistant", tale.in_sentences(n))]
     if asked and how < 0.33:
-        return [*messages, say("user", d.say(TELL, {"x": asked})[:-1] + (" as a list." if d.chance(0.5) else ", as a list.")), say("assistant", as_list(tale))]
+        return [*messages, say("user", with_list(d.say(TELL, {"x": asked}), d)), say("assistant", as_list(tale))]
     first = d.say(TELL, {"x": asked}) if asked else d.say(PLAIN)
     if how < 0.4:
         return [*messages, say("user", first), say("assistant", " ".join(tale.sentences())), say("user", d.say(LONGER)), say("assistant", tale.text())]
@@ -151,8 +155,12 @@ def several(d, make, most=3):
     """Questions one after another. `make` gives (…, question, word, sentence)."""
     brief = d.chance(0.25)
     messages = [say("system", d.pick(BRIEF))] if brief else [say("system", d.pick(FULL[:2]))] if d.chance(0.15) else []
+    asked = set()
     for _ in range(d.between(1, most)):
         *_, question, word, sentence = make(d)
+        if sentence in asked:
+            continue
+        asked.add(sentence)
         messages += [say("user", question), say("assistant", word if brief else sentence)]
     return messages
 

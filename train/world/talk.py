@@ -41,8 +41,8 @@ def say(role, content):
     return {"role": role, "content": content}
 
 
-def turn(d):
-    questions, answers = d.pick(PAIRS)
+def turn(d, pair=None):
+    questions, answers = pair or d.pick(PAIRS)
     return [say("user", d.say(questions)), say("assistant", d.pick(d.pick(answers.train)))]
 
 
@@ -52,8 +52,8 @@ def talk(d):
     if how < 0.4:
         if d.chance(0.4):
             messages += [say("user", d.say(HELLO)), say("assistant", d.say(GREETS))]
-        for _ in range(d.between(1, 2)):
-            messages += turn(d)
+        for pair in d.sample(PAIRS, d.between(1, 2)):
+            messages += turn(d, pair)
     elif how < 0.75:
         name = {"x": d.of(GIRLS) if d.chance(0.5) else d.of(BOYS)}
         messages += [say("user", d.say(NAMED, name)), say("assistant", d.say(MEET, name))]

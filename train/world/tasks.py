@@ -1,4 +1,5 @@
 # Writes tasks.json: 200 tasks with checkable answers, of held-out names, things and templates. bench/world/score.ts runs them.
+# Also writes rendered.json: conversations with their texts, which test/bench/world-texts.test.ts compares with the chat template.
 import json
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import formats
 import sums
 from draw import Draw
 from grammar import number
-from mix import AS_LIST, BRIEF, COUNT_WORDS, FULL, IN_SENTENCES, SHORTER, as_list, questions, wish
+from mix import AS_LIST, BRIEF, COUNT_WORDS, FULL, IN_SENTENCES, SHORTER, as_list, conversation, questions, render, wish
 from stories import Tale
 from talk import say, talk
 from words import BOYS, GIRLS
@@ -128,9 +129,23 @@ def tasks():
     return made
 
 
-def written():
-    return "[\n" + ",\n".join(json.dumps(task, ensure_ascii=False) for task in tasks()) + "\n]\n"
+def rendered():
+    """Two conversations of each kind that has marks of the chat format, and six with functions."""
+    found = []
+    for kind, count in (("request", 2), ("about", 2), ("fact", 2), ("talk", 2), ("json", 2), ("tools", 6)):
+        for index in range(count):
+            talked = conversation(SEED, index, shares=((kind, 1.0),))
+            found.append({**talked, "text": render(talked)})
+    return found
+
+
+def written(items):
+    return "[\n" + ",\n".join(json.dumps(item, ensure_ascii=False) for item in items) + "\n]\n"
+
+
+FILES = {"tasks.json": tasks, "rendered.json": rendered}
 
 
 if __name__ == "__main__":
-    Path(__file__).with_name("tasks.json").write_text(written())
+    for name, make in FILES.items():
+        Path(__file__).with_name(name).write_text(written(make()))

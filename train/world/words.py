@@ -5,8 +5,8 @@ GIRLS = Words("""Mia, Anna, Lily, Rosa, Emma, Zoe, Clara, Ruth, Ella, Nina, Sara
 Tara, Eva, Julia, Helen, Daisy, Meg, Polly, Rita, Wendy, Yara, Olga, Petra, Lena, Carmen, Ada, Freya ~ Greta, Mabel, Selma, Dora, Iris, Priya""")
 BOYS = Words("""Tom, Ben, Sam, Max, Leo, Jack, Oscar, Adam, Noah, Finn, Hugo, Peter, Paul, Omar, Luke, Theo, Will, Ned, Ravi, Ivan, Felix, George, Henry, Simon,
 Carl, David, Emil, Frank, Jonah, Karim, Liam, Mark, Nico, Otto, Pablo, Toby, Victor, Walter, Yusuf ~ Anton, Boris, Dylan, Gus, Milo, Tariq""")
-PETS = Words("""Rusty, Pip, Bramble, Fern, Hazel, Dot, Nutmeg, Pepper, Sunny, Patch, Biscuit, Clover, Moss, Willow, Ginger, Pebble, Button, Acorn, Misty, Bean,
-Poppy, Olive, Rowan, Smoky, Teddy, Tilly, Twig, Whistle, Barley, Maple ~ Juniper, Pickle, Thistle, Cobble""")
+PETS = Words("""Rusty, Pip, Bramble, Fern, Hazel, Dot, Nutmeg, Pepper, Sunny, Patch, Biscuit, Clover, Moss, Willow, Ginger, Pebble, Acorn, Misty, Bean,
+Poppy, Olive, Rowan, Smoky, Teddy, Tilly, Twig, Barley, Maple ~ Juniper, Pickle, Thistle, Cobble""")
 
 # name: size rank, what it can do, food, home, young, sound, class, adjectives
 ANIMALS = {

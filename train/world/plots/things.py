@@ -96,7 +96,7 @@ First {s} looked {spot1}, and then {s} looked {spot2}. There was no {t} <anywher
 ~ Was it {spot1}? No. Was it {spot2}? No, it was not there, either.
 ? <Where did {h} look first|Where did {h} search first|Which place did {h} search before the others>? || {Spot1} || First, {h} looked {spot1}.
 @hint.rain
-{H} sat down and thought. "Yesterday I came home tired and put everything down {spot3}," {s} remembered.
+{H} <closed {p} eyes and thought|thought hard>. "Yesterday I came home tired and put everything down {spot3}," {s} remembered.
 @hint.friend
 {P} friend {f} came to help. "Where did you last have it?" {fs} asked. {H} thought hard. "I had it {spot3}!" {s} cried.
 "I saw your {t} {spot3} yesterday," said {p} friend {f}. "You put it down there when you <stopped to rest|stopped to eat>."
