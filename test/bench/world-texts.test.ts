@@ -19,8 +19,17 @@ const { chat_template: source } = read('models/nano/tokenizer_config.json') as {
 const template = compileTemplate(source, { bos: '<|endoftext|>', eos: '<|endoftext|>' });
 
 it.each(read('train/world/rendered.json') as Rendered[])('$kind', ({ messages, tools, text }) => {
+  // As in a request that the gateway has read, the arguments of calls are parsed.
+  const parsed = messages.map(({ tool_calls, ...message }) => ({
+    ...message,
+    ...(tool_calls && {
+      tool_calls: tool_calls.map(({ function: { name, arguments: text } }) => ({
+        function: { name, arguments: JSON.parse(text) as unknown },
+      })),
+    }),
+  }));
   const conversation = {
-    messages,
+    messages: parsed,
     ...(tools.length > 0 && { tools }),
     variables: {},
     ending: 'none',

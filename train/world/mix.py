@@ -121,10 +121,9 @@ def request(d):
         return [*messages, say("user", first), say("assistant", " ".join(tale.sentences())), say("user", d.say(LONGER)), say("assistant", tale.text())]
     messages += [say("user", first), say("assistant", tale.text())]
     n = d.between(2, min(4, most))
-    follow = {"shorter": (SHORTER, " ".join(tale.sentences())), "three": (IN_THREE, tale.in_sentences(n)), "list": (AS_LIST, as_list(tale)), "one": (IN_ONE, tale.gist),
-              "lesson": (LESSON, tale.lesson)}
-    for key in d.sample(list(follow), d.pick((0, 1, 1, 2))):
-        messages += [say("user", d.say(follow[key][0], {"n": COUNT_WORDS[n]})), say("assistant", follow[key][1])]
+    follow = ((SHORTER, lambda: " ".join(tale.sentences())), (IN_THREE, lambda: tale.in_sentences(n)), (AS_LIST, lambda: as_list(tale)), (IN_ONE, lambda: tale.gist), (LESSON, lambda: tale.lesson))
+    for wording, answer in d.sample(follow, d.pick((0, 1, 1, 2))):
+        messages += [say("user", d.say(wording, {"n": COUNT_WORDS[n]})), say("assistant", answer())]
     return messages + (ask_some(d, tale, False, 2) if d.chance(0.4) else [])
 
 

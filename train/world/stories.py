@@ -2,64 +2,18 @@
 import re
 
 from draw import Draw
-from grammar import Lines, a, cap, plural
+from grammar import a, cap, plural
+from phrases import DAY, DETAIL, END, HE, LATER, OPEN, PEOPLE, SHE
 from plots import friends, things, work
 from words import ANIMALS, BOYS, COLOURS, FLOWERS, FOODS, FRIENDS, GIRLS, HELPERS, HEROES, LIVING, LOOKS, PETS, PLACES, THINGS, TRAITS
 
 EVENTS = things.EVENTS | friends.EVENTS | work.EVENTS
 PLOTS = things.PLOTS | friends.PLOTS | work.PLOTS
 NAMES = tuple(PLOTS)
-HELD_PLOTS = ("quarrel", "storm", "river")  # told in training, too, but half as often; their wordings are held out
-SHE, HE = ("she", "her", "her", "herself"), ("he", "him", "his", "himself")
 HANDS = {"hands": ("hands", "arm"), "paws": ("paws", "paw"), "beak": ("beak", "beak"), "mouth": ("mouth", "leg")}
 HOOFED = {"goat", "sheep", "pig", "donkey", "deer", "horse", "cow", "frog", "turtle"}
 SLOW = ("turtle", "hedgehog", "mouse", "duck", "hen", "pig", "sheep", "goose", "donkey", "mole")
 
-OPEN = Lines("""
-Once upon a time, there was {who} who lived {in}.
-Once upon a time, {who} lived {in}.
-There was once {who}. {S} lived {in}<|, not far from the old oak|, in a little house with a round door>.
-{Who} lived {in}.
-{In}, there lived {who}.
-Long ago, {who} lived {in}.
-This is the story of {who} who lived {in}.
-~ Many years ago, {in}, there was {who}.
-~ Do you know the story of {who}? {S} lived {in}.
-""")
-DETAIL = Lines("""
-{S} got up early every day and said good morning to the sun.
-{P} home was small, but it was <clean and warm|the best place in the world>.
-Every evening, {s} sat outside and counted the stars.
-Everybody there knew {o}.
-{S} liked long walks, <warm bread|ripe berries> and <old songs|good stories>.
-{S} sang while {s} worked and hummed while {s} rested.
-In summer it was hot there, and in winter the snow lay deep.
-{S} was never bored, because there was always something to see.
-{S} had {eyes} eyes and <a loud laugh|a soft voice|quick feet>.
-On clear days, {s} could see all the way to the mountains.
-{S} often dreamed of <great adventures|far countries|strange animals>.
-{P} neighbours said that nobody laughed as <often|heartily> as {s} did.
-~ {S} asked a hundred questions a day and listened to the answers.
-~ When the wind blew from the south, {s} could smell the flowers of the valley.
-""")
-END = Lines("""
-That evening, {h} fell asleep with a smile.
-That night, {h} slept <soundly|better than ever>.
-And if you pass by, you can hear them laugh.
-It was a day that {h} never forgot.
-The sun went down, and it was a good day.
-~ Later, {h} often told this story.
-""")
-LATER = Lines("""
-{H} never forgot that time.
-{H} still likes to tell this story.
-And that is <how it was|the whole story>.
-~ Later, {h} often told this story.
-""")
-DAY = ("One day", "One morning", "One afternoon", "On Monday", "On Tuesday", "On Wednesday", "On Thursday", "On Friday", "On Saturday", "On Sunday", "One spring day",
-       "One fine day", "One summer morning", "One autumn day")
-PEOPLE = (("an old woman", "the old woman", SHE), ("an old man", "the old man", HE), ("a farmer", "the farmer", HE), ("a baker", "the baker", HE), ("a gardener", "the gardener", SHE),
-          ("a miller", "the miller", HE), ("a fisherman", "the fisherman", HE), ("a teacher", "the teacher", SHE), ("a carpenter", "the carpenter", HE), ("a weaver", "the weaver", SHE))
 FRIEND, FRIEND_FIRST, HERO, HERO_FIRST = MARKS = "\x01\x02\x03\x04"  # stand for f, F, h and H until it is known how to name them
 
 
@@ -78,7 +32,7 @@ class Tale:
 
     def __init__(self, draw, wish=None):
         self.draw, self.wish = draw, wish or {}
-        self.full, self.short, self.asks, self.marks, self.mentions = [], [], [], [False, False], []
+        self.full, self.short, self.asks, self.marks, self.told = [], [], [], [False, False], []
         self.plot = self.wish.get("plot") or self._plot()
         self.topic = PLOTS[self.plot][1]
         self._hero()
@@ -127,6 +81,7 @@ class Tale:
         day = draw.pick(DAY)
         who = f"{a(noun)} named {name}" if name else a(noun)
         self.call = name or f"the {kind}"
+        self.capital = cap(self.call)
         self.fields = Fields({"the": "the", "who": who, "Who": cap(who), "kind": a(noun), "h": self.call, "H": cap(self.call), "s": s, "S": cap(s), "o": o, "p": p, "P": cap(p), "r": r, "eyes": draw.pick(("bright", "brown", "big", "dark")), "hands": hands, "arm": arm,
                        "in": PLACES[place], "In": cap(PLACES[place]), "place": place, "Day": day, "dayl": day[0].lower() + day[1:] if day[1] == "n" else day})
         self.names = {name} if name else set()
@@ -208,10 +163,8 @@ class Tale:
                 call = self.name if self.draw.chance(0.7) else f"the {self.kind}"
                 fields["h"], fields["H"] = call, cap(call)
             self.full.append(self._introduced(self.draw.say(event.full, fields), 0))
-            fields["h"], fields["H"] = HERO, HERO_FIRST
-            for short in event.short:
-                self.short.append(self._introduced(short % fields, 1))
-            fields["h"], fields["H"] = self.call, cap(self.call)
+            fields["h"], fields["H"] = self.call, self.capital
+            self.short += event.short
             self.asks += event.asks
 
     def _introduced(self, text, at):
@@ -261,14 +214,19 @@ class Tale:
 
     def sentences(self):
         """The story in short sentences. The first mention of the hero says who it is."""
-        out, who, fields = [], False, self.fields
-        for short in self.short:
+        if self.told:
+            return self.told
+        out, who, fields = self.told, False, self.fields
+        fields["h"], fields["H"] = HERO, HERO_FIRST
+        for template in self.short:
+            short = self._introduced(template % fields, 1)
             if not who and (HERO in short or HERO_FIRST in short):
                 who, first = True, re.search(f"[{HERO}{HERO_FIRST}]", short)
                 if f"s friend {self.other}" in short[: first.start()]:  # "her friend" would come before the hero
                     short = re.sub(r"(?i)^(his|her) friend the", "The" if short[0].isupper() else "the", short)
                 short = short[: first.start()] + fields["who" if first[0] == HERO else "Who"] + short[first.end() :]
-            out.append(short.replace(HERO, self.call).replace(HERO_FIRST, cap(self.call)))
+            out.append(short.replace(HERO, self.call).replace(HERO_FIRST, self.capital))
+        fields["h"], fields["H"] = self.call, self.capital
         return out
 
     def in_sentences(self, count):
