@@ -1,5 +1,5 @@
 # Writes tasks.json: 200 tasks with checkable answers, of held-out names, things and templates. bench/world/score.ts runs them.
-# Also writes rendered.json: conversations with their texts, which test/bench/world-texts.test.ts compares with the chat template.
+# Also writes rendered.json: conversations with their texts, which test/bench/world/texts.test.ts compares with the chat template.
 import json
 from pathlib import Path
 

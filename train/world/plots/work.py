@@ -10,7 +10,7 @@ EVENTS = events("""
 ? <What did {h} want to build|What was {h}'s plan>? || {Build} || {H} wanted to build {build}.
 @first
 {S} worked fast and used {bad}. {Fail}
-{S} was in a hurry and took {bad}, because that was easy to find. {Fail}
+{S} was in a hurry and took {bad}, because nothing else was at hand. {Fail}
 = At first {s} used {bad}, and it failed.
 ? <What did {h} use at first|Of what did {h} build it at first>? || {Bad} || At first, {h} used {bad}.
 ? <What went wrong at first|Why did the first attempt fail>? || {Fail0} || {Fail}
@@ -227,7 +227,7 @@ def skill(t):
 
 def home(t):
     t.friend(family=True)
-    lure = t.draw.pick(LURES)
+    lure = t.draw.pick([lure for lure in LURES if not lure.endswith(t.kind)])
     t.set(lure=lure, Lure=lure.capitalize())
     t.tell("follow", "dusk")
     t.paragraph()

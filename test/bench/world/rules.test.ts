@@ -1,10 +1,10 @@
 // The checker of the small world's tasks: it accepts the world's own answers to all 200 tasks, and refuses wrong ones.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { type Answer, type Check, failed, numbersIn, type Task } from '../../bench/world/rules.ts';
+import { type Answer, type Check, failed, numbersIn, type Task } from '../../../bench/world/rules.ts';
 
 const tasks = JSON.parse(
-  readFileSync(new URL('../../train/world/tasks.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../../train/world/tasks.json', import.meta.url), 'utf8'),
 ) as Task[];
 
 /** The answer that the world itself gives. */

@@ -1,9 +1,9 @@
 // The training texts of the small world are what the gateway makes of the same conversations with nano's chat template.
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { type Conversation, compileTemplate } from '../../gateway/api/text/template.ts';
+import { type Conversation, compileTemplate } from '../../../gateway/api/text/template.ts';
 
-const root = new URL('../../', import.meta.url);
+const root = new URL('../../../', import.meta.url);
 
 interface Rendered {
   kind: string;
