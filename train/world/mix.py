@@ -9,7 +9,7 @@ import formats
 import sums
 from draw import Draw
 from grammar import Lines, a, cap
-from stories import NAMES, PLOTS, Tale
+from stories import NAMES, PLOTS, Tale, held_combination
 from talk import say, talk
 from words import BOYS, GIRLS, HEROES, THINGS
 
@@ -43,11 +43,6 @@ UNKNOWN = Lines("How old is {h}?\nWhat did {h} eat for breakfast?\nWhat is the n
 BRIEF = ("Answer with one word.", "Answer with as few words as possible.", "Answer briefly.", "Short answers only.")
 FULL = ("You are a helpful assistant.", "Answer in a full sentence.", "You tell stories and answer questions.", "You are a storyteller.", "Be kind and clear.")
 COUNT_WORDS = {2: "two", 3: "three", 4: "four", 5: "five"}
-
-
-def held_combination(hero, thing):
-    """Whether stories about this animal and this thing together are kept out of training."""
-    return hashlib.blake2b(f"{hero} {thing}".encode(), digest_size=1).digest()[0] % 8 == 0
 
 
 def wish(d):

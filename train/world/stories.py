@@ -1,5 +1,7 @@
 # Tells a story: draws the characters, runs a plot, and keeps its texts, its short sentences and the questions about it.
 import re
+from functools import cache
+from hashlib import blake2b
 
 from draw import Draw
 from grammar import a, cap, plural
@@ -15,6 +17,12 @@ HOOFED = {"goat", "sheep", "pig", "donkey", "deer", "horse", "cow", "frog", "tur
 SLOW = ("turtle", "hedgehog", "mouse", "duck", "hen", "pig", "sheep", "goose", "donkey", "mole")
 
 FRIEND, FRIEND_FIRST, HERO, HERO_FIRST = MARKS = "\x01\x02\x03\x04"  # stand for f, F, h and H until it is known how to name them
+
+
+@cache
+def held_combination(hero, thing):
+    """Whether stories about this animal and this thing together are kept out of training."""
+    return hero in ANIMALS and blake2b(f"{hero} {thing}".encode(), digest_size=1).digest()[0] % 8 == 0
 
 
 class Fields(dict):
@@ -96,6 +104,8 @@ class Tale:
         draw = self.draw
         fits = PLOTS[self.plot][2] or among
         t = self.wish.get("t") or draw.of(fits)
+        while "t" not in self.wish and not draw.held and held_combination(self.kind, t):
+            t = draw.of(fits)
         colour = draw.pick(COLOURS.train) if draw.chance(0.7) else None
         ct = f"{colour or draw.of(LOOKS)} {t}"
         self.colour = colour
