@@ -7,6 +7,8 @@ const LARGEST = 2 ** 24;
 /** The fields of one object of a file. If a value is wrong, a reader throws an InputError that names the file and the field. */
 export interface Fields {
   has(name: string): boolean;
+  /** Whether the field is there and null, which means "none" where an absent field has a default. */
+  isNull(name: string): boolean;
   /** The unchecked value; undefined if absent or null. */
   raw(name: string): unknown;
   /** A whole number of at least `least`, by default 1. */
@@ -38,6 +40,7 @@ export function readFields(json: unknown, file: string, prefix = ''): Fields {
   };
   return {
     has: (name) => raw(name) !== undefined,
+    isNull: (name) => values.get(name) === null,
     raw,
     refuse,
     names: () => [...values.keys()].filter((name) => raw(name) !== undefined),

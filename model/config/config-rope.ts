@@ -1,5 +1,5 @@
 // Reads the rotary position settings of a config.json, in the old form (rope_theta, rope_scaling) or the new (rope_parameters).
-import type { Fields } from './config-fields.ts';
+import { type Fields, show } from './config-fields.ts';
 
 export type RopeScaling =
   | { type: 'default' }
@@ -44,7 +44,7 @@ interface RopeContext {
   context: number;
   headDim: number;
   /** What the layout does if config.json does not say otherwise. Without `rotaryShare`, it rotates whole heads. */
-  usual: { ropeBase: number; rotaryShare?: number };
+  usual: { ropeBase: number; rotaryShare?: number; ropeScaling?: RopeScaling };
 }
 
 export function parseRope(config: Fields, { context, headDim, usual }: RopeContext): RopeConfig {
@@ -52,8 +52,10 @@ export function parseRope(config: Fields, { context, headDim, usual }: RopeConte
   if (spellings.length > 1) config.refuse('rope_scaling', 'and rope_parameters are both given; keep one');
   const spelling = spellings[0];
   const topBase = config.has('rope_theta') ? config.positive('rope_theta') : usual.ropeBase;
-  if (spelling === undefined)
-    return { base: topBase, scaling: { type: 'default' }, ...partialOf([config], headDim, usual) };
+  if (spelling === undefined) {
+    const scaling = usual.ropeScaling ?? { type: 'default' };
+    return { base: topBase, scaling, ...partialOf([config], headDim, usual) };
+  }
   const rope = config.object(spelling);
   for (const name of rope.names()) if (!knownFields.has(name)) rope.refuse(name, 'is not supported');
   const partial = partialOf([rope, config], headDim, usual);
@@ -63,38 +65,33 @@ export function parseRope(config: Fields, { context, headDim, usual }: RopeConte
   return { base: ownBase, scaling: parseScaling(rope, context), ...partial };
 }
 
+const DIM = 'rotary_dim';
+const SHARE = 'partial_rotary_factor';
+
 /** `rotary_dim`, the number of values of a head that are rotated, or `partial_rotary_factor`, the share of a head. */
 function partialOf(
-  places: readonly Fields[],
+  places: readonly [Fields, ...Fields[]],
   headDim: number,
   { rotaryShare }: RopeContext['usual'],
 ): { rotary?: number } {
-  const name = ['rotary_dim', 'partial_rotary_factor'].find((each) =>
-    places.some((place) => place.has(each)),
-  );
-  const place = places.find((fields) => name !== undefined && fields.has(name));
-  if (name === undefined || place === undefined) {
-    const usual = Math.floor(headDim * (rotaryShare ?? 1));
-    if (!isRotary(usual, headDim))
-      places
-        .at(-1)
-        ?.refuse('head_dim', `is ${headDim}, of which ${usual} values are rotated; an even number is needed`);
-    return rotaryOf(usual, headDim);
+  const byDim = places.find((fields) => fields.has(DIM));
+  const byShare = places.find((fields) => fields.has(SHARE));
+  const shareDim = Math.floor(headDim * (byShare?.positive(SHARE) ?? rotaryShare ?? 1));
+  const rotary = byDim?.positive(DIM) ?? shareDim;
+  // A share such as 2/3 is rounded in the file, so that the product can be below `rotary_dim` by 1.
+  if (byDim !== undefined && byShare !== undefined && Math.abs(shareDim - rotary) > 1)
+    byShare.refuse(SHARE, `rotates ${shareDim} values of a head, which contradicts ${DIM} ${rotary}`);
+  const given = byDim ?? byShare;
+  const name = byDim === undefined ? SHARE : DIM;
+  if (given !== undefined && rotaryShare === undefined && rotary !== headDim)
+    given.refuse(name, `${show(given.raw(name))} is not supported in this layout`);
+  if (rotary < 2 || rotary > headDim || rotary % 2 !== 0) {
+    const problem = `rotates ${rotary} of the ${headDim} values of a head; an even number is needed`;
+    given?.refuse(name, problem);
+    places
+      .at(-1)
+      ?.refuse('head_dim', `is ${headDim}, of which ${rotary} values are rotated; an even number is needed`);
   }
-  const value = place.positive(name);
-  const rotary = name === 'rotary_dim' ? value : Math.floor(headDim * value);
-  if (rotaryShare === undefined && rotary !== headDim)
-    place.refuse(name, `${value} is not supported in this layout`);
-  if (!isRotary(rotary, headDim))
-    place.refuse(name, `rotates ${rotary} of the ${headDim} values of a head; an even number is needed`);
-  return rotaryOf(rotary, headDim);
-}
-
-function isRotary(rotary: number, headDim: number): boolean {
-  return rotary >= 2 && rotary <= headDim && rotary % 2 === 0;
-}
-
-function rotaryOf(rotary: number, headDim: number): { rotary?: number } {
   return rotary === headDim ? {} : { rotary };
 }
 

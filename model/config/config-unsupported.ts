@@ -37,6 +37,10 @@ const harmlessValues: Readonly<Record<string, readonly unknown[]>> = {
   q_lora_rank: [],
   use_cla: [false],
   zero_expert_num: [0],
+  moe_layer_num_skipped: [0],
+  attention_multiplier: [],
+  swiglu_alpha: [],
+  swiglu_limit: [],
 };
 
 export function refuseUnsupported(fields: Fields, computes: readonly string[]): void {

@@ -97,11 +97,13 @@ function isPlainLayout(type: string): type is LayoutName {
 
 function parseHeads(fields: Fields, hidden: number, defaults: ConfigLayout['plain']) {
   const heads = fields.count('num_attention_heads');
-  const kvHeads = fields.count('num_key_value_heads', defaults.kvHeads ?? heads);
+  // In these two fields, null means what follows from the other sizes, and not the layout's default.
+  const usualKvHeads = fields.isNull('num_key_value_heads') ? heads : (defaults.kvHeads ?? heads);
+  const kvHeads = fields.count('num_key_value_heads', usualKvHeads);
   if (heads % kvHeads !== 0) {
     fields.refuse('num_key_value_heads', `is ${kvHeads}, which does not divide the ${heads} attention heads`);
   }
-  const usual = defaults.headDim ?? hidden / heads;
+  const usual = fields.isNull('head_dim') ? hidden / heads : (defaults.headDim ?? hidden / heads);
   if (!fields.has('head_dim') && !Number.isInteger(usual)) {
     fields.refuse('head_dim', `is missing, and hidden_size ${hidden} is not a multiple of ${heads} heads`);
   }
@@ -113,12 +115,22 @@ function parseHeads(fields: Fields, hidden: number, defaults: ConfigLayout['plai
 /** The first of these fields that is given. The others must not contradict it. */
 function parseExperts(fields: Fields, names: readonly [string, ...string[]]): number {
   const name = names.find((each) => fields.has(each)) ?? names[0];
-  const experts = fields.count(name);
+  const experts = repeatedCount(fields, name);
   for (const other of names) {
-    if (fields.has(other) && fields.count(other) !== experts)
+    if (fields.has(other) && repeatedCount(fields, other) !== experts)
       fields.refuse(other, `contradicts ${name} ${experts}`);
   }
   return experts;
+}
+
+/** A count. A list, which Hunyuan's class reads as one number for each layer, must repeat one number. */
+function repeatedCount(fields: Fields, name: string): number {
+  const value = fields.raw(name);
+  if (!Array.isArray(value)) return fields.count(name);
+  const [first]: unknown[] = value;
+  const isCount = typeof first === 'number' && Number.isInteger(first) && first >= 1;
+  if (isCount && value.every((each) => each === first)) return first;
+  return fields.refuse(name, `${show(value)} is not supported (the same number in every layer is)`);
 }
 
 /** A list has an entry for each layer, or one for each layer with experts. */

@@ -22,12 +22,14 @@ function rotations(
   }
 }
 
+type Llama3 = RopeScaling & { type: 'llama3' };
+
 /** Long wavelengths are stretched by the factor, short ones are kept, and those between are blended. */
-function llama3(frequency: number, scaling: RopeScaling & { type: 'llama3' }): number {
+export function llama3(frequency: number, scaling: Omit<Llama3, 'type'>): number {
   const { factor, lowFreqFactor, highFreqFactor, originalContext } = scaling;
   const turns = (originalContext * frequency) / (2 * Math.PI);
   if (turns < lowFreqFactor) return frequency / factor;
-  if (turns > highFreqFactor) return frequency;
+  if (turns >= highFreqFactor) return frequency;
   const kept = (turns - lowFreqFactor) / (highFreqFactor - lowFreqFactor);
   return (1 - kept) * (frequency / factor) + kept * frequency;
 }

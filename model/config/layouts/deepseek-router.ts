@@ -3,13 +3,20 @@
 // huggingface/transformers, and modeling_bailing_moe_v2.py of inclusionAI's checkpoints.
 import type { Fields } from '../config-fields.ts';
 import type { ModelConfig, RoutingConfig } from '../model-config.ts';
-import { attentionOf, biasesIf, countOrZero, firstDense, groupsOf, sharedOf, windowsOf } from './fields.ts';
+import {
+  attentionOf,
+  biasesIf,
+  countOrZero,
+  firstDense,
+  groupsOf,
+  sharedOf,
+  windowOf,
+  windowsOf,
+} from './fields.ts';
 import type { ConfigLayout, RoutingShape } from './layout.ts';
 
-const computes = [
-  ...['attention_bias', 'first_k_dense_replace', 'n_group', 'topk_group'],
-  ...['n_shared_experts', 'num_shared_experts'],
-] as const;
+const grouped = ['first_k_dense_replace', 'n_group', 'topk_group'] as const;
+const computes = [...grouped, 'attention_bias', 'n_shared_experts'] as const;
 
 export const glm4Moe: ConfigLayout = {
   title: 'GLM-4.5',
@@ -36,16 +43,18 @@ export const dots1: ConfigLayout = {
   computes: [...computes, 'layer_types', 'sliding_window'],
   denseLayers: (fields, layers) => firstDense(fields, layers, 0),
   routing: (fields, shape) => sigmoidRouting(fields, shape, false),
-  vary: (fields, plain) => ({
-    ...sharedExperts(fields, plain, 0),
-    ...attentionOf({
-      ...biasesIf(fields.flag('attention_bias', false), true),
-      ...windowsOf(fields, plain, {
-        window: fields.raw('sliding_window') === undefined ? plain.context : fields.count('sliding_window'),
-        isSliding: (layer) => layer >= fields.count('max_window_layers', 62),
+  vary(fields, plain) {
+    const window = windowOf(fields, 4096);
+    const first = countOrZero(fields, 'max_window_layers', 62);
+    const isSliding = (layer: number) => window !== undefined && layer >= first;
+    return {
+      ...sharedExperts(fields, plain, 0),
+      ...attentionOf({
+        ...biasesIf(fields.flag('attention_bias', false), true),
+        ...windowsOf(fields, plain, { window, isSliding }),
       }),
-    }),
-  }),
+    };
+  },
 };
 
 export const bailingMoeV2: ConfigLayout = {
@@ -54,7 +63,7 @@ export const bailingMoeV2: ConfigLayout = {
     ...{ kvHeads: 4, context: 16_384, normEps: 1e-6, ropeBase: 600_000, qkNorm: 'head', statesNorms: true },
     ...{ rotaryShare: 1, experts: ['num_experts', 'n_routed_experts'], inner: 'moe_intermediate_size' },
   },
-  computes: [...computes, 'use_bias', 'use_qkv_bias'],
+  computes: [...grouped, 'num_shared_experts', 'use_qkv_bias'],
   denseLayers: (fields, layers) => firstDense(fields, layers, 0),
   // The weights are divided by their sum if k > 1, whatever `norm_topk_prob` says.
   routing(fields, shape) {
@@ -69,7 +78,6 @@ export const bailingMoeV2: ConfigLayout = {
     };
   },
   vary(fields, plain) {
-    if (fields.flag('use_bias', false)) fields.refuse('use_bias', 'is true, which is not supported');
     return {
       qkNorm: fields.flag('use_qk_norm', true) ? 'head' : 'none',
       ...sharedExperts(fields, plain, 0, 'num_shared_experts'),

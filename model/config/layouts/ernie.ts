@@ -9,7 +9,7 @@ export const ernie45Moe: ConfigLayout = {
     ...{ experts: ['moe_num_experts', 'num_experts'], perToken: ['moe_k', 'num_experts_per_tok'] },
     inner: 'moe_intermediate_size',
   },
-  computes: ['moe_num_shared_experts', 'use_bias'],
+  computes: ['moe_num_shared_experts'],
   denseLayers(fields, layers) {
     const first = countOrZero(fields, 'moe_layer_start_index', 1);
     const last = fields.raw('moe_layer_end_index') ?? -1;
@@ -23,7 +23,6 @@ export const ernie45Moe: ConfigLayout = {
   // The bias is added to the probabilities. The published clamp of the divisor at 1e-12 never acts on probabilities of float32.
   routing: () => ({ score: 'softmax', renormalise: true, selectionBias: true, scale: 1 }),
   vary(fields, plain) {
-    if (fields.flag('use_bias', false)) fields.refuse('use_bias', 'is true, which is not supported');
     const shared = sharedOf(countOrZero(fields, 'moe_num_shared_experts', 2), plain.inner);
     return shared === undefined ? {} : { sharedExpert: shared };
   },

@@ -28,10 +28,7 @@ export function firstDense(
 
 /** Layers named in `mlp_only_layers`, and those that `decoder_sparse_step` leaves out, have an MLP of `intermediate_size`. */
 export function steppedDense(fields: Fields, layers: number): ModelConfig['denseMlp'] {
-  const only = fields.raw('mlp_only_layers') ?? [];
-  const isLayer = (value: unknown) => Number.isInteger(value) && Number(value) >= 0 && Number(value) < layers;
-  if (!Array.isArray(only) || !only.every(isLayer))
-    fields.refuse('mlp_only_layers', `${show(only)} is not a list of layers from 0 to ${layers - 1}`);
+  const only = layerList(fields, 'mlp_only_layers', layers) ?? [];
   const step = fields.count('decoder_sparse_step', 1);
   return denseWhere(fields, layers, {
     isDense: (layer) => only.includes(layer) || (layer + 1) % step !== 0,
@@ -44,6 +41,14 @@ interface DenseRule {
   /** The field that an error names if no layer has experts. */
   decidedBy: string;
   inner?: string;
+}
+
+/** Numbers of layers; undefined if the field is absent. */
+export function layerList(fields: Fields, name: string, layers: number): readonly number[] | undefined {
+  const given = fields.raw(name);
+  const isLayer = (value: unknown) => Number.isInteger(value) && Number(value) >= 0 && Number(value) < layers;
+  if (given === undefined || (Array.isArray(given) && given.every(isLayer))) return given;
+  return fields.refuse(name, `${show(given)} is not a list of layers from 0 to ${layers - 1}`);
 }
 
 /** The layers for which `isDense` holds have an MLP of the width that `inner` names. */
@@ -66,17 +71,24 @@ export function sharedOf(count: number, inner: number): ModelConfig['sharedExper
   return count === 0 ? undefined : { inner: count * inner, gated: false };
 }
 
-/** Windows of `window` positions in layers of the type `sliding_attention`; undefined if they are as wide as the context. */
+/** `sliding_window`: `usual` if it is absent, and undefined if it is null. */
+export function windowOf(fields: Fields, usual: number): number | undefined {
+  return fields.isNull('sliding_window') ? undefined : fields.count('sliding_window', usual);
+}
+
+/** Windows of `window` positions in layers of the type `sliding_attention`. Empty if they are as wide as the context. */
 export function windowsOf(
   fields: Fields,
   { layers, context }: Pick<ModelConfig, 'layers' | 'context'>,
-  { window, isSliding }: { window: number; isSliding: (layer: number) => boolean },
+  { window, isSliding }: { window: number | undefined; isSliding: (layer: number) => boolean },
 ): Pick<AttentionConfig, 'windows'> {
   const types = layerTypes(fields, layers, ['full_attention', 'sliding_attention']);
   const sliding = (layer: number) =>
     types === undefined ? isSliding(layer) : types[layer] === 'sliding_attention';
-  const windows = Array.from({ length: layers }, (_, layer) => (sliding(layer) ? window : 0));
-  return window >= context || windows.every((each) => each === 0) ? {} : { windows };
+  const slides = Array.from({ length: layers }, (_, layer) => sliding(layer));
+  if (!slides.includes(true)) return {};
+  if (window === undefined) return fields.refuse('sliding_window', 'is null, though layers have windows');
+  return window >= context ? {} : { windows: slides.map((each) => (each ? window : 0)) };
 }
 
 /** `layer_types`, one of `known` for each layer; undefined if the field is absent. */
@@ -104,6 +116,19 @@ export function attentionOf(attention: AttentionConfig): Pick<ModelConfig, 'atte
 /** Biases of q, k and v, and also of the output projection if `output`. */
 export function biasesIf(has: boolean, output: boolean): AttentionConfig {
   return has ? { inputBias: true, ...(output && { outputBias: true }) } : {};
+}
+
+/** Sigmoid scores with `norm_topk_prob`. They have a selection bias, unless `topk_method` is `greedy`. */
+export function sigmoidRouting(fields: Fields): RoutingConfig {
+  const method = fields.text('topk_method', 'noaux_tc');
+  if (method !== 'noaux_tc' && method !== 'greedy')
+    fields.refuse('topk_method', `"${method}" is not supported (noaux_tc and greedy are)`);
+  return {
+    score: 'sigmoid',
+    renormalise: fields.flag('norm_topk_prob', true),
+    selectionBias: method === 'noaux_tc',
+    scale: fields.positive('routed_scaling_factor', 1),
+  };
 }
 
 /** Softmax over all experts, with `norm_topk_prob`. Other scores are refused. */

@@ -10,7 +10,10 @@ const plain: PlainFields = {
   ...{ experts: ['num_local_experts', 'num_experts'], inner: 'intermediate_size' },
 };
 
-const computes = ['attention_bias', 'embedding_multiplier', 'logits_scaling', 'residual_multiplier'] as const;
+const computes = [
+  ...['attention_bias', 'attention_multiplier', 'embedding_multiplier', 'logits_scaling'],
+  'residual_multiplier',
+] as const;
 
 export const graniteMoe: ConfigLayout = {
   title: 'GraniteMoE',

@@ -1,6 +1,6 @@
 // Hunyuan-A13B. Source: modeling_hunyuan_v1_moe.py in huggingface/transformers.
 import { type Fields, show } from '../config-fields.ts';
-import { attentionOf, biasesIf, renormalisedRouting, sharedOf } from './fields.ts';
+import { attentionOf, biasesIf, renormalisedRouting } from './fields.ts';
 import type { ConfigLayout } from './layout.ts';
 
 export const hunyuanV1Moe: ConfigLayout = {
@@ -13,17 +13,15 @@ export const hunyuanV1Moe: ConfigLayout = {
       inner: 'intermediate_size',
     },
   },
-  computes: ['attention_bias', 'num_shared_expert', 'moe_intermediate_size', 'use_qk_norm'],
+  computes: ['attention_bias', 'num_shared_expert'],
   routing: (fields) => renormalisedRouting(fields, 'hunyuan_v1_moe'),
   vary(fields, plain) {
     // Published files repeat these numbers for each layer. The implementation reads none of them.
     requireEqual(fields, 'moe_intermediate_size', plain.inner);
     requireEqual(fields, 'num_shared_expert', 1);
     if (!fields.flag('use_qk_norm', true)) fields.refuse('use_qk_norm', 'is false, which is not supported');
-    if (fields.flag('use_cla', false)) fields.refuse('use_cla', 'is true, which is not supported');
-    const shared = sharedOf(1, plain.inner);
     return {
-      ...(shared !== undefined && { sharedExpert: shared }),
+      sharedExpert: { inner: plain.inner, gated: false },
       ...attentionOf({ ...biasesIf(fields.flag('attention_bias', false), true), normLast: true }),
     };
   },

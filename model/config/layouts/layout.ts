@@ -1,5 +1,6 @@
 // What one layout (`model_type`) adds to the reading of a config.json. Each layout is a row of the table in layouts.ts.
 import type { Fields } from '../config-fields.ts';
+import type { RopeScaling } from '../config-rope.ts';
 import type { ModelConfig } from '../model-config.ts';
 
 /** Names and defaults of the fields that all layouts have. Defaults are those of Hugging Face's configuration classes. */
@@ -11,6 +12,8 @@ export interface PlainFields {
   context: number;
   normEps: number;
   ropeBase: number;
+  /** Scaling of positions if config.json gives none. Default: none. */
+  ropeScaling?: RopeScaling;
   /** Usual share of a head that is rotated, for layouts of which `partial_rotary_factor` is known to have an effect. */
   rotaryShare?: number;
   qkNorm: ModelConfig['qkNorm'];

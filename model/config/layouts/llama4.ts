@@ -1,7 +1,7 @@
 // The text part of Llama 4. Source: configuration_llama4.py and modeling_llama4.py in huggingface/transformers.
 import { type Fields, show } from '../config-fields.ts';
 import type { AttentionConfig, ModelConfig } from '../model-config.ts';
-import { attentionOf, biasesIf, denseWhere, layerTypes } from './fields.ts';
+import { attentionOf, biasesIf, denseWhere, layerList, layerTypes } from './fields.ts';
 import type { ConfigLayout } from './layout.ts';
 
 export const llama4Text: ConfigLayout = {
@@ -12,16 +12,10 @@ export const llama4Text: ConfigLayout = {
   },
   computes: ['attention_bias', 'layer_types', 'moe_layers', 'no_rope_layers'],
   denseLayers(fields, layers) {
-    const named = fields.raw('moe_layers');
+    const named = layerList(fields, 'moe_layers', layers);
     const step = fields.count('interleave_moe_layer_step', 1);
-    const isLayer = (value: unknown) =>
-      Number.isInteger(value) && Number(value) >= 0 && Number(value) < layers;
-    if (named !== undefined && !(Array.isArray(named) && named.every(isLayer)))
-      fields.refuse('moe_layers', `${show(named)} is not a list of layers from 0 to ${layers - 1}`);
-    const isDense = (layer: number) =>
-      Array.isArray(named) ? !named.includes(layer) : (layer + 1) % step !== 0;
     return denseWhere(fields, layers, {
-      isDense,
+      isDense: (layer) => (named === undefined ? (layer + 1) % step !== 0 : !named.includes(layer)),
       decidedBy: named === undefined ? 'interleave_moe_layer_step' : 'moe_layers',
       inner: 'intermediate_size_mlp',
     });
@@ -72,7 +66,8 @@ function chunksOf(
   unrotated: readonly number[],
 ): Pick<AttentionConfig, 'chunks'> {
   const types = layerTypes(fields, layers, ['full_attention', 'chunked_attention']);
-  const length = fields.count('attention_chunk_size', 8192);
+  // Without chunks, the field is null.
+  const length = fields.isNull('attention_chunk_size') ? context : fields.count('attention_chunk_size', 8192);
   const isChunked = (layer: number) =>
     types === undefined ? unrotated[layer] === 0 : types[layer] === 'chunked_attention';
   const chunks = Array.from({ length: layers }, (_, layer) => (isChunked(layer) ? length : 0));
@@ -80,7 +75,10 @@ function chunksOf(
 }
 
 function temperatureOf(fields: Fields): Pick<AttentionConfig, 'temperature'> {
-  if (!fields.flag('attn_temperature_tuning', true)) return {};
+  // Scout and Maverick are published with the number 4, which the class takes for true.
+  const given = fields.raw('attn_temperature_tuning');
+  const isTuned = typeof given === 'number' ? given !== 0 : fields.flag('attn_temperature_tuning', true);
+  if (!isTuned) return {};
   return {
     temperature: { floor: fields.positive('floor_scale', 8192), scale: fields.positive('attn_scale', 0.1) },
   };

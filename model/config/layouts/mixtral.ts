@@ -1,4 +1,5 @@
 // Mixtral and MiniMax-M2. Sources: modeling_mixtral.py and modeling_minimax_m2.py in huggingface/transformers.
+import { show } from '../config-fields.ts';
 import { attentionOf, renormalisedRouting, windowsOf } from './fields.ts';
 import type { ConfigLayout } from './layout.ts';
 
@@ -36,6 +37,10 @@ export const minimaxM2: ConfigLayout = {
     if (!fields.flag('use_qk_norm', true)) fields.refuse('use_qk_norm', 'is false, which is not supported');
     const type = fields.text('qk_norm_type', 'per_layer');
     if (type !== 'per_layer') fields.refuse('qk_norm_type', `"${type}" is not supported (per_layer is)`);
+    // Published files have a 1, for softmax attention, for each layer.
+    const kinds = fields.raw('attn_type_list') ?? [];
+    if (!Array.isArray(kinds) || kinds.some((kind) => kind !== 1))
+      fields.refuse('attn_type_list', `${show(kinds)} is not supported (1 in every layer is)`);
     return {};
   },
 };

@@ -1,7 +1,16 @@
 // Qwen3-MoE, Qwen2-MoE and OLMoE. Sources: configuration_*.py and modeling_*.py of each in huggingface/transformers.
 import type { Fields } from '../config-fields.ts';
 import type { ModelConfig, RoutingConfig } from '../model-config.ts';
-import { attentionOf, biasesIf, softmaxRouting, steppedDense, windowsOf } from './fields.ts';
+import {
+  attentionOf,
+  biasesIf,
+  countOrZero,
+  sigmoidRouting,
+  softmaxRouting,
+  steppedDense,
+  windowOf,
+  windowsOf,
+} from './fields.ts';
 import type { ConfigLayout } from './layout.ts';
 
 const experts = ['num_experts', 'num_local_experts'] as const;
@@ -14,7 +23,6 @@ export const qwen3Moe: ConfigLayout = {
   },
   computes: [
     ...['attention_bias', 'mlp_only_layers', 'decoder_sparse_step', 'layer_types', 'sliding_window'],
-    'use_sliding_window',
   ],
   denseLayers: steppedDense,
   routing: (fields) => sigmoidOrSoftmax(fields, 'qwen3_moe'),
@@ -33,7 +41,7 @@ export const qwen2Moe: ConfigLayout = {
   },
   computes: [
     ...['qkv_bias', 'mlp_only_layers', 'decoder_sparse_step', 'shared_expert_intermediate_size'],
-    ...['layer_types', 'sliding_window', 'use_sliding_window'],
+    ...['layer_types', 'sliding_window'],
   ],
   denseLayers: steppedDense,
   routing: (fields) => softmaxRouting(fields, 'qwen2_moe', false),
@@ -44,7 +52,7 @@ export const qwen2Moe: ConfigLayout = {
       ...optionalWindows(
         fields,
         plain,
-        (layer) => (layer + 1) % 2 !== 0 && layer < fields.count('max_window_layers', 28),
+        (layer) => (layer + 1) % 2 !== 0 && layer < countOrZero(fields, 'max_window_layers', 28),
       ),
     }),
   }),
@@ -61,24 +69,15 @@ export const olmoe: ConfigLayout = {
   vary: (fields) => attentionOf(biasesIf(fields.flag('attention_bias', false), true)),
 };
 
-/** The windows count only if `use_sliding_window` is true. */
-export function optionalWindows(fields: Fields, plain: ModelConfig, isSliding: (layer: number) => boolean) {
-  const used = fields.flag('use_sliding_window', false) && fields.has('sliding_window');
-  const window = used ? fields.count('sliding_window') : plain.context;
+/** Windows apply only if `use_sliding_window` is true. */
+function optionalWindows(fields: Fields, plain: ModelConfig, isSliding: (layer: number) => boolean) {
+  const used = fields.flag('use_sliding_window', false);
+  const window = (used ? windowOf(fields, 4096) : undefined) ?? plain.context;
   return windowsOf(fields, plain, { window, isSliding });
 }
 
-/** Sigmoid scores have a selection bias, unless `topk_method` is `greedy`. */
-export function sigmoidOrSoftmax(fields: Fields, layout: string): RoutingConfig {
-  const score = fields.text('scoring_func', 'softmax');
-  if (score !== 'sigmoid') return softmaxRouting(fields, layout, false);
-  const method = fields.text('topk_method', 'noaux_tc');
-  if (method !== 'noaux_tc' && method !== 'greedy')
-    fields.refuse('topk_method', `"${method}" is not supported`);
-  return {
-    score,
-    renormalise: fields.flag('norm_topk_prob', true),
-    selectionBias: method === 'noaux_tc',
-    scale: fields.positive('routed_scaling_factor', 1),
-  };
+/** The published class has softmax scores only. */
+function sigmoidOrSoftmax(fields: Fields, layout: string): RoutingConfig {
+  const isSigmoid = fields.text('scoring_func', 'softmax') === 'sigmoid';
+  return isSigmoid ? sigmoidRouting(fields) : softmaxRouting(fields, layout, false);
 }

@@ -2,7 +2,15 @@
 // microsoft/ltp-sglang, branch sigma.
 import { type Fields, show } from '../config-fields.ts';
 import type { RoutingConfig } from '../model-config.ts';
-import { attentionOf, biasesIf, countOrZero, firstDense, sharedOf, softmaxRouting } from './fields.ts';
+import {
+  attentionOf,
+  biasesIf,
+  countOrZero,
+  firstDense,
+  sharedOf,
+  sigmoidRouting,
+  softmaxRouting,
+} from './fields.ts';
 import type { ConfigLayout } from './layout.ts';
 
 const NEWER = 'SigmaV2ForCausalLM';
@@ -46,15 +54,7 @@ function isOlder(fields: Fields): boolean {
 function newerRouting(fields: Fields): RoutingConfig {
   if (fields.text('scoring_func', 'sigmoid') === 'softmax')
     return { ...softmaxRouting(fields, 'sigma', true), ...onlyOfSeveral };
-  const method = fields.text('topk_method', 'noaux_tc');
-  if (method !== 'noaux_tc' && method !== 'greedy')
-    fields.refuse('topk_method', `"${method}" is not supported (noaux_tc and greedy are)`);
-  return {
-    score: sigmoidOf(fields),
-    renormalise: fields.flag('norm_topk_prob', true),
-    selectionBias: method === 'noaux_tc',
-    scale: fields.positive('routed_scaling_factor', 1),
-  };
+  return { ...sigmoidRouting(fields), score: sigmoidOf(fields) };
 }
 
 /** Without `scoring_func`, scores are softmax. There is neither a selection bias nor a factor. */

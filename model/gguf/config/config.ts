@@ -29,9 +29,9 @@ export async function ggufConfig(model: GgufModel): Promise<ConfigJson> {
   const own = architectures[architecture]?.(source, model) ?? {};
   const { ropeScaling, ...fields } = own;
   const rope = await ropeFields(model, source);
-  if (typeof rope.rope_scaling === 'object' && typeof ropeScaling === 'object') {
-    rope.rope_scaling = { ...rope.rope_scaling, ...ropeScaling };
-  }
+  // Without a type, config.json would mean the scaling that the class has by default.
+  if (typeof ropeScaling === 'object')
+    rope.rope_scaling = { rope_type: 'default', ...Object(rope.rope_scaling), ...ropeScaling };
   const config = { ...fields, ...commonFields(model, whole, source), ...rope };
   const [unknown] = whole.unread(`${architecture}.`);
   if (unknown !== undefined) whole.refuse(unknown, `is not known in the architecture ${architecture}`);
