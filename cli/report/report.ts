@@ -24,22 +24,24 @@ export interface Report {
   bits: number;
   errors: readonly KindErrors[];
   text: string | undefined;
+  /** Stops the scoring. Temporary files are deleted. */
+  signal: AbortSignal;
 }
 
-export async function printReport({ from, dir, bits, errors, text }: Report): Promise<void> {
+export async function printReport(report: Report): Promise<void> {
+  const { dir, bits, errors, text, signal } = report;
   printTable(errorHead, errorRows(errors));
   if (text === undefined) return;
   const print = async (name: string, bundle: string): Promise<void> => {
-    process.stdout.write(`${scoreLine(await scoreText(bundle, text), name)}\n`);
+    process.stdout.write(`${scoreLine(await scoreText(bundle, text, signal), name)}\n`);
   };
   await print(`${bits} bits`, dir);
-  if (bits !== EXACT_BITS) await scoreSource(from, dir, (bundle) => print('the source at 32 bits', bundle));
+  if (bits !== EXACT_BITS) await scoreSource(report, (bundle) => print('the source at 32 bits', bundle));
 }
 
 /** Converts the source at 32 bits into a directory beside the bundle, and deletes it afterwards. */
 async function scoreSource(
-  from: string,
-  beside: string,
+  { from, dir, signal }: Report,
   score: (dir: string) => Promise<void>,
 ): Promise<void> {
   const { bundleBytes } = await planConversion({ from, bits: EXACT_BITS });
@@ -49,10 +51,10 @@ async function scoreSource(
     process.stdout.write(`the source is not scored, because it takes ${sizes}\n`);
     return;
   }
-  const temporary = await mkdtemp(`${beside}.report-`);
+  const temporary = await mkdtemp(`${dir}.report-`);
   try {
     const to = join(temporary, 'bundle');
-    await convert({ from, to, bits: EXACT_BITS });
+    await convert({ from, to, bits: EXACT_BITS, signal });
     await score(to);
   } finally {
     await rm(temporary, { recursive: true });

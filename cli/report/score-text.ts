@@ -17,7 +17,7 @@ export interface TextScore {
  * Scores the start of `text` in windows, each of which begins with the last token of the window before. Throws an InputError if
  * the text has fewer than two tokens.
  */
-export async function scoreText(dir: string, text: string): Promise<TextScore> {
+export async function scoreText(dir: string, text: string, signal?: AbortSignal): Promise<TextScore> {
   const closing = new Closing();
   try {
     const bundle = await openBundle(dir);
@@ -25,10 +25,11 @@ export async function scoreText(dir: string, text: string): Promise<TextScore> {
     const tokenizer = await loadTokenizer(dir);
     const windows = windowsOf(tokenizer.encode(text), Math.min(WINDOW, bundle.config.context - 1));
     if (windows.length === 0)
-      throw new InputError('the text has fewer than two tokens, so there is nothing to score');
+      throw new InputError('--report: the text has fewer than two tokens, so there is nothing to score');
     const engine = await openEngine(bundle, closing);
     const score: TextScore = { bits: 0, bytes: 0, tokens: 0 };
     for (const ids of windows) {
+      signal?.throwIfAborted();
       score.bits += await bitsOf(engine, ids);
       score.bytes += ids.slice(1).reduce((sum, id) => sum + bytesOf(tokenizer, id), 0);
       score.tokens += ids.length - 1;

@@ -111,7 +111,7 @@ export function withNormShapes(
 }
 
 /** The encoding of a matrix in a bundle. At 16 bits a 16-bit source keeps its own type, and float32 becomes float16. */
-export function storedEncoding(bits: Bits, sourceDtype: string): Encoding {
+function storedEncoding(bits: Bits, sourceDtype: string): Encoding {
   const tiles = tilesAt(bits);
   if (tiles !== undefined) return tiles;
   if (bits === 32) return 'f32';

@@ -4,12 +4,9 @@ import { parseRope } from './config-rope.ts';
 import { refuseUnsupported } from './config-unsupported.ts';
 import type { ConfigLayout } from './layouts/layout.ts';
 import { configLayouts } from './layouts/layouts.ts';
-import type { LayoutName, ModelConfig } from './model-config.ts';
+import { type LayoutName, MOST_LAYERS, type ModelConfig } from './model-config.ts';
 
 export type { ModelConfig, RoutingConfig } from './model-config.ts';
-
-/** Most layers that are accepted. A wrong, larger number would take much memory before missing tensors are noticed. */
-const MOST_LAYERS = 4096;
 
 /** A `model_type` whose config.json has the text model's fields in an object of this name. */
 const textConfigs: Readonly<Record<string, { field: string; layout: LayoutName }>> = {

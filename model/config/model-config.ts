@@ -102,6 +102,9 @@ export interface ModelConfig {
   expertBiases?: true;
 }
 
+/** Most layers that are accepted. A wrong, larger number would take much memory before missing tensors are noticed. */
+export const MOST_LAYERS = 4096;
+
 /** The numbers of the layers with experts, ascending. Units, placements and hops count only these layers. */
 export function expertLayers({ layers, denseMlp }: Pick<ModelConfig, 'layers' | 'denseMlp'>): number[] {
   const all = Array.from({ length: layers }, (_, layer) => layer);

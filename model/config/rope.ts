@@ -52,6 +52,17 @@ function yarn(frequencies: Float64Array, base: number, scaling: Yarn): Float64Ar
   });
 }
 
+/**
+ * The row of a projection with the values of each rotated pair in adjacent rows that is row `row` of the same projection with
+ * them half of the `rotary` rows apart. Rows from `rotary` on of each head keep their places.
+ */
+export function adjacentRow(row: number, { headDim, rotary }: { headDim: number; rotary: number }): number {
+  const place = row % headDim;
+  if (place >= rotary) return row;
+  const half = rotary / 2;
+  return row - place + (place < half ? 2 * place : 2 * (place - half) + 1);
+}
+
 /** A table of cosines and sines of positions. Each position is computed only once. */
 export class RotationTable {
   readonly #half: number;

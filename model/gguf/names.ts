@@ -135,13 +135,3 @@ function fusedPlace(find: Find, rest: string, { heads, kvHeads, headDim }: HeadS
   const count = (part === 'q' ? heads : kvHeads) * headDim;
   return { tensor, shape: [count, ...cols], firstRow: (starts[part ?? ''] ?? 0) * headDim };
 }
-
-/**
- * The row of the file that has row `row` of a projection, if the file has rotated pairs in adjacent rows: value i of a head's first
- * half is in row 2i, and value i of its second half in row 2i + 1.
- */
-export function adjacentRow(row: number, headDim: number): number {
-  const place = row % headDim;
-  const half = headDim / 2;
-  return row - place + (place < half ? 2 * place : 2 * (place - half) + 1);
-}

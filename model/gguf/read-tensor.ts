@@ -1,9 +1,10 @@
 // Reads whole tensors of a GGUF file as floats. For small tensors, and for models that fit into memory.
 import { open } from 'node:fs/promises';
+import { adjacentRow } from '../config/rope.ts';
 import { tensorError } from '../errors.ts';
 import { readExactly } from '../reading/read-exactly.ts';
 import { bytesOf, dequantise, readableTypes } from './dequantise.ts';
-import { adjacentRow, type GgufPlace } from './names.ts';
+import type { GgufPlace } from './names.ts';
 import type { GgufTensor } from './read.ts';
 
 export async function readGgufTensor(tensor: GgufTensor): Promise<Float32Array<ArrayBuffer>> {
@@ -23,7 +24,7 @@ export async function readGgufPlace(
   if (!adjacentPairs) return values;
   const ordered = new Float32Array(count);
   for (let row = 0; row < rows; row++) {
-    const from = adjacentRow(row, headDim) * rowValues;
+    const from = adjacentRow(row, { headDim, rotary: headDim }) * rowValues;
     ordered.set(values.subarray(from, from + rowValues), row * rowValues);
   }
   return ordered;

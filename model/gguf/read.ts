@@ -74,7 +74,7 @@ export async function openGguf(path: string): Promise<GgufModel> {
 }
 
 /** Reads and checks the header of one file. Uses memory for the header only. */
-export async function readGgufHeader(path: string): Promise<GgufHeader> {
+async function readGgufHeader(path: string): Promise<GgufHeader> {
   const handle = await open(path).catch((cause: unknown) => {
     const problem = hasCode(cause, 'ENOENT') ? 'is missing' : `cannot be read: ${String(cause)}`;
     throw new InputError(`${path}: ${problem}`, { cause });

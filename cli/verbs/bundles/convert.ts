@@ -7,7 +7,7 @@ import { InputError } from '../../../model/errors.ts';
 import { flag } from '../../flags/flags.ts';
 import { requireCheckpoint } from '../../flags/model-paths.ts';
 import { MOST_TOKENS } from '../../report/windows.ts';
-import { bitsFlag, runWriter, toFlag } from '../../terminal/write-bundle.ts';
+import { bitsFlag, runWriter, toFlag, untilInterrupted } from '../../terminal/write-bundle.ts';
 
 interface Flags {
   from: string;
@@ -69,6 +69,9 @@ export function convertCommand(): Command {
           throw new InputError(`${from}: a text cannot be scored without a tokenizer.json`);
       }
       if (written?.errors === undefined) return;
-      await reports?.printReport({ from, dir: written.dir, bits, errors: written.errors, text });
+      const { dir, errors } = written;
+      await untilInterrupted('stopped; the bundle is complete, and the report is not', async (signal) =>
+        reports?.printReport({ from, dir, bits, errors, text, signal }),
+      );
     });
 }

@@ -1,5 +1,6 @@
 // Reads rows of a tensor from its storage. A tensor's rows may be some of the storage's rows, in another order. Pure, apart from
 // the reads that it is given.
+import { adjacentRow } from '../../config/rope.ts';
 import { readQuantised } from '../../quantised/strips/read-quantised.ts';
 import { readGguf } from './gguf.ts';
 import { readPlain } from './plain.ts';
@@ -26,15 +27,8 @@ function readStorage(storage: Storage, strip: Strip, read: ReadBytes, out: Float
 }
 
 /** The row of the storage that is row `row` of the tensor. */
-export function sourceRow(row: number, { first = 0, step = 1, pairs }: RowMap): number {
-  return first + step * (pairs === undefined ? row : pairedRow(row, pairs));
-}
-
-function pairedRow(row: number, { headDim, rotary }: NonNullable<RowMap['pairs']>): number {
-  const place = row % headDim;
-  if (place >= rotary) return row;
-  const half = rotary / 2;
-  return row - place + (place < half ? 2 * place : 2 * (place - half) + 1);
+function sourceRow(row: number, { first = 0, step = 1, pairs }: RowMap): number {
+  return first + step * (pairs === undefined ? row : adjacentRow(row, pairs));
 }
 
 /**

@@ -1,4 +1,5 @@
 // Rotary position settings: from a GGUF model's keys and its tensor rope_freqs.weight to the fields of a config.json.
+import { llama3 } from '../../config/rope.ts';
 import { tensorError } from '../../errors.ts';
 import type { GgufModel } from '../read.ts';
 import { readGgufTensor } from '../read-tensor.ts';
@@ -77,20 +78,17 @@ function llama3Scaling(factors: Float32Array, base: number, headDim: number): Ll
     });
 }
 
-/** Long waves are stretched by the whole factor, short ones not at all, and those between in part. */
+/** The divisor of each frequency. */
 export function llama3Factors(setting: Llama3Scaling, base: number, headDim: number): number[] {
-  const {
-    factor,
-    low_freq_factor: low,
-    high_freq_factor: high,
-    original_max_position_embeddings: original,
-  } = setting;
+  const scaling = {
+    factor: setting.factor,
+    lowFreqFactor: setting.low_freq_factor,
+    highFreqFactor: setting.high_freq_factor,
+    originalContext: setting.original_max_position_embeddings,
+  };
   return Array.from({ length: headDim / 2 }, (_, i) => {
-    const wave = 2 * Math.PI * base ** ((2 * i) / headDim);
-    if (wave < original / high) return 1;
-    if (wave > original / low) return factor;
-    const smooth = (original / wave - low) / (high - low);
-    return 1 / ((1 - smooth) / factor + smooth);
+    const frequency = base ** ((-2 * i) / headDim);
+    return frequency / llama3(frequency, scaling);
   });
 }
 

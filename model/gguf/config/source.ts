@@ -1,10 +1,8 @@
 // What the configuration of an architecture is made from: the keys and the tensors of a GGUF model.
+import { MOST_LAYERS } from '../../config/model-config.ts';
 import { tensorError } from '../../errors.ts';
 import type { Metadata } from '../metadata.ts';
 import type { GgufModel } from '../read.ts';
-
-/** Lists of layers are made before the tensors are looked for, so that a wrong number must not make them long. */
-const MOST_LAYERS = 4096;
 
 export type ConfigJson = Record<string, unknown>;
 

@@ -74,7 +74,7 @@ export function placeOf({ path, name, start, bytes }: StoredTensor, item = 0, it
   return { path, name, start: start + (bytes / items) * item };
 }
 
-export const floatScales: Readonly<Record<string, ScaleDtype>> = {
+const floatScales: Readonly<Record<string, ScaleDtype>> = {
   F32: 'F32',
   F16: 'F16',
   BF16: 'BF16',
@@ -82,10 +82,10 @@ export const floatScales: Readonly<Record<string, ScaleDtype>> = {
 };
 
 /** The type of scales as decoders name it. */
-export function scaleDtype({ dtype, path, name }: StoredTensor, dtypes = floatScales): ScaleDtype {
-  const known = dtypes[dtype];
+export function scaleDtype({ dtype, path, name }: StoredTensor): ScaleDtype {
+  const known = floatScales[dtype];
   if (known !== undefined) return known;
-  throw tensorError(path, name, `has dtype ${dtype}; ${Object.keys(dtypes).join(', ')} are read`);
+  throw tensorError(path, name, `has dtype ${dtype}; ${Object.keys(floatScales).join(', ')} are read`);
 }
 
 /** The sizes of blocks in numbers. */

@@ -16,9 +16,6 @@ const methods: Readonly<Record<string, (fields: Fields) => Quantisation>> = {
   gptq: parseGptq,
 };
 
-/** The values of `quant_method` that are read. */
-export const quantisationMethods = Object.keys(methods);
-
 /** What a config.json says of its quantised weights. undefined if all weights are floats. */
 export function parseQuantisation(config: Fields): Quantisation | undefined {
   const field = FIELDS.find((name) => config.has(name));
@@ -32,7 +29,7 @@ export function parseQuantisation(config: Fields): Quantisation | undefined {
   if (parse !== undefined) return parse(fields);
   return fields.refuse(
     'quant_method',
-    `"${method}" is not supported (${quantisationMethods.join(', ')} are)`,
+    `"${method}" is not supported (${Object.keys(methods).join(', ')} are)`,
   );
 }
 

@@ -3,7 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { adjacentRow, ggufPlace, isSpareInGguf } from '../../../model/gguf/names.ts';
+import { adjacentRow } from '../../../model/config/rope.ts';
+import { ggufPlace, isSpareInGguf } from '../../../model/gguf/names.ts';
 import { type GgufModel, openGguf } from '../../../model/gguf/read.ts';
 import { readGgufPlace } from '../../../model/gguf/read-tensor.ts';
 import { ggufBytes, type TensorPart } from './gguf-bytes.ts';
@@ -130,7 +131,7 @@ describe('rotated pairs', () => {
     const rows = Array.from({ length: 24 }, (_, i) => i);
     const stored = interleaved(rows, 8);
     expect(stored.slice(0, 4)).toEqual([0, 4, 1, 5]);
-    expect(rows.map((row) => stored[adjacentRow(row, 8)])).toEqual(rows);
+    expect(rows.map((row) => stored[adjacentRow(row, { headDim: 8, rotary: 8 })])).toEqual(rows);
   });
 
   it('are reordered for q and k of the architectures that rotate adjacent values', async () => {
