@@ -40,7 +40,7 @@ type Read = (name: string) => Promise<Float32Array<ArrayBuffer>>;
 export async function spread({ from, to, experts, seed, print }: SpreadOptions): Promise<void> {
   const model = await openGguf(from);
   const dense = await ggufConfig(model);
-  const sizes = sizesOf(dense);
+  const sizes = sizesOf(dense, model.path);
   const read = reader(model, sizes);
   const files = ggufTokenizer(model);
   await mkdir(to, { recursive: true });

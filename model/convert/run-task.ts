@@ -1,9 +1,10 @@
 // Does one task of a conversion: reads the source of its tensors slice by slice, encodes the values, hashes source and result,
 // and writes. The code is synchronous, because it runs in a thread of its own.
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { shorten } from '../bundle/hash.ts';
-import { BadValuesError, diskFault, InputError, tensorError } from '../errors.ts';
+import { BadValuesError, diskFault, tensorError } from '../errors.ts';
+import { readExactlySync } from '../reading/read-exactly.ts';
 import type { Encoding } from '../tensor.ts';
 import { dequantize, matrixBytes, TILE_ROWS } from '../tiles.ts';
 import { encode } from './encode.ts';
@@ -108,7 +109,7 @@ export class TaskRunner {
     const read = (path: string, start: number, length: number): Uint8Array => {
       if (this.#source.length < length) this.#source = Buffer.alloc(length);
       const bytes = this.#source.subarray(0, length);
-      readAll(descriptor(this.#readers, path, 'r'), bytes, start, path);
+      readExactlySync(descriptor(this.#readers, path, 'r'), bytes, start, path);
       hash.update(bytes);
       return bytes;
     };
@@ -128,7 +129,7 @@ export class TaskRunner {
     for (let done = 0; done < bytes; done += SLICE_VALUES) {
       if (this.#hooks.isStopped()) throw new Stopped();
       const slice = this.#out.subarray(0, Math.min(SLICE_VALUES, bytes - done));
-      readAll(descriptor(this.#writers, path, 'r+'), slice, offset + done, path);
+      readExactlySync(descriptor(this.#writers, path, 'r+'), slice, offset + done, path);
       hash.update(slice);
     }
     return shorten(hash.digest('hex')) === recorded;
@@ -139,14 +140,6 @@ function descriptor(open: Map<string, number>, path: string, flags: string): num
   const known = open.get(path) ?? openSync(path, flags);
   open.set(path, known);
   return known;
-}
-
-function readAll(descriptor: number, into: Uint8Array, position: number, path: string): void {
-  for (let done = 0; done < into.length; ) {
-    const count = readSync(descriptor, into, done, into.length - done, position + done);
-    if (count === 0) throw new InputError(`${path}: ends at byte ${position + done}: the file is truncated`);
-    done += count;
-  }
 }
 
 function writeAll(descriptor: number, from: Uint8Array, position: number, path: string): void {

@@ -29,7 +29,12 @@ export function byteSymbols(): string[] {
 }
 
 /** Writes bytes as characters and back, without splitting the text. */
-const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false };
+export const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false };
+
+/** Splits the text into the matches of `pattern` and what is between them. */
+export function splitBy(pattern: string): object {
+  return { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false };
+}
 
 interface ByteLevelBpe {
   /** Ids by token, in GPT-2's alphabet. */
@@ -43,7 +48,6 @@ interface ByteLevelBpe {
 
 /** The content of tokenizer.json. A piece that equals a token is that token, even if no merges make it. */
 export function byteLevelTokenizer({ vocab, merges, added, pattern }: ByteLevelBpe): object {
-  const split = { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false };
   return {
     version: '1.0',
     truncation: null,
@@ -51,7 +55,7 @@ export function byteLevelTokenizer({ vocab, merges, added, pattern }: ByteLevelB
     added_tokens: added,
     normalizer: null,
     pre_tokenizer:
-      pattern === undefined ? byteLevel : { type: 'Sequence', pretokenizers: [split, byteLevel] },
+      pattern === undefined ? byteLevel : { type: 'Sequence', pretokenizers: [splitBy(pattern), byteLevel] },
     post_processor: byteLevel,
     decoder: byteLevel,
     model: {

@@ -12,17 +12,16 @@ export interface DenseSizes {
   tied: boolean;
 }
 
-/** The fields of the dense model's config.json that its sizes are in. Throws an Error for a model that Mixtral's layout cannot express. */
-export function sizesOf(config: Readonly<Record<string, unknown>>): DenseSizes {
+/** The sizes in the config.json of the dense model in `file`. Throws an Error for a model that Mixtral's layout cannot express. */
+export function sizesOf(config: Readonly<Record<string, unknown>>, file: string): DenseSizes {
   if (config.model_type !== 'llama')
-    throw new Error(`config.json: model_type is ${config.model_type}; only llama can be spread`);
+    throw new Error(`${file}: is a ${config.model_type} model; only llama without experts can be spread`);
   for (const name of ['attention_bias', 'mlp_bias']) {
-    if (config[name] !== false)
-      throw new Error(`config.json: ${name} is true; Mixtral's layout has no biases`);
+    if (config[name] !== false) throw new Error(`${file}: ${name} is true; Mixtral's layout has no biases`);
   }
   const count = (name: string): number => {
     const value = config[name];
-    return typeof value === 'number' ? value : fail(`config.json: ${name} is not a number`);
+    return typeof value === 'number' ? value : fail(`${file}: ${name} is not a number`);
   };
   return {
     hidden: count('hidden_size'),

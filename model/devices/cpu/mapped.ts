@@ -1,8 +1,8 @@
 // Maps the files of a bundle into memory, each once, and finds the matrices in them.
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import type { ExpertMatrices, FileMap, Kernels, QuantisedMatrix } from '../../../kernels/kernels.ts';
 import type { Bundle, Place } from '../../bundle/bundle.ts';
-import { InputError } from '../../errors.ts';
+import { readExactlySync } from '../../reading/read-exactly.ts';
 import { dequantize, precisionOf } from '../../tiles.ts';
 import type { Unit } from '../expert.ts';
 
@@ -47,12 +47,7 @@ export class MappedBundle {
     const data = new Uint8Array(bytes);
     const file = openSync(path, 'r');
     try {
-      for (let done = 0; done < bytes; ) {
-        const count = readSync(file, data, done, bytes - done, offset + done);
-        if (count === 0)
-          throw new InputError(`${path}: ends at byte ${offset + done}: the file is truncated`);
-        done += count;
-      }
+      readExactlySync(file, data, offset, path);
     } finally {
       closeSync(file);
     }

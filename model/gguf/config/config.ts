@@ -3,6 +3,7 @@
 import { tensorError } from '../../errors.ts';
 import { type Metadata, readMetadata } from '../metadata.ts';
 import type { GgufModel } from '../read.ts';
+import { NO_TOKEN } from '../tokenizer/vocabulary.ts';
 import { architectures } from './architectures.ts';
 import { ropeFields } from './rope.ts';
 import { type ConfigJson, type ConfigSource, configSource } from './source.ts';
@@ -68,5 +69,6 @@ function commonFields(
 
 function tokenField(whole: Metadata, name: string): ConfigJson {
   const key = `tokenizer.ggml.${name}`;
-  return whole.has(key) ? { [name]: whole.count(key) } : {};
+  const id = whole.count(key, NO_TOKEN);
+  return id === NO_TOKEN ? {} : { [name]: id };
 }

@@ -1,4 +1,5 @@
 // Makes the parts of a tokenizer.json for byte-level BPE (`tokenizer.ggml.model` is `gpt2`).
+import { byteLevel, splitBy } from '../../tokenizer/byte-level.ts';
 import type { Metadata } from '../metadata.ts';
 import { type PreTokenizer, preTokenizers } from './pre-tokenizers.ts';
 import type { TokenizerParts } from './tokenizer.ts';
@@ -21,10 +22,9 @@ export function byteLevelParts(keys: Metadata, vocabulary: Vocabulary): Tokenize
     if (missing !== undefined)
       keys.refuse(MERGES, `needs the token ${JSON.stringify(missing)}, which is not there`);
   }
-  const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false };
   return {
     normalizer: pre.composes ? { type: 'NFC' } : null,
-    pre_tokenizer: { type: 'Sequence', pretokenizers: [...pre.splits.map(split), byteLevel] },
+    pre_tokenizer: { type: 'Sequence', pretokenizers: [...pre.splits.map(splitBy), byteLevel] },
     decoder: byteLevel,
     model: {
       type: 'BPE',
@@ -41,13 +41,6 @@ export function byteLevelParts(keys: Metadata, vocabulary: Vocabulary): Tokenize
     addsBos: pre.addsBos ?? false,
   };
 }
-
-const split = (pattern: string) => ({
-  type: 'Split',
-  pattern: { Regex: pattern },
-  behavior: 'Isolated',
-  invert: false,
-});
 
 function preTokenizerOf(keys: Metadata): PreTokenizer {
   const name = keys.text(PRE);

@@ -51,6 +51,9 @@ export function modelVocabulary({ ids, added }: Vocabulary): Record<string, numb
   return Object.fromEntries([...ids, ...kept.map(({ content, id }) => [content, id] as const)]);
 }
 
+/** What some files have in place of an id if there is no such token. */
+export const NO_TOKEN = 2 ** 32 - 1;
+
 const NAMES = ['bos', 'eos', 'eot', 'eom', 'unknown', 'padding'] as const;
 export type SpecialIds = Partial<Record<(typeof NAMES)[number], number>>;
 
@@ -60,8 +63,7 @@ export function readSpecialIds(keys: Metadata, { tokens }: Vocabulary): SpecialI
     const key = `tokenizer.ggml.${name}_token_id`;
     if (!keys.has(key)) continue;
     const id = keys.count(key);
-    // Some files have 2 ** 32 - 1 for no token.
-    if (id === 2 ** 32 - 1) continue;
+    if (id === NO_TOKEN) continue;
     if (id >= tokens.length) keys.refuse(key, `is ${id}; there are ${tokens.length} tokens`);
     found[name] = id;
   }

@@ -386,6 +386,11 @@ describe('the config.json', () => {
     );
   });
 
+  it('has no YaRN in GPT-OSS if the file has none, although the class has it by default', async () => {
+    const config = await configOf('gpt-oss', { ...experts, 'attention.sliding_window': values.u32(128) });
+    expect(parseConfig(config, 'x.gguf').rope.scaling).toEqual({ type: 'default' });
+  });
+
   it('has linear scaling, and a YaRN factor of attention, if the file has them', async () => {
     const linear = { 'rope.scaling.type': values.string('linear'), 'rope.scaling.factor': values.f32(4) };
     expect(await configOf('qwen3moe', { ...experts, ...linear })).toMatchObject({
@@ -511,4 +516,14 @@ describe('shortest', () => {
     }
     expect(shortest(0.1)).toBe(0.1); // a float64 stays as it is
   });
+});
+
+it('an id of 2 ** 32 - 1 stands for no token', async () => {
+  const path = join(dir, 'no-token.gguf');
+  await writeFile(path, bytesOf('llama', experts, []));
+  const model = await openGguf(path);
+  const metadata = new Map([...model.metadata, ['tokenizer.ggml.bos_token_id', 2 ** 32 - 1]]);
+  const config = await ggufConfig({ ...model, metadata });
+  expect(config).not.toHaveProperty('bos_token_id');
+  expect(config).toHaveProperty('eos_token_id', 2);
 });
