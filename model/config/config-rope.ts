@@ -78,9 +78,6 @@ function partialOf(
   const byShare = places.find((fields) => fields.has(SHARE));
   const shareDim = Math.floor(headDim * (byShare?.positive(SHARE) ?? rotaryShare ?? 1));
   const rotary = byDim?.positive(DIM) ?? shareDim;
-  // A share such as 2/3 is rounded in the file, so that the product can be below `rotary_dim` by 1.
-  if (byDim !== undefined && byShare !== undefined && Math.abs(shareDim - rotary) > 1)
-    byShare.refuse(SHARE, `rotates ${shareDim} values of a head, which contradicts ${DIM} ${rotary}`);
   const given = byDim ?? byShare;
   const name = byDim === undefined ? SHARE : DIM;
   if (given !== undefined && rotaryShare === undefined && rotary !== headDim)
@@ -92,6 +89,9 @@ function partialOf(
       .at(-1)
       ?.refuse('head_dim', `is ${headDim}, of which ${rotary} values are rotated; an even number is needed`);
   }
+  // A share such as 2/3 is rounded in the file, so that the product can be below `rotary_dim` by 1.
+  if (byDim !== undefined && byShare !== undefined && Math.abs(shareDim - rotary) > 1)
+    byShare.refuse(SHARE, `rotates ${shareDim} values of a head, which contradicts ${DIM} ${rotary}`);
   return rotary === headDim ? {} : { rotary };
 }
 

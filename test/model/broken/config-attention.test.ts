@@ -120,7 +120,7 @@ const attention: Broken[] = [
     what: 'biases of linear layers',
     of: 'ernie4_5_moe-1',
     config: { use_bias: true },
-    says: 'config.json: field use_bias: is true, which is not supported',
+    says: 'config.json: field use_bias: true is not supported',
   },
   {
     what: 'no norms of q and k',

@@ -92,7 +92,7 @@ describe('published spellings', () => {
 describe('a contradiction', () => {
   it.each<[name: string, field: string, changes: Json]>([
     ['minimax_m2-1', 'partial_rotary_factor', { ...unscaled, rotary_dim: 4, partial_rotary_factor: 1 }],
-    ['glm4_moe-1', 'partial_rotary_factor', { ...unscaled, ...sizes, head_dim: 6 }],
+    ['glm4_moe-1', 'head_dim', { ...unscaled, ...sizes, head_dim: 6 }],
     ['llama4_text-1', 'moe_layers', { moe_layers: [0, 99] }],
     ['sigma-1', 'topk_method', { scoring_func: 'sigmoid', topk_method: 'group_limited_greedy' }],
     ['mixtral-1', 'swiglu_limit', { swiglu_limit: 7 }],
