@@ -178,8 +178,9 @@ function weigh(
   at: number,
 ): void {
   const isSoftmax = rule.score === 'softmax';
-  // `exp(score - largest)` cannot overflow.
-  const largest = largestScore(scores, from, isSoftmax ? experts : 0);
+  // `exp(score - largest)` cannot overflow. Without a bias and groups, the first chosen expert has the largest score.
+  const isFirst = rule.bias === undefined && rule.groups === undefined;
+  const largest = isFirst ? scores[from + chosen[0]!]! : largestScore(scores, from, experts);
   let divisor = 1;
   if (dividesBySum(rule, chosen.length)) {
     divisor = 0;

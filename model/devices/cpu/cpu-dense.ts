@@ -1,5 +1,6 @@
 // The dense device on our own CPU kernels. It computes on the weights in the mapped bundle, and keeps keys and values in pages.
 import type {
+  AttentionOptions,
   ExpertMatrices,
   Kernels,
   KeyValueCache,
@@ -50,6 +51,8 @@ const NO_ROWS: Rows = new Float32Array(0);
 interface CpuLayer {
   weights: LayerWeights<QuantisedMatrix>;
   rule: LayerAttention;
+  /** Undefined if attention has no window, chunks or sinks, because to read an empty object takes time in every layer. */
+  limits: AttentionOptions | undefined;
   qNorm: Float32Array | undefined;
   kNorm: Float32Array | undefined;
   /** The layer's MLP, or its shared expert. */
@@ -117,7 +120,7 @@ export class CpuDense implements DenseDevice {
     const step = this.#buffers(spans, rows);
     this.#attend(layer, hidden, spans, step);
     const { x, output } = step;
-    kernels.product(step.attended, rows, [weights.o], [output], [weights.outputBias]);
+    kernels.product(step.attended, rows, [weights.o], [output], weights.outputBias && [weights.outputBias]);
     scaleBy(output, config.multipliers?.residual ?? 1);
     kernels.addRmsnorm(hidden, output, weights.outputNorm, config.normEps, hidden, x, rows);
     const routed = weights.mlp.kind === 'routed' ? weights.mlp : undefined;
@@ -133,7 +136,7 @@ export class CpuDense implements DenseDevice {
   #attend(layer: number, hidden: Rows, spans: readonly Span[], step: StepBuffers): void {
     const { kernels, config } = this.#parts;
     const { heads, headDim, normEps } = config;
-    const { weights, rule, qNorm, kNorm } = this.#layers[layer]!;
+    const { weights, rule, limits, qNorm, kNorm } = this.#layers[layer]!;
     const { x, q, k, v, cos, sin } = step;
     const rows = hidden.length / config.hidden;
     const biases = weights.inputBiases;
@@ -150,9 +153,7 @@ export class CpuDense implements DenseDevice {
     const { rotary, normLast } = rule;
     kernels.rotate(step.spans, layer, q, k, v, cos, sin, heads, qNorm, kNorm, normEps, rotary, normLast);
     if (rule.temperature !== undefined) heatQueries(q, heads * headDim, spans, rule.temperature);
-    const { window, chunk } = rule;
-    const { sinks } = weights;
-    kernels.attention(step.spans, layer, q, heads, rule.scale, step.attended, { window, chunk, sinks });
+    kernels.attention(step.spans, layer, q, heads, rule.scale, step.attended, limits);
   }
 
   #score({ router, routerBias }: RoutedMlp<QuantisedMatrix>, { x, scores }: StepBuffers, rows: number): void {
@@ -247,10 +248,13 @@ function prepare(
 ): CpuLayer {
   const rule = layerAttention(config, layer);
   const unit = rule.unitNorm ? new Float32Array(config.headDim).fill(1) : undefined;
+  const { window, chunk } = rule;
+  const isLimited = window > 0 || chunk > 0 || weights.sinks !== undefined;
   const { mlp } = weights;
   const beside = mlp.kind === 'dense' ? mlp.weights : mlp.shared;
   return {
-    ...{ weights, rule, qNorm: weights.qNorm ?? unit, kNorm: weights.kNorm ?? unit },
+    ...{ weights, rule, limits: isLimited ? { window, chunk, sinks: weights.sinks } : undefined },
+    ...{ qNorm: weights.qNorm ?? unit, kNorm: weights.kNorm ?? unit },
     mlp: beside && kernels.expert(beside.gate, beside.up, beside.down),
   };
 }
