@@ -44,9 +44,7 @@ export function select(scores: Float32Array, experts: number, rule: RoutingRule)
     throw new RangeError(`the selection bias has ${bias.length} entries for ${experts} experts`);
   }
   const assignment = { k, experts: new Uint16Array(rows * k), weights: new Float32Array(rows * k) };
-  // Softmax keeps the order of the scores, so the raw scores are compared if nothing is added to the probabilities.
-  const isRaw = rule.score === 'softmax' && bias === undefined && rule.groups === undefined;
-  const keys = isRaw ? undefined : new Float64Array(experts);
+  const keys = comparesRaw(rule) ? undefined : new Float64Array(experts);
   const chosen: number[] = new Array(k).fill(0);
   for (let row = 0; row < rows; row++) {
     const from = row * experts;
@@ -88,6 +86,11 @@ export function rank(scores: Float32Array, rule: RoutingRule): { expert: number;
   // The row's input has been multiplied by the weight already.
   const weightOf = (weight: number) => (rule.weighsInput ? 1 : weight / divisor);
   return weights.map((weight, i) => ({ expert: all.experts[i]!, weight: weightOf(weight) }));
+}
+
+/** Softmax keeps the order of the scores, so the raw scores are compared if nothing is added to the probabilities. */
+function comparesRaw({ score, bias, groups }: RoutingRule): boolean {
+  return score === 'softmax' && bias === undefined && groups === undefined;
 }
 
 function dividesBySum({ renormalise, renormaliseOne, score }: RoutingRule, k: number): boolean {
@@ -178,8 +181,8 @@ function weigh(
   at: number,
 ): void {
   const isSoftmax = rule.score === 'softmax';
-  // `exp(score - largest)` cannot overflow. Without a bias and groups, the first chosen expert has the largest score.
-  const isFirst = rule.bias === undefined && rule.groups === undefined;
+  // `exp(score - largest)` cannot overflow. If the raw scores decided, the first chosen expert has the largest; sigmoids need none.
+  const isFirst = !isSoftmax || comparesRaw(rule);
   const largest = isFirst ? scores[from + chosen[0]!]! : largestScore(scores, from, experts);
   let divisor = 1;
   if (dividesBySum(rule, chosen.length)) {

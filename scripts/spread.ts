@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { errorText } from '../base/error-text.ts';
+import { fillRandom, streamKey } from '../model/convert/random.ts';
 import { tensorError } from '../model/errors.ts';
 import { narrowHalf } from '../model/floats.ts';
 import { architectureOf, ggufConfig } from '../model/gguf/config/config.ts';
@@ -14,7 +15,6 @@ import { type GgufModel, openGguf } from '../model/gguf/read.ts';
 import { readGgufPlace } from '../model/gguf/read-tensor.ts';
 import { ggufTokenizer } from '../model/gguf/tokenizer/tokenizer.ts';
 import { layOut, type TensorSpec } from '../model/safetensors.ts';
-import { normal, seedOf } from '../test/support/random.ts';
 import {
   type DenseSizes,
   denseSpecs,
@@ -124,8 +124,8 @@ function routerOf(
   { hidden }: DenseSizes,
   seed: number,
 ): Float32Array<ArrayBuffer> {
-  const next = normal(seedOf(seed, `router ${layer}`));
-  const rows = Float32Array.from({ length: experts * hidden }, next);
+  const rows = new Float32Array(experts * hidden);
+  fillRandom(rows, 0, streamKey(seed, `router ${layer}`), 0, 1);
   for (let start = 0; start < rows.length; start += hidden) {
     const row = rows.subarray(start, start + hidden);
     const length = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0) / hidden);

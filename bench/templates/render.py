@@ -69,4 +69,5 @@ def main():
     json.dump([outcomes(environment, source, given["cases"]) for source in given["sources"]], sys.stdout)
 
 
-main()
+if __name__ == "__main__":
+    main()

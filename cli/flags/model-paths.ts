@@ -41,9 +41,13 @@ export function isConvertible({ kind }: ModelKind): boolean {
 export function notABundle(path: string, kind: ModelKind): string {
   const is = describeKind(path, kind);
   if (!isConvertible(kind)) return is;
+  return `${is}. Convert it: ${convertCommand(path)}; then give --model ${quoted(bundleName(path, USUAL_BITS))}`;
+}
+
+/** The command that converts the path at the usual precision. */
+export function convertCommand(path: string): string {
   const to = quoted(bundleName(path, USUAL_BITS));
-  const command = `${ownCommand(process.env)} convert --from ${quoted(path)} --to ${to} --bits ${USUAL_BITS}`;
-  return `${is}. Convert it: ${command}; then give --model ${to}`;
+  return `${ownCommand(process.env)} convert --from ${quoted(path)} --to ${to} --bits ${USUAL_BITS}`;
 }
 
 /** Name of the bundle made from a checkpoint, such as `Qwen3-30B-A3B-4bit`. */

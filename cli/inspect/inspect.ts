@@ -2,12 +2,11 @@
 import { errorText } from '../../base/error-text.ts';
 import { formatBytes } from '../../base/format-bytes.ts';
 import { openBundle } from '../../model/bundle/bundle.ts';
-import type { Bits } from '../../model/bundle/tensors.ts';
 import { planConversion } from '../../model/convert/convert.ts';
 import { InputError } from '../../model/errors.ts';
 import { kindOf } from '../../model/kind.ts';
 import { USUAL_BITS } from '../flags/bits.ts';
-import { bundleName, describeKind, ownCommand, quoted } from '../flags/model-paths.ts';
+import { convertCommand, describeKind, ownCommand, quoted } from '../flags/model-paths.ts';
 import type { Inspection } from './describe.ts';
 import { modelFacts } from './facts.ts';
 import { textFacts, textFactsOf } from './text-facts.ts';
@@ -75,15 +74,11 @@ async function inspectCheckpoint(path: string, is: string, shardMemory: number):
       ],
       served: true,
       reason: undefined,
-      next: convertCommand(path, USUAL_BITS),
+      next: convertCommand(path),
     };
   } catch (error) {
     return refused(path, is, error);
   }
-}
-
-function convertCommand(path: string, bits: Bits): string {
-  return `${ownCommand(process.env)} convert --from ${quoted(path)} --to ${quoted(bundleName(path, bits))} --bits ${bits}`;
 }
 
 /** Only faults of the files are part of the result. */

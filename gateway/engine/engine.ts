@@ -1,7 +1,7 @@
 // The engine, with continuous batching: sequences enter and leave between any two steps, and each step computes the rows that
 // the scheduler selects. It works on token ids and knows neither text nor HTTP.
 import { setImmediate as eventsHandled } from 'node:timers/promises';
-import { expertLayers, unitShape } from '../../model/config/model-config.ts';
+import { hasExperts, unitShape } from '../../model/config/model-config.ts';
 import { rungLevel } from '../../router/delivery/ladder.ts';
 import { Heat } from '../../router/heat.ts';
 import { Admission, saltOf } from './admission.ts';
@@ -50,9 +50,7 @@ export class Engine implements PushingEngine {
     const { hidden, layers, experts } = unitShape(config);
     this.#settings = settings;
     this.#heat = new Heat({ layers, experts, halfLifeSeconds });
-    const withExperts = expertLayers(config);
-    const hasExperts = Array.from({ length: config.layers }, (_, layer) => withExperts.includes(layer));
-    const routing = { experts, hasExperts, rules, combine, heat: this.#heat };
+    const routing = { experts, hasExperts: hasExperts(config), rules, combine, heat: this.#heat };
     this.#model = { dense, fleet, identity, hidden, vocab, ...routing };
     const shared = { model: this.#model, settings, counters: this.#counters };
     this.#admission = new Admission(shared);

@@ -105,10 +105,14 @@ export interface ModelConfig {
 /** Most layers that are accepted. A wrong, larger number would take much memory before missing tensors are noticed. */
 export const MOST_LAYERS = 4096;
 
+/** `[layers]`, whether a layer has experts. */
+export function hasExperts({ layers, denseMlp }: Pick<ModelConfig, 'layers' | 'denseMlp'>): boolean[] {
+  return Array.from({ length: layers }, (_, layer) => denseMlp?.layers.includes(layer) !== true);
+}
+
 /** The numbers of the layers with experts, ascending. Units, placements and hops count only these layers. */
-export function expertLayers({ layers, denseMlp }: Pick<ModelConfig, 'layers' | 'denseMlp'>): number[] {
-  const all = Array.from({ length: layers }, (_, layer) => layer);
-  return denseMlp === undefined ? all : all.filter((layer) => !denseMlp.layers.includes(layer));
+export function expertLayers(config: Pick<ModelConfig, 'layers' | 'denseMlp'>): number[] {
+  return hasExperts(config).flatMap((has, layer) => (has ? [layer] : []));
 }
 
 /** Number of values of a head that are rotated. */

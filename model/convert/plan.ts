@@ -51,13 +51,17 @@ export interface PlanOptions {
 /** Order of tensors by type, so that every tensor starts at a multiple of its element's size. */
 const dtypeRank: Readonly<Record<string, number>> = { U8: 0, F32: 1, F16: 2, BF16: 2 };
 
+/** A canonical tensor and its source. To find a source takes time, so each is found once. */
+interface FoundSource extends TensorSource {
+  tensor: CanonicalTensor;
+}
+
 export function planBundle({ config, bits, dir, sourceOf }: PlanOptions): BundlePlan {
   const tasks: PlannedTask[] = [];
-  const specOf = (tensor: CanonicalTensor) => storedSpec(tensor, bits, sourceOf(tensor).dtype);
-  const taskOf = (tensors: readonly CanonicalTensor[], stored: TensorMap, path: string) => {
-    const planned = tensors.map((tensor) => {
-      return { ...sourceOf(tensor), tensor, entry: entryOf(stored, tensor.name) };
-    });
+  const found = (tensor: CanonicalTensor): FoundSource => ({ ...sourceOf(tensor), tensor });
+  const specOf = ({ tensor, dtype }: FoundSource) => storedSpec(tensor, bits, dtype);
+  const taskOf = (sources: readonly FoundSource[], stored: TensorMap, path: string) => {
+    const planned = sources.map((source) => ({ ...source, entry: entryOf(stored, source.tensor.name) }));
     return {
       id: tasks.length,
       path,
@@ -68,23 +72,23 @@ export function planBundle({ config, bits, dir, sourceOf }: PlanOptions): Bundle
         const encoding = encodingOf(entry.dtype, bits);
         return { ...part, ...sizeOf(tensor, part.source), encoding };
       }),
-      tensors,
+      tensors: planned.map(({ tensor }) => tensor),
       dtypes: planned.map(({ dtype, form = dtype }) => form),
     };
   };
 
-  const dense = [...denseTensors(config)];
+  const dense = Array.from(denseTensors(config), found);
   const denseSpecs = dense.map(specOf).sort((a, b) => (dtypeRank[a.dtype] ?? 0) - (dtypeRank[b.dtype] ?? 0));
   const denseLayout = layOut(denseSpecs);
   const files: PlannedFile[] = [{ name: DENSE_FILE, header: denseLayout.header, bytes: denseLayout.bytes }];
   // The largest tensors go first, so that the longest tasks, embedding and head, do not end last.
-  for (const tensor of dense.toSorted((a, b) => elements(b.shape) - elements(a.shape))) {
-    const task = taskOf([tensor], denseLayout.tensors, join(dir, DENSE_FILE));
-    tasks.push({ ...task, kind: 'dense', name: tensor.name });
+  for (const source of dense.toSorted((a, b) => elements(b.tensor.shape) - elements(a.tensor.shape))) {
+    const task = taskOf([source], denseLayout.tensors, join(dir, DENSE_FILE));
+    tasks.push({ ...task, kind: 'dense', name: source.tensor.name });
   }
   for (let layer = 0; layer < unitShape(config).layers; layer++) {
     const units = Array.from({ length: config.experts }, (_, expert) =>
-      expertTensors(config, { layer, expert }),
+      expertTensors(config, { layer, expert }).map(found),
     );
     const { header, tensors, bytes } = layOut(units.flat().map(specOf));
     const file = expertsFile(layer);

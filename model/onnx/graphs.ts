@@ -11,13 +11,15 @@ type Weights = LayerWeights<Matrix>;
 
 const port = (name: string, ...shape: (number | string)[]): Port => ({ name, type: 'float', shape });
 
+/** An operator without its inputs and outputs. */
+type Operator = Omit<Node, 'inputs' | 'outputs'>;
+
+function norming(epsilon: number): Operator {
+  return { op: 'SimplifiedLayerNormalization', attributes: { axis: -1, epsilon: { float: epsilon } } };
+}
+
 function rmsNorm(input: string, weight: string, output: string, epsilon: number): Node {
-  return {
-    op: 'SimplifiedLayerNormalization',
-    inputs: [input, weight],
-    outputs: [output],
-    attributes: { axis: -1, epsilon: { float: epsilon } },
-  };
+  return { ...norming(epsilon), inputs: [input, weight], outputs: [output] };
 }
 
 /** Adds a bias to every row of `input`. */
@@ -57,14 +59,13 @@ function rotated({ config, attention, name, matrix, bias, count, norm }: Rotated
   const { rotary, normLast } = attention;
   const { nodes, initializers } = linear('x', `${name}.product`, matrix, bias);
   const row = int64Initializer(`${name}.row`, [1, -1, count * config.headDim]);
-  const chain: { node: Omit<Node, 'inputs' | 'outputs'>; others?: string[] }[] = [];
+  const chain: { node: Operator; others?: string[] }[] = [];
   const reshape = (shape: Initializer) => chain.push({ node: { op: 'Reshape' }, others: [shape.name] });
   const addNorm = (weight: Float32Array): void => {
     const split = int64Initializer(`${name}.split`, [-1, weight.length]);
     initializers.push(split, floatInitializer(`${name}.norm`, [weight.length], weight));
     reshape(split);
-    const { inputs: _, outputs: _outputs, ...node } = rmsNorm('', '', '', config.normEps);
-    chain.push({ node, others: [`${name}.norm`] });
+    chain.push({ node: norming(config.normEps), others: [`${name}.norm`] });
   };
   if (norm !== undefined && !normLast) addNorm(norm);
   reshape(row);
@@ -200,27 +201,26 @@ export function attentionOutput(
   const residual = multipliers?.residual ?? 1;
   const { mlp } = weights;
   const isRouted = mlp.kind === 'routed';
+  // Without an MLP or a shared expert, the residual stream after attention is the layer's result.
+  const attended = isRouted && mlp.shared === undefined ? 'residual' : 'attended.residual';
   const { nodes, initializers } = join(
     linear('attended', 'o', weights.o, weights.outputBias),
-    addScaled(
-      'hidden',
-      'o',
-      residual,
-      isRouted && mlp.shared === undefined ? 'residual' : 'attended.residual',
-    ),
+    addScaled('hidden', 'o', residual, attended),
+    {
+      nodes: [rmsNorm(attended, 'norm', 'x', normEps)],
+      initializers: [floatInitializer('norm', [hidden], weights.outputNorm)],
+    },
     isRouted
       ? routed(mlp, { experts, hidden, residual })
-      : join(addMlp('x', 'mlp', mlp.weights), addScaled('attended.residual', 'mlp', residual, 'residual')),
+      : join(addMlp('x', 'mlp', mlp.weights), addScaled(attended, 'mlp', residual, 'residual')),
   );
-  const source = isRouted && mlp.shared === undefined ? 'residual' : 'attended.residual';
-  const last = nodes.findIndex(({ outputs }) => outputs.includes(source)) + 1;
   const outputs = isRouted ? [port('x', 'rows', hidden), port('scores', 'rows', experts)] : [];
   return {
     name: 'attention_output',
     inputs: [port('attended', 'rows', heads * headDim), port('hidden', 'rows', hidden)],
     outputs: [port('residual', 'rows', hidden), ...outputs],
-    initializers: [floatInitializer('norm', [hidden], weights.outputNorm), ...initializers],
-    nodes: [...nodes.slice(0, last), rmsNorm(source, 'norm', 'x', normEps), ...nodes.slice(last)],
+    initializers,
+    nodes,
   };
 }
 

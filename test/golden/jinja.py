@@ -5,48 +5,16 @@ each source renders to into `text`, or sets `raises` for one that Jinja refuses.
 """
 
 import json
+import sys
 from datetime import datetime
 from pathlib import Path
 
-import jinja2
-from jinja2 import nodes
-from jinja2.ext import Extension, loopcontrols
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "bench" / "templates"))
+from render import environment_at  # noqa: E402
 
 FILE = Path(__file__).with_name("jinja.json")
-NOW = datetime(2026, 3, 5, 7, 8, 9)
-
-
-class Generation(Extension):
-    """`{% generation %}` marks what the model wrote; for a prompt it changes nothing."""
-
-    tags = {"generation"}
-
-    def parse(self, parser):
-        line = next(parser.stream).lineno
-        body = parser.parse_statements(["name:endgeneration"], drop_needle=True)
-        return nodes.CallBlock(self.call_method("_same"), [], [], body).set_lineno(line)
-
-    def _same(self, caller):
-        return caller()
-
-
-def to_json(value, ensure_ascii=False, indent=None, separators=None, sort_keys=False):
-    return json.dumps(
-        value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
-    )
-
-
-def raise_exception(message):
-    raise jinja2.exceptions.TemplateError(message)
-
-
-environment = ImmutableSandboxedEnvironment(
-    trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols]
-)
-environment.filters["tojson"] = to_json
-environment.globals["raise_exception"] = raise_exception
-environment.globals["strftime_now"] = NOW.strftime
+environment = environment_at(datetime(2026, 3, 5, 7, 8, 9))
 
 
 def rendered(source, variables):

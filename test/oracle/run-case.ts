@@ -5,7 +5,7 @@ import { forward } from '../../gateway/engine/forward.ts';
 import { routingRules } from '../../gateway/engine/scheduling/rules.ts';
 import { type Bundle, openBundle } from '../../model/bundle/bundle.ts';
 import type { Bits } from '../../model/bundle/tensors.ts';
-import { expertLayers, unitShape } from '../../model/config/model-config.ts';
+import { hasExperts, unitShape } from '../../model/config/model-config.ts';
 import { convert } from '../../model/convert/convert.ts';
 import type { Unit } from '../../model/devices/expert.ts';
 import { openDenseDevice, openExpertDevice } from '../../model/devices/open.ts';
@@ -69,8 +69,7 @@ export async function runBundle(
     model: { identity: manifest.identity, ...shape },
   });
   await fleet.whenReady(10_000);
-  const withExperts = expertLayers(config);
-  const routing: number[][][] = withExperts.map(() => []);
+  const routing: number[][][] = config.expertsPerToken.map(() => []);
   const logits: Float32Array[] = [];
   const blocks = Array.from({ length: Math.ceil(tokens.length / dense.kv.blockSize) }, (_, i) => i);
   dense.allocate(blocks.length);
@@ -82,7 +81,7 @@ export async function runBundle(
       {
         ...{ dense, fleet, identity: manifest.identity, hidden: shape.hidden, experts: shape.experts },
         ...{ vocab: config.vocab, rules: await routingRules(bundle), combine },
-        hasExperts: Array.from({ length: config.layers }, (_, layer) => withExperts.includes(layer)),
+        hasExperts: hasExperts(config),
       },
       {
         ids: Int32Array.from(tokens.slice(start, start + count)),

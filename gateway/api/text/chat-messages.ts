@@ -12,25 +12,22 @@ import {
   type TemplateCall,
   type TemplateMessage,
 } from './template.ts';
-import { habitsOf, ShortIds, type TemplateHabits } from './template-habits.ts';
+import { ShortIds, type TemplateHabits } from './template-habits.ts';
 
 /** Throws a 400 for a message that the template would silently leave out of the prompt. */
 export function templateMessages(sent: readonly ChatMessage[], template: ChatTemplate): TemplateMessage[] {
   const messages = withoutFunctions(sent);
-  const { source } = template;
-  const knowsTools = /['"]tool['"]/.test(source);
-  const knowsCalls = /\btool_calls\b/.test(source);
-  const habits = habitsOf(source);
+  const { habits } = template;
   const made = messages.map((message, i) => {
     const refuse = (field: string, what: string) => {
       const why = `The model's chat template does not know ${what}.`;
       return badRequest(why, { param: `messages[${i}].${field}`, code: 'tools_not_supported' });
     };
-    if (message.role === 'tool' && !knowsTools) {
+    if (message.role === 'tool' && !habits.toolRole) {
       throw refuse('role', `messages with the role '${sent[i]?.role}'`);
     }
     const calls = sent[i]?.function_call ? 'function_call' : 'tool_calls';
-    if (message.tool_calls?.[0] && !knowsCalls) throw refuse(calls, `messages with '${calls}'`);
+    if (message.tool_calls?.[0] && !habits.calls) throw refuse(calls, `messages with '${calls}'`);
     return templateMessage(message, `messages[${i}]`, habits);
   });
   refuseStrayResults(messages);

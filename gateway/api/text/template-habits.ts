@@ -1,5 +1,9 @@
 // What a chat template expects of the messages that it gets, read from its source.
 export interface TemplateHabits {
+  /** Messages with the role `tool`. */
+  toolRole: boolean;
+  /** Calls in messages of the assistant. */
+  calls: boolean;
   /** Arguments of calls as JSON text, because the template joins them to other texts. DeepSeek's templates do. */
   textArguments: boolean;
   /** Thinking next to calls under the name `thinking`. GPT-OSS's template reads it so. */
@@ -16,6 +20,8 @@ export interface TemplateHabits {
 const givenArguments = String.raw`function['"]?\]?(?:\.|\[['"])arguments(?:['"]\])?`;
 const content = String.raw`message(?:\.content|\[['"]content['"]\]|\.get\(['"]content['"]\))`;
 const patterns: Readonly<Record<keyof TemplateHabits, RegExp>> = {
+  toolRole: /['"]tool['"]/,
+  calls: /\btool_calls\b/,
   textArguments: new RegExp(String.raw`${givenArguments}\s*\+`),
   thinking: /\bmessage\.thinking\b/,
   nullContent: new RegExp(String.raw`['"]assistant['"] and ${content} is none\b`),
@@ -24,6 +30,8 @@ const patterns: Readonly<Record<keyof TemplateHabits, RegExp>> = {
 
 export function habitsOf(source: string): TemplateHabits {
   return {
+    toolRole: patterns.toolRole.test(source),
+    calls: patterns.calls.test(source),
     textArguments: patterns.textArguments.test(source),
     thinking: patterns.thinking.test(source),
     nullContent: patterns.nullContent.test(source),

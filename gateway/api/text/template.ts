@@ -10,6 +10,7 @@ import { type Clock, globalsOf } from './jinja/globals.ts';
 import type { Node } from './jinja/nodes.ts';
 import { toValue } from './jinja/values.ts';
 import { readTextFile } from './json-file.ts';
+import { habitsOf, type TemplateHabits } from './template-habits.ts';
 import { prepared } from './template-source.ts';
 
 /** A message in the form that chat templates for Hugging Face's transformers expect. */
@@ -61,6 +62,7 @@ export const reservedVariables: readonly string[] = [
 export interface ChatTemplate {
   /** The template's text, in Jinja. */
   readonly source: string;
+  readonly habits: TemplateHabits;
   /** Returns the prompt as text. Throws the errors that the template raises. */
   render(conversation: Conversation): string;
 }
@@ -84,6 +86,7 @@ export function compileTemplate(
   requireSupported(program);
   return {
     source,
+    habits: habitsOf(source),
     // As in transformers, `tools` and `documents` are null if there are none.
     render: ({ messages, tools = [], documents = [], variables = {}, ending = 'turn', time }) => {
       const scope = new Scope();

@@ -23,12 +23,9 @@ export class MappedBundle {
   expert(unit: Unit): ExpertMatrices {
     const { gate, up, down, biases } = this.#bundle.placesOf(unit);
     const { clamp } = this.#bundle.config;
-    return this.#kernels.expert(this.#at(gate), this.#at(up), this.#at(down), {
-      clamp,
-      gateBias: biases && this.#floats(biases.gate),
-      upBias: biases && this.#floats(biases.up),
-      downBias: biases && this.#floats(biases.down),
-    });
+    const [gateBias, upBias, downBias] = biases ? readFloats([biases.gate, biases.up, biases.down]) : [];
+    const form = { clamp, gateBias, upBias, downBias };
+    return this.#kernels.expert(this.#at(gate), this.#at(up), this.#at(down), form);
   }
 
   /** Maps all pages of an expert, so that its first run does not take a page fault for every few pages. */
@@ -42,18 +39,6 @@ export class MappedBundle {
     return this.#kernels.resident(this.#map(path), offset, bytes) >= bytes;
   }
 
-  /** Reads a small tensor. Like all places, its bytes are checked when the whole expert is read. */
-  #floats({ path, offset, bytes, ...matrix }: Place): Float32Array {
-    const data = new Uint8Array(bytes);
-    const file = openSync(path, 'r');
-    try {
-      readExactlySync(file, data, offset, path);
-    } finally {
-      closeSync(file);
-    }
-    return dequantize({ ...matrix, data });
-  }
-
   #at({ path, offset, rows, cols, encoding }: Place): QuantisedMatrix {
     return this.#kernels.matrix(this.#map(path), offset, rows, cols, precisionOf(encoding).bits);
   }
@@ -65,5 +50,20 @@ export class MappedBundle {
       this.#maps.set(path, map);
     }
     return map;
+  }
+}
+
+/** Reads small tensors of one file. Like all places, their bytes are checked when the whole expert is read. */
+function readFloats(places: readonly [Place, ...Place[]]): Float32Array[] {
+  const { path } = places[0];
+  const file = openSync(path, 'r');
+  try {
+    return places.map(({ offset, bytes, encoding, rows, cols }) => {
+      const data = new Uint8Array(bytes);
+      readExactlySync(file, data, offset, path);
+      return dequantize({ encoding, rows, cols, data });
+    });
+  } finally {
+    closeSync(file);
   }
 }

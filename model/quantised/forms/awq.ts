@@ -4,6 +4,7 @@ import type { Scheme } from '../settings/scheme.ts';
 import type { QuantisedStorage } from '../storage.ts';
 import {
   checked,
+  groupScales,
   placeOf,
   type QuantisedTensor,
   required,
@@ -11,7 +12,6 @@ import {
   requireShape,
   type StoredParts,
   type StoredTensor,
-  scaleDtype,
 } from './stored.ts';
 
 type AwqScheme = Extract<Scheme, { form: 'awq' }>;
@@ -40,13 +40,7 @@ export function awqForm(parts: StoredParts, qweight: StoredTensor, scheme: AwqSc
     rows,
     cols,
     codes: { ...placeOf(qweight), packing: 'awq', bits: BITS, value: 'unsigned' },
-    scales: {
-      ...placeOf(scales),
-      dtype: scaleDtype(scales),
-      blockRows: 1,
-      blockCols: groupSize,
-      transposed: true,
-    },
+    scales: groupScales(scales, groupSize),
     zeros: { ...placeOf(qzeros), packing: 'awq', bits: BITS, add: 0 },
   };
   return { shape: [rows, cols], stored: [qweight, qzeros, scales], form: 'awq', matrix: () => matrix };

@@ -4,6 +4,7 @@ import type { Scheme } from '../settings/scheme.ts';
 import type { QuantisedStorage } from '../storage.ts';
 import {
   checked,
+  groupScales,
   placeOf,
   type QuantisedTensor,
   required,
@@ -11,7 +12,6 @@ import {
   requireShape,
   type StoredParts,
   type StoredTensor,
-  scaleDtype,
 } from './stored.ts';
 
 type GptqScheme = Extract<Scheme, { form: 'gptq' }>;
@@ -44,13 +44,7 @@ export function gptqForm(parts: StoredParts, qweight: StoredTensor, scheme: Gptq
     rows,
     cols,
     codes: { ...placeOf(qweight), packing: 'gptq', bits, value: 'unsigned' },
-    scales: {
-      ...placeOf(scales),
-      dtype: scaleDtype(scales),
-      blockRows: 1,
-      blockCols: groupSize,
-      transposed: true,
-    },
+    scales: groupScales(scales, groupSize),
     zeros: { ...placeOf(qzeros), packing: 'gptq', bits, add: zeroAdd },
     ...(order && { groupOf: placeOf(order) }),
   };

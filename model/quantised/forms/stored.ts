@@ -101,6 +101,17 @@ export function gridShape(
   return [Math.ceil(size.rows / blockRows), Math.ceil(size.cols / blockCols)];
 }
 
+/** Scales `[groups, outputs]` of groups of inputs, as AWQ and GPTQ have them. */
+export function groupScales(scales: StoredTensor, groupSize: number): Scales {
+  return {
+    ...placeOf(scales),
+    dtype: scaleDtype(scales),
+    blockRows: 1,
+    blockCols: groupSize,
+    transposed: true,
+  };
+}
+
 /** Groups must divide the rows, so that all packages agree on them. */
 export function requireGroups(tensor: StoredTensor, cols: number, groupSize: number, bits: number): void {
   if (cols % groupSize === 0) return;

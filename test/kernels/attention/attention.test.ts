@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { halfToNumber, numberToHalf } from '../../../model/floats.ts';
 import { relativeError } from '../../support/error.ts';
 import { firstDifference, kernels, onEveryPath } from '../support.ts';
-import { attend, eps, model, pagesFor, run, sequence, shuffled } from './sequences.ts';
+import { attend, eps, expectSameBits, model, pagesFor, run, sequence, shuffled } from './sequences.ts';
 
 afterEach(() => kernels.setThreads(1));
 
@@ -44,28 +44,13 @@ describe('attention', () => {
 
   it('gives a query the same bits with any chunks, other sequences, pages and number of threads', () => {
     const m = model(2, 8, 2, 24, 'head');
-    const lengths = [600, 1, 33, 550];
-    const alone = lengths.map((length, i) => {
-      const s = sequence(10 * i, length, m, shuffled(i, pagesFor(length)));
-      return run(m, [s], [1])[0]!;
-    });
-    const pages = shuffled(
-      9,
-      lengths.reduce((sum, length) => sum + pagesFor(length), 0),
-    );
-    const together = lengths.map((length, i) =>
-      sequence(10 * i, length, m, pages.splice(0, pagesFor(length))),
-    );
-    for (const [threads, chunks] of [
+    const cuts = [
       [1, [600]],
       [2, [1, 2, 3, 5, 8, 13, 100]],
       [3, [32]],
       [2, [511, 2, 87]],
-    ] as const) {
-      kernels.setThreads(threads);
-      const results = run(m, together, chunks, 2);
-      for (const [i, y] of results.entries()) expect(firstDifference(y, alone[i]!)).toBeUndefined();
-    }
+    ] as const;
+    expectSameBits(m, [600, 1, 33, 550], cuts, 2);
   });
 
   it('ignores positions after a query, whatever values the page has there', () => {

@@ -1,8 +1,9 @@
 // Sequences for the tests of attention: their rows, the addon's results in steps, and a slow reference in float64.
+import { expect } from 'vitest';
 import { type AttentionOptions, PAGE_POSITIONS } from '../../../kernels/kernels.ts';
 import { halfToNumber, numberToHalf } from '../../../model/floats.ts';
 import { uniform } from '../../support/random.ts';
-import { draw, kernels } from '../support.ts';
+import { draw, firstDifference, kernels } from '../support.ts';
 
 export interface Model {
   heads: number;
@@ -191,4 +192,30 @@ export function run(
     start += chunk;
   }
   return results;
+}
+
+/**
+ * Expects that sequences of `lengths` have the bits that each has alone in one chunk, when they run together with each number of
+ * threads and in steps of the chunks, in layer `layer` of the cache.
+ */
+export function expectSameBits(
+  m: Model,
+  lengths: readonly number[],
+  cuts: readonly (readonly [threads: number, chunks: readonly number[]])[],
+  layer: number,
+): void {
+  const alone = lengths.map((length, i) => {
+    const s = sequence(10 * i, length, m, shuffled(i, pagesFor(length)));
+    return run(m, [s], [1])[0]!;
+  });
+  const pages = shuffled(
+    9,
+    lengths.reduce((sum, length) => sum + pagesFor(length), 0),
+  );
+  const together = lengths.map((length, i) => sequence(10 * i, length, m, pages.splice(0, pagesFor(length))));
+  for (const [threads, chunks] of cuts) {
+    kernels.setThreads(threads);
+    const results = run(m, together, chunks, layer);
+    for (const [i, y] of results.entries()) expect(firstDifference(y, alone[i]!)).toBeUndefined();
+  }
 }
