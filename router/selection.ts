@@ -18,13 +18,18 @@ export interface RoutingRule {
   groups?: { count: number; kept: number };
   /** Whether the weight multiplies the expert's input in place of its answer. Requires k = 1. */
   weighsInput?: true;
+  /**
+   * The experts are this many equal groups of consecutive experts, and each row takes the best expert of every group. Weights are
+   * softmaxes within the groups. Requires `softmax` without bias, groups or renormalisation, and k equal to this number.
+   */
+  prototypes?: number;
   k: number;
 }
 
 export interface Assignment {
   /** Number of experts for each row. */
   k: number;
-  /** `[rows, k]`, best first. */
+  /** `[rows, k]`, best first; in the order of the prototypes if there are any. */
   experts: Uint16Array;
   /** `[rows, k]` */
   weights: Float32Array;
@@ -35,6 +40,7 @@ export interface Assignment {
  * are computed in double precision and rounded to float32 once. Throws if a score is not finite.
  */
 export function select(scores: Float32Array, experts: number, rule: RoutingRule): Assignment {
+  if (rule.prototypes !== undefined) return selectPrototypes(scores, experts, rule, rule.prototypes);
   const { k, bias } = rule;
   const rows = scores.length / experts;
   if (!Number.isInteger(rows)) throw new RangeError(`${scores.length} scores are not rows of ${experts}`);
@@ -60,6 +66,27 @@ export function select(scores: Float32Array, experts: number, rule: RoutingRule)
   return assignment;
 }
 
+/** Each prototype of each row is selected like a row of its own, of which one expert is chosen. */
+function selectPrototypes(
+  scores: Float32Array,
+  experts: number,
+  rule: RoutingRule,
+  prototypes: number,
+): Assignment {
+  const size = experts / prototypes;
+  if (!Number.isInteger(size)) throw new RangeError(`${experts} experts are not ${prototypes} prototypes`);
+  if (rule.k !== prototypes) throw new RangeError(`cannot choose ${rule.k} of ${prototypes} prototypes`);
+  for (let from = 0; from < scores.length; from += experts) requireFinite(scores, from, experts);
+  const chosen = select(scores, size, ofPrototype(rule));
+  for (let i = 0; i < chosen.experts.length; i++) chosen.experts[i]! += (i % prototypes) * size;
+  return { ...chosen, k: prototypes };
+}
+
+/** The rule by which the expert of one prototype is chosen. */
+function ofPrototype({ prototypes: _, ...rule }: RoutingRule): RoutingRule {
+  return { ...rule, k: 1 };
+}
+
 /**
  * Multiplies the rows `x [rows, hidden]` by their weights, in place, and returns the assignment with weights of 1. For rules with
  * `weighsInput`. Throws if rows have several experts, because a row has only one input.
@@ -76,7 +103,7 @@ export function weighInputs(
   return { k, experts, weights: new Float32Array(weights.length).fill(1) };
 }
 
-/** All experts by one row's `scores [experts]`, best first. Each has the weight that it would have in place of a chosen expert. */
+/** All experts by one row's `scores [experts]`, best first, by a rule without prototypes. Each has the weight that it would have in place of a chosen expert. */
 export function rank(scores: Float32Array, rule: RoutingRule): { expert: number; weight: number }[] {
   const all = select(scores, scores.length, { ...rule, k: scores.length, renormalise: false });
   const weights = [...all.weights];
@@ -86,6 +113,22 @@ export function rank(scores: Float32Array, rule: RoutingRule): { expert: number;
   // The row's input has been multiplied by the weight already.
   const weightOf = (weight: number) => (rule.weighsInput ? 1 : weight / divisor);
   return weights.map((weight, i) => ({ expert: all.experts[i]!, weight: weightOf(weight) }));
+}
+
+/**
+ * The experts that may take the place of `expert` in a row with these scores, best first: all experts, or those of its prototype.
+ * `expert` is one of them.
+ */
+export function standIns(
+  scores: Float32Array,
+  rule: RoutingRule,
+  expert: number,
+): { expert: number; weight: number }[] {
+  if (rule.prototypes === undefined) return rank(scores, rule);
+  const size = scores.length / rule.prototypes;
+  const from = expert - (expert % size);
+  const ranked = rank(scores.subarray(from, from + size), ofPrototype(rule));
+  return ranked.map((each) => ({ ...each, expert: from + each.expert }));
 }
 
 /** Softmax keeps the order of the scores, so the raw scores are compared if nothing is added to the probabilities. */

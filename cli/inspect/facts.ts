@@ -107,6 +107,7 @@ function featuresOf(config: ModelConfig): string[] {
     `${routing.score} scores${routing.renormalise ? ', renormalised' : ''}`,
     routing.selectionBias && 'selection bias',
     routing.groups && `experts of ${routing.groups.kept} of ${routing.groups.count} groups`,
+    routing.prototypes !== undefined && `the best expert of each of ${routing.prototypes} prototypes`,
     routing.weighsInput && 'weights on the input of experts',
     denseMlp && `${layersText(denseMlp.layers.length)} without experts (MLP of ${denseMlp.inner})`,
     sharedExpert && `${sharedExpert.gated ? 'gated ' : ''}shared expert of ${sharedExpert.inner}`,

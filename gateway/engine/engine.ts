@@ -4,6 +4,7 @@ import { setImmediate as eventsHandled } from 'node:timers/promises';
 import { hasExperts, unitShape } from '../../model/config/model-config.ts';
 import { rungLevel } from '../../router/delivery/ladder.ts';
 import { Heat } from '../../router/heat.ts';
+import type { RoutingRule } from '../../router/selection.ts';
 import { Admission, saltOf } from './admission.ts';
 import { createCounters, fleetCounters, hopCounters } from './counters.ts';
 import { type EngineOptions, type EngineSettings, settingsOf } from './engine-options.ts';
@@ -163,8 +164,7 @@ export class Engine implements PushingEngine {
       closing: this.#closing,
       vocab: this.info.vocab,
       layers: this.info.layers,
-      // A row has only one input, so it has only one expert if the weight multiplies the input.
-      mostPerToken: rules.some(({ weighsInput }) => weighsInput) ? 1 : this.info.experts,
+      perToken: perTokenOf(rules, this.info.experts),
       context,
       kvPositions: pool.count * pool.size,
       missing: fleet.readyFor(rungLevel(request.degrade)) ? [] : fleet.missing(),
@@ -207,6 +207,14 @@ export class Engine implements PushingEngine {
     this.#steps.unwant(sequence);
     this.#wake();
   }
+}
+
+/** How many experts of a token a request may ask for. */
+function perTokenOf(rules: readonly RoutingRule[], experts: number): { least: number; most: number } {
+  // A row has only one input, so it has only one expert if the weight multiplies the input.
+  if (rules.some(({ weighsInput }) => weighsInput)) return { least: 1, most: 1 };
+  const { prototypes = 0 } = rules[0] ?? {};
+  return prototypes > 0 ? { least: prototypes, most: prototypes } : { least: 1, most: experts };
 }
 
 function isOpen({ ended }: Sequence): boolean {

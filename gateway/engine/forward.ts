@@ -6,7 +6,7 @@ import type { Rung } from '../../router/delivery/ladder.ts';
 import { dispatch } from '../../router/dispatch.ts';
 import type { Fleet } from '../../router/fleet.ts';
 import type { Heat } from '../../router/heat.ts';
-import { type Assignment, type RoutingRule, rank, select, weighInputs } from '../../router/selection.ts';
+import { type Assignment, type RoutingRule, select, standIns, weighInputs } from '../../router/selection.ts';
 import type { RpcError } from '../../rpc/errors.ts';
 
 export interface ForwardModel {
@@ -115,7 +115,8 @@ export async function forward(
 }
 
 function ranking(scores: Float32Array, experts: number, rule: RoutingRule) {
-  return (row: number) => rank(scores.subarray(row * experts, (row + 1) * experts), rule);
+  return (row: number, expert: number) =>
+    standIns(scores.subarray(row * experts, (row + 1) * experts), rule, expert);
 }
 
 /** Counts the hops of each row to other zones, against the most that are allowed. */

@@ -105,7 +105,7 @@ export interface TokenLogprob {
 
 /**
  * A token's route: the experts that computed the row from whose logits the token was sampled. `[layers][k]` expert numbers,
- * best first. An expert that stood in (rung `next_best`) takes the place of the expert that it replaced.
+ * best first, or one of each prototype in their order. An expert that stood in (rung `next_best`) takes the place of the expert that it replaced.
  */
 export type Route = number[][];
 

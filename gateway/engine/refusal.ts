@@ -6,8 +6,8 @@ interface Capacity {
   closing: boolean;
   vocab: number;
   layers: number;
-  /** Most experts of a token in a layer that a request may ask for. */
-  mostPerToken: number;
+  /** Fewest and most experts of a token in a layer that a request may ask for. */
+  perToken: { least: number; most: number };
   /** Most positions of a sequence. */
   context: number;
   /** Number of positions for which the whole KV memory has room. */
@@ -29,14 +29,16 @@ export function refusal(
 ): GenerationError | undefined {
   const { prompt, maxTokens, expertsPerToken, weight = 1, known = new Int32Array() } = request;
   const { unreported = known.length } = request;
-  const { closing, vocab, layers, mostPerToken, context, kvPositions, missing } = capacity;
+  const { closing, vocab, layers, perToken, context, kvPositions, missing } = capacity;
   if (closing) return fault('shutting_down', 'the server is shutting down');
   if (prompt.length === 0) return fault('invalid_request', 'the prompt has no tokens');
   if (maxTokens < 0) return fault('invalid_request', 'max_tokens must be at least 0');
   if (expertsPerToken !== undefined) {
-    const sound = expertsPerToken.every((k) => Number.isInteger(k) && k >= 1 && k <= mostPerToken);
+    const { least, most } = perToken;
+    const sound = expertsPerToken.every((k) => Number.isInteger(k) && k >= least && k <= most);
     if (!sound || expertsPerToken.length !== layers) {
-      return fault('invalid_request', `experts_per_token is not ${layers} numbers from 1 to ${mostPerToken}`);
+      const wanted = `${layers} numbers from ${least} to ${most}`;
+      return fault('invalid_request', `experts_per_token is not ${wanted}`);
     }
   }
   if (known.length > maxTokens) {

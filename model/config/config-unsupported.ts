@@ -26,6 +26,7 @@ const harmlessValues: Readonly<Record<string, readonly unknown[]>> = {
   moe_num_shared_experts: [0],
   n_group: [1],
   topk_group: [1],
+  num_expert_prototypes: [1],
   attn_logit_softcapping: [],
   final_logit_softcapping: [],
   embedding_multiplier: [1],

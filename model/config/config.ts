@@ -58,7 +58,7 @@ export function parseConfig(json: unknown, file: string): ModelConfig {
     qkNorm: defaults.qkNorm,
     rope: parseRope(fields, { context, headDim: heads.headDim, usual: defaults }),
     tiedEmbeddings: fields.flag('tie_word_embeddings', defaults.tied ?? false),
-    routing: known.routing(fields, { experts, perToken: Math.max(...expertsPerToken) }),
+    routing: known.routing(fields, { experts, expertsPerToken }),
     ...(denseMlp !== undefined && { denseMlp }),
   };
   return { ...plain, ...known.vary?.(fields, plain) };

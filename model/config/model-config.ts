@@ -35,6 +35,8 @@ export interface RoutingConfig {
   groups?: { count: number; kept: number };
   /** Whether the weight multiplies the expert's input, not its answer. */
   weighsInput?: true;
+  /** The best expert of each of this many groups of consecutive experts is chosen, with its softmax within the group as the weight. */
+  prototypes?: number;
 }
 
 /** How attention differs from plain causal attention over the whole context. */

@@ -8,6 +8,7 @@
 // - A bias that is added to probabilities is divided by c, as they are. One that is added to sigmoids stays.
 // - Groups are copied whole: c times as many groups, of which c times as many are kept, because the score of a group is the sum of
 //   its 2 best experts, which would be copies of one expert if a group grew.
+// - Prototypes are copied whole, too. The softmax within a copy is that of the original, so the factor on every weight is divided by c.
 import { configLayouts } from '../config/layouts/layouts.ts';
 import type { ModelConfig, RoutingConfig } from '../config/model-config.ts';
 import type { Json } from './growth.ts';
@@ -37,7 +38,7 @@ function widenedRouting(
   { routing, expertsPerToken }: Pick<ModelConfig, 'routing' | 'expertsPerToken'>,
   copies: number,
 ): RoutingConfig | string {
-  const { score, groups, scale } = routing;
+  const { score, groups, prototypes, scale } = routing;
   if (routing.weighsInput)
     return 'the weight multiplies the input of a single expert, so that two copies would add up to another answer';
   const divided = expertsPerToken.filter((k) => dividesBySum(routing, k)).length;
@@ -48,8 +49,9 @@ function widenedRouting(
     ...routing,
     // With several experts per token, `renormalise` always has an effect.
     renormalise: !isRaw,
-    scale: isRaw && score === 'sigmoid' ? scale / copies : scale,
+    scale: isRaw && (score === 'sigmoid' || prototypes !== undefined) ? scale / copies : scale,
     ...(groups && { groups: { count: groups.count * copies, kept: groups.kept * copies } }),
+    ...(prototypes && { prototypes: prototypes * copies }),
   };
 }
 
@@ -70,6 +72,7 @@ export function widenedJson(json: Json, source: ModelConfig, grown: ModelConfig)
     ...json,
     ...Object.fromEntries(given([...experts, ...perToken]).map((name) => [name, times(json[name])])),
     ...(routing.groups && { n_group: routing.groups.count, topk_group: routing.groups.kept }),
+    ...(routing.prototypes && { num_expert_prototypes: routing.prototypes }),
     ...(routing.renormalise !== source.routing.renormalise && { norm_topk_prob: routing.renormalise }),
     ...(routing.scale !== source.routing.scale && { routed_scaling_factor: routing.scale }),
   };

@@ -6,7 +6,7 @@ export const rungs = ['class', 'standby', 'next_best', 'pass_through'] as const;
 
 /**
  * `class`: a replica of the same precision and of another numerics class, so its bits differ. `standby`: a replica of lower
- * precision. `next_best`: the expert with the next best score. `pass_through`: the row goes on without the expert.
+ * precision. `next_best`: the expert with the next best score, of the same prototype if there are any. `pass_through`: the row goes on without the expert.
  */
 export type Rung = (typeof rungs)[number];
 

@@ -22,8 +22,8 @@ export interface DispatchOptions {
   prefill?: Uint8Array;
   /** `[rows]`, highest level (`rungLevel`) of what may stand in for an expert of the row. Absent: 0 for every row. */
   ladder?: Uint8Array;
-  /** The row's experts from best to worst. Called only if the row's ladder reaches `next_best`. */
-  ranked?: (row: number) => { expert: number; weight: number }[];
+  /** The experts that may take the place of one of the row's, best first. Called only if the row's ladder reaches `next_best`. */
+  ranked?: (row: number, expert: number) => { expert: number; weight: number }[];
   /** `[rows]`, 1 for rows that must not call shards of other zones. Absent: every row may. */
   near?: Uint8Array | undefined;
   deadlineMs: number;

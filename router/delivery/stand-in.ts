@@ -53,7 +53,8 @@ export function standIn(
     else if (isServed(experts[slot]!)) served.push(slot);
     else {
       const taken = experts.subarray(row * k, (row + 1) * k);
-      const best = ranked?.(row).find(({ expert }) => !taken.includes(expert) && isServed(expert));
+      const others = ranked?.(row, experts[slot]!);
+      const best = others?.find(({ expert }) => !taken.includes(expert) && isServed(expert));
       if (best !== undefined) {
         experts[slot] = best.expert;
         weights[slot] = best.weight;

@@ -3,12 +3,12 @@
 // Sources: DeepSeek-V3 (arXiv 2412.19437) for groups and selection bias, with the masking by minus infinity of
 // inclusionAI/Ling-V2 and huggingface/transformers 5.24 (modeling_glm4_moe.py); modeling_ernie4_5_moe.py for a selection bias on
 // probabilities; modeling_gpt_oss.py and modeling_granitemoe.py for a softmax over the chosen experts, which is the same as
-// dividing their probabilities by the sum.
+// dividing their probabilities by the sum; M6-T (arXiv 2105.15082) for prototypes.
 import type { RoutingConfig } from '../../model/config/config.ts';
 import { sigmoid } from './rows.ts';
 
 export interface Choice {
-  /** Best first. */
+  /** Best first; in the order of prototypes if there are any. */
   experts: number[];
   /** Factor of each expert in `experts`: of its answer, or of its input (`weighsInput`). */
   weights: number[];
@@ -22,10 +22,34 @@ export interface Choice {
 }
 
 /**
+ * The choice of a row. With prototypes, that of each group of experts, one after another.
  * `forced` experts replace the chosen ones. Their weights are still computed from `scores`. The margin has the unit of the
  * compared values: raw scores for a plain softmax, which keeps the order of scores, and otherwise probabilities or sigmoids.
  */
 export function choose(
+  scores: Float64Array,
+  k: number,
+  { prototypes, ...rule }: RoutingConfig,
+  selectionBias?: Float64Array,
+  forced?: readonly number[],
+): Choice {
+  if (prototypes === undefined) return chooseTop(scores, k, rule, selectionBias, forced);
+  const size = scores.length / prototypes;
+  const choices = Array.from({ length: prototypes }, (_, group) => {
+    const from = group * size;
+    const ofGroup = forced?.slice(group, group + 1).map((expert) => expert - from);
+    const choice = chooseTop(scores.subarray(from, from + size), 1, rule, undefined, ofGroup);
+    return { ...choice, experts: choice.experts.map((expert) => from + expert) };
+  });
+  return {
+    experts: choices.flatMap(({ experts }) => experts),
+    weights: choices.flatMap(({ weights }) => weights),
+    margin: Math.min(...choices.map(({ margin }) => margin)),
+    regret: Math.max(...choices.map(({ regret }) => regret)),
+  };
+}
+
+function chooseTop(
   scores: Float64Array,
   k: number,
   rule: RoutingConfig,

@@ -4,7 +4,7 @@ import { type Rung, rungLevel } from '../../router/delivery/ladder.ts';
 import type { DispatchOptions } from '../../router/delivery/ledger.ts';
 import { dispatch } from '../../router/dispatch.ts';
 import { Fleet } from '../../router/fleet.ts';
-import { rank, select } from '../../router/selection.ts';
+import { select, standIns } from '../../router/selection.ts';
 import type { Member } from '../../router/shards/member.ts';
 import { openLocalTransport } from '../../rpc/local.ts';
 import { createPlainExpertDevice } from '../support/engines/plain-expert-device.ts';
@@ -45,11 +45,12 @@ function callsOf(fleet: Fleet): Record<string, number> {
 }
 
 /** A step whose rows allow `rung`. */
-function allowing(rung: Rung | undefined, rows: number, k: number, seed = 1) {
+function allowing(rung: Rung | undefined, rows: number, k: number, seed = 1, prototypes?: number) {
   const next = normal(seed);
   const x = Float32Array.from({ length: rows * hidden }, next);
   const scores = Float32Array.from({ length: rows * experts }, next);
-  const rule = { score: 'softmax', renormalise: true, scale: 1, k } as const;
+  const plain = { score: 'softmax', renormalise: true, scale: 1, k } as const;
+  const rule = prototypes === undefined ? plain : { ...plain, renormalise: false, prototypes };
   const asked: Omit<DispatchOptions, 'fleet'> = {
     model: model.identity,
     layer: 1,
@@ -58,7 +59,7 @@ function allowing(rung: Rung | undefined, rows: number, k: number, seed = 1) {
     assignment: select(scores, experts, rule),
     deadlineMs: 10_000,
     ladder: new Uint8Array(rows).fill(rungLevel(rung)),
-    ranked: (row) => rank(scores.subarray(row * experts, (row + 1) * experts), rule),
+    ranked: (row, expert) => standIns(scores.subarray(row * experts, (row + 1) * experts), rule, expert),
   };
   return asked;
 }
@@ -284,10 +285,22 @@ describe('down the ladder', () => {
     expect(given.degraded.map(({ row }) => row).sort((a, b) => a - b)).toEqual(replaced);
     expect(new Set(given.degraded.map(({ rung }) => rung))).toEqual(new Set(['next_best']));
     for (const [row, expert] of before.entries()) {
-      const best = asked.ranked!(row).find((each) => each.expert <= 2)!;
+      const best = asked.ranked!(row, expert).find((each) => each.expert <= 2)!;
       expect(chosen(asked, row)).toEqual([best.expert]);
       if (expert > 2) expect(asked.assignment.weights[row]).toBeCloseTo(best.weight, 6);
     }
+  });
+
+  test('with prototypes, the next best expert is one of the same prototype', async () => {
+    // Experts 0 to 2 and 3 to 5. Of the second prototype, only expert 4 is held.
+    const fleet = await fleetOf([memberOf('most', await createTestShard({ units: unitsOf([0, 1, 2, 4]) }))]);
+    const asked = allowing('next_best', 40, 2, 3, 2);
+    const before = asked.assignment.experts.slice();
+    const given = await dispatch({ fleet, ...asked });
+    await expectRight(asked, given);
+    const replaced = before.filter((expert) => expert === 3 || expert === 5);
+    expect(given.degraded).toHaveLength(replaced.length);
+    for (let row = 0; row < 40; row++) expect(chosen(asked, row)).toEqual([before[row * 2], 4]);
   });
 
   test('a row with several experts keeps those that can be called, and gets no expert twice', async () => {

@@ -153,9 +153,10 @@ export function renormalisedRouting(fields: Fields, layout: string): RoutingConf
 /** `n_group` and `topk_group`: only experts of the best groups are chosen. Undefined if all groups are kept. */
 export function groupsOf(
   fields: Fields,
-  { experts, perToken }: RoutingShape,
+  { experts, expertsPerToken }: RoutingShape,
   defaults = { count: 1, kept: 1 },
 ): Pick<RoutingConfig, 'groups'> {
+  const perToken = Math.max(...expertsPerToken);
   const count = fields.count('n_group', defaults.count);
   const kept = fields.count('topk_group', defaults.kept);
   if (kept > count) fields.refuse('topk_group', `is ${kept}, which is more than the ${count} groups`);
@@ -168,4 +169,24 @@ export function groupsOf(
   if (perToken > (experts / count) * kept)
     fields.refuse('topk_group', `is ${kept}: its groups have fewer than the ${perToken} experts of a token`);
   return { groups: { count, kept } };
+}
+
+/** `num_expert_prototypes` (arXiv 2105.15082). One prototype of all experts is the plain rule. */
+export function prototypesOf(
+  fields: Fields,
+  { experts, expertsPerToken }: RoutingShape,
+  { score, renormalise }: RoutingConfig,
+): Pick<RoutingConfig, 'prototypes'> {
+  const name = 'num_expert_prototypes';
+  if (!fields.has(name)) return {};
+  const prototypes = fields.count(name);
+  const wrong = (reason: string) => fields.refuse(name, `is ${prototypes}, ${reason}`);
+  if (expertsPerToken.some((k) => k !== prototypes))
+    wrong(`and num_experts_per_tok is ${show(fields.raw('num_experts_per_tok'))}; they must be equal`);
+  if (experts % prototypes !== 0)
+    wrong(`which does not cut the ${experts} experts into groups of equal size`);
+  if (score !== 'softmax') wrong(`and scoring_func is "${score}"; prototypes need "softmax"`);
+  if (renormalise)
+    wrong('and norm_topk_prob is true; prototypes need false, because a sum of one weight is 1');
+  return prototypes === 1 ? {} : { prototypes };
 }

@@ -28,11 +28,7 @@ export interface PlainFields {
   inner: string;
 }
 
-/** `perToken`: the largest k of the layers. */
-export interface RoutingShape {
-  experts: number;
-  perToken: number;
-}
+export type RoutingShape = Pick<ModelConfig, 'experts' | 'expertsPerToken'>;
 
 export interface ConfigLayout {
   /** The layout's name in messages. */

@@ -5,6 +5,7 @@ import {
   attentionOf,
   biasesIf,
   countOrZero,
+  prototypesOf,
   sigmoidRouting,
   softmaxRouting,
   steppedDense,
@@ -23,9 +24,13 @@ export const qwen3Moe: ConfigLayout = {
   },
   computes: [
     ...['attention_bias', 'mlp_only_layers', 'decoder_sparse_step', 'layer_types', 'sliding_window'],
+    'num_expert_prototypes',
   ],
   denseLayers: steppedDense,
-  routing: (fields) => sigmoidOrSoftmax(fields, 'qwen3_moe'),
+  routing(fields, shape) {
+    const rule = sigmoidOrSoftmax(fields, 'qwen3_moe');
+    return { ...rule, ...prototypesOf(fields, shape, rule) };
+  },
   vary: (fields, plain) =>
     attentionOf({
       ...biasesIf(fields.flag('attention_bias', false), true),

@@ -8,6 +8,7 @@ import { unitsThatFit } from '../../../cli/inspect/facts.ts';
 import { inspect } from '../../../cli/inspect/inspect.ts';
 import { convert } from '../../../model/convert/convert.ts';
 import { loadCase, writeOracleCheckpoint } from '../../oracle/rebuild.ts';
+import { writeCheckpoint } from '../../support/models/checkpoint.ts';
 
 const MIB = 2 ** 20;
 const memory = 256 * MIB;
@@ -44,6 +45,14 @@ describe('a checkpoint', () => {
     expect(Object.fromEntries((await inspect(from, memory)).files)).toMatchObject({
       text: expect.stringContaining('cannot be served: '),
     });
+  });
+
+  it('with prototypes says how many there are', async () => {
+    const from = join(dir, 'prototypes');
+    await writeCheckpoint(from, { experts: 8, prototypes: 4 });
+    const { model } = await inspect(from, memory);
+    expect(model).toMatchObject({ perToken: [4, 4] });
+    expect(model?.features).toContain('the best expert of each of 4 prototypes');
   });
 
   it('that is not computed exactly says which field is the reason', async () => {

@@ -67,6 +67,16 @@ describe('a synthetic bundle', () => {
     await bundle.close();
   });
 
+  it('has the prototypes of its config.json', async () => {
+    const { dir: from, config } = await writeCheckpoint(fresh(), { experts: 8, prototypes: 4, vocab: 50 });
+    const to = fresh();
+    await synth({ shape: join(from, 'config.json'), to, bits: 4, seed: 1 });
+    const bundle = await openBundle(to);
+    expect(bundle.config).toEqual(config);
+    expect(bundle.config).toMatchObject({ expertsPerToken: [4, 4], routing: { prototypes: 4 } });
+    await bundle.close();
+  });
+
   it('depends only on the seed, and has the same identity at every precision', async () => {
     const shape = join(fresh(), 'config.json');
     await writeCheckpoint(join(shape, '..'), { vocab: 50 });

@@ -48,6 +48,7 @@ describeTests('a config as written', () => {
     { layout: 'qwen3_moe', headDim: 10, kvHeads: 1 },
     { layout: 'qwen3_moe', score: 'softmax-renormalised', k: [1, 3], tied: true },
     { layout: 'qwen3_moe', score: 'sigmoid', k: 2, routedScale: 2.5 },
+    { layout: 'qwen3_moe', prototypes: 4, routedScale: 0.25 },
     { layout: 'qwen3_moe', ropeScaling: { type: 'linear', factor: 4 } },
     {
       layout: 'mixtral',
@@ -130,6 +131,11 @@ describeTests('an absent field', () => {
   });
 });
 
+it('one prototype of all experts is the plain rule', () => {
+  const one = { ...bare.qwen3_moe, num_experts_per_tok: 1 };
+  expect(parse({ ...one, num_expert_prototypes: 1 })).toEqual(parse(one));
+});
+
 describeTests('rope', () => {
   const rope = (fields: Record<string, unknown>) => parse({ ...bare.qwen3_moe, ...fields }).rope;
 
@@ -201,6 +207,26 @@ describeTests('a refusal names file and field', () => {
       { layer_types: ['full_attention', 'linear_attention'] },
       '"linear_attention" is not supported',
     ],
+    ['num_expert_prototypes', { num_expert_prototypes: 4 }, 'is 4, and num_experts_per_tok is 2'],
+    ['num_expert_prototypes', { num_expert_prototypes: 1 }, 'is 1, and num_experts_per_tok is 2'],
+    ['num_expert_prototypes', { num_expert_prototypes: 2.5 }, 'is 2.5, not a whole number'],
+    [
+      'num_expert_prototypes',
+      { num_expert_prototypes: 2, num_experts_per_tok: [2, 1] },
+      'num_experts_per_tok is [2,1]; they must be equal',
+    ],
+    [
+      'num_expert_prototypes',
+      { num_expert_prototypes: 3, num_experts_per_tok: 3 },
+      'does not cut the 8 experts into groups of equal size',
+    ],
+    [
+      'num_expert_prototypes',
+      { num_expert_prototypes: 2, scoring_func: 'sigmoid' },
+      'prototypes need "softmax"',
+    ],
+    ['num_expert_prototypes', { num_expert_prototypes: 2, norm_topk_prob: true }, 'prototypes need false'],
+    ['n_group', { num_expert_prototypes: 2, n_group: 2 }, '2 is not supported'],
     ['norm_topk_prob', { norm_topk_prob: 'yes' }, 'not true or false'],
     ['scoring_func', { scoring_func: 'tanh' }, '"tanh" is not supported'],
     ['topk_method', { scoring_func: 'sigmoid', topk_method: 'group_limited' }, 'is not supported'],
@@ -228,6 +254,12 @@ describeTests('a refusal names file and field', () => {
     expect(() => parse(json)).toThrow(InputError);
     expect(() => parse(json)).toThrow(`config.json: field ${field}:`);
     expect(() => parse(json)).toThrow(reason);
+  });
+
+  it('for prototypes in a layout without them', () => {
+    expect(() => parse({ ...bare.olmoe, num_expert_prototypes: 2 })).toThrow(
+      'num_expert_prototypes: 2 is not',
+    );
   });
 
   it('for a Mixtral without renormalisation', () => {

@@ -24,6 +24,7 @@ const rules: [string, RoutingConfig, number][] = [
   ],
   ['softmax with a bias, k = 3', { ...plain, renormalise: true, selectionBias: true }, 3],
   ['softmax with groups and a bias, k = 3', { ...plain, selectionBias: true, ...groups }, 3],
+  ['softmax within each of 3 prototypes', { ...plain, scale: 0.5, prototypes: 3 }, 3],
   ['sigmoid, k = 1', { ...plain, score: 'sigmoid', selectionBias: true, scale: 2.5 }, 1],
   ['sigmoid, k = 3', { ...plain, score: 'sigmoid', selectionBias: true }, 3],
   ['sigmoid divided by the sum, k = 1', { ...plain, score: 'sigmoid', renormalise: true }, 1],

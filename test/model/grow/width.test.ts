@@ -1,7 +1,11 @@
 // Growth in width without noise changes no logit. The slow suite does the same for all layouts.
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { grow } from '../../../model/grow/grow.ts';
-import { readJson, refusedWidth, widthError, writeCase } from './support.ts';
+import { runCheckpoint } from '../../oracle/run-case.ts';
+import { writeCheckpoint } from '../../support/models/checkpoint.ts';
+import { tinyFolder } from '../../support/models/tiny-bundle.ts';
+import { largestError, readJson, refusedWidth, widthError, writeCase } from './support.ts';
 
 describe('the grown model has the logits of its source', () => {
   it.each([
@@ -35,6 +39,22 @@ it('the config has twice the experts and twice as many for each token, and the f
   });
   expect(glm?.before).toMatchObject({ n_group: 4, topk_group: 2, routed_scaling_factor: 1.8 });
   expect(glm?.after).toMatchObject({ n_group: 8, topk_group: 4, routed_scaling_factor: 0.9 });
+});
+
+it('a model with prototypes has copies of them, at half the weight', async () => {
+  const from = join(await tinyFolder(), 'from');
+  const { json } = await writeCheckpoint(from, { experts: 8, prototypes: 2, layers: 2 });
+  await grow({ from, to: `${from}-grown`, growth: { kind: 'width', noise: 0, seed: 1 } });
+  expect(await readJson(`${from}-grown`)).toEqual({
+    ...json,
+    ...{ num_experts: 16, num_experts_per_tok: 4, num_expert_prototypes: 4, routed_scaling_factor: 0.5 },
+  });
+  const tokens = Array.from({ length: 12 }, (_, i) => 20 * i);
+  const [before, after] = [
+    await runCheckpoint(from, tokens, { bits: 32, shards: 1 }),
+    await runCheckpoint(`${from}-grown`, tokens, { bits: 32, shards: 1 }),
+  ];
+  expect(largestError(after.logits, before.logits)).toBeLessThan(1e-5);
 });
 
 it.each(Object.entries(refusedWidth))('%s is refused: %s', async (name, message) => {

@@ -15,10 +15,11 @@ function busy(retryAfterMs?: number): RpcError {
 }
 
 describe('a slot whose expert has no replica', () => {
-  const ranked = () => [3, 1, 2, 0].map((expert) => ({ expert, weight: expert / 10 }));
+  const plain = () => [3, 1, 2, 0].map((expert) => ({ expert, weight: expert / 10 }));
+  type Ranked = NonNullable<Parameters<typeof ledgerOf>[0]['step']>['ranked'];
 
   /** A row with the experts 3 and 2. Only the experts in `served` have a replica. */
-  function placed(level: number, served: number[]) {
+  function placed(level: number, served: number[], ranked: Ranked = plain) {
     const ledger = ledgerOf({ held: {}, rows: [[3, 2]], step: { ladder: Uint8Array.of(level), ranked } });
     const forRow = (expert: number) => (served.includes(expert) ? { index: 0, level: 0 } : undefined);
     const placed = standIn(ledger, [0, 1], { forRow }, firstAttempt);
@@ -41,6 +42,13 @@ describe('a slot whose expert has no replica', () => {
       degraded: [[1, 3]],
     });
     expect(placed(3, [1, 0])).toMatchObject({ served: [0, 1], experts: [1, 0] });
+  });
+
+  test('gets no expert but those that may take the place of its own', () => {
+    const prototypes: Ranked = (_, of) =>
+      plain().filter(({ expert }) => Math.floor(expert / 2) === Math.floor(of / 2));
+    expect(placed(3, [3, 1, 0], prototypes)).toMatchObject({ served: [0], waiting: [1], experts: [3, 2] });
+    expect(placed(3, [2, 1, 0], prototypes)).toMatchObject({ served: [1], waiting: [0], experts: [3, 2] });
   });
 
   test('waits if no other expert is left, or does without an expert if its row allows that', () => {

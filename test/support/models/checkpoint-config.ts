@@ -26,6 +26,7 @@ const layoutFields = {
     attention_bias: false,
     use_sliding_window: false,
     ...(routing.score === 'sigmoid' ? { scoring_func: 'sigmoid' } : {}),
+    ...(routing.prototypes === undefined ? {} : { num_expert_prototypes: routing.prototypes }),
   }),
   mixtral: ({ headDim, inner, experts }: ModelConfig) => ({
     architectures: ['MixtralForCausalLM'],

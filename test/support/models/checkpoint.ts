@@ -30,6 +30,8 @@ export interface CheckpointOptions {
   context?: number;
   tied?: boolean;
   score?: ScoreRule;
+  /** `num_expert_prototypes` of the Qwen3-MoE layout, which sets k. Default: none. */
+  prototypes?: number;
   /** `routed_scaling_factor`, which is written unless it is 1. */
   routedScale?: number;
   qkNorm?: ModelConfig['qkNorm'];
@@ -67,7 +69,8 @@ export function describe({
   kvHeads = 2,
   headDim = hidden / heads,
   experts = 8,
-  k = 1,
+  prototypes,
+  k = prototypes ?? 1,
   inner = 32,
   vocab = byteTokenizerVocab,
   context = 256,
@@ -81,6 +84,7 @@ export function describe({
 }: CheckpointOptions = {}): ModelConfig {
   if (layout === 'mixtral' && score !== 'softmax-renormalised')
     throw new Error(`the Mixtral layout has no score rule ${score}`);
+  if (layout !== 'qwen3_moe' && prototypes !== undefined) throw new Error(`${layout} has no prototypes`);
   if (layout === 'olmoe' && score === 'sigmoid')
     throw new Error('the OLMoE layout has no score rule sigmoid');
   if (layout === 'olmoe' && headDim !== hidden / heads) throw new Error('the OLMoE layout has no head_dim');
@@ -107,6 +111,7 @@ export function describe({
       renormalise: score !== 'softmax',
       selectionBias: score === 'sigmoid',
       scale: routedScale,
+      ...(prototypes !== undefined && { prototypes }),
     },
   };
 }
