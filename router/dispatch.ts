@@ -3,15 +3,16 @@ import type { RpcError } from '../rpc/errors.ts';
 import { Driver } from './delivery/driver.ts';
 import { type Rung, rungAt } from './delivery/ladder.ts';
 import { type DispatchOptions, type Ledger, openLedger } from './delivery/ledger.ts';
+import { type Assignment, rowOf } from './routing/assignment.ts';
 
 export interface Dispatched {
-  /** `[rows, k, hidden]`, not weighted. Zeros for each (row, rank) without an answer. */
+  /** `[slots, hidden]`, not weighted. Zeros for each slot without an answer. */
   answers: Float32Array;
   /** Error by row, for rows without a complete answer. */
   failed: ReadonlyMap<number, RpcError>;
-  /** One entry for each (row, rank) that was served by a rung of the ladder (ladder.ts). Failed rows have none. */
+  /** One entry for each slot that was served by a rung of the ladder (ladder.ts). Failed rows have none. */
   degraded: { row: number; rung: Rung }[];
-  /** The row of each (row, rank) that a shard of another zone has answered. */
+  /** The row of each slot that a shard of another zone has answered. */
   remote: readonly number[];
 }
 
@@ -25,12 +26,11 @@ export async function dispatch(options: DispatchOptions): Promise<Dispatched> {
   const ledger = openLedger(options, performance.now());
   await new Driver(ledger, signal).run();
 
-  const { k } = assignment;
   const failed = ledger.failed === undefined ? noFailures : failedRows(options, ledger.failed);
   const degraded = [...(ledger.degraded ?? [])]
-    .map(([slot, level]) => ({ row: Math.floor(slot / k), rung: rungAt(level) }))
+    .map(([slot, level]) => ({ row: rowOf(assignment, slot), rung: rungAt(level) }))
     .filter(({ row }) => !failed.has(row));
-  const remote = remoteRows(ledger, k);
+  const remote = remoteRows(ledger, assignment);
   const slots = assignment.experts.length;
   // A piece is the answers of one shard, in ascending order of their slots. A piece with all slots is therefore the result.
   const [whole] = ledger.pieces;
@@ -45,10 +45,10 @@ export async function dispatch(options: DispatchOptions): Promise<Dispatched> {
   return { answers, failed, degraded, remote };
 }
 
-function remoteRows({ pieces }: Pick<Ledger, 'pieces'>, k: number): readonly number[] {
+function remoteRows({ pieces }: Pick<Ledger, 'pieces'>, assignment: Assignment): readonly number[] {
   if (pieces.every(({ shard }) => shard.isNear)) return none;
   const far = pieces.filter(({ shard }) => !shard.isNear);
-  return far.flatMap(({ slots }) => slots.map((slot) => Math.floor(slot / k)));
+  return far.flatMap(({ slots }) => slots.map((slot) => rowOf(assignment, slot)));
 }
 
 /** Turns failures by slot into failures by row, and reports the first of them to the fleet. */
@@ -57,7 +57,7 @@ function failedRows(
   bySlot: ReadonlyMap<number, RpcError>,
 ): Map<number, RpcError> {
   const failed = new Map<number, RpcError>();
-  for (const [slot, error] of bySlot) failed.set(Math.floor(slot / assignment.k), error);
+  for (const [slot, error] of bySlot) failed.set(rowOf(assignment, slot), error);
   const [first] = failed.values();
   if (first !== undefined && first.code !== 'cancelled') {
     fleet.noteFailure({ layer, rows: failed.size, error: first });

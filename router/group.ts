@@ -3,7 +3,7 @@
 //
 // Worked example: k = 2. Row 0 uses experts 3 and 40, row 1 uses experts 3 and 17. Shard 0 owns 3 and 17, shard 1 owns 40:
 //   [{ owner: 0, prefill: false, rows: [0, 1], asks: [0, 3,  1, 3,  1, 17], slots: [0, 2, 3] }, { owner: 1, … }]
-import type { Assignment } from './selection.ts';
+import { type Assignment, firstSlot, rowCount } from './routing/assignment.ts';
 
 export interface Frame {
   /** Number of the shard. */
@@ -13,7 +13,7 @@ export interface Frame {
   rows: number[];
   /** Pairs (index into `rows`, expert). */
   asks: number[];
-  /** The slot of each pair in `asks`: row * k + rank, with the row's number in the step. */
+  /** The slot of each pair in `asks`. */
   slots: number[];
 }
 
@@ -38,31 +38,32 @@ export interface GroupOptions {
 
 /** Puts every slot into exactly one frame, or leaves all slots of its row unserved. Rows keep their order. */
 export function group({ assignment, ownerOf, limitsOf, mask, prefill, only }: GroupOptions): Grouping {
-  const { k, experts } = assignment;
+  const { experts } = assignment;
+  const rows = rowCount(assignment);
   const grouping: Grouping = { frames: [], unserved: [] };
   /** By owner and kind of rows: the frame that is being filled. */
   const filling: (Frame | undefined)[] = [];
   /** By rank: the owner of the row's expert. */
   const owners: number[] = [];
-  for (let row = 0; row * k < experts.length; row++) {
+  for (let row = 0; row < rows; row++) {
     if (mask !== undefined && mask[row] === 0) continue;
+    const first = firstSlot(assignment, row);
+    const end = firstSlot(assignment, row + 1);
     let isServed = true;
-    for (let rank = 0; rank < k && isServed; rank++) {
-      const slot = row * k + rank;
+    for (let slot = first; slot < end && isServed; slot++) {
       if (only?.has(slot) === false) continue;
       const owner = ownerOf(experts[slot]!, row);
       if (owner === undefined) isServed = false;
-      else owners[rank] = owner;
+      else owners[slot - first] = owner;
     }
     const isPrefill = prefill !== undefined && prefill[row] === 1;
-    for (let rank = 0; rank < k; rank++) {
-      const slot = row * k + rank;
+    for (let slot = first; slot < end; slot++) {
       if (only?.has(slot) === false) continue;
       if (!isServed) {
         grouping.unserved.push(slot);
         continue;
       }
-      const owner = owners[rank]!;
+      const owner = owners[slot - first]!;
       const key = 2 * owner + (isPrefill ? 1 : 0);
       let frame = filling[key];
       if (frame === undefined || !fits(frame, row, limitsOf(owner))) {

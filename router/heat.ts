@@ -2,7 +2,7 @@
 //
 // Counts are not decayed when rows are added. Instead, a row adds a weight that doubles every half-life, and reports divide by the
 // current weight.
-import type { Assignment } from './selection.ts';
+import { type Assignment, firstSlot, rowCount } from './routing/assignment.ts';
 
 /** An expert of the next layer, and the decayed number of rows that went from one expert of a layer to it. */
 export type Successor = readonly [expert: number, rows: number];
@@ -20,7 +20,7 @@ export interface HeatReport {
   steps: { rows: number; count: number }[];
   /**
    * `[layers - 1][experts]`: for each expert, the experts of the next layer that got its rows, most rows first, at most
-   * `MOST_SUCCESSORS`. For k > 1, only the best expert of each row counts. Absent unless requested and counted.
+   * `MOST_SUCCESSORS`. Of several experts of a row, only the best one counts. Absent unless requested and counted.
    */
   successors?: Successor[][][];
 }
@@ -118,7 +118,7 @@ export class Heat {
 
   #count(
     layer: number,
-    { k, experts: chosen }: Assignment,
+    assignment: Assignment,
     mask: Uint8Array | undefined,
     previous: Assignment | undefined,
   ): void {
@@ -130,16 +130,19 @@ export class Heat {
     const first = layer * experts;
     const pairs = (layer - 1) * experts * experts;
     let rows = 0;
-    for (let row = 0, slot = 0; slot < chosen.length; row++, slot += k) {
+    const all = rowCount(assignment);
+    for (let row = 0; row < all; row++) {
       if (mask !== undefined && mask[row] === 0) continue;
       rows++;
-      for (let rank = 0; rank < k; rank++) {
-        const unit = first + chosen[slot + rank]!;
+      const end = firstSlot(assignment, row + 1);
+      for (let slot = firstSlot(assignment, row); slot < end; slot++) {
+        const unit = first + assignment.experts[slot]!;
         counts[unit]! += weight;
         totals[unit]!++;
       }
       if (successors === undefined || previous === undefined) continue;
-      successors[pairs + previous.experts[row * previous.k]! * experts + chosen[slot]!]! += weight;
+      const before = previous.experts[firstSlot(previous, row)]!;
+      successors[pairs + before * experts + assignment.experts[firstSlot(assignment, row)]!]! += weight;
     }
     if (layer === 0 && rows > 0) {
       const size = Math.min(STEP_SIZES - 1, Math.ceil(Math.log2(rows)));

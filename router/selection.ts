@@ -2,6 +2,12 @@
 //
 // Worked example: 4 experts, k = 1, softmax not renormalised, scores [0, ln 3, 0, 0] of one row:
 //   experts = [1], weights = [0.5]          // 3 / (1 + 3 + 1 + 1)
+import type { Assignment } from './routing/assignment.ts';
+import type { PerToken } from './routing/request-routing.ts';
+import type { RowLimits } from './routing/row-routing.ts';
+
+/** A row that may take a further expert takes it if its weight is at least this share of the weight of the row's first expert. */
+export const UNSURE_SHARE = 0.5;
 
 /** The rule of one layer, read from the checkpoint by model/config/config.ts. */
 export interface RoutingRule {
@@ -26,44 +32,92 @@ export interface RoutingRule {
   k: number;
 }
 
-export interface Assignment {
-  /** Number of experts for each row. */
-  k: number;
-  /** `[rows, k]`, best first; in the order of the prototypes if there are any. */
-  experts: Uint16Array;
-  /** `[rows, k]` */
-  weights: Float32Array;
+/**
+ * How many experts of a token a request may ask for. More experts than the kept groups have cannot be chosen. Prototypes have one
+ * expert each. A row has only one input, so it has only one expert if the weight multiplies the input.
+ */
+export function perTokenOf(
+  { weighsInput, groups, prototypes }: Pick<RoutingRule, 'weighsInput' | 'groups' | 'prototypes'>,
+  experts: number,
+): PerToken {
+  if (weighsInput) return { least: 1, most: 1 };
+  if (prototypes !== undefined) return { least: prototypes, most: prototypes };
+  return { least: 1, most: groups === undefined ? experts : (experts / groups.count) * groups.kept };
 }
 
 /**
  * Chooses experts by the raw `scores [rows, experts]`. If scores are equal, the expert with the lower number comes first. Weights
- * are computed in double precision and rounded to float32 once. Throws if a score is not finite.
+ * are computed in double precision and rounded to float32 once. Each row gets `rule.k` experts, or a number within its `limits`.
+ * Throws if a score is not finite.
  */
-export function select(scores: Float32Array, experts: number, rule: RoutingRule): Assignment {
+export function select(
+  scores: Float32Array,
+  experts: number,
+  rule: RoutingRule,
+  limits?: RowLimits,
+): Assignment {
   if (rule.prototypes !== undefined) return selectPrototypes(scores, experts, rule, rule.prototypes);
-  const { k, bias } = rule;
   const rows = scores.length / experts;
   if (!Number.isInteger(rows)) throw new RangeError(`${scores.length} scores are not rows of ${experts}`);
-  if (!Number.isInteger(k) || k < 1 || k > experts)
-    throw new RangeError(`cannot choose ${k} of ${experts} experts`);
-  if (bias !== undefined && bias.length !== experts) {
-    throw new RangeError(`the selection bias has ${bias.length} entries for ${experts} experts`);
+  if (rule.bias !== undefined && rule.bias.length !== experts) {
+    throw new RangeError(`the selection bias has ${rule.bias.length} entries for ${experts} experts`);
   }
-  const assignment = { k, experts: new Uint16Array(rows * k), weights: new Float32Array(rows * k) };
+  requireCount(rule.k, experts);
+  const most = limits?.most.reduce((sum, k) => sum + k, 0) ?? rows * rule.k;
+  const assignment = { k: rule.k, experts: new Uint16Array(most), weights: new Float32Array(most) };
   const keys = comparesRaw(rule) ? undefined : new Float64Array(experts);
-  const chosen: number[] = new Array(k).fill(0);
-  for (let row = 0; row < rows; row++) {
-    const from = row * experts;
-    requireFinite(scores, from, experts);
-    if (keys === undefined) choose(scores, from, experts, chosen);
+  const starts = limits && new Uint32Array(rows + 1);
+  const chosen: number[] = new Array(rule.k).fill(0);
+  for (let row = 0, at = 0; row < rows; row++) {
+    const of = { scores, from: row * experts, experts };
+    requireFinite(scores, of.from, experts);
+    if (limits !== undefined) {
+      requireCount(limits.most[row]!, experts);
+      chosen.length = limits.most[row]!;
+    }
+    if (keys === undefined) choose(scores, of.from, experts, chosen);
     else {
-      fillKeys(keys, { scores, from, experts }, rule);
+      fillKeys(keys, of, rule);
       choose(keys, 0, experts, chosen);
     }
-    weigh({ scores, from, experts }, rule, chosen, assignment.weights, row * k);
-    for (let rank = 0; rank < k; rank++) assignment.experts[row * k + rank] = chosen[rank]!;
+    if (limits !== undefined) chosen.length = taken(of, rule, chosen, limits.least[row]!);
+    weigh(of, rule, chosen, assignment.weights, at);
+    for (let rank = 0; rank < chosen.length; rank++) assignment.experts[at + rank] = chosen[rank]!;
+    at += chosen.length;
+    if (starts !== undefined) starts[row + 1] = at;
   }
-  return assignment;
+  return starts === undefined ? assignment : withStarts(assignment, starts);
+}
+
+function requireCount(k: number, experts: number): void {
+  if (Number.isInteger(k) && k >= 1 && k <= experts) return;
+  throw new RangeError(`cannot choose ${k} of ${experts} experts`);
+}
+
+/** The assignment of rows that begin at `starts [rows + 1]`, without its unused memory, and without `starts` if all rows have k experts. */
+function withStarts({ experts, weights }: Assignment, starts: Uint32Array): Assignment {
+  const rows = starts.length - 1;
+  const slots = starts[rows]!;
+  let k = 0;
+  for (let row = 0; row < rows; row++) k = Math.max(k, starts[row + 1]! - starts[row]!);
+  const used = { k, experts: experts.slice(0, slots), weights: weights.slice(0, slots) };
+  return slots === rows * k ? used : { ...used, starts };
+}
+
+/** How many of the chosen experts the row takes: at least `least`, and more while their weights are close to that of the first one. */
+function taken(
+  { scores, from }: Row,
+  { score }: RoutingRule,
+  chosen: readonly number[],
+  least: number,
+): number {
+  let count = least;
+  const isSoftmax = score === 'softmax';
+  const first = scores[from + chosen[0]!]!;
+  const enough = UNSURE_SHARE * rawWeight(isSoftmax, first, first);
+  while (count < chosen.length && rawWeight(isSoftmax, scores[from + chosen[count]!]!, first) >= enough)
+    count++;
+  return count;
 }
 
 /** Each prototype of each row is selected like a row of its own, of which one expert is chosen. */

@@ -33,6 +33,7 @@ class EmptyEngine implements PushingEngine {
     layers: 1,
     experts: 1,
     expertsPerToken: [1],
+    perToken: { least: 1, most: 1 },
     context: 65_536,
     sharesPrefixes: true,
   };

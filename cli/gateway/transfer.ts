@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { PrefixModel, SendPrefix } from '../../gateway/api/peers/hand-over.ts';
-import type { EngineClient, KvPrefix } from '../../gateway/engine/messages.ts';
+import type { EngineClient, KvPrefix, RequestRouting } from '../../gateway/engine/messages.ts';
 import { parseAddress } from '../../rpc/address.ts';
 import { RpcError } from '../../rpc/errors.ts';
 import { isMap } from '../../rpc/messages.ts';
@@ -95,15 +95,12 @@ function prefixSender(security: Security | undefined): SendPrefix {
   };
 }
 
-function paramsOf(
-  model: PrefixModel,
-  { ids, first, end, bytes, cacheSalt, expertsPerToken }: KvPrefix,
-): Params {
+function paramsOf(model: PrefixModel, { ids, first, end, bytes, cacheSalt, routing }: KvPrefix): Params {
   const idBytes = new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength);
   return {
     ...model,
     cacheSalt,
-    expertsPerToken: [...expertsPerToken],
+    ...routingParams(routing),
     ids: idBytes,
     first,
     end,
@@ -118,8 +115,6 @@ function prefixOf(params: Params): { model: PrefixModel; prefix: KvPrefix } {
     throw malformed('ids and bytes are not bytes');
   if (ids.length % Int32Array.BYTES_PER_ELEMENT !== 0) throw malformed('ids has an incomplete id');
   if (sha256 !== hashOf(ids, bytes)) throw malformed('the hash differs from that of the bytes');
-  const { expertsPerToken } = params;
-  if (!Array.isArray(expertsPerToken)) throw malformed('expertsPerToken is no list');
   return {
     model: {
       identity: text(params.identity, 'identity'),
@@ -132,9 +127,24 @@ function prefixOf(params: Params): { model: PrefixModel; prefix: KvPrefix } {
       end: count(params.end, 'end'),
       bytes: new Uint8Array(bytes),
       cacheSalt: text(params.cacheSalt, 'cacheSalt'),
-      expertsPerToken: expertsPerToken.map((each) => count(each, 'expertsPerToken')),
+      routing: routingOf(params),
     },
   };
+}
+
+/**
+ * Gateways of older releases know only `expertsPerToken`, where an empty list stands for the checkpoint's numbers. They refuse parameters
+ * without it, so that they do not take the blocks of another routing for theirs.
+ */
+function routingParams({ expertsPerToken = [], unsureBudget }: RequestRouting): Params {
+  return unsureBudget === undefined ? { expertsPerToken: [...expertsPerToken] } : { unsureBudget };
+}
+
+function routingOf({ expertsPerToken, unsureBudget }: Params): RequestRouting {
+  if (unsureBudget !== undefined) return { unsureBudget: count(unsureBudget, 'unsureBudget') };
+  if (!Array.isArray(expertsPerToken)) throw malformed('expertsPerToken is no list');
+  const numbers = expertsPerToken.map((each) => count(each, 'expertsPerToken'));
+  return numbers.length === 0 ? {} : { expertsPerToken: numbers };
 }
 
 function text(value: Value | undefined, name: string): string {

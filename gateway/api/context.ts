@@ -5,6 +5,7 @@ import type { Fingerprint } from './answers/fingerprint.ts';
 import type { MemoryLedger } from './budget/ledger.ts';
 import type { Slices, Tenant } from './budget/slices.ts';
 import type { TextTenant, TextWork } from './budget/text-work.ts';
+import type { ExpertSettings } from './requests/expert-settings.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { TextSide } from './text/text-side.ts';
 
@@ -67,6 +68,8 @@ export interface ApiContext extends TextSide {
   limits: Limits;
   /** Worst rung of the degradation ladder that requests allow by default. Absent: requests fail if an expert is unavailable. */
   degrade?: Rung;
+  /** How many experts a token uses if its request does not say. Absent: the checkpoint's numbers. */
+  experts?: ExpertSettings;
   logger: Logger;
   metrics: Metrics;
   fingerprint: Fingerprint;

@@ -19,6 +19,7 @@ import { History } from './endpoints/history/history.ts';
 import type { Served } from './endpoints/models.ts';
 import { HandOvers, type SendPrefix } from './peers/hand-over.ts';
 import { type PeerCard, Peers } from './peers/peers.ts';
+import type { ExpertSettings } from './requests/expert-settings.ts';
 import { RecentUsage } from './resume/recent-usage.ts';
 import type { Secrets } from './resume/seal.ts';
 import { Shutdown } from './shutdown.ts';
@@ -44,6 +45,8 @@ export interface ApiOptions {
   limits?: Partial<Limits>;
   /** Worst rung of the degradation ladder that requests allow by default. Absent: requests fail if an expert is unavailable. */
   degrade?: Rung;
+  /** How many experts a token uses if its request does not say. Every model must take it. Absent: the checkpoint's numbers. */
+  experts?: ExpertSettings;
   /** The current `host:port` of every gateway of these shards. Absent: this is the only gateway. */
   peerAddresses?: () => readonly string[];
   /** Sends keys and values of streams to other gateways. Absent: other gateways compute them again. */
@@ -105,7 +108,8 @@ export interface Shared {
 }
 
 export function createShared(options: ApiOptions): Shared {
-  const { models, degrade, peerAddresses, usageLog, textThreads, logger, drainShard, hosts } = options;
+  const { models, degrade, experts, peerAddresses, usageLog, textThreads, logger, drainShard, hosts } =
+    options;
   const { aliases = () => new Map(), version = 'unknown' } = options;
   const { warnings = new Warnings(), shutdown = new Shutdown() } = options;
   const metrics = new Metrics({ warnings, usageLog });
@@ -117,7 +121,8 @@ export function createShared(options: ApiOptions): Shared {
   });
   const slices = new Slices({ charge });
   const ledger = new MemoryLedger(limits.answerMemory);
-  const common = { limits, logger, metrics, slices, ledger, ...(degrade !== undefined && { degrade }) };
+  const defaults = { ...(degrade !== undefined && { degrade }), ...(experts !== undefined && { experts }) };
+  const common = { limits, logger, metrics, slices, ledger, ...defaults };
   const contexts = models.map(({ engine, dir, ...rest }): [string, ApiContext] => {
     const status = () => statusInTime({ engine, limits, logger });
     const fingerprint = new Fingerprint(status);

@@ -2,6 +2,8 @@
 // running list.
 import { rungLevel } from '../../router/delivery/ladder.ts';
 import type { Fleet } from '../../router/fleet.ts';
+import { routingKey } from '../../router/routing/request-routing.ts';
+import type { RoutingRule } from '../../router/selection.ts';
 import type { Counters } from './counters.ts';
 import type { EngineSettings } from './engine-options.ts';
 import { notReady } from './faults.ts';
@@ -12,7 +14,7 @@ import type { GenerationRequest } from './messages.ts';
 import type { Sequence } from './sequence.ts';
 
 interface AdmissionOptions {
-  model: Pick<ForwardModel, 'dense' | 'fleet'>;
+  model: Pick<ForwardModel, 'dense' | 'fleet' | 'rules'>;
   settings: Pick<EngineSettings, 'kvMemory' | 'maxSequences'>;
   counters: Counters;
 }
@@ -97,13 +99,13 @@ export class Admission {
   /** Admits the sequence, or returns false if there is no room for it. */
   #enter(next: Sequence): boolean {
     const { model, settings, counters } = this.#options;
-    const { dense, fleet } = model;
+    const { dense } = model;
     if (this.running.length >= settings.maxSequences && !this.#makeRoom(next)) return false;
     const { promptLogprobs } = next.request;
     // The prefix cache is not used if the device shares no blocks, or if the request asks for the log-probabilities of
     // its prompt.
     const limit = dense.kv.shared && promptLogprobs === undefined ? next.firstNeeded : 0;
-    const salt = saltOf(next.request, fleet);
+    const salt = saltOf(next.request, model);
     const table = this.pool.open(next.ids, { limit, salt });
     while (!this.pool.grow(table, next.length)) {
       if (this.#makeRoom(next)) continue;
@@ -132,13 +134,15 @@ export class Admission {
 
 /**
  * The salt of a request's cached prefixes. A shard may have given wrong answers before it was cordoned. So the salt contains the
- * number of cordons, and prefixes that were cached before the latest cordon are not reused.
+ * number of cordons, and prefixes that were cached before the latest cordon are not reused. It also contains how the request's rows choose
+ * their experts.
  */
 export function saltOf(
-  { cacheSalt = '', expertsPerToken = [] }: Pick<GenerationRequest, 'cacheSalt' | 'expertsPerToken'>,
-  { counters }: Pick<Fleet, 'counters'>,
+  { cacheSalt = '', routing = {} }: Pick<GenerationRequest, 'cacheSalt' | 'routing'>,
+  { fleet, rules }: { fleet: Pick<Fleet, 'counters'>; rules: readonly Pick<RoutingRule, 'k'>[] },
 ): string {
-  return `${cacheSalt}/${counters.cordons}/${expertsPerToken}`;
+  const own = rules.map(({ k }) => k);
+  return `${cacheSalt}/${fleet.counters.cordons}/${routingKey(routing, own)}`;
 }
 
 /** Removes and returns the items that match. */

@@ -4,7 +4,7 @@ import { setImmediate as eventsHandled } from 'node:timers/promises';
 import { hasExperts, unitShape } from '../../model/config/model-config.ts';
 import { rungLevel } from '../../router/delivery/ladder.ts';
 import { Heat } from '../../router/heat.ts';
-import type { RoutingRule } from '../../router/selection.ts';
+import { perTokenOf } from '../../router/selection.ts';
 import { Admission, saltOf } from './admission.ts';
 import { createCounters, fleetCounters, hopCounters } from './counters.ts';
 import { type EngineOptions, type EngineSettings, settingsOf } from './engine-options.ts';
@@ -57,7 +57,9 @@ export class Engine implements PushingEngine {
     this.#admission = new Admission(shared);
     this.#steps = new StepRunner({ ...shared, admission: this.#admission });
     const sharesPrefixes = dense.kv.shared;
-    this.info = { identity, content, vocab, layers, experts, expertsPerToken, context, sharesPrefixes };
+    const perToken = perTokenOf(rules[0] ?? {}, experts);
+    const shape = { layers, experts, expertsPerToken, perToken };
+    this.info = { identity, content, vocab, ...shape, context, sharesPrefixes };
     this.#noteLoad();
     this.#loop = this.#run();
   }
@@ -125,15 +127,15 @@ export class Engine implements PushingEngine {
   async readPrefix(id: string, first: number): Promise<KvPrefix | undefined> {
     const { running, pool } = this.#admission;
     const sequence = running.find(({ request, ended }) => request.id === id && !ended);
-    const { dense, fleet } = this.#model;
+    const { dense } = this.#model;
     // Blocks that were computed before a shard was cordoned may be wrong.
-    if (sequence === undefined || sequence.salt !== saltOf(sequence.request, fleet)) return undefined;
+    if (sequence === undefined || sequence.salt !== saltOf(sequence.request, this.#model)) return undefined;
     return readPrefix(sequence, first, { dense, pool });
   }
 
   async writePrefix(prefix: KvPrefix): Promise<boolean> {
-    const { dense, fleet } = this.#model;
-    const written = writePrefix(prefix, saltOf(prefix, fleet), { dense, pool: this.#admission.pool });
+    const { dense } = this.#model;
+    const written = writePrefix(prefix, saltOf(prefix, this.#model), { dense, pool: this.#admission.pool });
     if (written) this.#counters.received_positions += (prefix.end - prefix.first) * dense.kv.blockSize;
     return written;
   }
@@ -155,7 +157,7 @@ export class Engine implements PushingEngine {
 
   #refusal(request: GenerationRequest) {
     const { context, maxWaiting } = this.#settings;
-    const { fleet, rules } = this.#model;
+    const { fleet } = this.#model;
     const { running, waiting, pool } = this.#admission;
     if (running.length === 0) fleet.settleClasses();
     const { tenant } = request;
@@ -163,8 +165,7 @@ export class Engine implements PushingEngine {
     return refusal(request, {
       closing: this.#closing,
       vocab: this.info.vocab,
-      layers: this.info.layers,
-      perToken: perTokenOf(rules, this.info.experts),
+      shape: this.info,
       context,
       kvPositions: pool.count * pool.size,
       missing: fleet.readyFor(rungLevel(request.degrade)) ? [] : fleet.missing(),
@@ -207,14 +208,6 @@ export class Engine implements PushingEngine {
     this.#steps.unwant(sequence);
     this.#wake();
   }
-}
-
-/** How many experts of a token a request may ask for. */
-function perTokenOf(rules: readonly RoutingRule[], experts: number): { least: number; most: number } {
-  // A row has only one input, so it has only one expert if the weight multiplies the input.
-  if (rules.some(({ weighsInput }) => weighsInput)) return { least: 1, most: 1 };
-  const { prototypes = 0 } = rules[0] ?? {};
-  return prototypes > 0 ? { least: prototypes, most: prototypes } : { least: 1, most: experts };
 }
 
 function isOpen({ ended }: Sequence): boolean {

@@ -6,7 +6,9 @@ import type { Rung } from '../../router/delivery/ladder.ts';
 import { dispatch } from '../../router/dispatch.ts';
 import type { Fleet } from '../../router/fleet.ts';
 import type { Heat } from '../../router/heat.ts';
-import { type Assignment, type RoutingRule, select, standIns, weighInputs } from '../../router/selection.ts';
+import { type Assignment, firstSlot } from '../../router/routing/assignment.ts';
+import type { RowRouting } from '../../router/routing/row-routing.ts';
+import { type RoutingRule, select, standIns, weighInputs } from '../../router/selection.ts';
 import type { RpcError } from '../../rpc/errors.ts';
 
 export interface ForwardModel {
@@ -35,6 +37,8 @@ interface StepInput {
   wanted: Uint8Array;
   /** `[rows]`, level of the last rung that each row allows, 0 for none (router/delivery/ladder.ts). Absent: 0 for all rows. */
   ladder?: Uint8Array;
+  /** How many experts each row takes. Absent: each row takes the checkpoint's numbers. */
+  routing?: RowRouting | undefined;
   /** Deadline of each call to a shard. */
   deadlineMs: number;
   /** Aborted when all entries of `wanted` are 0. */
@@ -65,7 +69,7 @@ interface ForwardEvents {
 /** Runs the rows through every layer. Returns the last layer's residual stream, `[rows, hidden]`. */
 export async function forward(
   { dense, fleet, identity, hidden, experts, hasExperts, rules, combine, heat }: ForwardModel,
-  { ids, spans, prefill, wanted, ladder, deadlineMs, signal, trace, isAlone }: StepInput,
+  { ids, spans, prefill, wanted, ladder, routing, deadlineMs, signal, trace, isAlone }: StepInput,
   { onFailed, onDegraded, onRemote, onRouted }: ForwardEvents,
 ): Promise<Rows> {
   let stream = dense.embed(ids);
@@ -78,7 +82,8 @@ export async function forward(
     stream = residual;
     if (!hasExperts[layer]) continue;
     const rule = rules[hop]!;
-    const assignment = select(scores, experts, rule);
+    const assignment = select(scores, experts, rule, routing?.limits());
+    routing?.took(assignment);
     stepHeat?.count(hop, assignment, wanted);
     const weighted = rule.weighsInput ? weighInputs(x, hidden, assignment) : assignment;
     const { answers, failed, degraded, remote } = await dispatch({
@@ -91,7 +96,7 @@ export async function forward(
       mask: wanted,
       near: borrowed.exhausted,
       prefill,
-      ...(ladder !== undefined && { ladder, ranked: ranking(scores, experts, rule) }),
+      ...(ladder !== undefined && { ladder, ranked: ranking(scores, experts, rule, assignment) }),
       deadlineMs,
       signal,
       trace,
@@ -114,9 +119,11 @@ export async function forward(
   return stream;
 }
 
-function ranking(scores: Float32Array, experts: number, rule: RoutingRule) {
-  return (row: number, expert: number) =>
-    standIns(scores.subarray(row * experts, (row + 1) * experts), rule, expert);
+function ranking(scores: Float32Array, experts: number, rule: RoutingRule, assignment: Assignment) {
+  return (row: number, expert: number) => {
+    const k = firstSlot(assignment, row + 1) - firstSlot(assignment, row);
+    return standIns(scores.subarray(row * experts, (row + 1) * experts), { ...rule, k }, expert);
+  };
 }
 
 /** Counts the hops of each row to other zones, against the most that are allowed. */

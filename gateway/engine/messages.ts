@@ -3,6 +3,7 @@
 import type { Rung } from '../../router/delivery/ladder.ts';
 import type { HeatReport } from '../../router/heat.ts';
 import type { MissingUnits } from '../../router/replica-table.ts';
+import type { PerToken, RequestRouting } from '../../router/routing/request-routing.ts';
 import type { ShardStatus } from '../../router/shard-status.ts';
 import type { ConstraintSpec, PackedGrammar } from '../constraints/specification.ts';
 import type { EngineLoad, LoadBoard } from './load.ts';
@@ -10,6 +11,14 @@ import type { EngineLoad, LoadBoard } from './load.ts';
 export { type Rung, rungs } from '../../router/delivery/ladder.ts';
 export type { HeatReport } from '../../router/heat.ts';
 export type { MissingUnits } from '../../router/replica-table.ts';
+export {
+  budgetRange,
+  expertPolicies,
+  type PerToken,
+  type RequestRouting,
+  type RoutingShape,
+  splitBudget,
+} from '../../router/routing/request-routing.ts';
 export type { ShardStatus } from '../../router/shard-status.ts';
 export type { EngineLoad } from './load.ts';
 
@@ -82,8 +91,8 @@ export interface GenerationRequest {
   tenant?: string;
   /** The tenant's weight. A tenant of weight 2 gets twice as much time as one of weight 1. Default: 1. */
   weight?: number;
-  /** `[layers]`, number of experts for each token. Default: the checkpoint's. */
-  expertsPerToken?: readonly number[];
+  /** How many experts the request's rows use. Default: the checkpoint's numbers. */
+  routing?: RequestRouting;
   constraint?: ConstraintSpec;
   /** The constraint's grammar, if another thread has parsed it. The engine then does not read the constraint's text. */
   grammar?: PackedGrammar;
@@ -143,6 +152,8 @@ export interface UnusualHops {
   degradedHops?: DegradedHops;
   /** Number of experts' answers that came from shards of other zones. */
   remoteHops?: number;
+  /** Number of calls of experts for the rows of prompt and answer. Only if the request has a `routing`. */
+  expertCalls?: number;
 }
 
 export type FinishReason = 'stop' | 'length';
@@ -229,12 +240,14 @@ export interface EngineInfo {
   /** Content hash of the bundle. */
   content: string;
   vocab: number;
-  /** Layers with experts. Routes, heat and `expertsPerToken` count only these. */
+  /** Layers with experts. Routes, heat and `RequestRouting` count only these. */
   layers: number;
   /** Experts in each layer. */
   experts: number;
   /** `[layers]`, the checkpoint's own. */
   expertsPerToken: readonly number[];
+  /** How many experts of a token a request may ask for in each layer. */
+  perToken: PerToken;
   /** Most positions of a sequence: prompt and answer together. */
   context: number;
   /** Whether requests whose prompts begin with the same tokens share the computed prefix. */
@@ -251,8 +264,7 @@ export interface KvPrefix {
   /** The blocks, one after another. */
   bytes: Uint8Array<ArrayBuffer>;
   cacheSalt: string;
-  /** As in `GenerationRequest`; empty for the checkpoint's. */
-  expertsPerToken: readonly number[];
+  routing: RequestRouting;
 }
 
 /** The engine as the API sees it. In production it runs in another thread, in tests in the same one. */

@@ -1,13 +1,12 @@
 // Decides whether a request can be queued. Pure.
+import { type RoutingShape, routingFault } from '../../router/routing/request-routing.ts';
 import { fault, notReady } from './faults.ts';
 import type { GenerationError, GenerationRequest, MissingUnits } from './messages.ts';
 
 interface Capacity {
   closing: boolean;
   vocab: number;
-  layers: number;
-  /** Fewest and most experts of a token in a layer that a request may ask for. */
-  perToken: { least: number; most: number };
+  shape: RoutingShape;
   /** Most positions of a sequence. */
   context: number;
   /** Number of positions for which the whole KV memory has room. */
@@ -21,26 +20,17 @@ interface Capacity {
 
 /** The error with which the request is refused; undefined if it can be queued. */
 export function refusal(
-  request: Pick<
-    GenerationRequest,
-    'prompt' | 'known' | 'unreported' | 'maxTokens' | 'expertsPerToken' | 'weight'
-  >,
+  request: Pick<GenerationRequest, 'prompt' | 'known' | 'unreported' | 'maxTokens' | 'routing' | 'weight'>,
   capacity: Capacity,
 ): GenerationError | undefined {
-  const { prompt, maxTokens, expertsPerToken, weight = 1, known = new Int32Array() } = request;
+  const { prompt, maxTokens, routing = {}, weight = 1, known = new Int32Array() } = request;
   const { unreported = known.length } = request;
-  const { closing, vocab, layers, perToken, context, kvPositions, missing } = capacity;
+  const { closing, vocab, shape, context, kvPositions, missing } = capacity;
   if (closing) return fault('shutting_down', 'the server is shutting down');
   if (prompt.length === 0) return fault('invalid_request', 'the prompt has no tokens');
   if (maxTokens < 0) return fault('invalid_request', 'max_tokens must be at least 0');
-  if (expertsPerToken !== undefined) {
-    const { least, most } = perToken;
-    const sound = expertsPerToken.every((k) => Number.isInteger(k) && k >= least && k <= most);
-    if (!sound || expertsPerToken.length !== layers) {
-      const wanted = `${layers} numbers from ${least} to ${most}`;
-      return fault('invalid_request', `experts_per_token is not ${wanted}`);
-    }
-  }
+  const unroutable = routingFault(routing, shape);
+  if (unroutable !== undefined) return fault('invalid_request', unroutable);
   if (known.length > maxTokens) {
     return fault('invalid_request', `${known.length} known tokens do not fit into an answer of ${maxTokens}`);
   }

@@ -59,6 +59,8 @@ export class Sequence {
   readonly degraded = new Map<Rung, number>();
   /** Number of experts' answers that came from shards of other zones. */
   remoteHops = 0;
+  /** Calls of experts for the sequence's rows. Counted only if the request has a `routing`. */
+  expertCalls = 0;
   readonly #speculation = new Speculation();
   readonly #createdAt = performance.now();
   /** Time of the first admission. */
@@ -265,10 +267,11 @@ export class Sequence {
   }
 
   #hops(): UnusualHops {
-    if (this.degraded.size === 0 && this.remoteHops === 0) return {};
+    if (this.degraded.size === 0 && this.remoteHops === 0 && this.expertCalls === 0) return {};
     return {
       ...(this.degraded.size > 0 && { degradedHops: Object.fromEntries(this.degraded) }),
       ...(this.remoteHops > 0 && { remoteHops: this.remoteHops }),
+      ...(this.expertCalls > 0 && { expertCalls: this.expertCalls }),
     };
   }
 }

@@ -144,11 +144,8 @@ export class StepRunner {
     const { model, settings, counters } = this.#options;
     const sequences = spans.length;
     const count = settings.microBatches ?? this.#microBatches.choose(sequences);
-    const groups = [
-      ...Map.groupBy(spans, ({ sequence }) => String(sequence.request.expertsPerToken)).values(),
-    ];
-    const parts = groups.flatMap((group) => cut(group, count));
-    const isTypical = groups.length === 1 && !spans.some(isPrefill);
+    const parts = cut(spans, count);
+    const isTypical = !spans.some((span) => isPrefill(span) || span.sequence.request.routing !== undefined);
     this.#steps = parts.map((part) => new Step(part));
     const startedAt = performance.now();
     const idle = performance.eventLoopUtilization();

@@ -2,7 +2,9 @@
 import { setImmediate as eventsHandled } from 'node:timers/promises';
 import type { Rows } from '../../model/devices/dense.ts';
 import { type Rung, rungLevel } from '../../router/delivery/ladder.ts';
-import type { Assignment, RoutingRule } from '../../router/selection.ts';
+import { type Assignment, expertsOf } from '../../router/routing/assignment.ts';
+import { RowRouting } from '../../router/routing/row-routing.ts';
+import { perTokenOf } from '../../router/selection.ts';
 import type { RpcError } from '../../rpc/errors.ts';
 import { type ForwardModel, forward } from './forward.ts';
 import type { PromptLogprob, Route } from './messages.ts';
@@ -50,7 +52,6 @@ interface Described {
   vocab: number;
 }
 
-/** All sequences of a step must have the same `expertsPerToken`. */
 export class Step {
   /** Rows of all spans together. */
   readonly rows: number;
@@ -82,8 +83,9 @@ export class Step {
     { logits, deadlineMs, trace, isAlone, onFailed, onDegraded, onRemote, onSpent }: StepOptions,
   ): Promise<Due[]> {
     const sequences = this.#spans.flatMap(({ sequence, count }) => new Array<Sequence>(count).fill(sequence));
+    const routing = routingOf(sequences, model);
     const stream = await forward(
-      { ...model, rules: rulesOf(model.rules, sequences[0]?.request.expertsPerToken) },
+      model,
       {
         ids: Int32Array.from(this.#spans.flatMap(idsOf)),
         spans: this.#spans.map(({ sequence, start, count }) => {
@@ -94,6 +96,7 @@ export class Step {
         ),
         wanted: this.#wanted,
         ...ladderOf(sequences),
+        routing,
         deadlineMs,
         signal: this.#abort.signal,
         trace,
@@ -109,8 +112,11 @@ export class Step {
       },
     );
     if (this.#abort.signal.aborted) return [];
+    let row = 0;
     for (const { sequence, start, count } of this.#spans) {
       sequence.computed = Math.min(start + count, sequence.length);
+      sequence.expertCalls += routing?.calls(row, count) ?? 0;
+      row += count;
     }
     await this.#describeKnown(model, stream, { logits, onSpent });
     return this.#logits(model, stream, logits);
@@ -195,11 +201,15 @@ export class Step {
   }
 }
 
-function rulesOf(
-  rules: readonly RoutingRule[],
-  asked: readonly number[] | undefined,
-): readonly RoutingRule[] {
-  return asked === undefined ? rules : rules.map((rule, layer) => ({ ...rule, k: asked[layer] ?? rule.k }));
+/** Undefined if no row's request sets its routing, so that the common case costs nothing. */
+function routingOf(
+  sequences: readonly Sequence[],
+  { rules, experts }: Pick<ForwardModel, 'rules' | 'experts'>,
+): RowRouting | undefined {
+  if (sequences.every(({ request }) => request.routing === undefined)) return undefined;
+  const rows = sequences.map(({ request }) => request.routing ?? {});
+  const own = rules.map(({ k }) => k);
+  return new RowRouting(rows, own, perTokenOf(rules[0] ?? {}, experts));
 }
 
 /** Empty if no row allows any rung, so that the common case costs nothing. */
@@ -222,9 +232,9 @@ function sendScores({ sequence, position, rows, logits, vocab }: Described): voi
   sequence.score(scores);
 }
 
-/** `assignments [layers]` cover all rows of the step; k may differ between layers. */
+/** `assignments [layers]` cover all rows of the step. */
 function routeOf(assignments: readonly Assignment[], row: number): Route {
-  return assignments.map(({ k, experts }) => Array.from(experts.subarray(row * k, (row + 1) * k)));
+  return assignments.map((assignment) => Array.from(expertsOf(assignment, row)));
 }
 
 function idsOf({ sequence: { ids, drafts }, start, count }: Planned<Sequence>): number[] {

@@ -21,16 +21,17 @@ export interface TokenPicker {
   draw(logits: Float32Array, settings: DrawSettings, u: number): number;
 }
 
+/** The part of router/routing/assignment.ts that `combine` needs. */
+interface SlotWeights {
+  k: number;
+  weights: Float32Array;
+  starts?: Uint32Array;
+}
+
 export interface HostKernels {
   picker: TokenPicker;
   /** Adds the experts' answers to the residual stream in place, with the same bits as router/combine.ts. */
-  combine(
-    residual: Rows,
-    answers: Rows,
-    assignment: { k: number; weights: Float32Array },
-    hidden: number,
-    mask?: Uint8Array,
-  ): void;
+  combine(residual: Rows, answers: Rows, assignment: SlotWeights, hidden: number, mask?: Uint8Array): void;
 }
 
 export function createHostKernels(kernels: Kernels): HostKernels {
@@ -46,7 +47,32 @@ export function createHostKernels(kernels: Kernels): HostKernels {
       draw: (logits, { temperature, topP, topK, minP }, u) =>
         kernels.draw(logits, logits.length, temperature, topP, Math.min(topK, logits.length), minP, u),
     },
-    combine: (residual, answers, { k, weights }, hidden, mask) =>
-      kernels.combine(residual, answers, weights, k, hidden, residual.length / hidden, mask),
+    combine(residual, answers, { k, weights, starts }, hidden, mask) {
+      const rows = residual.length / hidden;
+      if (starts === undefined) return kernels.combine(residual, answers, weights, k, hidden, rows, mask);
+      for (const { from, to, k: own } of runsOf(starts)) {
+        const [first, end] = [starts[from]!, starts[to]!];
+        kernels.combine(
+          residual.subarray(from * hidden, to * hidden),
+          answers.subarray(first * hidden, end * hidden),
+          weights.subarray(first, end),
+          own,
+          hidden,
+          to - from,
+          mask?.subarray(from, to),
+        );
+      }
+    },
   };
+}
+
+/** The longest runs of rows with the same number of slots, `k`. Rows without slots are left out. */
+function* runsOf(starts: Uint32Array): Generator<{ from: number; to: number; k: number }> {
+  const rows = starts.length - 1;
+  const slotsOf = (row: number) => starts[row + 1]! - starts[row]!;
+  for (let from = 0, to = 1; from < rows; from = to, to++) {
+    const k = slotsOf(from);
+    while (to < rows && slotsOf(to) === k) to++;
+    if (k > 0) yield { from, to, k };
+  }
 }

@@ -3,6 +3,7 @@ import type { RunAnswer } from '../../experts/wire/run.ts';
 import { afterSockets } from '../../rpc/deadline.ts';
 import { toRpcError } from '../../rpc/errors.ts';
 import type { Frame } from '../group.ts';
+import { rowOf } from '../routing/assignment.ts';
 import { askGoldens, GOLDEN_DEADLINE_MS } from '../shards/golden-checks.ts';
 import type { Shard } from '../shards/shard.ts';
 import type { Unit } from '../shards/units.ts';
@@ -69,7 +70,7 @@ export async function findWrongShard(difference: Difference, inquiry: Inquiry): 
 /** Returns a function that sends only the slot's row to a shard. It resolves to undefined if the shard does not answer. */
 function questionFor(slot: number, { expert }: Unit, inquiry: Inquiry) {
   const { step, deadlineAt } = inquiry;
-  const rows = [Math.floor(slot / step.assignment.k)];
+  const rows = [rowOf(step.assignment, slot)];
   const frame: Frame = { owner: 0, prefill: false, rows, asks: [0, expert], slots: [slot] };
   const x = rowsOf(frame, step).slice(); // a copy, because the step may go on and change its rows
   return (shard: Shard) =>

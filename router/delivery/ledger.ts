@@ -1,9 +1,9 @@
-// The ledger of one layer of a step: the calls that its slots wait for, and the answers so far. A slot is one (row, rank),
-// numbered row * k + rank. This file has the data and small changes to the data; next.ts decides, and driver.ts acts.
+// The ledger of one layer of a step: the calls that its slots wait for, and the answers so far. Slots are
+// numbered as in routing/assignment.ts. This file has the data and small changes to the data; next.ts decides, and driver.ts acts.
 import type { RpcError } from '../../rpc/errors.ts';
 import type { Fleet } from '../fleet.ts';
 import type { Frame } from '../group.ts';
-import type { Assignment } from '../selection.ts';
+import type { Assignment } from '../routing/assignment.ts';
 import type { Shard } from '../shards/shard.ts';
 
 export interface DispatchOptions {

@@ -8,6 +8,7 @@
 import { RpcError } from '../../rpc/errors.ts';
 import type { Frame } from '../group.ts';
 import { type Owners, planFrames } from '../owners.ts';
+import { rowOf } from '../routing/assignment.ts';
 import type { Shard } from '../shards/shard.ts';
 import { close, discredit, doubtedOf, review } from './audit.ts';
 import { secondCall, watchFor } from './hedge.ts';
@@ -211,10 +212,10 @@ function cancelBeside({ open, actions }: Ledger, call: Call): void {
 
 /** Marks each slot that is sent to a replica that is not exact, and unmarks the others. */
 function noteLevels(ledger: Ledger, frames: readonly Frame[], owners: Owners, attempt: Attempt): void {
-  const { k, experts } = ledger.step.assignment;
+  const { assignment } = ledger.step;
   if (attempt.beside.length > 0) return;
   for (const slot of frames.flatMap(({ slots }) => slots)) {
     if (ledger.degraded?.get(slot) === nextBest) continue;
-    markDegraded(ledger, slot, owners.forRow(experts[slot]!, Math.floor(slot / k))?.level ?? 0);
+    markDegraded(ledger, slot, owners.forRow(assignment.experts[slot]!, rowOf(assignment, slot))?.level ?? 0);
   }
 }

@@ -1,7 +1,8 @@
-// Decides what becomes of slots (row, rank) for which no replica can be called now: they get another expert or none, wait, or
-// fail. Changes the ledger only.
+// Decides what becomes of slots for which no replica can be called now: they get another expert or none, wait, or fail. Changes the
+// ledger only.
 import { RpcError, type RpcErrorCode } from '../../rpc/errors.ts';
 import type { Owners } from '../owners.ts';
+import { expertsOf, rowOf } from '../routing/assignment.ts';
 import type { Shard } from '../shards/shard.ts';
 import { hasReplica, rungLevel } from './ladder.ts';
 import {
@@ -42,17 +43,17 @@ export function standIn(
   attempt: Attempt,
 ): { served: number[]; waiting: number[] } {
   const { assignment, ranked } = ledger.step;
-  const { k, experts, weights } = assignment;
+  const { experts, weights } = assignment;
   const served: number[] = [];
   const waiting: number[] = [];
   for (const slot of slots) {
-    const row = Math.floor(slot / k);
+    const row = rowOf(assignment, slot);
     const level = allowedLevel(ledger, row, attempt);
     const isServed = (expert: number) => owners.forRow(expert, row) !== undefined;
     if (level < nextBest) waiting.push(slot);
     else if (isServed(experts[slot]!)) served.push(slot);
     else {
-      const taken = experts.subarray(row * k, (row + 1) * k);
+      const taken = expertsOf(assignment, row);
       const others = ranked?.(row, experts[slot]!);
       const best = others?.find(({ expert }) => !taken.includes(expert) && isServed(expert));
       if (best !== undefined) {
@@ -94,7 +95,7 @@ export function isBack(ledger: Ledger, { slots, attempt }: Wait): boolean {
   const { fleet, layer, assignment } = ledger.step;
   const isFree = (shard: Shard, row: number) =>
     !attempt.beside.some((call) => call.shard === shard) && (shard.isNear || mayBorrow(ledger, row, attempt));
-  const rows = [...Map.groupBy(slots, (slot) => Math.floor(slot / assignment.k))];
+  const rows = [...Map.groupBy(slots, (slot) => rowOf(assignment, slot))];
   return rows.some(([row, ofRow]) => {
     const level = allowedLevel(ledger, row, attempt);
     return ofRow.every((slot) =>

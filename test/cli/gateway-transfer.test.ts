@@ -30,7 +30,7 @@ function piece(first: number, end: number): KvPrefix {
     end,
     bytes: Uint8Array.from({ length: 100 * (end - first) }, (_, i) => i % 251),
     cacheSalt: 'key/é',
-    expertsPerToken: [2],
+    routing: first === 0 ? { expertsPerToken: [2] } : { unsureBudget: 3 },
   };
 }
 

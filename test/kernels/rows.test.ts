@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
+import { createHostKernels } from '../../model/devices/host-kernels.ts';
 import { combine } from '../../router/combine.ts';
 import { relativeError } from '../support/error.ts';
 import { draw, firstDifference, kernels, onEveryPath } from './support.ts';
@@ -76,7 +77,7 @@ describe('combine', () => {
         const weights = draw(seed + 2, n * k, 0.3);
         const mask = masked ? Uint8Array.from({ length: n }, (_, row) => (seed >> (row % 8)) & 1) : undefined;
         const expected = residual.slice();
-        combine(expected, answers, { k, experts: new Uint16Array(n * k), weights }, width, mask);
+        combine(expected, answers, { k, weights }, width, mask);
         kernels.setThreads(1 + (seed % 3));
         const sum = onEveryPath(() => {
           const inPlace = residual.slice();
@@ -88,7 +89,35 @@ describe('combine', () => {
       { seed: 6, numRuns: 60 },
     );
   });
+
+  it('gives the same bits for rows with different numbers of experts', () => {
+    const host = createHostKernels(kernels);
+    fc.assert(
+      fc.property(shapes, fc.boolean(), ({ seed, width, n }, masked) => {
+        const counts = Array.from({ length: n }, (_, row) => (seed >> (row % 11)) & 3);
+        const starts = Uint32Array.from([0, ...counts.map((_, row) => total(counts.slice(0, row + 1)))]);
+        const residual = draw(seed, n * width, 100);
+        residual.fill(-0, 0, width);
+        const answers = draw(seed + 1, total(counts) * width);
+        const assignment = { k: Math.max(...counts), weights: draw(seed + 2, total(counts), 0.3), starts };
+        const mask = masked ? Uint8Array.from({ length: n }, (_, row) => (seed >> (row % 8)) & 1) : undefined;
+        const expected = residual.slice();
+        combine(expected, answers, assignment, width, mask);
+        const sum = onEveryPath(() => {
+          const inPlace = residual.slice();
+          host.combine(inPlace, answers, assignment, width, mask);
+          return inPlace;
+        });
+        expect(firstDifference(sum, expected)).toBeUndefined();
+      }),
+      { seed: 7, numRuns: 60 },
+    );
+  });
 });
+
+function total(counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0);
+}
 
 describe('scaleRows', () => {
   it('multiplies each row by its factor in place, with the same bits on every path and with any threads', () => {

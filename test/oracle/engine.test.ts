@@ -90,17 +90,17 @@ describe.each([
   });
 
   it('refuses a list of experts per token that counts layers without experts', async () => {
-    const [last] = await generate({ expertsPerToken: new Array(layers).fill(1) });
+    const [last] = await generate({ routing: { expertsPerToken: new Array(layers).fill(1) } });
     expect(last).toMatchObject({
       type: 'error',
       error: { code: 'invalid_request', message: expect.stringContaining(`not ${withExperts} numbers`) },
     });
-    const answer = await generate({ expertsPerToken: new Array(withExperts).fill(1) });
+    const answer = await generate({ routing: { expertsPerToken: new Array(withExperts).fill(1) } });
     expect(tokensOf(answer)).toHaveLength(maxTokens);
   });
 
   it('serves several experts per token, unless the weight multiplies the input', async () => {
-    const answer = await generate({ expertsPerToken: new Array(withExperts).fill(2) });
+    const answer = await generate({ routing: { expertsPerToken: new Array(withExperts).fill(2) } });
     if (k > 1) expect(tokensOf(answer)).toHaveLength(maxTokens);
     else expect(answer).toMatchObject([{ type: 'error', error: { code: 'invalid_request' } }]);
   });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Frame, group } from '../../router/group.ts';
-import type { Assignment } from '../../router/selection.ts';
+import type { Assignment } from '../../router/routing/assignment.ts';
 
 function assign(k: number, experts: number[]): Assignment {
   return { k, experts: Uint16Array.from(experts), weights: new Float32Array(experts.length) };

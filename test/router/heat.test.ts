@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Heat } from '../../router/heat.ts';
-import type { Assignment } from '../../router/selection.ts';
+import type { Assignment } from '../../router/routing/assignment.ts';
 
 const halfLifeSeconds = 10;
 

@@ -4,7 +4,8 @@ import { expertLayers, type ModelConfig } from '../../model/config/model-config.
 import type { DenseDevice, Rows } from '../../model/devices/dense.ts';
 import type { ExpertDevice } from '../../model/devices/expert.ts';
 import { combine } from '../../router/combine.ts';
-import { type Assignment, type RoutingRule, select, weighInputs } from '../../router/selection.ts';
+import type { Assignment } from '../../router/routing/assignment.ts';
+import { type RoutingRule, select, weighInputs } from '../../router/selection.ts';
 import { choose } from '../reference/routing.ts';
 
 export interface DriveOptions {

@@ -26,11 +26,14 @@ export interface ChoiceUsage {
   degradedHops?: DegradedHops | undefined;
   /** Number of experts' answers that came from shards of other zones. Undefined: none. */
   remoteHops?: number | undefined;
+  /** Number of calls of experts. Undefined: neither the request nor the gateway sets how many a token uses. */
+  expertCalls?: number | undefined;
   /** Whether a gateway of another numerics class or text version generated the beginning. */
   otherClass?: boolean;
 }
 
 type FinishPart = Extract<GenerationPart, { type: 'finish' }>;
+type TokenPart = Extract<GenerationPart, { type: 'token' }>;
 
 /** The events of one choice, in order: its prompt if it is echoed, pieces of text, and one finish. */
 export type AnswerEvent =
@@ -100,7 +103,7 @@ export async function* answer({
   const { degradedHops } = request;
   const progress: Progress = {
     ...{ index, countsPrompt, request, otherClass, completionTokens: 0 },
-    ...{ degradedHops, remoteHops: undefined },
+    ...{ degradedHops, remoteHops: undefined, expertCalls: undefined },
   };
   try {
     for await (const part of engine.generate(request, stop?.signal ?? signal)) {
@@ -128,11 +131,11 @@ export async function* answer({
         onDegraded?.(index, part.degradedHops);
       }
       progress.remoteHops = part.remoteHops ?? progress.remoteHops;
+      progress.expertCalls = part.expertCalls ?? progress.expertCalls;
       let made: AnswerEvent[];
       if (part.type === 'token') {
         if (++progress.completionTokens > known) onToken(index, part.id);
-        const { type: _type, began: _began, degradedHops: _hops, remoteHops: _remote, ...token } = part;
-        made = eventsOf(text.push(token), text.offset, progress);
+        made = eventsOf(text.push(tokenOf(part)), text.offset, progress);
       } else {
         progress.completionTokens = part.completionTokens;
         made = eventsOf(text.end(), text.offset, progress, part);
@@ -157,13 +160,20 @@ interface Progress extends Pick<AnswerOptions, 'index' | 'countsPrompt' | 'reque
   completionTokens: number;
   degradedHops: DegradedHops | undefined;
   remoteHops: number | undefined;
+  expertCalls: number | undefined;
+}
+
+/** The part of a token that its choice reports. */
+function tokenOf({ type: _type, began: _began, ...part }: TokenPart) {
+  const { degradedHops: _degraded, remoteHops: _remote, expertCalls: _calls, ...token } = part;
+  return token;
 }
 
 /** The events of `released`. The last one is a finish if a stop string or `finish` ended the answer. */
 function eventsOf(
   { text, tokens, stopped, stopString }: Released,
   offset: number,
-  { index, countsPrompt, request, otherClass, completionTokens, degradedHops, remoteHops }: Progress,
+  { index, countsPrompt, request, otherClass, completionTokens, ...hops }: Progress,
   finish?: FinishPart,
 ): AnswerEvent[] {
   const made: AnswerEvent[] = [];
@@ -182,8 +192,7 @@ function eventsOf(
       promptTokens: countsPrompt ? (finish?.promptTokens ?? request.prompt.length) : 0,
       completionTokens,
       cachedTokens: countsPrompt ? finish?.cachedTokens : 0,
-      degradedHops,
-      remoteHops,
+      ...hops,
       ...(otherClass && { otherClass }),
     },
   });

@@ -1,17 +1,11 @@
 // Runs the generations of a plan: sends the engine one request for each choice, and merges the events of all choices.
 import { randomUUID } from 'node:crypto';
 import type { ConstraintSpec, PackedGrammar } from '../../constraints/specification.ts';
-import type { EngineInfo, GenerationRequest, PromptLogprob, Rung } from '../../engine/messages.ts';
+import type { GenerationRequest, PromptLogprob, RequestRouting, Rung } from '../../engine/messages.ts';
 import type { ApiContext } from '../context.ts';
 import { samplingSettings } from '../requests/fields/sampling-fields.ts';
 import type { CommonRequest } from '../requests/fields/schema-fields.ts';
-import {
-  expertsPerTokenOf,
-  minTokensOf,
-  priorityOf,
-  stopIdsOf,
-  stopStringsOf,
-} from '../requests/sampling.ts';
+import { minTokensOf, priorityOf, stopIdsOf, stopStringsOf } from '../requests/sampling.ts';
 import { type KnownAnswer, knownOf, requireRungs } from '../resume/continuation.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
 import { cacheSaltOf } from '../tenants/cache-salt.ts';
@@ -48,6 +42,8 @@ export interface Generated {
   constraint?: ConstraintSpec | undefined;
   /** The grammar that was made from the constraint. Undefined: the constraint needs no grammar, or its grammar is not made yet. */
   grammar?: PackedGrammar | undefined;
+  /** How many experts the tokens use. Undefined: the checkpoint's numbers. */
+  routing?: RequestRouting | undefined;
   /** Ids of special tokens whose names are part of the text. */
   shown?: ReadonlySet<number> | undefined;
 }
@@ -78,7 +74,7 @@ export function generations(
   const rules = { stops: stopStringsOf(request).map(stopString), includeStop, minTokens, shown };
   const { signal } = cancel;
   const common = {
-    ...commonFields(generated, record, engine.info),
+    ...commonFields(generated, record),
     stopIds: stopIdsOf(request, stopIds, engine.info),
     ...(minTokens > 0 && { minTokens }),
     ...degradeOf(request, degrade),
@@ -146,12 +142,7 @@ function reportsTo(record: RequestRecord): Pick<AnswerOptions, 'onToken' | 'onDe
 }
 
 /** The fields that all choices of all prompts have in common. */
-function commonFields(
-  { request, logprobs, constraint, grammar }: Generated,
-  record: RequestRecord,
-  info: EngineInfo,
-) {
-  const expertsPerToken = expertsPerTokenOf(request, info);
+function commonFields({ request, logprobs, constraint, grammar, routing }: Generated, record: RequestRecord) {
   return {
     logprobs,
     digests: request.expertgrid?.digests === true,
@@ -159,7 +150,7 @@ function commonFields(
     ...(constraint !== undefined && { constraint }),
     ...(grammar !== undefined && { grammar }),
     ...(typeof request.priority === 'number' && { priority: priorityOf(request, record.key) }),
-    ...(expertsPerToken !== undefined && { expertsPerToken }),
+    ...(routing !== undefined && { routing }),
     cacheSalt: cacheSaltOf(request.cache_salt, record.prefixTenant),
     ...(record.key !== undefined && { tenant: record.key.name, weight: record.key.weight ?? 1 }),
     traceId: record.id,

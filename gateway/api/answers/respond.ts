@@ -7,6 +7,7 @@ import { isFew, jsonText } from '../budget/json-pieces.ts';
 import type { ApiContext } from '../context.ts';
 import { ClientGone } from '../errors.ts';
 import { abortedWith } from '../linked-abort.ts';
+import type { ExpertSettings } from '../requests/expert-settings.ts';
 import { streamedUsage } from '../requests/fields/stream-options.ts';
 import { drawSeed } from '../requests/sampling.ts';
 import type { Asked } from '../requests/structured.ts';
@@ -23,6 +24,8 @@ import { type Frame, releasedByChunk, type Wire } from './wire.ts';
 
 /** Which answers are generated for a request, and which of them are returned. */
 export interface AnswerPlan extends Generated {
+  /** Settings of experts that the request does not make itself; see expert-settings.ts. */
+  inheritedExperts?: ExpertSettings | undefined;
   /** Names of fields that change nothing for this model. The completion handler translates them to the client's names. */
   noEffect?: readonly string[];
   /** Specifications of the constraint. They must be read before anything is generated. */
@@ -78,6 +81,7 @@ export async function startGenerations(
     record.recorder = recorderOf(record, {
       frame,
       prompts: plan.prompts,
+      experts: plan.inheritedExperts,
       numerics: arithmetic?.numerics,
       info: context.engine.info,
     });

@@ -14,6 +14,11 @@ export interface Usage {
   degraded_hops?: DegradedHops;
   /** Number of pairs of a row and an expert that a shard of another zone has computed. Absent: none. */
   remote_hops?: number;
+  /**
+   * Number of calls of experts for the tokens of prompt and answer. Absent if neither the request nor the gateway sets how many a token
+   * uses.
+   */
+  expert_calls?: number;
   /** A gateway of another numerics class or text version generated the beginning. Absent if one class generated the whole answer. */
   continued_on_other_class?: true;
 }
@@ -29,6 +34,7 @@ export function totalUsage(choices: readonly ChoiceUsage[]): Usage {
     ...provenanceOf({
       degradedHops: totalHops(choices),
       remoteHops: sum(choices.map(({ remoteHops = 0 }) => remoteHops)),
+      expertCalls: sum(choices.map(({ expertCalls = 0 }) => expertCalls)),
       otherClass: choices.some((each) => each.otherClass),
     }),
   };
@@ -53,14 +59,16 @@ function totalHops(choices: readonly ChoiceUsage[]): DegradedHops | undefined {
 export function provenanceOf({
   degradedHops,
   remoteHops = 0,
+  expertCalls = 0,
   otherClass,
-}: Pick<ChoiceUsage, 'degradedHops' | 'remoteHops' | 'otherClass'>): Pick<
+}: Pick<ChoiceUsage, 'degradedHops' | 'remoteHops' | 'expertCalls' | 'otherClass'>): Pick<
   Usage,
-  'degraded_hops' | 'remote_hops' | 'continued_on_other_class'
+  'degraded_hops' | 'remote_hops' | 'expert_calls' | 'continued_on_other_class'
 > {
   return {
     ...(degradedHops !== undefined && { degraded_hops: degradedHops }),
     ...(remoteHops > 0 && { remote_hops: remoteHops }),
+    ...(expertCalls > 0 && { expert_calls: expertCalls }),
     ...(otherClass && { continued_on_other_class: true as const }),
   };
 }

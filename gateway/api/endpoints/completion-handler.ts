@@ -12,6 +12,7 @@ import { type RequestContext, requestContext } from '../context.ts';
 import { fromGeneration } from '../errors.ts';
 import { passOn } from '../peers/peers.ts';
 import type { Relayed } from '../peers/relayed.ts';
+import { type ExpertSettings, inheritedSettings, requestRouting } from '../requests/expert-settings.ts';
 import { noEffectHeaders } from '../requests/fields/no-effect.ts';
 import { withFields } from '../requests/read-fields.ts';
 import { type FieldNames, namer, underOuterNames } from '../requests/renamed-fields.ts';
@@ -78,6 +79,9 @@ export function completionHandler(endpoint: Endpoint, shared: Shared): Handler<R
     const { names = [] } = asked;
     return await underOuterNames(names, async () => {
       const { plan, respond } = await slices.turn(tenant, () => asked.plan(context));
+      const { info } = context.engine;
+      plan.inheritedExperts = inheritedSettings(plan.request, context.experts, record.continuation?.head);
+      plan.routing = requestRouting(plan.request, plan.inheritedExperts, info);
       const idle = noEffectHeaders([...asked.noEffect, ...(plan.noEffect ?? []).map(namer(names))]);
       const { grammar, notes } = await honoured(plan.constraint, plan.asked ?? [], {
         tenant: record.key?.name ?? '',
@@ -87,12 +91,17 @@ export function completionHandler(endpoint: Endpoint, shared: Shared): Handler<R
       plan.grammar = grammar;
       holdGrammar(grammar, record, context.ledger);
       record.schemaNotes = notes.slice(0, MOST_SCHEMA_NOTES).map(namer(names));
-      const { info } = context.engine;
       refuseLargeAnswer(plan, info, context.ledger.largest);
       const times = info.sharesPrefixes ? 1 : plan.made;
       record.admit(times * plan.prompts.reduce((total, { prompt }) => total + prompt.length, 0));
       const salt = cacheSaltOf(plan.request.cache_salt, record.prefixTenant);
-      const work = { fields, planned: plan, salt, record, relayed: endpoint };
+      const work = {
+        fields: withExperts(fields, plan.inheritedExperts),
+        planned: plan,
+        salt,
+        record,
+        relayed: endpoint,
+      };
       // A trusted caller has chosen this gateway itself.
       const mayPass = peers && info.sharesPrefixes && record.caller === undefined;
       const passed = mayPass ? await passOn(c.req.raw, peers, work) : undefined;
@@ -104,6 +113,13 @@ export function completionHandler(endpoint: Endpoint, shared: Shared): Handler<R
       return answer;
     });
   }
+}
+
+/** The fields of a request that is passed on: the other gateway may have another default. */
+function withExperts(fields: Record<string, unknown>, inherited: ExpertSettings | undefined) {
+  if (inherited === undefined) return fields;
+  const own = typeof fields.expertgrid === 'object' ? fields.expertgrid : {};
+  return { ...fields, expertgrid: { ...own, ...inherited } };
 }
 
 /** Undefined if the gateway knows no other gateways, or cannot send keys and values to them. */

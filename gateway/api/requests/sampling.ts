@@ -1,4 +1,4 @@
-// Translates checked request fields to the engine's seed, stops, limits, experts, priority and allowed tokens.
+// Translates checked request fields to the engine's seed, stops, limits, priority and allowed tokens.
 import { randomInt } from 'node:crypto';
 import type { ConstraintSpec } from '../../constraints/specification.ts';
 import type { EngineInfo } from '../../engine/messages.ts';
@@ -34,25 +34,6 @@ export function minTokensOf({ min_tokens }: CommonRequest, maxTokens: number): n
 export function priorityOf({ priority }: CommonRequest, key: StoredKey | undefined): number {
   const asked = priority ?? 0;
   return key === undefined || key.admin === true ? asked : Math.max(asked, 0);
-}
-
-/** Experts per token in each layer. Undefined: the checkpoint's numbers. Throws a 400 for more experts than a layer has. */
-export function expertsPerTokenOf(
-  { expertgrid }: CommonRequest,
-  { layers, experts }: EngineInfo,
-): number[] | undefined {
-  const asked = expertgrid?.experts_per_token ?? undefined;
-  if (asked === undefined) return undefined;
-  const param = 'expertgrid.experts_per_token';
-  if (Array.isArray(asked) && asked.length !== layers) {
-    const message = `Invalid '${param}': expected one number, or one for each of ${layers} layers, but got ${asked.length}.`;
-    throw badRequest(message, { param, code: 'invalid_array_length' });
-  }
-  const list = Array.isArray(asked) ? asked : new Array<number>(layers).fill(asked);
-  const most = Math.max(...list);
-  if (most <= experts) return list;
-  const message = `Invalid '${param}': integer above maximum value. Expected a value <= ${experts}, but got ${most} instead.`;
-  throw badRequest(message, { param, code: 'integer_above_max_value' });
 }
 
 /** The request's stop strings. Empty strings are ignored. */

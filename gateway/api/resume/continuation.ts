@@ -12,6 +12,8 @@ import {
 import { type DegradedHops, type Rung, rungs } from '../../engine/messages.ts';
 import type { ApiContext } from '../context.ts';
 import { ApiError, badRequest } from '../errors.ts';
+import type { ExpertSettings } from '../requests/expert-settings.ts';
+import { expertSettings } from '../requests/fields/schema-fields.ts';
 import type { Caller } from './caller.ts';
 import { parseJson } from './parse-json.ts';
 import type { Recorded } from './recorder.ts';
@@ -38,6 +40,8 @@ export interface Head {
   /** SHA-256 of the ids of all prompts and of the room after each of them. A chat template may write the date, for example. */
   prompts: string;
   tenant: string;
+  /** Settings of experts that the request does not make itself, and that counted where the stream began. Absent: none did. */
+  experts?: ExpertSettings | undefined;
 }
 
 /** A stream that this request continues. */
@@ -97,6 +101,7 @@ const headSchema = z.strictObject({
   body: text,
   prompts: text,
   tenant: text,
+  experts: expertSettings.optional(),
 });
 
 /** Reads the record of a caller's request. Throws a 400 that names the invalid part, and a 403 if the seal is not a gateway's. */

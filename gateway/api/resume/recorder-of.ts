@@ -5,6 +5,7 @@ import { asciiJson } from '../../../resume/signed-request.ts';
 import type { EngineInfo } from '../../engine/messages.ts';
 import type { PromptPlan } from '../answers/generations.ts';
 import type { Frame } from '../answers/wire.ts';
+import type { ExpertSettings } from '../requests/expert-settings.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
 import { cannotContinue, type Head } from './continuation.ts';
 import { Recorder } from './recorder.ts';
@@ -14,6 +15,8 @@ import { TEXT_VERSION } from './text-version.ts';
 interface Recording {
   frame: Frame;
   prompts: readonly PromptPlan[];
+  /** Settings of experts that the request does not make itself. */
+  experts: ExpertSettings | undefined;
   /** Undefined if the engine has not told it yet. Then no gateway of another class can be recognized, and there is no record. */
   numerics: string | undefined;
   info: Pick<EngineInfo, 'identity' | 'content'>;
@@ -22,7 +25,7 @@ interface Recording {
 /** Undefined if the caller asks for no record. Throws a 409 if the stream that the request continues began with other prompts. */
 export function recorderOf(
   { caller, continuation }: Pick<RequestRecord, 'caller' | 'continuation'>,
-  { frame, prompts, numerics, info }: Recording,
+  { frame, prompts, experts, numerics, info }: Recording,
 ): Recorder | undefined {
   const promptHash = hashOf(prompts);
   if (continuation !== undefined && continuation.head.prompts !== promptHash) {
@@ -45,6 +48,7 @@ export function recorderOf(
     body: caller.body,
     prompts: promptHash,
     tenant: caller.claims.tenant,
+    ...(experts !== undefined && { experts }),
   };
   const key = sealKey(secret);
   return new Recorder({

@@ -30,9 +30,9 @@ export function readPrefix(sequence: Sequence, first: number, { dense, pool }: M
     bytes.set(block, at);
     at += block.length;
   }
-  const { cacheSalt = '', expertsPerToken = [] } = request;
+  const { cacheSalt = '', routing = {} } = request;
   const known = Int32Array.from(ids.slice(0, end * pool.size));
-  return { ids: known, first, end, bytes, cacheSalt, expertsPerToken };
+  return { ids: known, first, end, bytes, cacheSalt, routing };
 }
 
 /**

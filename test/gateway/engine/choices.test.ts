@@ -60,7 +60,7 @@ it('experts_per_token applies only to the rows of its request, and requests with
   const ask = async (expertsPerToken?: readonly number[]) => {
     const told: unknown[] = [];
     const request = countingRequest({ prompt: long, digests: true, routes: true, maxTokens: 6 });
-    const whole = { ...request, ...(expertsPerToken && { expertsPerToken }) };
+    const whole = { ...request, ...(expertsPerToken && { routing: { expertsPerToken } }) };
     for await (const part of engine.generate(whole, new AbortController().signal)) {
       if (part.type === 'error') throw new Error(part.error.message);
       if (part.type === 'token')
@@ -79,6 +79,6 @@ it('experts_per_token applies only to the rows of its request, and requests with
 
 it.each([[[1]], [[1, 7]], [[0, 1]]])('experts per token %j are refused', async (expertsPerToken) => {
   const { generate } = await openCountingEngine();
-  const { last } = await collect(generate({ expertsPerToken }));
+  const { last } = await collect(generate({ routing: { expertsPerToken } }));
   expect(last).toMatchObject({ type: 'error', error: { code: 'invalid_request' } });
 });

@@ -76,7 +76,10 @@ describe('an engine', () => {
       [prototypes - 1, 'error'],
       [prototypes + 1, 'error'],
     ] as const) {
-      const request = countingRequest({ maxTokens: 1, expertsPerToken: new Array(layers).fill(k) });
+      const request = countingRequest({
+        maxTokens: 1,
+        routing: { expertsPerToken: new Array(layers).fill(k) },
+      });
       const parts = [];
       for await (const part of open[0]!.engine.generate(request, new AbortController().signal))
         parts.push(part);

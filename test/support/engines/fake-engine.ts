@@ -59,6 +59,7 @@ export class FakeEngine implements EngineClient {
       layers: 2,
       experts: 8,
       expertsPerToken: [1, 2],
+      perToken: { least: 1, most: 8 },
     };
     this.info = { ...model, context, sharesPrefixes };
   }

@@ -82,6 +82,7 @@ export const generation = z.object({
   seed: z.int(),
   degraded_hops: z.partialRecord(z.enum(rungs), count).optional(),
   remote_hops: count.optional(),
+  expert_calls: count.optional(),
 });
 
 /** The reason for each status of an error, for the API's description. */

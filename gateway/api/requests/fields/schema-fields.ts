@@ -1,7 +1,7 @@
 // The request fields that completions and chats share, as zod schemas. /openapi.json is generated from these schemas. `null` always
 // means absent.
 import { z } from 'zod';
-import { rungs } from '../../../engine/messages.ts';
+import { expertPolicies, rungs } from '../../../engine/messages.ts';
 import { noEffect } from './no-effect.ts';
 import { integer, LARGEST_INT32, tokenId } from './numbers.ts';
 import { samplingFields } from './sampling-fields.ts';
@@ -15,6 +15,26 @@ const MOST_STOPS = 256;
 export const MOST_CHOICES = 128;
 
 const expertsPerToken = integer(1, 1024);
+/** No model has more: `MOST_LAYERS` of model/config times the largest number of experts per token. */
+const MOST_BUDGET = 4096 * 1024;
+
+/** How many experts a token uses. expert-settings.ts checks these fields against the model. */
+export const expertSettings = z.strictObject({
+  experts_per_token: z
+    .union([expertsPerToken, z.array(expertsPerToken).min(1)])
+    .nullish()
+    .describe("Experts for each token: one number for all layers, or a list. Default: the checkpoint's."),
+  expert_budget: integer(1, MOST_BUDGET)
+    .nullish()
+    .describe('Calls of experts for each token, all layers together, in place of `experts_per_token`.'),
+  expert_policy: z
+    .enum(expertPolicies)
+    .nullish()
+    .describe(
+      'How `expert_budget` is spent: `fixed` (the default) evenly over the layers, `unsure` where the router gives a ' +
+        "token's best experts similar weights.",
+    ),
+});
 
 export const commonFields = {
   model: z
@@ -112,10 +132,7 @@ export const commonFields = {
         .describe(
           "Worst rung of the degradation ladder that may stand in for an expert. Default: the gateway's.",
         ),
-      experts_per_token: z
-        .union([expertsPerToken, z.array(expertsPerToken).min(1)])
-        .nullish()
-        .describe("Experts for each token: one number for all layers, or a list. Default: the checkpoint's."),
+      ...expertSettings.shape,
     })
     .nullish(),
 };

@@ -125,16 +125,30 @@ test('min_tokens reaches the engine, and stop strings within that many tokens do
   expect(engine.requests[0].minTokens).toBe(3);
 });
 
-test('priority and experts per token reach the engine', async () => {
+test('the priority and the settings of experts reach the engine', async () => {
   const { post, engine } = await openRoom({ once: true });
   await post('/v1/completions', { ...base, priority: -5, expertgrid: { experts_per_token: 3 } });
   await post('/v1/completions', { ...base, expertgrid: { experts_per_token: [1, 2] } });
+  await post('/v1/completions', { ...base, expertgrid: { expert_budget: 5 } });
+  await post('/v1/completions', { ...base, expertgrid: { expert_budget: 5, expert_policy: 'unsure' } });
   await post('/v1/completions', base);
-  expect(engine.requests.map(({ priority, expertsPerToken }) => [priority, expertsPerToken])).toEqual([
-    [-5, [3, 3]],
-    [undefined, [1, 2]],
+  expect(engine.requests.map(({ priority, routing }) => [priority, routing])).toEqual([
+    [-5, { expertsPerToken: [3, 3] }],
+    [undefined, { expertsPerToken: [1, 2] }],
+    [undefined, { expertsPerToken: [3, 2] }],
+    [undefined, { unsureBudget: 5 }],
     [undefined, undefined],
   ]);
+});
+
+test('every endpoint takes the settings of experts', async () => {
+  const { post, engine } = await openRoom({ once: true });
+  const expertgrid = { expert_budget: 7, expert_policy: 'unsure' };
+  const messages = [{ role: 'user', content: 'hi' }];
+  await post('/v1/chat/completions', { model: MODEL, messages, max_tokens: 2, expertgrid });
+  await post('/v1/messages', { model: MODEL, messages, max_tokens: 2, expertgrid });
+  await post('/v1/responses', { model: MODEL, input: 'hi', max_output_tokens: 2, expertgrid });
+  expect(engine.requests.map(({ routing }) => routing)).toEqual(new Array(3).fill({ unsureBudget: 7 }));
 });
 
 test('continuous_usage_stats adds the usage so far to each chunk', async () => {
