@@ -1,5 +1,8 @@
 // Two example cells: nano, and a model of the size of Sigma-MoE-Tiny at 4 bits.
+import { join } from 'node:path';
+import { packageRoot } from '../../base/package.ts';
 import type { CellSpec } from './cell-spec.ts';
+import { sizesIn } from './read-cell.ts';
 
 const image = 'registry.example.com/expertgrid:0.1.0';
 const security = { tls: { gatewaySecret: 'gateway-tls', shardSecret: 'shard-tls' } };
@@ -9,7 +12,7 @@ export const nano: CellSpec = {
   name: 'nano',
   namespace: 'expertgrid',
   image,
-  bundle: { name: 'nano', layers: 6, experts: 96, expertBytes: 19_584, denseBytes: 1_695_104 },
+  bundle: sizesIn(join(packageRoot, 'models', 'nano')),
   directory: { from: 'image', path: 'nano' },
   groups: fourGroups({ cpu: 0.5 }),
   gateways: { cpu: 1, kvMemoryMiB: 256 },

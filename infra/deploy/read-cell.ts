@@ -33,7 +33,8 @@ export function readCell(file: string): Cell {
   }
 }
 
-function sizesIn(directory: string): Cell['bundle'] {
+/** The sizes of the bundle in `directory`. */
+export function sizesIn(directory: string): Cell['bundle'] {
   const file = join(directory, MANIFEST_FILE);
   return bundleSizes(basename(directory), readJson(file), file);
 }

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openBundle } from '../../model/bundle/bundle.ts';
 import { readManifest } from '../../model/bundle/manifest.ts';
+import { convert } from '../../model/convert/convert.ts';
+import { exportCheckpoint } from '../../scripts/export-checkpoint.ts';
 import {
   type Completion,
   complete,
@@ -13,7 +15,6 @@ import {
   readiness,
   stream,
 } from '../e2e/gateway.ts';
-import { nano } from '../support/models/nano.ts';
 import { tinyBundle, tinyFolder } from '../support/models/tiny-bundle.ts';
 import { eventually } from '../support/process.ts';
 import { type Release, type Releases, runRelease, startRelease, unpackReleases } from './releases.ts';
@@ -32,13 +33,17 @@ const requests = [1, 5, 40, 400].flatMap((words) =>
 const both = ['old', 'new'] as const;
 
 let releases: Releases;
+/** The embedded model of the previous release. Both releases serve it, because this tree may embed another model. */
+let nano: string;
 /** The answers of the previous release in one process. */
 let wanted: unknown[];
 const quiet = ['--port', '0', '--log-level', 'warn'];
 
 beforeAll(async () => {
   releases = await unpackReleases();
-  const up = await gatewayOf(startRelease(releases.old, ['up', '--in-process', ...quiet]));
+  nano = join(releases.old, 'models', 'nano');
+  const args = ['up', '--in-process', '--model', `nano=${nano}`, ...quiet];
+  const up = await gatewayOf(startRelease(releases.old, args));
   wanted = await answers(up);
   await stop(up);
 });
@@ -49,7 +54,7 @@ interface StartedShard {
 }
 
 async function startShard(release: Release, ...flags: string[]): Promise<StartedShard> {
-  const model = flags.includes('--model') ? [] : ['--model', 'nano'];
+  const model = flags.includes('--model') ? [] : ['--model', `nano=${nano}`];
   const shard = startRelease(releases[release], ['shard', ...model, ...quiet, ...flags]);
   return { address: (await shard.says(/shard ready on (\S+):/))[1]!, release };
 }
@@ -60,7 +65,8 @@ async function startGateway(
   ...flags: string[]
 ): Promise<Gateway> {
   const addresses = shards.map(({ address }) => address).join(',');
-  const args = ['gateway', '--model', 'nano', '--shards', addresses, '--port', '0', '--log-level', 'info'];
+  const model = ['--model', `nano=${nano}`];
+  const args = ['gateway', ...model, '--shards', addresses, '--port', '0', '--log-level', 'info'];
   return await gatewayOf(startRelease(releases[release], [...args, ...flags]));
 }
 
@@ -196,19 +202,23 @@ async function textOf(gateway: Gateway, asked: Record<string, unknown>): Promise
 }
 
 describe('a bundle of the previous release', () => {
-  it.each([
-    ['the embedded model', 'models/nano'],
-    ['the 16-bit test fixture', 'test/fixtures/nano-16'],
-  ])('%s opens and has the content hash of this tree', async (_name, folder) => {
-    const bundle = await openBundle(join(releases.old, folder));
-    const { identity, contentHash } = await readManifest(join(releases.new, folder));
-    expect(bundle.manifest).toMatchObject({ identity, contentHash });
+  it('opens, and has the content hash that this tree computes from its floats', async () => {
+    const folder = await tinyFolder();
+    const bundle = await openBundle(nano);
+    const { bits, manifest } = bundle;
     await bundle.close();
+    await exportCheckpoint(nano, join(folder, 'checkpoint'));
+    const { contentHash } = await convert({
+      from: join(folder, 'checkpoint'),
+      to: join(folder, 'again'),
+      bits,
+    });
+    expect(contentHash).toBe(manifest.contentHash);
   });
 
   it.each(['4', '16'])('of %s bits gives the same bytes as the previous release', async (bits) => {
     const bundle = join(await tinyFolder(), 'synthetic');
-    const shape = join(releases.old, 'models', 'nano', 'config.json');
+    const shape = join(nano, 'config.json');
     await runRelease(releases.old, 'synth', '--shape', shape, '--bits', bits, '--to', bundle);
     const found = [];
     for (const release of both) {

@@ -94,11 +94,16 @@ describe('of two layers', () => {
 it('the verb draws the load of the embedded model, and fails above the limit', async () => {
   const run = startCli(['balance', '--model', nano, '--text', licence, '--max-deviation', '1']);
   expect(await run.exit).toEqual({ code: 1, signal: null });
-  const tokens = Number(/^(\d+) tokens, 96 experts in each of 6 layers\n/.exec(run.stdout)?.[1]);
+  const bundle = await openBundle(nano);
+  const { layers } = bundle.config;
+  await bundle.close();
+  const heading = /^(\d+) tokens, 96 experts in each of (\d+) layers\n/.exec(run.stdout);
+  const tokens = Number(heading?.[1]);
   expect(tokens).toBeGreaterThan(100);
-  const table = run.stdout.match(/^\d +\d+ +[\d.]+ x \(expert \d+\) .*$/gm);
+  expect(Number(heading?.[2])).toBe(layers);
+  const table = run.stdout.match(/^\d+ +\d+ +[\d.]+ x \(expert \d+\) .*$/gm);
   expect(table?.map((line) => line.split(/ +/, 2))).toEqual(
-    Array.from({ length: 6 }, (_, layer) => [String(layer), String(tokens)]),
+    Array.from({ length: layers }, (_, layer) => [String(layer), String(tokens)]),
   );
   expect(run.stdout).toContain("1/8 to 8 times the layer's mean");
   expect(run.stderr).toMatch(/^layer 0: expert \d+ has [\d.]+ x the even share, more than 1 x$/m);

@@ -18,4 +18,4 @@ openaiSuite(() => nano);
 responsesSuite(() => nano);
 vercelSuite(() => nano);
 langchainSuite(() => nano);
-scoringSuite('nano', () => nano, { dir: embedded, each: 0.03, sum: 0.15 });
+scoringSuite('nano', () => nano, { dir: async () => embedded, each: 0.03, sum: 0.15 });

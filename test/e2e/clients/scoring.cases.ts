@@ -27,27 +27,41 @@ function logprobsOf(ids: readonly number[], { logits }: ForwardResult): number[]
   });
 }
 
+/** What a user may say first. A model ends its answer to one of them, but not to all. */
+const OPENINGS = [
+  'Good morning.',
+  'Hello!',
+  'Who are you?',
+  'What is a whale?',
+  'Thank you.',
+  'Define honesty.',
+];
+
 /** A turn that the model ends by itself: ids of the prompt and of the answer, without the stop id. */
 async function endedTurn(url: string): Promise<{ context: number[]; continuation: number[] }> {
-  const body = { model: 'nano', messages: [{ role: 'user', content: 'Good morning.' }] };
-  const asked = { ...body, max_tokens: 100, temperature: 0, return_token_ids: true };
-  const headers = { 'content-type': 'application/json' };
-  const response = await fetch(`${url}/v1/chat/completions`, {
-    method: 'POST',
-    headers,
-    body: JSON.stringify(asked),
-  });
-  const { prompt_token_ids: context, choices } = (await response.json()) as {
-    prompt_token_ids: number[];
-    choices: { token_ids: number[]; finish_reason: string }[];
-  };
-  if (choices[0]?.finish_reason !== 'stop') throw new Error('the model did not end its turn');
-  return { context, continuation: choices[0].token_ids.slice(0, -1) };
+  for (const content of OPENINGS) {
+    const body = { model: 'nano', messages: [{ role: 'user', content }] };
+    const asked = { ...body, max_tokens: 200, temperature: 0, return_token_ids: true };
+    const response = await fetch(`${url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(asked),
+    });
+    const { prompt_token_ids: context, choices } = (await response.json()) as {
+      prompt_token_ids: number[];
+      choices: { token_ids: number[]; finish_reason: string }[];
+    };
+    const [answer] = choices;
+    if (answer?.finish_reason === 'stop' && answer.token_ids.length > 1) {
+      return { context, continuation: answer.token_ids.slice(0, -1) };
+    }
+  }
+  throw new Error('the model ends none of its turns');
 }
 
 export interface ScoringOptions {
   /** Directory of the served bundle. */
-  dir: string;
+  dir: () => Promise<string>;
   /** Largest allowed error of a log-probability. Below 16 bits, an activation may round the other way than in the reference. */
   each: number;
   /** Largest allowed error of the sum over an answer. */
@@ -63,7 +77,7 @@ export function scoringSuite(name: string, given: () => Nano, within: ScoringOpt
     let ids: number[];
     beforeAll(async () => {
       nano = given();
-      referenceLogprobs = await openReference(within.dir);
+      referenceLogprobs = await openReference(await within.dir());
       client = new OpenAI({ baseURL: nano.baseURL, apiKey: 'none', maxRetries: 0, fetch: nano.fetch });
       const body = JSON.stringify({ prompt: text });
       const response = await fetch(`${nano.url}/tokenize`, {

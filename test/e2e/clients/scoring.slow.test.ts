@@ -1,12 +1,12 @@
-// Scoring with the 16-bit bundle from which nano was converted. This bundle runs on ONNX Runtime.
+// Scoring with nano at 16 bits. This bundle runs on ONNX Runtime.
 import { beforeAll } from 'vitest';
-import { nanoSource } from '../../support/models/nano.ts';
+import { nanoAt } from '../../support/models/nano.ts';
 import { type Nano, startNano } from './nano.ts';
 import { scoringSuite } from './scoring.cases.ts';
 
-let source: Nano;
+let at16: Nano;
 beforeAll(async () => {
-  source = await startNano(`nano=${nanoSource}`);
+  at16 = await startNano(`nano=${await nanoAt(16)}`);
 });
 
-scoringSuite('the 16-bit source', () => source, { dir: nanoSource, each: 1e-3, sum: 5e-3 });
+scoringSuite('nano at 16 bits', () => at16, { dir: () => nanoAt(16), each: 1e-3, sum: 5e-3 });

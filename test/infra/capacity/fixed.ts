@@ -1,4 +1,5 @@
-// Costs of round numbers for the tests of the capacity model, and the sizes of nano, so that a new calibration changes no test.
+// Costs of round numbers and a model of the kind of nano for the tests of the capacity model, so that neither a new calibration nor
+// another embedded model changes a test.
 import type { Calibration } from '../../../infra/capacity/calibration.ts';
 import type { ModelShape } from '../../../infra/capacity/shape.ts';
 import { capacityDefaults, type Settings, type Workload } from '../../../infra/capacity/workload.ts';

@@ -26,7 +26,7 @@ const seeded: CellSpec = {
 const single: CellSpec = {
   ...nano,
   name: 'expertgrid',
-  groups: [{ name: 'all', experts: '0-1:0-95,2:0-95,3-5:0-95', replicas: 1 }],
+  groups: [{ name: 'all', experts: `0-1:0-95,2:0-95,3-${nano.bundle.layers - 1}:0-95`, replicas: 1 }],
   redundancy: 1,
   gateways: { replicas: 1 },
   access: {},

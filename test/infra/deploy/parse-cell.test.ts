@@ -1,5 +1,5 @@
 // Checks which descriptions of cells are refused, and that errors name the field.
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { packageRoot } from '../../../base/package.ts';
@@ -7,6 +7,7 @@ import { bundleSizes, gatewayMiB, shardMiB } from '../../../infra/deploy/bundle-
 import type { CellSpec } from '../../../infra/deploy/cell-spec.ts';
 import { nano, sigma } from '../../../infra/deploy/examples.ts';
 import { parseCell } from '../../../infra/deploy/parse-cell.ts';
+import { openBundle } from '../../../model/bundle/bundle.ts';
 import { matrixBytes } from '../../../model/tiles/layout.ts';
 
 const faultOf = (change: Partial<CellSpec>): string => {
@@ -127,9 +128,21 @@ describe('a cell is refused if', () => {
 });
 
 describe('the sizes of a bundle', () => {
-  it('of nano come from its bundle.json', () => {
-    const file = join(packageRoot, 'models/nano/bundle.json');
-    expect(bundleSizes('nano', JSON.parse(readFileSync(file, 'utf8')), file)).toEqual(nano.bundle);
+  it('of nano come from its bundle.json, and are those of its shape and its files', async () => {
+    const dir = join(packageRoot, 'models', 'nano');
+    const bundle = await openBundle(dir);
+    const { layers, experts, hidden, inner } = bundle.config;
+    await bundle.close();
+    const file = join(dir, 'bundle.json');
+    const sizes = bundleSizes('nano', JSON.parse(readFileSync(file, 'utf8')), file);
+    expect(sizes).toEqual({
+      name: 'nano',
+      layers,
+      experts,
+      expertBytes: 2 * matrixBytes('q8', inner, hidden) + matrixBytes('q8', hidden, inner),
+      denseBytes: statSync(join(dir, 'dense.safetensors')).size,
+    });
+    expect(sizes).toEqual(nano.bundle);
   });
 
   it('of Sigma-MoE-Tiny follow from its shape at 4 bits', () => {

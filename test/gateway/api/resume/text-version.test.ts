@@ -1,12 +1,13 @@
-// Guards TEXT_VERSION: the same requests, over an engine whose logits are fixed, must give the same events.
+// Guards TEXT_VERSION: the same requests, over an engine whose logits are fixed, must give the same events. The tokenizer and the
+// chat template are those of a model for tests, so that another embedded model changes nothing here.
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pino from 'pino';
 import { expect, test } from 'vitest';
 import { createApi } from '../../../../gateway/api/app.ts';
 import { TEXT_VERSION } from '../../../../gateway/api/resume/text-version.ts';
-import { loadTextSide } from '../../../../gateway/api/text/text-side.ts';
+import { loadTextSide, type TextSide } from '../../../../gateway/api/text/text-side.ts';
 import { Constraints } from '../../../../gateway/constraints/masks/constraints.ts';
 import { withRead } from '../../../../gateway/constraints/specification.ts';
 import { vocabularyData } from '../../../../gateway/constraints/vocabulary.ts';
@@ -14,15 +15,27 @@ import type { GenerationRequest } from '../../../../gateway/engine/messages.ts';
 import { philox } from '../../../../gateway/engine/sampling/random.ts';
 import { sample } from '../../../../gateway/engine/sampling/sampler.ts';
 import { FakeEngine } from '../../../support/engines/fake-engine.ts';
-import { nano } from '../../../support/models/nano.ts';
+import { callModels, tokenizerWith } from '../../../support/models/call-models.ts';
+import { tinyFolder } from '../../../support/models/tiny-bundle.ts';
 import { nanoModels, requests } from '../../../support/resume/room.ts';
 import { blocksOf, SECRET, signedRequest } from '../../../support/resume/signed.ts';
 
-const VOCAB = 4096;
 const golden = join(import.meta.dirname, '../../../golden/text-version.json');
 
-const text = await loadTextSide(nano);
+const hermes = callModels.find(({ name }) => name === 'Hermes')!;
+const tokenizerJson = tokenizerWith(hermes.specials);
+const VOCAB = Object.keys(tokenizerJson.model.vocab).length + tokenizerJson.added_tokens.length;
+const text = await textOfHermes();
 const constraints = new Constraints(vocabularyData(VOCAB, (id) => text.tokenizer.bytes(id)));
+
+/** Tokenizer and chat template of a model for tests whose calls have the syntax of Hermes. */
+async function textOfHermes(): Promise<TextSide> {
+  const dir = await tinyFolder();
+  const config = { bos_token: '<|endoftext|>', eos_token: '<|end|>', chat_template: hermes.template };
+  await writeFile(join(dir, 'tokenizer.json'), JSON.stringify(tokenizerJson));
+  await writeFile(join(dir, 'tokenizer_config.json'), JSON.stringify(config));
+  return await loadTextSide(dir);
+}
 
 /** Whole numbers, so that they are the same on every machine. */
 function logitsAt(position: number): Float32Array {
