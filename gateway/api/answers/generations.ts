@@ -10,7 +10,10 @@ import { type KnownAnswer, knownOf, requireRungs } from '../resume/continuation.
 import type { RequestRecord } from '../telemetry/request-record.ts';
 import { cacheSaltOf } from '../tenants/cache-salt.ts';
 import { type AnswerEvent, type AnswerOptions, answer } from './answer.ts';
+import type { TextRules } from './answer-text.ts';
 import { merge } from './choices/merge.ts';
+import { inRounds } from './choices/rounds.ts';
+import type { Selection } from './choices/selection.ts';
 import { echoedPrompt } from './echo.ts';
 import { stopString } from './stops.ts';
 import type { Stream } from './streams.ts';
@@ -26,8 +29,10 @@ export interface PromptPlan {
 export interface Generated {
   request: CommonRequest;
   prompts: readonly PromptPlan[];
-  /** Number of answers that are generated for each prompt. */
+  /** Largest number of answers that are generated for each prompt. */
   made: number;
+  /** Decides how many answers are generated. Undefined: `made` for each prompt, all at once. */
+  selection?: Selection | undefined;
   /** Number of likely alternatives returned with each token. Undefined: no log-probabilities. */
   logprobs: number | undefined;
   /** Number of likely alternatives returned with each prompt token. Undefined: no log-probabilities. */
@@ -53,79 +58,115 @@ export interface Generated {
  * stop if one fails, or if `cancel` is aborted.
  */
 export function generations(
-  { engine, tokenizer, stopIds, degrade, slices }: ApiContext,
+  context: ApiContext,
   record: RequestRecord,
   generated: Generated,
   seed: number,
   cancel: AbortController,
 ): Stream<AnswerEvent> {
-  const {
-    request,
-    prompts,
-    made,
-    promptLogprobs,
-    onScored,
-    echo,
-    shown,
-    repeatsLogprobs = false,
-  } = generated;
+  const { engine, stopIds, degrade, slices } = context;
+  const { request, prompts, made, selection, shown } = generated;
   const minTokens = minTokensOf(request, Math.min(...prompts.map(({ maxTokens }) => maxTokens)));
   const includeStop = request.include_stop_str_in_output === true;
-  const rules = { stops: stopStringsOf(request).map(stopString), includeStop, minTokens, shown };
-  const { signal } = cancel;
   const common = {
     ...commonFields(generated, record),
     stopIds: stopIdsOf(request, stopIds, engine.info),
     ...(minTokens > 0 && { minTokens }),
     ...degradeOf(request, degrade),
   };
-  const reports = reportsTo(record);
+  const setting: Setting = {
+    ...{ context, record, generated, seed, common },
+    rules: { stops: stopStringsOf(request).map(stopString), includeStop, minTokens, shown },
+    reports: reportsTo(record),
+  };
   record.promptTokens = prompts.reduce((total, { prompt }) => total + prompt.length, 0);
-  const sources = prompts.flatMap(({ prompt, maxTokens, text }, p) => {
-    const ids = Array.from({ length: made }, () => randomUUID());
-    const known = ids.map((_, choice) => knownAnswer(record, p * made + choice, common));
-    // A prompt that every choice has echoed needs no log-probabilities any more.
-    const scores = known.every((each) => each !== undefined && each.events > 0) ? undefined : promptLogprobs;
-    const scored = Promise.withResolvers<readonly PromptLogprob[] | undefined>();
-    const echoed = scored.promise.then((logprobs) => {
-      if (!echo || logprobs === undefined) return undefined;
-      return slices.run(record.tenant, echoedPrompt(prompt, text, { tokenizer, logprobs }));
-    });
-    echoed.catch(() => {}); // The error is not lost: each choice that waits for `echoed` gets it.
-    return ids.map((id, choice) => {
-      const generation: GenerationRequest = {
-        ...common,
-        id,
-        prompt: Int32Array.from(prompt),
-        maxTokens,
-        // `choice` counts from 0 for each prompt, because the text must not depend on the other prompts of the request.
-        sampling: samplingSettings(request, { seed, choice, info: engine.info }),
-        ...knownFields(known[choice], { ...common, repeatsLogprobs, echoed: echo ? prompt.length : 0 }),
-        ...(scores !== undefined && choice === 0 && { promptLogprobs: scores }),
-        ...(choice > 0 && { sharesPromptOf: ids[0] }),
-      };
-      const index = p * made + choice;
-      const watch = record.generation(index, generation);
-      return answer({
-        engine: { generate: (asked, signal) => watch.follow(engine.generate(asked, signal)) },
-        tokenizer,
-        request: generation,
-        index,
-        countsPrompt: choice === 0,
-        ...(onScored && choice === 0 && { onScored: (told) => onScored(p, told) }),
-        ...(echo && { echo: { scored: scored.resolve, prompt: echoed } }),
-        rules,
-        signal,
-        ...(generation.known && { replayed: generation.known.subarray(0, generation.unreported) }),
-        ...reports,
-      });
-    });
+  const { signal } = cancel;
+  const sources = prompts.flatMap((prompt, p) => {
+    const choices = choicesOfPrompt(prompt, p, setting);
+    if (selection === undefined) return choices(0, made, signal);
+    return [inRounds({ next: () => selection.nextRound(p), choices, signal })];
   });
   return merge(
     sources,
     () => cancel.abort(),
     () => slices.pause(record.tenant),
   );
+}
+
+/** What the choices of all prompts have in common. */
+interface Setting {
+  context: ApiContext;
+  record: RequestRecord;
+  generated: Generated;
+  seed: number;
+  common: Omit<GenerationRequest, 'id' | 'prompt' | 'maxTokens' | 'sampling'>;
+  rules: TextRules;
+  reports: ReturnType<typeof reportsTo>;
+}
+
+/**
+ * Returns a function that generates the choices `from` to `to - 1` of the prompt with the index `p`. Choices that are generated
+ * together share the computation of the prompt. Those that are generated later find it in the prefix cache.
+ */
+function choicesOfPrompt(
+  { prompt, maxTokens, text }: PromptPlan,
+  p: number,
+  { context, record, generated, seed, common, rules, reports }: Setting,
+): (from: number, to: number, signal: AbortSignal) => AsyncGenerator<AnswerEvent, void, undefined>[] {
+  const { engine, tokenizer, slices } = context;
+  const { request, made, promptLogprobs, onScored, echo, repeatsLogprobs = false } = generated;
+  const ids = Array.from({ length: made }, () => randomUUID());
+  const known = ids.map((_, choice) => knownAnswer(record, p * made + choice, common));
+  // A prompt that every choice has echoed needs no log-probabilities any more.
+  const scores = known.every((each) => each !== undefined && each.events > 0) ? undefined : promptLogprobs;
+  const scored = Promise.withResolvers<readonly PromptLogprob[] | undefined>();
+  const echoed = scored.promise.then((logprobs) => {
+    if (!echo || logprobs === undefined) return undefined;
+    return slices.run(record.tenant, echoedPrompt(prompt, text, { tokenizer, logprobs }));
+  });
+  echoed.catch(() => {}); // The error is not lost: each choice that waits for `echoed` gets it.
+  const choiceOf = (id: string, choice: number, { signal, sharesPromptOf }: ChoiceOptions) => {
+    const generation: GenerationRequest = {
+      ...common,
+      id,
+      prompt: Int32Array.from(prompt),
+      maxTokens,
+      // `choice` counts from 0 for each prompt, because the text must not depend on the other prompts of the request.
+      sampling: samplingSettings(request, { seed, choice, info: engine.info }),
+      ...knownFields(known[choice], { ...common, repeatsLogprobs, echoed: echo ? prompt.length : 0 }),
+      ...(scores !== undefined && choice === 0 && { promptLogprobs: scores }),
+      ...(sharesPromptOf !== undefined && { sharesPromptOf }),
+    };
+    const index = p * made + choice;
+    const watch = record.generation(index, generation);
+    return answer({
+      engine: { generate: (asked, signal) => watch.follow(engine.generate(asked, signal)) },
+      tokenizer,
+      request: generation,
+      index,
+      countsPrompt: choice === 0,
+      ...(onScored && choice === 0 && { onScored: (told) => onScored(p, told) }),
+      ...(echo && { echo: { scored: scored.resolve, prompt: echoed } }),
+      rules,
+      signal,
+      ...(generation.known && { replayed: generation.known.subarray(0, generation.unreported) }),
+      ...reports,
+    });
+  };
+  return (from, to, signal) => {
+    const [first, ...others] = ids.slice(from, to);
+    if (first === undefined) return [];
+    return [
+      choiceOf(first, from, { signal }),
+      ...others.map((id, i) => choiceOf(id, from + 1 + i, { signal, sharesPromptOf: first })),
+    ];
+  };
+}
+
+interface ChoiceOptions {
+  signal: AbortSignal;
+  /** Id of the choice that computes the prompt. Absent: the choice itself does. */
+  sharesPromptOf?: string;
 }
 
 /** The options by which an answer reports its tokens to the request's record and to the stream's recorder. */

@@ -30,8 +30,6 @@ export interface AnswerPlan extends Generated {
   noEffect?: readonly string[];
   /** Specifications of the constraint. They must be read before anything is generated. */
   asked?: readonly Asked[];
-  /** Number of answers that are returned for each prompt: the best of the `made` ones. */
-  wanted: number;
   /** Ids of the request's only prompt, if the answer should contain them once and not in each choice. */
   promptIds?: readonly number[];
 }
@@ -175,12 +173,12 @@ export async function respond(
   record: RequestRecord,
   plan: Plan,
 ): Promise<Response> {
-  const { request, wire, prompts, made, wanted } = plan;
+  const { request, wire, prompts, made, selection } = plan;
   const { idPrefix } = wire;
   const { frame, events, cancel } = await startGenerations(c, context, record, plan, { idPrefix });
   const finished = (reason: string) => record.finished(reason);
   if (request.stream !== true) {
-    return await wholeAnswer(c, context, record, await wire.whole(events, { frame, made, wanted, finished }));
+    return await wholeAnswer(c, context, record, await wire.whole(events, { frame, selection, finished }));
   }
   const values = wire.chunks(events, {
     frame,

@@ -5,7 +5,7 @@ import type { Route } from '../../engine/messages.ts';
 import type { ReleasedAmounts } from '../resume/released.ts';
 import type { AnswerEvent, ChoiceUsage } from './answer.ts';
 import type { AnswerToken } from './answer-text.ts';
-import { bestChoices } from './choices/best-of.ts';
+import type { Selection, SelectionReport } from './choices/selection.ts';
 import { tellFinishes } from './streams.ts';
 import { provenanceOf, sum, tokenCounts, totalUsage, type Usage } from './usage.ts';
 
@@ -27,6 +27,7 @@ interface Finish {
 interface Choice {
   index: number;
   tokens: AnswerToken[];
+  stop?: AnswerToken | undefined;
   usage: ChoiceUsage;
 }
 
@@ -41,8 +42,10 @@ interface WireFormat<P extends Piece, F extends Finish, C extends Choice> {
   /** Returns further fields of a whole answer. Called when the answer has ended. */
   tail?: () => object;
   read(events: AsyncIterable<AnswerEvent>, frame: Frame): AsyncIterable<P | F>;
-  /** The choices in order of index. */
-  collect(events: AsyncIterable<P | F>): Promise<C[]>;
+  /** The choices in order of index. `ended` gets each choice before the next event is read. */
+  collect(events: AsyncIterable<P | F>, ended: (choice: C) => void): Promise<C[]>;
+  /** The text of a choice from which the answer that it votes for is extracted. */
+  voted(choice: C): string;
   whole(choice: C): object;
   /** The first chunk of a choice, sent before there is text. Absent: there is no such chunk. */
   opening?: (index: number) => object;
@@ -53,7 +56,7 @@ interface WireFormat<P extends Piece, F extends Finish, C extends Choice> {
 /** Makes the JSON values of one endpoint's answers from the events of all choices. */
 export interface Wire {
   idPrefix: string;
-  /** The body of an answer. It contains the `wanted` best of the `made` choices of each prompt. */
+  /** The body of an answer. It contains the choices that `selection` selects, or else all of them. */
   whole(events: AsyncIterable<AnswerEvent>, options: WholeOptions): Promise<object>;
   /** The values of a stream: the openings of all choices, then their pieces and finishes, then the usage if it is included. */
   chunks(events: AsyncIterable<AnswerEvent>, options: ChunkOptions): AsyncGenerator<object, void, undefined>;
@@ -61,8 +64,7 @@ export interface Wire {
 
 interface WholeOptions {
   frame: Frame;
-  made: number;
-  wanted: number;
+  selection: Selection | undefined;
   /** Called with the finish reason of each choice. */
   finished: (reason: string) => void;
 }
@@ -72,10 +74,12 @@ export function wireOf<P extends Piece, F extends Finish, C extends Choice>(
 ): Wire {
   return {
     idPrefix: format.idPrefix,
-    whole: async (events, { frame, made, wanted, finished }) => {
-      const all = await format.collect(tellFinishes(format.read(events, frame), finished));
-      const choices = bestChoices(all, { made, wanted });
-      return wholeBody(choices, { format, frame, usage: totalUsage(all.map(({ usage }) => usage)) });
+    whole: async (events, { frame, selection, finished }) => {
+      const read = tellFinishes(format.read(events, frame), finished);
+      const all = await format.collect(read, (choice) => selection?.add(choice, format.voted(choice)));
+      const choices = selection?.selected(all) ?? all;
+      const usage = totalUsage(all.map((choice) => choice.usage));
+      return wholeBody(choices, { format, frame, usage, selection: selection?.reports });
     },
     chunks: (events, options) => {
       return chunks(tellFinishes(format.read(events, options.frame), options.finished), format, options);
@@ -107,7 +111,17 @@ export interface Frame {
 /** `usage` includes the choices that are not returned. */
 function wholeBody<P extends Piece, F extends Finish, C extends Choice>(
   choices: readonly C[],
-  { format, frame, usage }: { format: WireFormat<P, F, C>; frame: Frame; usage: Usage },
+  {
+    format,
+    frame,
+    usage,
+    selection,
+  }: {
+    format: WireFormat<P, F, C>;
+    frame: Frame;
+    usage: Usage;
+    selection: readonly SelectionReport[] | undefined;
+  },
 ): object {
   const { id, created, model, fingerprint, seed, promptIds } = frame;
   return {
@@ -123,6 +137,7 @@ function wholeBody<P extends Piece, F extends Finish, C extends Choice>(
     ...format.tail?.(),
     expertgrid: {
       seed,
+      ...(selection && { selection }),
       ...(frame.schemaNotes.length > 0 && { schema_notes: frame.schemaNotes }),
       ...(frame.digests && { digests: choices.map(({ tokens }) => digestsOf(tokens)) }),
       ...(frame.routes && { routes: choices.map(({ tokens }) => routesOf(tokens)) }),

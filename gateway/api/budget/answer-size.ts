@@ -19,7 +19,7 @@ const TOKEN = 160;
 
 /** Throws a 400 if the answer could exceed `most` bytes. In a stream only echoed prompts count: sent tokens are freed. */
 export function refuseLargeAnswer(
-  { request, prompts, made, logprobs, promptLogprobs, onScored, echo, routing }: Generated,
+  { request, prompts, made, selection, logprobs, promptLogprobs, onScored, echo, routing }: Generated,
   info: EngineInfo,
   most: number,
 ): void {
@@ -33,7 +33,9 @@ export function refuseLargeAnswer(
     return total + made * (echoed + (counted ? maxTokens * ofToken : 0));
   }, 0);
   if (bytes <= most) return;
-  const param = routes > 0 ? 'expertgrid.routes' : ofToken > TOKEN ? 'logprobs' : 'max_tokens';
+  // A selection needs log-probabilities even if the request does not ask for any.
+  const hasLogprobs = logprobs !== undefined && !(selection !== undefined && logprobs === 0);
+  const param = routes > 0 ? 'expertgrid.routes' : hasLogprobs ? 'logprobs' : 'max_tokens';
   const message = `Invalid '${param}': ${made * prompts.length} answers with up to ${ofToken} bytes for each token may reach ${bytes} bytes, and the limit of one request is ${most}. Ask for fewer answers, tokens or details of tokens, or stream.`;
   throw badRequest(message, { param, code: 'answer_too_large' });
 }

@@ -6,12 +6,12 @@ import { type PromptScores, promptLogprobsOf, promptScores } from '../answers/pr
 import type { Plan } from '../answers/respond.ts';
 import type { ApiContext, RequestContext } from '../context.ts';
 import { badRequest } from '../errors.ts';
+import { choicesOf } from '../requests/choices.ts';
 import type { ChatRequest } from '../requests/fields/schema.ts';
 import {
   allowance,
   askedTokens,
   cannotFit,
-  choicesOf,
   cutPrompt,
   limitsOfCut,
   MOST_COUNTED,
@@ -54,12 +54,14 @@ export async function planChat(request: ChatRequest, context: RequestContext): P
   const ids = request.return_token_ids === true;
   const promptLogprobs = promptLogprobsOf(request);
   let scores: PromptScores | undefined;
+  const { made, selection } = choicesOf(request, 1, limits);
   return {
     request,
     prompts: [{ prompt, maxTokens }],
-    ...choicesOf(request, 1, limits),
+    ...{ made, selection },
     echo: false,
-    logprobs,
+    // The best answers are found by their log-probabilities.
+    logprobs: logprobs ?? (selection && 0),
     ...(promptLogprobs !== undefined && {
       promptLogprobs,
       onScored: (_, given) => {

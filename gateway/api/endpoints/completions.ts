@@ -8,15 +8,9 @@ import type { Plan } from '../answers/respond.ts';
 import { type Wire, wireOf } from '../answers/wire.ts';
 import type { ApiContext, RequestContext } from '../context.ts';
 import { badRequest } from '../errors.ts';
+import { choicesOf } from '../requests/choices.ts';
 import { type CompletionRequest, parameterName } from '../requests/fields/schema.ts';
-import {
-  allowance,
-  askedTokens,
-  choicesOf,
-  cutPrompt,
-  encodePrompt,
-  limitsOfCut,
-} from '../requests/prompts.ts';
+import { allowance, askedTokens, cutPrompt, encodePrompt, limitsOfCut } from '../requests/prompts.ts';
 import { allowedIds, shownSpecials } from '../requests/sampling.ts';
 import { constraintOf } from '../requests/structured.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
@@ -39,7 +33,7 @@ export async function planCompletion(request: CompletionRequest, context: Reques
       "Invalid 'max_tokens': integer below minimum value. Expected a value >= 1, or 'echo' beside it, but got 0 instead.";
     throw badRequest(message, { param: 'max_tokens', code: 'integer_below_min_value' });
   }
-  const choices = choicesOf(request, request.prompt.length, limits);
+  const { made, wanted, selection } = choicesOf(request, request.prompt.length, limits);
   const planned = request.prompt.map(async (one, i) => {
     const param = request.prompt.length === 1 ? 'prompt' : parameterName(['prompt', i]);
     const addSpecial = request.add_special_tokens !== false;
@@ -61,13 +55,13 @@ export async function planCompletion(request: CompletionRequest, context: Reques
   return {
     request,
     prompts,
-    ...choices,
+    ...{ made, selection },
     echo,
     constraint: allowedIds(request, info, form),
     asked: forms,
     shown: shownSpecials(request, tokenizer),
-    // The best answers are chosen by their log-probabilities.
-    logprobs: logprobs ?? (choices.made > choices.wanted ? 0 : undefined),
+    // The best answers are found by their log-probabilities.
+    logprobs: logprobs ?? (selection && 0),
     promptLogprobs,
     ...(scored && {
       onScored: (at, given) => {
@@ -77,8 +71,8 @@ export async function planCompletion(request: CompletionRequest, context: Reques
     wire: completionWire({
       tokenizer,
       logprobs: logprobs !== undefined,
-      promptIds: ids && ((index) => ids[Math.floor(index / choices.wanted)]),
-      ...(scored && { scores: (index) => scores[Math.floor(index / choices.wanted)] }),
+      promptIds: ids && ((index) => ids[Math.floor(index / wanted)]),
+      ...(scored && { scores: (index) => scores[Math.floor(index / wanted)] }),
     }),
   };
 }
@@ -119,6 +113,7 @@ function completionWire({ tokenizer, logprobs, promptIds, scores }: FormatOption
     chunkObject: 'text_completion',
     read: (events: AsyncIterable<AnswerEvent>) => events,
     collect: collectChoices,
+    voted: ({ text }) => text,
     whole: ({ index, prompt, text, tokens, reason, stop }) => ({
       text: (prompt?.text ?? '') + text,
       index,
@@ -154,7 +149,10 @@ interface WholeChoice extends Omit<AnswerFinish, 'type'> {
   tokens: AnswerToken[];
 }
 
-async function collectChoices(events: AsyncIterable<AnswerEvent>): Promise<WholeChoice[]> {
+async function collectChoices(
+  events: AsyncIterable<AnswerEvent>,
+  ended: (choice: WholeChoice) => void,
+): Promise<WholeChoice[]> {
   const open = new Map<number, Pick<WholeChoice, 'tokens' | 'prompt'> & { pieces: string[] }>();
   const choices: WholeChoice[] = [];
   for await (const event of events) {
@@ -167,7 +165,9 @@ async function collectChoices(events: AsyncIterable<AnswerEvent>): Promise<Whole
     } else {
       const { type: _, ...finish } = event;
       const { pieces, ...rest } = choice;
-      choices.push({ ...finish, ...rest, text: pieces.join('') });
+      const whole = { ...finish, ...rest, text: pieces.join('') };
+      choices.push(whole);
+      ended(whole);
     }
   }
   return choices.sort((a, b) => a.index - b.index);

@@ -1,6 +1,6 @@
 // Turns request fields into prompts: token ids that fit the model's context. Also limits the number of new tokens and answers.
 import type { EngineInfo } from '../../engine/messages.ts';
-import type { Limits, RequestContext } from '../context.ts';
+import type { RequestContext } from '../context.ts';
 import { type ApiError, badRequest } from '../errors.ts';
 import { requireToken } from './fields/sampling-fields.ts';
 import type { Prompt } from './fields/schema.ts';
@@ -105,28 +105,6 @@ export function allowance(
     );
   }
   return asked ?? Math.min(fallback, rest);
-}
-
-/** For each prompt, `made` answers are generated and `wanted` of them returned. Throws a 400 for too many answers. */
-export function choicesOf(
-  { n, best_of, stream }: Pick<CommonRequest, 'n' | 'stream'> & { best_of?: number | null | undefined },
-  prompts: number,
-  { choices: most }: Pick<Limits, 'choices'>,
-): { wanted: number; made: number } {
-  const wanted = n ?? 1;
-  const made = best_of ?? wanted;
-  const param = made > wanted ? 'best_of' : 'n';
-  if (made < wanted) {
-    const message = `Invalid 'best_of': expected at least 'n', which is ${wanted}, but got ${made}.`;
-    throw badRequest(message, { param: 'best_of', code: 'integer_below_min_value' });
-  }
-  if (made > wanted && stream === true) {
-    const message = "With 'stream', the 'best_of' parameter must equal 'n'.";
-    throw badRequest(message, { param: 'best_of', code: 'invalid_parameter_combination' });
-  }
-  if (prompts * made <= most) return { wanted, made };
-  const message = `Invalid '${param}': ${prompts} prompts with ${made} answers each exceed the limit of ${most} answers in one request.`;
-  throw badRequest(message, { param, code: 'integer_above_max_value' });
 }
 
 function tooLong(what: string, param: string, { context }: EngineInfo) {

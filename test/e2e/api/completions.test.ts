@@ -94,6 +94,58 @@ it('log-probabilities are returned for a chat and for an echoed text, and best_o
   expect(best.choices).toHaveLength(1);
 });
 
+it('a majority is the same alone and beside other requests, and is that of all choices', async () => {
+  const words = { guided_regex: '(red|green|blue|grey|black) (sky|sea)' };
+  const asked = { model: up.model, messages, max_tokens: 16, seed: 12, temperature: 1, ...words };
+  const vote = { best_of: 14, select: 'majority', select_round: 2, return_token_ids: true };
+  const all = await client.chat.completions.create({ ...asked, n: 14, ...{ return_token_ids: true } });
+  const texts = all.choices.map(({ message }) => message.content ?? '');
+  const votesFor = (text: string) => texts.filter((each) => each === text).length;
+  const winner = texts.reduce((best, text) => (votesFor(text) > votesFor(best) ? text : best));
+  const alone = await client.chat.completions.create({ ...asked, ...vote });
+  expect(alone.choices.map(({ message }) => message.content)).toEqual([winner]);
+  const { selection } = Reflect.get(alone, 'expertgrid') as { selection: { generated: number }[] };
+  const generated = selection[0]?.generated ?? 0;
+  const tokens = all.choices.slice(0, generated).map((choice) => Reflect.get(choice, 'token_ids').length);
+  expect(alone.usage?.completion_tokens).toBe(tokens.reduce((sum: number, count: number) => sum + count));
+  const noise = Array.from({ length: 6 }, (_, seed) => {
+    return client.completions.create({ model: up.model, prompt, max_tokens: 30 + 9 * seed, n: 2, seed });
+  });
+  const beside = await Promise.all([1, 2].map(() => client.chat.completions.create({ ...asked, ...vote })));
+  await Promise.all(noise);
+  for (const { choices, usage, ...rest } of beside) {
+    expect([choices, usage?.completion_tokens]).toEqual([alone.choices, alone.usage?.completion_tokens]);
+    expect(Reflect.get(rest, 'expertgrid')).toEqual(Reflect.get(alone, 'expertgrid'));
+  }
+});
+
+it('a vote that is decided early saves choices, and later rounds find the prompt in the cache', async () => {
+  const asked = { model: up.model, prompt: `${prompt} `.repeat(12), seed: 3, max_tokens: 4, best_of: 12 };
+  const one = { ...asked, guided_choice: [' sea'], select: 'majority', select_round: 1 };
+  const early = await client.completions.create(one);
+  const report = {
+    by: 'majority',
+    generated: 6,
+    rounds: 1,
+    choices: [0],
+    answers: [{ answer: 'sea', votes: 6 }],
+  };
+  expect(Reflect.get(early, 'expertgrid')).toEqual({ seed: 3, selection: [report] });
+  const ranked = { ...one, select: 'logprob', select_round: null, best_of: 6 };
+  const six = await client.completions.create(ranked);
+  expect(early.usage?.completion_tokens).toBe(six.usage?.completion_tokens);
+  const cached = await engineCounter(up, 'cached_prompt_tokens');
+  const many = { ...asked, prompt: `${prompt}! `.repeat(12), select: 'majority', select_answer: 'json' };
+  const none = await client.completions.create(many);
+  expect(Reflect.get(none, 'expertgrid')).toMatchObject({
+    selection: [{ by: 'logprob', generated: 12, rounds: 3 }],
+  });
+  // All choices but the first one find at least the pages that the prompt fills.
+  const found = (await engineCounter(up, 'cached_prompt_tokens')) - cached;
+  expect(found).toBeGreaterThan(11 * 64);
+  expect(none.usage?.prompt_tokens).toBeGreaterThan(128);
+});
+
 it('aborting a stream stops all of its choices', async () => {
   const aborted = await engineCounter(up, 'aborted_sequences');
   const stream = await client.completions.create({

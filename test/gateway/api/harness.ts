@@ -2,6 +2,7 @@
 import OpenAI from 'openai';
 import pino from 'pino';
 import { onTestFinished } from 'vitest';
+import type { SelectionReport } from '../../../gateway/api/answers/choices/selection.ts';
 import type { ChatLogprobEntry, CompletionLogprobs } from '../../../gateway/api/answers/logprobs.ts';
 import type { PromptScores } from '../../../gateway/api/answers/prompt-logprobs.ts';
 import type { Usage } from '../../../gateway/api/answers/usage.ts';
@@ -54,7 +55,7 @@ export interface AnswerBody {
   }[];
   usage: Usage | null;
   prompt_logprobs?: Written<PromptScores>;
-  expertgrid: { seed: number; digests: unknown[]; routes: unknown[] };
+  expertgrid: { seed: number; digests: unknown[]; routes: unknown[]; selection?: SelectionReport[] };
   error: ErrorEnvelope['error'];
 }
 

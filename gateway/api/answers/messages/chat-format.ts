@@ -2,6 +2,7 @@
 import type { CommonRequest } from '../../requests/fields/schema-fields.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import type { AnswerToken } from '../answer-text.ts';
+import { canonicalJson } from '../choices/extract.ts';
 import { chatLogprobs, withStop } from '../logprobs.ts';
 import type { PromptScores } from '../prompt-logprobs.ts';
 import { type Wire, wireOf } from '../wire.ts';
@@ -38,7 +39,8 @@ export function chatWire({ request, rules, tokenizer, logprobs, ids, scores }: F
     object: 'chat.completion',
     chunkObject: 'chat.completion.chunk',
     read: (events, { id }) => messageEvents(events, { ...rules, callId: callIdsOf(id) }),
-    collect: (events: AsyncIterable<MessageEvent>) => collectMessages(events),
+    collect: (events: AsyncIterable<MessageEvent>, ended) => collectMessages(events, ended),
+    voted: ({ content, calls }) => (calls.length > 0 ? calls.map(writtenCall).join('\n') : content),
     opening: (index) => ({
       index,
       delta: { role: 'assistant', content: '', refusal: null },
@@ -79,6 +81,11 @@ function wholeMessage({ reasoning, content, calls }: MessageText): object {
     ...(reasoning !== undefined && { reasoning_content: reasoning }),
     ...(calls.length > 0 && { tool_calls: calls.map(toolCall) }),
   };
+}
+
+/** The call in a form in which equal calls are equal texts. Arguments that are not JSON, because the answer was cut off, are a text. */
+function writtenCall({ name, arguments: text }: ToolCall): string {
+  return `{"name":${JSON.stringify(name)},"arguments":${canonicalJson(text) ?? JSON.stringify(text)}}`;
 }
 
 function toolCall({ id, name, arguments: text }: ToolCall): object {

@@ -124,8 +124,11 @@ class MessageParser {
   }
 }
 
-/** Collects the whole messages of all choices, in order of index. */
-export async function collectMessages(events: AsyncIterable<MessageEvent>): Promise<WholeMessage[]> {
+/** Collects the whole messages of all choices, in order of index. `ended` gets each message when it has ended. */
+export async function collectMessages(
+  events: AsyncIterable<MessageEvent>,
+  ended: (message: WholeMessage) => void = () => {},
+): Promise<WholeMessage[]> {
   const open = new Map<number, Pick<WholeMessage, 'reasoning' | 'content' | 'calls' | 'tokens'>>();
   const messages: WholeMessage[] = [];
   for await (const event of events) {
@@ -133,7 +136,9 @@ export async function collectMessages(events: AsyncIterable<MessageEvent>): Prom
     open.set(event.index, message);
     if (event.type === 'finish') {
       const { type: _, ...finish } = event;
-      messages.push({ ...finish, ...message });
+      const whole = { ...finish, ...message };
+      messages.push(whole);
+      ended(whole);
       continue;
     }
     for (const token of event.tokens) message.tokens.push(token);

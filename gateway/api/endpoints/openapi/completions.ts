@@ -5,6 +5,14 @@ import { namesOfIdleStreamOptions } from '../../requests/fields/stream-options.t
 import { namesOfIdleThinking } from '../../text/thinking.ts';
 import { count, generation, grouped, text } from './operation.ts';
 
+const selection = z.object({
+  by: z.enum(['logprob', 'majority']),
+  generated: count.describe('Choices that were generated.'),
+  rounds: count,
+  choices: z.array(count).describe('Numbers of the returned choices, best first.'),
+  answers: z.array(z.object({ answer: text, votes: count })).optional(),
+});
+
 const usage = z.object({ prompt_tokens: count, completion_tokens: count, total_tokens: count });
 
 /** Fields of the answers of both endpoints. */
@@ -14,7 +22,9 @@ const common = {
   model: text,
   system_fingerprint: text.optional(),
   usage,
-  expertgrid: generation,
+  expertgrid: generation.extend({
+    selection: z.array(selection).optional().describe('With `select`: an entry for each prompt.'),
+  }),
 };
 
 const completionAnswer = z.object({
@@ -100,6 +110,10 @@ const chatRequests = {
       type: 'json_schema',
       json_schema: { name: 'weather', strict: true, schema: weather },
     },
+  },
+  'The majority of eight answers': {
+    ...{ model: 'nano', messages: askWeather, max_tokens: 16, guided_choice: ['sunny', 'rainy'] },
+    ...{ best_of: 8, select: 'majority' },
   },
   'A tool': {
     ...{ model: 'nano', messages: askWeather, max_tokens: 60, tool_choice: 'required' },

@@ -5,14 +5,12 @@ import { expertPolicies, rungs } from '../../../engine/messages.ts';
 import { noEffect } from './no-effect.ts';
 import { integer, LARGEST_INT32, tokenId } from './numbers.ts';
 import { samplingFields } from './sampling-fields.ts';
+import { selectionFields } from './selection-fields.ts';
 import { structuredFields } from './structured-schema.ts';
 
 const stopString = z.string().max(512);
 /** Largest number of stop strings in one request. Each stop string costs time at every token. */
 const MOST_STOPS = 256;
-
-/** Largest number of choices for one prompt. */
-export const MOST_CHOICES = 128;
 
 const expertsPerToken = integer(1, 1024);
 /** No model has more: `MOST_LAYERS` of model/config times the largest number of experts per token. */
@@ -41,9 +39,7 @@ export const commonFields = {
     .string()
     .describe('Id of a model, or an alias of several models. It may be omitted if only one model is served.'),
   ...samplingFields,
-  n: integer(1, MOST_CHOICES)
-    .nullish()
-    .describe('Choices for each prompt; they share its computation. Default 1.'),
+  ...selectionFields,
   max_tokens: integer(1, LARGEST_INT32).nullish().describe('Largest number of tokens in the answer.'),
   min_tokens: integer(0, LARGEST_INT32)
     .nullish()

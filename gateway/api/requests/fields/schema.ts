@@ -5,7 +5,7 @@ import { message } from './message-schema.ts';
 import { noEffect } from './no-effect.ts';
 import { integer, LARGEST_INT32 } from './numbers.ts';
 import { refused } from './refused.ts';
-import { commonFields, MOST_CHOICES } from './schema-fields.ts';
+import { commonFields } from './schema-fields.ts';
 import { toolFields } from './tool-schema.ts';
 
 /** A text or token ids. */
@@ -45,11 +45,6 @@ export const completionSchema = z.strictObject({
   max_completion_tokens: integer(0, LARGEST_INT32)
     .nullish()
     .describe('Another name of `max_tokens`. If both are given they must be equal.'),
-  best_of: integer(1, MOST_CHOICES)
-    .nullish()
-    .describe(
-      'Generate this many choices and return the `n` with the highest mean log-probability. Default `n`.',
-    ),
   echo: z
     .boolean()
     .nullish()

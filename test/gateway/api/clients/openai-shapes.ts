@@ -36,6 +36,18 @@ const usage = z.strictObject({
 const expertgrid = z.strictObject({
   schema_notes: z.array(z.string()).min(1).max(20).optional(),
   seed: z.int().optional(),
+  selection: z
+    .array(
+      z.strictObject({
+        by: z.enum(['logprob', 'majority']),
+        generated: count,
+        rounds: count,
+        choices: z.array(count).min(1),
+        answers: z.array(z.strictObject({ answer: z.string().min(1), votes: z.int().min(1) })).optional(),
+      }),
+    )
+    .min(1)
+    .optional(),
   digests: z.array(z.unknown()).optional(),
   routes: z.array(z.unknown()).optional(),
   degraded_hops: z.record(z.string(), count).optional(),

@@ -53,6 +53,7 @@ const ours = { degrade: 'none', experts_per_token: [1, 2] };
 const completions = [
   { prompt: 'hello world', max_tokens: 5 },
   { prompt: ['hello', 'world'], max_tokens: 3, n: 2, best_of: 3, echo: true, logprobs: 2, suffix: null },
+  { prompt: 'hello', best_of: 3, select: 'majority', select_answer: 'json:a', select_round: 1 },
   { prompt: [104, 105], max_tokens: 4, stream: true, stream_options: { include_usage: true } },
   { prompt: [[104], [105, 106]], echo: true, max_tokens: 0, logprobs: 1, return_token_ids: true },
   {

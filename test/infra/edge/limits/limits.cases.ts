@@ -121,6 +121,10 @@ export function limitCases(open: () => Promise<Opened>): void {
       expect(await needed('many', '/v1/completions', { prompt: 'a', n: 2 ** 40, max_tokens: 50 })).toEqual([
         429, 6400,
       ]);
+      const best = { n: 2, best_of: 5, max_tokens: 100 };
+      expect(await needed('best', '/v1/completions', { prompt: ['a', 'b'], ...best })).toEqual([429, 1000]);
+      const voted = { ...best, select: 'majority', messages: [] };
+      expect(await needed('voted', '/v1/chat/completions', voted)).toEqual([429, 500]);
       expect(await needed('names', '/v1/responses', { input: 'a', max_output_tokens: 700 })).toEqual([
         429, 700,
       ]);
