@@ -2,7 +2,7 @@
 //
 // Counts are not decayed when rows are added. Instead, a row adds a weight that doubles every half-life, and reports divide by the
 // current weight.
-import { type Assignment, firstSlot, rowCount } from './routing/assignment.ts';
+import { type Assignment, expertsOf, firstSlot, rowCount } from './routing/assignment.ts';
 
 /** An expert of the next layer, and the decayed number of rows that went from one expert of a layer to it. */
 export type Successor = readonly [expert: number, rows: number];
@@ -141,8 +141,11 @@ export class Heat {
         totals[unit]!++;
       }
       if (successors === undefined || previous === undefined) continue;
-      const before = previous.experts[firstSlot(previous, row)]!;
-      successors[pairs + before * experts + assignment.experts[firstSlot(assignment, row)]!]! += weight;
+      const [before] = expertsOf(previous, row);
+      const [after] = expertsOf(assignment, row);
+      // A row may do without any expert in a layer.
+      if (before === undefined || after === undefined) continue;
+      successors[pairs + before * experts + after]! += weight;
     }
     if (layer === 0 && rows > 0) {
       const size = Math.min(STEP_SIZES - 1, Math.ceil(Math.log2(rows)));

@@ -2,7 +2,8 @@
 // running list.
 import { rungLevel } from '../../router/delivery/ladder.ts';
 import type { Fleet } from '../../router/fleet.ts';
-import { routingKey } from '../../router/routing/request-routing.ts';
+import { PromptCapacity } from '../../router/routing/expert-capacity.ts';
+import { routingKey, usualNumbers } from '../../router/routing/request-routing.ts';
 import type { RoutingRule } from '../../router/selection.ts';
 import type { Counters } from './counters.ts';
 import type { EngineSettings } from './engine-options.ts';
@@ -14,7 +15,7 @@ import type { GenerationRequest } from './messages.ts';
 import type { Sequence } from './sequence.ts';
 
 interface AdmissionOptions {
-  model: Pick<ForwardModel, 'dense' | 'fleet' | 'rules'>;
+  model: Pick<ForwardModel, 'dense' | 'experts' | 'fleet' | 'rules'>;
   settings: Pick<EngineSettings, 'kvMemory' | 'maxSequences'>;
   counters: Counters;
 }
@@ -89,8 +90,13 @@ export class Admission {
 
   /** Whether the sequence must wait until another choice of the same request has computed the prompt. */
   #isAwaitingPrompt({ request, promptLength }: Sequence): boolean {
-    const { sharesPromptOf: id } = request;
-    if (id === undefined || !this.#options.model.dense.kv.shared || promptLength <= this.pool.size)
+    const { sharesPromptOf: id, expertCapacity } = request;
+    if (
+      id === undefined ||
+      expertCapacity !== undefined ||
+      !this.#options.model.dense.kv.shared ||
+      promptLength <= this.pool.size
+    )
       return false;
     const computing = this.running.some((each) => each.request.id === id && each.computed < promptLength);
     return computing || this.waiting.some((each) => each.request.id === id);
@@ -101,10 +107,11 @@ export class Admission {
     const { model, settings, counters } = this.#options;
     const { dense } = model;
     if (this.running.length >= settings.maxSequences && !this.#makeRoom(next)) return false;
-    const { promptLogprobs } = next.request;
-    // The prefix cache is not used if the device shares no blocks, or if the request asks for the log-probabilities of
-    // its prompt.
-    const limit = dense.kv.shared && promptLogprobs === undefined ? next.firstNeeded : 0;
+    const { promptLogprobs, expertCapacity } = next.request;
+    // The prefix cache is not used if the device shares no blocks, or if the request needs all rows of its prompt: for their
+    // log-probabilities, or because experts count them.
+    const usesCache = dense.kv.shared && promptLogprobs === undefined && expertCapacity === undefined;
+    const limit = usesCache ? next.firstNeeded : 0;
     const salt = saltOf(next.request, model);
     const table = this.pool.open(next.ids, { limit, salt });
     while (!this.pool.grow(table, next.length)) {
@@ -115,7 +122,7 @@ export class Admission {
     this.waiting.splice(this.waiting.indexOf(next), 1);
     next.table = table;
     next.salt = salt;
-    next.admitted(table.known * this.pool.size);
+    next.admitted(table.known * this.pool.size, capacityOf(next.request, model));
     counters.cached_prompt_tokens += next.computed;
     dense.open(next.name);
     this.running.push(next);
@@ -130,6 +137,15 @@ export class Admission {
     this.preempt([victim]);
     return true;
   }
+}
+
+function capacityOf(
+  { expertCapacity, prompt, routing = {} }: GenerationRequest,
+  { rules, experts }: Pick<ForwardModel, 'rules' | 'experts'>,
+): PromptCapacity | undefined {
+  if (expertCapacity === undefined) return undefined;
+  const own = rules.map(({ k }) => k);
+  return new PromptCapacity(expertCapacity, prompt.length, { experts, ks: usualNumbers(routing, own) });
 }
 
 /**

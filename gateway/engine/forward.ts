@@ -7,6 +7,7 @@ import { dispatch } from '../../router/dispatch.ts';
 import type { Fleet } from '../../router/fleet.ts';
 import type { Heat } from '../../router/heat.ts';
 import { type Assignment, firstSlot } from '../../router/routing/assignment.ts';
+import { type LimitedRows, withinCapacity } from '../../router/routing/expert-capacity.ts';
 import type { RowRouting } from '../../router/routing/row-routing.ts';
 import { type RoutingRule, select, standIns, weighInputs } from '../../router/selection.ts';
 import type { RpcError } from '../../rpc/errors.ts';
@@ -39,6 +40,8 @@ interface StepInput {
   ladder?: Uint8Array;
   /** How many experts each row takes. Absent: each row takes the checkpoint's numbers. */
   routing?: RowRouting | undefined;
+  /** Rows of prompts with a capacity. Default: none. */
+  limited?: readonly LimitedRows[];
   /** Deadline of each call to a shard. */
   deadlineMs: number;
   /** Aborted when all entries of `wanted` are 0. */
@@ -69,7 +72,19 @@ interface ForwardEvents {
 /** Runs the rows through every layer. Returns the last layer's residual stream, `[rows, hidden]`. */
 export async function forward(
   { dense, fleet, identity, hidden, experts, hasExperts, rules, combine, heat }: ForwardModel,
-  { ids, spans, prefill, wanted, ladder, routing, deadlineMs, signal, trace, isAlone }: StepInput,
+  {
+    ids,
+    spans,
+    prefill,
+    wanted,
+    ladder,
+    routing,
+    limited = [],
+    deadlineMs,
+    signal,
+    trace,
+    isAlone,
+  }: StepInput,
   { onFailed, onDegraded, onRemote, onRouted }: ForwardEvents,
 ): Promise<Rows> {
   let stream = dense.embed(ids);
@@ -82,21 +97,22 @@ export async function forward(
     stream = residual;
     if (!hasExperts[layer]) continue;
     const rule = rules[hop]!;
-    const assignment = select(scores, experts, rule, routing?.limits());
+    const selected = select(scores, experts, rule, routing?.limits());
+    const weighted = rule.weighsInput ? weighInputs(x, hidden, selected) : selected;
+    const assignment = withinCapacity(weighted, hop, limited);
     routing?.took(assignment);
     stepHeat?.count(hop, assignment, wanted);
-    const weighted = rule.weighsInput ? weighInputs(x, hidden, assignment) : assignment;
     const { answers, failed, degraded, remote } = await dispatch({
       fleet,
       model: identity,
       layer: hop++,
       x,
       hidden,
-      assignment: weighted,
+      assignment,
       mask: wanted,
       near: borrowed.exhausted,
       prefill,
-      ...(ladder !== undefined && { ladder, ranked: ranking(scores, experts, rule, assignment) }),
+      ...(ladder !== undefined && { ladder, ranked: ranking(scores, experts, rule, selected) }),
       deadlineMs,
       signal,
       trace,
@@ -110,7 +126,7 @@ export async function forward(
     }
     onRouted?.(assignment);
     if (signal.aborted) break;
-    combine(residual, answers, weighted, hidden, wanted);
+    combine(residual, answers, assignment, hidden, wanted);
     if (performance.now() - turnedAt > TURN_MS) {
       await eventsHandled();
       turnedAt = performance.now();

@@ -93,6 +93,11 @@ export interface GenerationRequest {
   weight?: number;
   /** How many experts the request's rows use. Default: the checkpoint's numbers. */
   routing?: RequestRouting;
+  /**
+   * Capacity factor: each expert takes only so many rows of the prompt (router/routing/expert-capacity.ts). The request then neither uses
+   * nor fills the prefix cache. Default: experts take all rows.
+   */
+  expertCapacity?: number;
   constraint?: ConstraintSpec;
   /** The constraint's grammar, if another thread has parsed it. The engine then does not read the constraint's text. */
   grammar?: PackedGrammar;
@@ -154,6 +159,8 @@ export interface UnusualHops {
   remoteHops?: number;
   /** Number of calls of experts for the rows of prompt and answer. Only if the request has a `routing`. */
   expertCalls?: number;
+  /** Number of calls of experts that a row of the prompt did without. Only if the request has an `expertCapacity`. */
+  droppedCalls?: number;
 }
 
 export type FinishReason = 'stop' | 'length';

@@ -20,10 +20,13 @@ interface Capacity {
 
 /** The error with which the request is refused; undefined if it can be queued. */
 export function refusal(
-  request: Pick<GenerationRequest, 'prompt' | 'known' | 'unreported' | 'maxTokens' | 'routing' | 'weight'>,
+  request: Pick<
+    GenerationRequest,
+    'prompt' | 'known' | 'unreported' | 'maxTokens' | 'routing' | 'expertCapacity' | 'weight'
+  >,
   capacity: Capacity,
 ): GenerationError | undefined {
-  const { prompt, maxTokens, routing = {}, weight = 1, known = new Int32Array() } = request;
+  const { prompt, maxTokens, routing = {}, expertCapacity, weight = 1, known = new Int32Array() } = request;
   const { unreported = known.length } = request;
   const { closing, vocab, shape, context, kvPositions, missing } = capacity;
   if (closing) return fault('shutting_down', 'the server is shutting down');
@@ -31,6 +34,8 @@ export function refusal(
   if (maxTokens < 0) return fault('invalid_request', 'max_tokens must be at least 0');
   const unroutable = routingFault(routing, shape);
   if (unroutable !== undefined) return fault('invalid_request', unroutable);
+  if (expertCapacity !== undefined && !(expertCapacity > 0))
+    return fault('invalid_request', `expert_capacity is ${expertCapacity}, not a number above 0`);
   if (known.length > maxTokens) {
     return fault('invalid_request', `${known.length} known tokens do not fit into an answer of ${maxTokens}`);
   }

@@ -1,5 +1,6 @@
 // One sequence: the ids of prompt and answer, how far they are computed, and the state of its sampling.
 import type { Rung } from '../../router/delivery/ladder.ts';
+import type { PromptCapacity } from '../../router/routing/expert-capacity.ts';
 import type { Constraint } from '../constraints/masks/constraint.ts';
 import type { BlockTable } from './memory/blocks.ts';
 import type {
@@ -61,6 +62,8 @@ export class Sequence {
   remoteHops = 0;
   /** Calls of experts for the sequence's rows. Counted only if the request has a `routing`. */
   expertCalls = 0;
+  /** What experts have taken of the prompt since the last admission; undefined if they take all rows. */
+  capacity: PromptCapacity | undefined;
   readonly #speculation = new Speculation();
   readonly #createdAt = performance.now();
   /** Time of the first admission. */
@@ -111,9 +114,15 @@ export class Sequence {
     return this.request.known?.length ?? 0;
   }
 
+  /** Whether other sequences may use the computed blocks. They may not if rows did without an expert, or had another one. */
+  get isShareable(): boolean {
+    return this.degraded.size === 0 && this.request.expertCapacity === undefined;
+  }
+
   /** To be called at each admission. The prefix cache has the first `computed` positions. */
-  admitted(computed: number): void {
+  admitted(computed: number, capacity: PromptCapacity | undefined): void {
     this.computed = computed;
+    this.capacity = capacity;
     this.cached ??= computed;
     this.#admittedAt ??= performance.now();
   }
@@ -267,11 +276,11 @@ export class Sequence {
   }
 
   #hops(): UnusualHops {
-    if (this.degraded.size === 0 && this.remoteHops === 0 && this.expertCalls === 0) return {};
     return {
       ...(this.degraded.size > 0 && { degradedHops: Object.fromEntries(this.degraded) }),
       ...(this.remoteHops > 0 && { remoteHops: this.remoteHops }),
       ...(this.expertCalls > 0 && { expertCalls: this.expertCalls }),
+      ...(this.capacity !== undefined && { droppedCalls: this.capacity.dropped }),
     };
   }
 }

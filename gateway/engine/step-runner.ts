@@ -182,11 +182,10 @@ export class StepRunner {
     const { model, settings, admission, counters } = this.#options;
     const { kv } = model.dense;
     for (const { sequence, start, count } of spans) {
-      const { table, ids, computed, promptLength, salt, ended, degraded } = sequence;
+      const { table, ids, computed, promptLength, salt, ended, isShareable } = sequence;
       sequence.stepped = counters.steps;
       counters.prompt_tokens += Math.max(0, Math.min(start + count, promptLength) - start);
-      // A prefix is not shared if an expert's answer for a part of it was replaced (degradation ladder).
-      if (kv.shared && !ended && degraded.size === 0) admission.pool.register(table, ids, computed, salt);
+      if (kv.shared && !ended && isShareable) admission.pool.register(table, ids, computed, salt);
     }
     for (const each of due) {
       const { sequence } = each;

@@ -3,6 +3,7 @@ import { setImmediate as eventsHandled } from 'node:timers/promises';
 import type { Rows } from '../../model/devices/dense.ts';
 import { type Rung, rungLevel } from '../../router/delivery/ladder.ts';
 import { type Assignment, expertsOf } from '../../router/routing/assignment.ts';
+import type { LimitedRows } from '../../router/routing/expert-capacity.ts';
 import { RowRouting } from '../../router/routing/row-routing.ts';
 import { perTokenOf } from '../../router/selection.ts';
 import type { RpcError } from '../../rpc/errors.ts';
@@ -97,6 +98,7 @@ export class Step {
         wanted: this.#wanted,
         ...ladderOf(sequences),
         routing,
+        limited: limitedRows(this.#spans),
         deadlineMs,
         signal: this.#abort.signal,
         trace,
@@ -210,6 +212,17 @@ function routingOf(
   const rows = sequences.map(({ request }) => request.routing ?? {});
   const own = rules.map(({ k }) => k);
   return new RowRouting(rows, own, perTokenOf(rules[0] ?? {}, experts));
+}
+
+/** The rows of prompts with a capacity. Known ids of an answer are computed like a prompt, but have no capacity. */
+function limitedRows(spans: readonly Planned<Sequence>[]): LimitedRows[] {
+  let first = 0;
+  return spans.flatMap(({ sequence: { capacity, promptLength }, start, count }) => {
+    const row = first;
+    first += count;
+    if (capacity === undefined || start >= promptLength) return [];
+    return [{ first: row, count: Math.min(count, promptLength - start), prompt: capacity }];
+  });
 }
 
 /** Empty if no row allows any rung, so that the common case costs nothing. */

@@ -38,6 +38,15 @@ export function budgetRange({ layers, perToken }: RoutingShape): PerToken {
   return { least: layers * perToken.least, most: layers * perToken.most };
 }
 
+/** `[layers]`, the numbers of experts of a token. With an `unsureBudget`, which a row spends as it likes, those of an even share. */
+export function usualNumbers(
+  { expertsPerToken, unsureBudget }: RequestRouting,
+  own: readonly number[],
+): readonly number[] {
+  if (unsureBudget !== undefined) return splitBudget(unsureBudget, own.length);
+  return expertsPerToken ?? own;
+}
+
 /** Why the model cannot route a request so; undefined if it can. */
 export function routingFault(
   { expertsPerToken, unsureBudget }: RequestRouting,

@@ -1,5 +1,5 @@
-// How many experts each row of a step takes in each layer, if some request sets it. A row's numbers depend only on its request and on
-// its own scores, so they are the same in any batch.
+// How many experts each row of a step takes in each layer, if some request sets it. A row's numbers depend only on its request, on
+// its own scores and, with an expert capacity, on the rows before it in its prompt. So they are the same in any batch.
 import { type Assignment, firstSlot } from './assignment.ts';
 import type { PerToken, RequestRouting } from './request-routing.ts';
 

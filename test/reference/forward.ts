@@ -2,6 +2,7 @@
 // logits of every position. It is written to be compared with the papers, not to be fast.
 import type { ModelConfig } from '../../model/config/config.ts';
 import { attend } from './attention.ts';
+import { type Capacity, Takers } from './capacity.ts';
 import { mlp, routed } from './mlp.ts';
 import { ropeOf } from './rope.ts';
 import { type NearTie, type RoundingOptions, roundingOf } from './rounding.ts';
@@ -15,6 +16,8 @@ export interface ForwardOptions extends RoundingOptions {
   ids: readonly number[];
   /** `[layer with experts][position]`, experts to use instead of the reference's own choice. */
   forcedExperts?: readonly (readonly (readonly number[] | undefined)[])[];
+  /** Default: experts take all rows. */
+  capacity?: Capacity;
 }
 
 export interface ForwardResult {
@@ -22,15 +25,18 @@ export interface ForwardResult {
   logits: Float64Array[];
   /** `[layers with experts][positions]` */
   routing: Choice[][];
+  /** Number of a row's experts that did not take it, of all layers and rows. */
+  dropped: number;
   nearTies: NearTie[];
 }
 
 export function forward(options: ForwardOptions): ForwardResult {
-  const { config, weights, ids, forcedExperts } = options;
+  const { config, weights, ids, forcedExperts, capacity } = options;
   const { normEps, multipliers = { embedding: 1, residual: 1, logits: 1 } } = config;
   const rounding = roundingOf(options);
   const rope = ropeOf(config);
   const routing: Choice[][] = [];
+  const takers = new Takers(capacity);
   let hidden = ids.map((id) => scaled(rowOf(weights.embedding, id), multipliers.embedding));
   weights.layers.forEach((layer, l) => {
     const normed = hidden.map((row) => rmsNorm(row, layer.inputNorm, normEps));
@@ -48,9 +54,11 @@ export function forward(options: ForwardOptions): ForwardResult {
     if (experts !== undefined) {
       const hop = routing.length;
       const k = config.expertsPerToken[hop] ?? 1;
+      const takesRow = takers.ofLayer(k, config.experts);
       const answers = inputs.map((x, position) => {
         const forced = forcedExperts?.[hop]?.[position];
-        return routed(x, experts, { config, layer: l, k, position, rounding, forced });
+        const takes = (expert: number) => takesRow(position, expert);
+        return routed(x, experts, { config, layer: l, k, position, rounding, forced, takes });
       });
       hidden = residual.map((row, t) => add(row, answers[t]?.added as Float64Array));
       routing.push(answers.map(({ choice }) => choice));
@@ -63,5 +71,5 @@ export function forward(options: ForwardOptions): ForwardResult {
       multipliers.logits,
     );
   });
-  return { logits, routing, nearTies: rounding.nearTies() };
+  return { logits, routing, dropped: takers.dropped, nearTies: rounding.nearTies() };
 }

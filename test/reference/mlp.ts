@@ -44,18 +44,21 @@ interface RoutedOptions {
   rounding: Rounding;
   /** Experts that replace the reference's own choice. */
   forced?: readonly number[] | undefined;
+  /** Whether an expert takes the row. Called once for each chosen expert. Default: every expert does. */
+  takes?: ((expert: number) => boolean) | undefined;
 }
 
 /** What a layer with experts adds to the residual stream. */
 export function routed(
   x: Float64Array,
   { router, routerBias, selectionBias, experts, sharedExpert, sharedGate }: ReferenceRouted,
-  { config, layer, k, position, rounding, forced }: RoutedOptions,
+  { config, layer, k, position, rounding, forced, takes = () => true }: RoutedOptions,
 ): { choice: Choice; added: Float64Array } {
   const { routing, clamp, multipliers } = config;
   const choice = choose(multiply(router, x, routerBias), k, routing, selectionBias, forced);
   let added: Float64Array = new Float64Array(x.length);
   for (const [rank, expert] of choice.experts.entries()) {
+    if (!takes(expert)) continue;
     const weight = choice.weights[rank] as number;
     const places = { in: `${layer}/expert/in`, inner: `${layer}/expert/${expert}` };
     const input = routing.weighsInput ? scaled(x, weight) : x;

@@ -115,6 +115,16 @@ describe('successors', () => {
     ]);
   });
 
+  it('have no pair for a row without an expert in one of the layers', () => {
+    const { heat } = openHeat();
+    const step = heat.step();
+    step.count(0, { ...chosen(1, 1), starts: Uint32Array.of(0, 0, 1) });
+    step.count(1, { ...chosen(1, 2, 3), starts: Uint32Array.of(0, 1, 2) });
+    const { successors, totals } = heat.report({ successors: true });
+    expect(successors).toEqual([[[], [[3, 1]], [], []]]);
+    expect([...totals]).toEqual([0, 1, 0, 0, 0, 0, 1, 1]);
+  });
+
   it('are reported only on request, and not counted if they need more memory than allowed', () => {
     expect(openHeat().heat.report().successors).toBeUndefined();
     const bytes = 4 * 4 * 4;

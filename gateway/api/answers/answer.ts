@@ -28,6 +28,8 @@ export interface ChoiceUsage {
   remoteHops?: number | undefined;
   /** Number of calls of experts. Undefined: neither the request nor the gateway sets how many a token uses. */
   expertCalls?: number | undefined;
+  /** Number of calls that a prompt did without. One of its choices has it. Undefined: the request sets no capacity of experts. */
+  droppedCalls?: number | undefined;
   /** Whether a gateway of another numerics class or text version generated the beginning. */
   otherClass?: boolean;
 }
@@ -103,7 +105,7 @@ export async function* answer({
   const { degradedHops } = request;
   const progress: Progress = {
     ...{ index, countsPrompt, request, otherClass, completionTokens: 0 },
-    ...{ degradedHops, remoteHops: undefined, expertCalls: undefined },
+    ...{ degradedHops, remoteHops: undefined, expertCalls: undefined, droppedCalls: undefined },
   };
   try {
     for await (const part of engine.generate(request, stop?.signal ?? signal)) {
@@ -132,6 +134,7 @@ export async function* answer({
       }
       progress.remoteHops = part.remoteHops ?? progress.remoteHops;
       progress.expertCalls = part.expertCalls ?? progress.expertCalls;
+      if (countsPrompt) progress.droppedCalls = part.droppedCalls ?? progress.droppedCalls;
       let made: AnswerEvent[];
       if (part.type === 'token') {
         if (++progress.completionTokens > known) onToken(index, part.id);
@@ -161,11 +164,13 @@ interface Progress extends Pick<AnswerOptions, 'index' | 'countsPrompt' | 'reque
   degradedHops: DegradedHops | undefined;
   remoteHops: number | undefined;
   expertCalls: number | undefined;
+  droppedCalls: number | undefined;
 }
 
 /** The part of a token that its choice reports. */
 function tokenOf({ type: _type, began: _began, ...part }: TokenPart) {
-  const { degradedHops: _degraded, remoteHops: _remote, expertCalls: _calls, ...token } = part;
+  const { degradedHops: _degraded, remoteHops: _remote, ...counted } = part;
+  const { expertCalls: _calls, droppedCalls: _dropped, ...token } = counted;
   return token;
 }
 

@@ -184,6 +184,7 @@ function reportsTo(record: RequestRecord): Pick<AnswerOptions, 'onToken' | 'onDe
 
 /** The fields that all choices of all prompts have in common. */
 function commonFields({ request, logprobs, constraint, grammar, routing }: Generated, record: RequestRecord) {
+  const capacity = request.expertgrid?.expert_capacity;
   return {
     logprobs,
     digests: request.expertgrid?.digests === true,
@@ -192,6 +193,7 @@ function commonFields({ request, logprobs, constraint, grammar, routing }: Gener
     ...(grammar !== undefined && { grammar }),
     ...(typeof request.priority === 'number' && { priority: priorityOf(request, record.key) }),
     ...(routing !== undefined && { routing }),
+    ...(typeof capacity === 'number' && { expertCapacity: capacity }),
     cacheSalt: cacheSaltOf(request.cache_salt, record.prefixTenant),
     ...(record.key !== undefined && { tenant: record.key.name, weight: record.key.weight ?? 1 }),
     traceId: record.id,

@@ -19,6 +19,8 @@ export interface Usage {
    * uses.
    */
   expert_calls?: number;
+  /** Number of calls of experts that the tokens of the prompts did without. Absent if the request sets no capacity of experts. */
+  dropped_expert_calls?: number;
   /** A gateway of another numerics class or text version generated the beginning. Absent if one class generated the whole answer. */
   continued_on_other_class?: true;
 }
@@ -28,6 +30,7 @@ export function totalUsage(choices: readonly ChoiceUsage[]): Usage {
   const completion = sum(choices.map((choice) => choice.completionTokens));
   const cached = choices.flatMap(({ cachedTokens }) => cachedTokens ?? []);
   const reasoning = choices.flatMap(({ reasoningTokens }) => reasoningTokens ?? []);
+  const dropped = choices.flatMap(({ droppedCalls }) => droppedCalls ?? []);
   const usage = {
     ...tokenCounts(prompt, completion),
     ...(reasoning.length > 0 && { completion_tokens_details: { reasoning_tokens: sum(reasoning) } }),
@@ -35,6 +38,7 @@ export function totalUsage(choices: readonly ChoiceUsage[]): Usage {
       degradedHops: totalHops(choices),
       remoteHops: sum(choices.map(({ remoteHops = 0 }) => remoteHops)),
       expertCalls: sum(choices.map(({ expertCalls = 0 }) => expertCalls)),
+      droppedCalls: dropped.length === 0 ? undefined : sum(dropped),
       otherClass: choices.some((each) => each.otherClass),
     }),
   };
@@ -60,15 +64,17 @@ export function provenanceOf({
   degradedHops,
   remoteHops = 0,
   expertCalls = 0,
+  droppedCalls,
   otherClass,
-}: Pick<ChoiceUsage, 'degradedHops' | 'remoteHops' | 'expertCalls' | 'otherClass'>): Pick<
+}: Pick<ChoiceUsage, 'degradedHops' | 'remoteHops' | 'expertCalls' | 'droppedCalls' | 'otherClass'>): Pick<
   Usage,
-  'degraded_hops' | 'remote_hops' | 'expert_calls' | 'continued_on_other_class'
+  'degraded_hops' | 'remote_hops' | 'expert_calls' | 'dropped_expert_calls' | 'continued_on_other_class'
 > {
   return {
     ...(degradedHops !== undefined && { degraded_hops: degradedHops }),
     ...(remoteHops > 0 && { remote_hops: remoteHops }),
     ...(expertCalls > 0 && { expert_calls: expertCalls }),
+    ...(droppedCalls !== undefined && { dropped_expert_calls: droppedCalls }),
     ...(otherClass && { continued_on_other_class: true as const }),
   };
 }

@@ -5,6 +5,7 @@
 // plans one chat prompt. An error about the plan's max_completion_tokens names the client's field, max_output_tokens.
 import type { Context, Handler } from 'hono';
 import type { PackedGrammar } from '../../constraints/specification.ts';
+import type { EngineInfo } from '../../engine/messages.ts';
 import type { AnswerPlan } from '../answers/respond.ts';
 import { refuseLargeAnswer } from '../budget/answer-size.ts';
 import type { MemoryLedger } from '../budget/ledger.ts';
@@ -92,7 +93,7 @@ export function completionHandler(endpoint: Endpoint, shared: Shared): Handler<R
       holdGrammar(grammar, record, context.ledger);
       record.schemaNotes = notes.slice(0, MOST_SCHEMA_NOTES).map(namer(names));
       refuseLargeAnswer(plan, info, context.ledger.largest);
-      const times = info.sharesPrefixes ? 1 : plan.made;
+      const times = sharesPrompt(plan, info) ? 1 : plan.made;
       record.admit(times * plan.prompts.reduce((total, { prompt }) => total + prompt.length, 0));
       const salt = cacheSaltOf(plan.request.cache_salt, record.prefixTenant);
       const work = {
@@ -113,6 +114,11 @@ export function completionHandler(endpoint: Endpoint, shared: Shared): Handler<R
       return answer;
     });
   }
+}
+
+/** Whether the prompt is computed once for all its choices. */
+function sharesPrompt({ request }: AnswerPlan, { sharesPrefixes }: EngineInfo): boolean {
+  return sharesPrefixes && typeof request.expertgrid?.expert_capacity !== 'number';
 }
 
 /** The fields of a request that is passed on: the other gateway may have another default. */

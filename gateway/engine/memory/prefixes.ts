@@ -14,12 +14,12 @@ interface Memory {
 
 /**
  * The next blocks of a running sequence, from number `first` on. Undefined if no further block is full, if the device's blocks cannot be
- * read, or if they must not be shared because experts were replaced.
+ * read, or if they must not be shared.
  */
 export function readPrefix(sequence: Sequence, first: number, { dense, pool }: Memory): KvPrefix | undefined {
   const { kv, pages } = dense;
-  const { table, ids, computed, degraded, request } = sequence;
-  if (pages === undefined || !kv.shared || degraded.size > 0) return undefined;
+  const { table, ids, computed, isShareable, request } = sequence;
+  if (pages === undefined || !kv.shared || !isShareable) return undefined;
   const most = Math.max(1, Math.floor(PIECE_BYTES / kv.blockBytes));
   const end = Math.min(Math.floor(computed / pool.size), first + most);
   if (end <= first) return undefined;

@@ -83,6 +83,7 @@ export const generation = z.object({
   degraded_hops: z.partialRecord(z.enum(rungs), count).optional(),
   remote_hops: count.optional(),
   expert_calls: count.optional(),
+  dropped_expert_calls: count.optional(),
 });
 
 /** The reason for each status of an error, for the API's description. */

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { expertPolicies, rungs } from '../../../engine/messages.ts';
 import { noEffect } from './no-effect.ts';
-import { integer, LARGEST_INT32, tokenId } from './numbers.ts';
+import { decimal, integer, LARGEST_INT32, tokenId } from './numbers.ts';
 import { samplingFields } from './sampling-fields.ts';
 import { selectionFields } from './selection-fields.ts';
 import { structuredFields } from './structured-schema.ts';
@@ -129,6 +129,12 @@ export const commonFields = {
           "Worst rung of the degradation ladder that may stand in for an expert. Default: the gateway's.",
         ),
       ...expertSettings.shape,
+      expert_capacity: decimal(0.001, 100_000)
+        .nullish()
+        .describe(
+          'Each expert of a layer takes at most ceil(prompt tokens * k / experts * expert_capacity) rows of the prompt. Later rows ' +
+            'do without it. Default: no limit.',
+        ),
     })
     .nullish(),
 };

@@ -30,6 +30,7 @@ const usage = z.strictObject({
   completion_tokens_details: z.strictObject({ reasoning_tokens: count.optional() }).optional(),
   /** Added by this server. */
   degraded_hops: z.record(z.string(), count).optional(),
+  dropped_expert_calls: count.optional(),
 });
 
 /** Added by this server. */

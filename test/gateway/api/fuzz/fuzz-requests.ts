@@ -48,7 +48,7 @@ const idle = {
   prompt_cache_key: 'k',
   verbosity: 'low',
 };
-const ours = { degrade: 'none', experts_per_token: [1, 2] };
+const ours = { degrade: 'none', experts_per_token: [1, 2], expert_capacity: 1.5 };
 
 const completions = [
   { prompt: 'hello world', max_tokens: 5 },
