@@ -1,8 +1,9 @@
 // Cost of counting heat, the number of rows of each expert: `node bench/fleet/heat.ts [--model nano] [--tokens 200]`. Counts
-// random assignments at the shapes of nano and of Sigma-MoE-Tiny. Also runs the model in this thread, to compute which share
+// random assignments at the shapes of the model and of Sigma-MoE-Tiny. Also runs the model in this thread, to compute which share
 // of a step the counting takes. Prints nanoseconds for a row and a layer; the last line is JSON.
 import { availableParallelism } from 'node:os';
 import { modelDirectory } from '../../cli/files.ts';
+import { openBundle } from '../../model/bundle/bundle.ts';
 import { Heat } from '../../router/heat.ts';
 import { readFlags } from '../flags.ts';
 import { generate, openEngine } from '../in-process.ts';
@@ -21,14 +22,16 @@ interface Shape {
   rows: number;
 }
 
-const nano = { layers: 6, experts: 96 };
+const bundle = await openBundle(modelDirectory(flags.model));
+await bundle.close();
+const { layers, experts } = bundle.config;
 const sigma = { layers: 56, experts: 96 };
 const lines = [];
 for (const rows of [1, 8, 64]) {
-  const ns = nanoseconds({ ...nano, rows });
+  const ns = nanoseconds({ layers, experts, rows });
   const stepMs = rows > 8 ? undefined : await stepTime(rows);
-  const share = stepMs === undefined ? undefined : (ns * nano.layers * rows) / (stepMs * 1e6);
-  lines.push({ shape: 'nano', rows, ns, stepMs, share });
+  const share = stepMs === undefined ? undefined : (ns * layers * rows) / (stepMs * 1e6);
+  lines.push({ shape: flags.model, rows, ns, stepMs, share });
 }
 for (const rows of [1, 8, 64]) {
   lines.push({ shape: 'sigma-moe-tiny', rows, ns: nanoseconds({ ...sigma, rows }) });

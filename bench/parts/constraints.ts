@@ -2,10 +2,10 @@
 // a schema takes to compile, and how long each mask of an answer takes the first time and again, with nano's vocabulary
 // and with one of 200,000 tokens. `--library` also times how long @mlc-ai/web-xgrammar takes to compile the schemas. The
 // last line is JSON.
-import { join } from 'node:path';
 import { loadTextSide } from '../../gateway/api/text/text-side.ts';
 import { Constraints } from '../../gateway/constraints/masks/constraints.ts';
 import { Vocabulary, type VocabularyData, vocabularyData } from '../../gateway/constraints/vocabulary.ts';
+import { nano, nanoConfig } from '../../test/support/models/nano.ts';
 import { openOracle } from '../../test/support/xgrammar.ts';
 import { readFlags } from '../flags.ts';
 import { percentile } from '../statistics.ts';
@@ -47,11 +47,11 @@ const cases: readonly Case[] = [
 ];
 
 const { library } = readFlags({ library: false });
-const nano = join(import.meta.dirname, '..', '..', 'models', 'nano');
 const { tokenizer } = await loadTextSide(nano);
+const { vocab } = await nanoConfig();
 const large = largeVocabulary();
 const results = [
-  ...(await measure('nano', () => vocabularyData(4096, (id) => tokenizer.bytes(id)))),
+  ...(await measure('nano', () => vocabularyData(vocab, (id) => tokenizer.bytes(id)))),
   ...(await measure('200k', () => vocabularyData(large.length, (id) => large[id] ?? new Uint8Array(0)))),
 ];
 console.log(JSON.stringify(results));

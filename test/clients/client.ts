@@ -21,8 +21,7 @@ export interface Setting {
 
 export const modelNames = ['nano', 'long'] as const;
 /**
- * `nano` is the embedded model with a context of 2,048 tokens. `long` has random weights and a context that fits the
- * prompts of agents.
+ * `nano` is the embedded model. `long` has random weights and a context that fits the prompts of agents.
  */
 export type ModelName = (typeof modelNames)[number];
 

@@ -126,7 +126,11 @@ const start: Record<ModelName, (folder: string) => Promise<UpProcess>> = {
   long: async (folder) => startUp(await makeLongModel(folder), ['--in-process']),
 };
 
-const contexts: Record<ModelName, number> = { nano: 2_048, long: longContext };
+const contexts: Record<ModelName, number> = {
+  nano: JSON.parse(readFileSync(join(here, '..', '..', 'models', 'nano', 'config.json'), 'utf8'))
+    .max_position_embeddings,
+  long: longContext,
+};
 
 async function tryOne(client: Client, model: ModelName, up: UpProcess, within: string): Promise<Line> {
   const { name, packages, timeoutMs = DEFAULT_TIMEOUT_MS } = client;

@@ -1,5 +1,6 @@
 // Runs `expertgrid capacity` as users do.
 import { expect, test } from 'vitest';
+import { nanoConfig } from '../../support/models/nano.ts';
 import { startCli } from '../../support/process.ts';
 
 async function run(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
@@ -41,11 +42,16 @@ test.concurrent('prints JSON that says that it is on paper', async () => {
   expect(result.regionLost).toBeUndefined();
 });
 
-test.concurrent.each([
+const { context } = await nanoConfig();
+
+test.concurrent.each<[string[], RegExp]>([
   [['--rps', '0'], /option '--rps <n>' argument '0' is invalid. It must be a number above 0/],
   [['--rps', 'many'], /option '--rps <n>' argument 'many' is invalid/],
   [['--hit-rate', '1'], /^expertgrid: hit rate: 1 is not at least 0 and below 1/],
-  [['--prompt', '5000'], /^expertgrid: a prompt of 5000 .* nano has a context of 2048/],
+  [
+    ['--prompt', `${context}`],
+    new RegExp(`^expertgrid: a prompt of ${context} .* nano has a context of ${context}`),
+  ],
   [['--survive-region'], /^expertgrid: the loss of the only region cannot be survived/],
   [['--model', 'package.json'], /--model package\.json: this is a file/],
 ])('refuses %o with an error that names the reason', async (args, told) => {

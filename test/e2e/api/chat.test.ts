@@ -7,12 +7,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { wrapWords } from '../../../cli/chat/wrap.ts';
+import { startEndless } from '../../support/network/endless.ts';
 import { eventually } from '../../support/process.ts';
 import { CTRL_C, CTRL_D, openTerminal, UP } from '../../support/terminal.ts';
 import { engineCounter, type Gateway, startUp } from '../gateway.ts';
 
 const main = join(import.meta.dirname, '..', '..', '..', 'cli', 'main.ts');
 let gateway: Gateway;
+/** URL of the same gateway, whose answers do not end by themselves. */
+let endless: string;
 let folder: string;
 let env: NodeJS.ProcessEnv;
 
@@ -20,6 +23,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'chat-'));
   // Drafts would write a text that repeats itself before a test can stop it.
   gateway = await startUp('nano', ['--in-process', '--no-speculate']);
+  endless = await startEndless(gateway.url);
   env = { ...process.env, XDG_STATE_HOME: folder, NO_COLOR: '', EXPERTGRID_URL: gateway.url };
 });
 afterAll(() => rm(folder, { recursive: true }));
@@ -36,9 +40,9 @@ async function chat(flags: readonly string[], { stdin }: { stdin?: string | Buff
   return { code, stdout: await stdout, stderr: await stderr };
 }
 
-/** The answer of the gateway's API to this message. */
-async function answered(content: string): Promise<string> {
-  const response = await fetch(`${gateway.url}/v1/chat/completions`, {
+/** The answer of the gateway's API to this message. With `endless`, it is cut at its 12 tokens. */
+async function answered(content: string, url = gateway.url): Promise<string> {
+  const response = await fetch(`${url}/v1/chat/completions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
@@ -100,10 +104,10 @@ describe.runIf(existsSync('/usr/bin/script'))('at a terminal', () => {
     openTerminal([process.execPath, main, 'chat', ...flags], { ...env, ...more });
 
   it('streams answers with their token counts, and exits with 0 on Ctrl-D', async () => {
-    const terminal = open([...asked, '--no-history']);
+    const terminal = open([...asked, '--no-history', '--url', endless]);
     await terminal.shows(/nano; \/help[\s\S]*> /);
     terminal.type('Tell me of the sea.\r');
-    const [first = ''] = (await answered('Tell me of the sea.')).split(/\s/);
+    const [first = ''] = (await answered('Tell me of the sea.', endless)).trim().split(/\s/);
     await terminal.shows(new RegExp(`\\n${first}`));
     await terminal.shows(/12 tokens, [\d.]+ tokens\/s, first after \d+ ms, cut at --max-tokens/);
     terminal.type('/model nope\r');
@@ -132,8 +136,8 @@ describe.runIf(existsSync('/usr/bin/script'))('at a terminal', () => {
   });
 
   it('stops the answer and its generation on Ctrl-C, and exits with 130 on a second Ctrl-C', async () => {
-    // At temperature 0, this answer repeats itself until the context is full, which takes over a second.
-    const terminal = open(['--no-history', '--temperature', '0']);
+    // The answer goes on until the context is full, which takes over a second.
+    const terminal = open(['--no-history', '--url', endless]);
     const aborted = await engineCounter(gateway, 'aborted_sequences');
     await terminal.shows(/> /);
     terminal.type('Tell me everything.\r');
@@ -185,13 +189,13 @@ describe.runIf(existsSync('/usr/bin/script'))('at a terminal', () => {
   });
 
   it('breaks the lines of an answer between words', async () => {
-    const flags = ['--no-history', '--seed', '3', '--max-tokens', '12'];
+    const flags = [...asked, '--no-history', '--url', endless];
     const command = ['stty cols 24; exec "$0" "$@"', process.execPath, main, 'chat', ...flags];
     const terminal = openTerminal(['sh', '-c', ...command], env);
     await terminal.shows(/> /);
     terminal.type('Tell me of the sea.\r');
     await terminal.shows(/12 tokens/);
-    const lines = wrapWords(await answered('Tell me of the sea.'), 24).trimEnd();
+    const lines = wrapWords(await answered('Tell me of the sea.', endless), 24).trimEnd();
     expect(terminal.shown.replaceAll('\r', '')).toContain(`\n${lines}\n`);
     expect(lines).toContain('\n');
     terminal.type(CTRL_D);

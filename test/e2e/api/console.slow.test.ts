@@ -5,8 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Browser, type Page, startChromium } from '../../support/chromium.ts';
+import { nanoConfig } from '../../support/models/nano.ts';
 import { type Gateway, startGateway, startUp } from '../gateway.ts';
 
+const { layers, experts, context } = await nanoConfig();
+const units = layers * experts;
 const pictures = mkdtempSync(join(tmpdir(), 'expertgrid-console-'));
 const text = (id: string) => `document.getElementById('${id}').textContent`;
 const WIDE = { width: 1440, height: 900 };
@@ -36,10 +39,12 @@ describe('the console', () => {
     await page.until(`document.querySelectorAll('#shards tr').length === 4`);
     expect(await page.evaluate(text('model'))).toBe('nano');
     expect(await page.evaluate(text('shards-note'))).toBe('4 of 4 available');
-    expect(await page.until(`${text('shards')}.includes('144 of 576 units')`)).toBe(true);
+    expect(await page.until(`${text('shards')}.includes('${units / 4} of ${units} units')`)).toBe(true);
     expect(await page.evaluate(text('shards'))).toMatch(/0-23.*24-47.*48-71.*72-95/);
     expect(await page.evaluate(text('facts'))).toMatch(
-      /^[\d.]+M parameters, [\d.]+M active · 6 layers · 96 experts, 1 a token · 8 bits · context 2,048$/,
+      new RegExp(
+        `^[\\d.]+M parameters, [\\d.]+M active · ${layers} layers · 96 experts, 1 a token · 8 bits · context ${context.toLocaleString('en')}$`,
+      ),
     );
     await page.until(`/^Uptime\\d+ s/.test(${text('counts')}) && !${text('counts')}.includes('–')`);
     const links = `[...document.querySelectorAll('.top nav a')].map((each) => each.getAttribute('href'))`;
@@ -331,7 +336,9 @@ describe('the console', () => {
     await partial.view(WIDE);
     await partial.open(`${poorer.url}/console`);
     await partial.until(`${text('state')} === 'Experts missing'`);
-    expect(await partial.evaluate(text('missing'))).toContain('6 layers have experts that no shard serves');
+    expect(await partial.evaluate(text('missing'))).toContain(
+      `${layers} layers have experts that no shard serves`,
+    );
     expect(await partial.evaluate(text('missing'))).toMatch(/layer 0: \d+-\d+/);
     await partial.screenshot(join(pictures, 'missing.png'));
     poorer.process.signal('SIGKILL');

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { nanoConfig } from '../../support/models/nano.ts';
 import { eventually, freePort, type Running, startCli } from '../../support/process.ts';
 import {
   complete,
@@ -167,9 +168,13 @@ test('up starts shards for all experts, and its gateway holds some of them too',
 });
 
 test('lists of experts that cannot be held are refused with advice', async () => {
+  const { layers } = await nanoConfig();
   const refused = [
     { args: ['gateway'], message: 'one is required, unless --experts names all experts' },
-    { args: ['gateway', '--experts', '0-10'], message: '66 of the 576 experts of nano are named' },
+    {
+      args: ['gateway', '--experts', '0-10'],
+      message: `${11 * layers} of the ${96 * layers} experts of nano are named`,
+    },
     {
       args: ['gateway', '--shards', '127.0.0.1:1', '--experts', '0-96'],
       message: '--experts: experts: "0-96" names expert 96; the last is 95',

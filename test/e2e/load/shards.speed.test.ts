@@ -8,13 +8,14 @@ import { median } from '../../../bench/statistics.ts';
 import { synth } from '../../../model/synth.ts';
 import { describe as shape } from '../../support/models/checkpoint.ts';
 import { configJson } from '../../support/models/checkpoint-config.ts';
+import { nano, nanoConfig } from '../../support/models/nano.ts';
 import { tinyFolder } from '../../support/models/tiny-bundle.ts';
 import { startUp } from '../gateway.ts';
 
 const ROUNDS = 5;
 const TOKENS = 64;
-/** Nano's, because the bundle gets nano's tokenizer. */
-const VOCAB = 4096;
+/** The bundle gets nano's tokenizer. */
+const { vocab: VOCAB } = await nanoConfig();
 const LEAST_SHARE = 0.6;
 
 let bundle: string;
@@ -23,7 +24,6 @@ beforeAll(async () => {
   const widths = { hidden: 1_536, heads: 16, kvHeads: 4, headDim: 96, inner: 768 };
   const config = shape({ ...widths, layers: 12, experts: 32, vocab: VOCAB, context: 1_024 });
   await writeFile(join(folder, 'config.json'), JSON.stringify(configJson(config, { dtype: 'f32' })));
-  const nano = join(import.meta.dirname, '..', '..', '..', 'models', 'nano');
   for (const name of ['tokenizer.json', 'tokenizer_config.json'])
     await copyFile(join(nano, name), join(folder, name));
   bundle = join(folder, 'bundle');

@@ -4,7 +4,7 @@ import type { Constraint } from '../../../gateway/constraints/masks/constraint.t
 import { Constraints } from '../../../gateway/constraints/masks/constraints.ts';
 import type { ConstraintSpec, GrammarSpec } from '../../../gateway/constraints/specification.ts';
 import { HERMES_CALLS } from '../../support/call-syntax.ts';
-import { accepts, allowed, END, idsOf, nano, open, textOf, write } from './writer.ts';
+import { accepts, allowed, END, idsOf, nano, open, textOf, VOCAB, write } from './writer.ts';
 
 const schema = (value: unknown): GrammarSpec => ({ type: 'json_schema', schema: JSON.stringify(value) });
 
@@ -254,7 +254,7 @@ describe('calls of tools', () => {
 
   it('may come after any free text, even after part of a character', () => {
     const free = allowed(open(calls('auto')));
-    expect(free).toHaveLength(4096);
+    expect(free).toHaveLength(VOCAB);
   });
 
   it('are allowed as an alternative to an answer that has a grammar of its own', () => {

@@ -1,5 +1,4 @@
 // Shared by the tests of constraints: writes answers under a constraint, with nano's vocabulary and random logits.
-import { join } from 'node:path';
 import { loadTextSide } from '../../../gateway/api/text/text-side.ts';
 import type { Constraint } from '../../../gateway/constraints/masks/constraint.ts';
 import { Constraints } from '../../../gateway/constraints/masks/constraints.ts';
@@ -7,11 +6,11 @@ import type { ConstraintSpec } from '../../../gateway/constraints/specification.
 import { vocabularyData } from '../../../gateway/constraints/vocabulary.ts';
 import { neutralSampling } from '../../../gateway/engine/messages.ts';
 import { sample } from '../../../gateway/engine/sampling/sampler.ts';
+import { nanoConfig, nano as nanoFolder } from '../../support/models/nano.ts';
 
-const VOCAB = 4096;
-const { tokenizer, stopIds } = await loadTextSide(
-  join(import.meta.dirname, '..', '..', '..', 'models', 'nano'),
-);
+const { tokenizer, stopIds } = await loadTextSide(nanoFolder);
+/** Size of nano's vocabulary. */
+export const { vocab: VOCAB } = await nanoConfig();
 export const END = stopIds[0] ?? 0;
 export const nano = vocabularyData(VOCAB, (id) => tokenizer.bytes(id));
 const constraints = new Constraints(nano);

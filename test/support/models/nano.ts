@@ -1,6 +1,8 @@
 // The embedded model: its folder, the floats that it stands for, and bundles of these floats at other precisions.
 import { join } from 'node:path';
+import { openBundle } from '../../../model/bundle/bundle.ts';
 import type { Bits } from '../../../model/bundle/tensors.ts';
+import type { ModelConfig } from '../../../model/config/model-config.ts';
 import { convert } from '../../../model/convert/convert.ts';
 import { exportCheckpoint } from '../../../scripts/export-checkpoint.ts';
 import { afterFile } from '../after-file.ts';
@@ -10,6 +12,13 @@ const root = join(import.meta.dirname, '..', '..', '..');
 
 /** The embedded model of the package, at 8 bits. */
 export const nano = join(root, 'models', 'nano');
+
+/** The shape of nano, so that no test names its numbers. */
+export async function nanoConfig(): Promise<ModelConfig> {
+  const bundle = await openBundle(nano);
+  await bundle.close();
+  return bundle.config;
+}
 
 const made = new Map<Bits | 'checkpoint', Promise<string>>();
 

@@ -9,16 +9,13 @@ import { Constraints } from '../../../gateway/constraints/masks/constraints.ts';
 import { vocabularyData } from '../../../gateway/constraints/vocabulary.ts';
 import type { EngineClient } from '../../../gateway/engine/messages.ts';
 import { startTinyEngine, type TinyEngineOptions } from '../engines/tiny-engine.ts';
-import { nano } from '../models/nano.ts';
+import { nano, nanoConfig } from '../models/nano.ts';
 import { SECRET } from './signed.ts';
 
 export interface NanoGateway {
   app: App;
   close(): Promise<void>;
 }
-
-/** Size of nano's vocabulary. */
-const VOCAB = 4096;
 
 /** Ends within the thinking, so that the whole answer up to `</think>` is thinking. */
 const THINKING_TEMPLATE =
@@ -42,7 +39,8 @@ export async function startNanoGateway(
 ): Promise<NanoGateway> {
   const text = await loadTextSide(nano);
   const { tokenizer } = text;
-  const vocabulary = vocabularyData(VOCAB, (id) => tokenizer.bytes(id));
+  const { vocab } = await nanoConfig();
+  const vocabulary = vocabularyData(vocab, (id) => tokenizer.bytes(id));
   const { engine, close } = await startTinyEngine({
     bundle: nano,
     threads: 1,
