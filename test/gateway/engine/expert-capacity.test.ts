@@ -30,11 +30,18 @@ interface Told {
   finish: Extract<GenerationPart, { type: 'finish' }>;
 }
 
-async function generate({ engine }: TinyEngine, request: Partial<GenerationRequest> = {}): Promise<Told> {
+/** Requests have the capacity `factor`, unless they say otherwise. */
+type Asked = Omit<Partial<GenerationRequest>, 'expertCapacity'> & { expertCapacity?: number | undefined };
+
+function requestOf(asked: Asked): GenerationRequest {
+  const usual = { prompt, maxTokens: 30, stopIds: [], digests: true, routes: true, expertCapacity: factor };
+  const { expertCapacity, ...request } = { ...usual, ...asked };
+  return countingRequest({ ...request, ...(expertCapacity !== undefined && { expertCapacity }) });
+}
+
+async function generate({ engine }: TinyEngine, asked: Asked = {}): Promise<Told> {
   const told: Pick<Told, 'tokens' | 'prompt'> = { tokens: [], prompt: [] };
-  const asked = { prompt, maxTokens: 30, stopIds: [], digests: true, routes: true, expertCapacity: factor };
-  const whole = countingRequest({ ...asked, ...request });
-  for await (const part of engine.generate(whole, new AbortController().signal)) {
+  for await (const part of engine.generate(requestOf(asked), new AbortController().signal)) {
     if (part.type === 'error') throw new Error(part.error.message);
     if (part.type === 'prompt') told.prompt.push(...part.logprobs.map(({ logprob }) => logprob));
     if (part.type === 'token') told.tokens.push([part.id, part.digest, part.route]);
@@ -123,9 +130,7 @@ describe('an answer', () => {
   const others = Array.from({ length: 5 }, (_, n) => ({
     prompt: prompt.slice(0, 20 + 9 * n),
     expertCapacity: n % 2 === 0 ? 0.5 : undefined,
-  })).map(({ expertCapacity, ...rest }) =>
-    expertCapacity === undefined ? rest : { ...rest, expertCapacity },
-  );
+  }));
 
   it.each<[string, Options, string?]>([
     ['in chunks of 8 rows', { prefillRows: 8 }],
@@ -148,9 +153,33 @@ describe('an answer', () => {
     expect(await generate(tiny)).toEqual(alone);
     expect(await generate(tiny)).toEqual(alone);
     expect((await tiny.engine.status()).counters.cached_prompt_tokens).toBe(0);
-    const { tokens } = await generate(plain, { expertCapacity: undefined as never });
+    const { tokens } = await generate(plain, { expertCapacity: undefined });
     expect(unlimited.tokens).toEqual(tokens);
     expect(unlimited.finish.droppedCalls).toBe(0);
+  });
+
+  it('gives no computed blocks to another engine', async () => {
+    for (const [expertCapacity, isGiven] of [
+      [factor, false],
+      [undefined, true],
+    ] as const) {
+      const request = requestOf({ expertCapacity });
+      for await (const part of plain.engine.generate(request, new AbortController().signal)) {
+        if (part.type !== 'token') continue;
+        const prefix = await plain.engine.readPrefix(request.id, 0);
+        expect(prefix !== undefined).toBe(isGiven);
+        break;
+      }
+    }
+  });
+
+  it('that spends a budget of calls where its rows are unsure has the same bits in any batch', async () => {
+    const unsure = { routing: { unsureBudget: 6 } };
+    const wanted = await generate(plain, unsure);
+    expect(wanted.finish.droppedCalls).toBeGreaterThan(0);
+    const tiny = await openEngine({ prefillRows: 8, shards: 3 });
+    const [told] = await Promise.all([unsure, ...others].map((request) => generate(tiny, request)));
+    expect(told).toEqual(wanted);
   });
 
   it('that continues with known ids goes on as if it had not been interrupted', async () => {
