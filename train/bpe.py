@@ -6,7 +6,10 @@ from pathlib import Path
 
 import regex
 
+from corpus import PROSE, SEED, mix, short_definitions
+
 VOCABULARY = 4096
+WORLD_TEXTS, WORLD_WEIGHT = 20000, 6  # texts of the world that are counted, and how often each counts: the tokenizer is learned mostly from them
 SPECIALS = ["<|endoftext|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"]
 WORDS = regex.compile(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")  # GPT-2's word pattern
 CHAT_TEMPLATE = (
@@ -137,10 +140,13 @@ class Tokenizer:
 
 
 def main(work):
-    corpus = json.loads((work / "corpus.json").read_text())
-    counts = Counter()
-    for source in corpus.values():
-        for document in source["train"] if isinstance(source, dict) else []:
+    corpus, counts = json.loads((work / "corpus.json").read_text()), Counter()
+    special = regex.compile("|".join(map(regex.escape, SPECIALS)))
+    for text in mix.texts(SEED, 0, WORLD_TEXTS, definitions=short_definitions(corpus)):
+        counts.update(word for part in special.split(text) for word in WORDS.findall(part))
+    counts = Counter({word: WORLD_WEIGHT * count for word, count in counts.items()})
+    for name in PROSE:
+        for document in corpus[name]["train"]:
             counts.update(WORDS.findall(document))
     tokenizer = Tokenizer(learn(counts, VOCABULARY - 256 - len(SPECIALS)))
     tokenizer.save(work)

@@ -4,6 +4,11 @@ import re
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent / "world"))
+import mix  # noqa: F401, E402  the generator of the small world
+
+PROSE = ("sotu", "austen", "web", "moby")
+SEED = 1  # of the texts of the world for training
 HELD_EVERY = 33
 WORDNET = Path("/usr/share/wordnet")
 QUOTES = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "‑": "-", "–": "-"})
@@ -69,9 +74,14 @@ def definitions():
     return pairs
 
 
+def short_definitions(corpus):
+    """[noun, gloss] of at most 160 bytes, for the world's facts."""
+    return [d for d in corpus["definitions"] if len(d[1]) < 160]
+
+
 def main(work):
     src, corpus = work / "src", {}
-    for name, read in (("sotu", sotu), ("austen", austen), ("web", web_bible), ("moby", moby_dick)):
+    for name, read in zip(PROSE, (sotu, austen, web_bible, moby_dick)):
         documents = read(src)
         held = documents[HELD_EVERY // 2 :: HELD_EVERY]
         train = [d for i, d in enumerate(documents) if i % HELD_EVERY != HELD_EVERY // 2]

@@ -1,89 +1,91 @@
-# Encodes the corpus and conversations that are made from it, and serves batches of windows: data.py WORKDIR -> WORKDIR/data/
+# Encodes the prose and texts of the world, and serves batches of windows: data.py WORKDIR [--texts N] -> WORKDIR/data/
+import argparse
 import json
-import random
-import re
-import sys
+from multiprocessing import Pool
 from pathlib import Path
 
 import numpy as np
 
 from bpe import Tokenizer
+from corpus import PROSE, SEED, mix, short_definitions
 
-PROSE = ("sotu", "austen", "web", "moby")
-SHARES = {"sotu": 0.38, "austen": 0.22, "web": 0.20, "moby": 0.08, "chat": 0.12}  # average share of the windows in a batch
-CONVERSATIONS = 40000
-SYSTEM = ("You are a helpful assistant.", "You continue the user's text.", "Answer briefly.")
-CONTINUE = ("{}", "{}", "Continue: {}", "Please continue this text: {}", "What comes next? {}")
-ABOUT = ("Tell me about {}.", "Write about {}.", "What do you know of {}?", "Say something about {}.")
-DEFINE = ("What is {}?", "What does the word {} mean?", "Define {}.", "Explain {}.")
+KINDS = tuple(kind for kind, _ in mix.SHARES)
+SHARES = {"sotu": 0.08, "austen": 0.05, "web": 0.045, "moby": 0.025, "world": 0.8}  # average share of the windows in a batch
+HELD_SEED, HELD_TEXTS = 2, 60  # of the held-out texts: how many of each kind
+PART = 5000  # texts that one process encodes at a time
 
 
-def with_article(noun):
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
-
-
-def conversation(rng, sentences, nouns, definitions):
-    """One random chat. The user asks to continue a passage (1/2), to say something about a noun (1/4) or to define a noun (1/4)."""
-    kind = rng.random()
-    if kind < 0.75:
-        start = rng.randrange(len(sentences) - 8)
-        passage = sentences[start : start + rng.randint(3, 7)]
-        if kind < 0.5:
-            user, reply = rng.choice(CONTINUE).format(passage[0]), passage[1:]
-        else:
-            mentioned = [w for w in re.findall(r"[a-z]+", passage[0]) if w in nouns]
-            user = rng.choice(ABOUT).format("the " + rng.choice(mentioned) if mentioned else "it")
-            reply = passage[:-1]
-        reply = " ".join(reply)
-    else:
-        noun, gloss = rng.choice(definitions)
-        user = rng.choice(DEFINE).format(rng.choice((noun, with_article(noun))))
-        reply = f"{with_article(noun).capitalize()} is {gloss}."
-    system = f"<|system|>{rng.choice(SYSTEM)}<|end|>" if rng.random() < 0.2 else ""
-    return f"<|endoftext|>{system}<|user|>{user}<|end|><|assistant|>{reply}<|end|>"
-
-
-def chat(corpus):
-    rng = random.Random(1)
-    definitions = [d for d in corpus["definitions"] if len(d[1]) < 160]
-    nouns = {noun for noun, _ in definitions if len(noun) > 3}
-    sentences = []
+def encode_prose(work, corpus, tokenizer):
     for name in PROSE:
-        for document in corpus[name]["train"]:
-            for paragraph in document.split("\n\n"):
-                sentences += [s for s in re.split(r"(?<=[.!?])\s+(?=[\"'A-Z])", paragraph) if 20 < len(s) < 400]
-    return [conversation(rng, sentences, nouns, definitions) for _ in range(CONVERSATIONS)]
+        for part in ("train", "held"):
+            documents = ["<|endoftext|>" + d for d in corpus[name][part]]
+            write(work, f"{name}.{part}", [tokenizer.encode(d) for d in documents], sum(len(d.encode()) for d in documents))
 
 
-def main(work):
-    corpus = json.loads((work / "corpus.json").read_text())
-    tokenizer = Tokenizer.load(work / "tokenizer.json")
-    parts = {f"{name}.{part}": ["<|endoftext|>" + d for d in corpus[name][part]] for name in PROSE for part in ("train", "held")}
-    parts["chat.train"] = chat(corpus)
-    (work / "data").mkdir(exist_ok=True)
-    for name, documents in parts.items():
-        ids = np.array([i for d in documents for i in tokenizer.encode(d)], dtype=np.uint16)
-        ids.tofile(work / "data" / f"{name}.bin")
-        print(f"{name}: {len(ids)} tokens, {sum(len(d.encode()) for d in documents) / len(ids):.2f} bytes a token")
+def write(work, name, texts, size):
+    """Writes the ids of texts one after another as uint16, and the index at which each text begins as uint32."""
+    lengths = np.array([len(ids) for ids in texts])
+    np.array([i for ids in texts for i in ids], dtype=np.uint16).tofile(work / "data" / f"{name}.bin")
+    (np.cumsum(lengths) - lengths).astype(np.uint32).tofile(work / "data" / f"{name}.starts")
+    print(f"{name}: {len(texts)} texts, {lengths.sum()} tokens, {size / lengths.sum():.2f} bytes a token", flush=True)
+
+
+class EncodePart:
+    """Encodes PART texts of the world from an index. A process of its own has its own tokenizer."""
+
+    def __init__(self, work):
+        corpus = json.loads((work / "corpus.json").read_text())
+        self.tokenizer, self.definitions = Tokenizer.load(work / "tokenizer.json"), short_definitions(corpus)
+
+    def __call__(self, start):
+        texts = list(mix.texts(SEED, start, PART, definitions=self.definitions))
+        return [np.array(self.tokenizer.encode(text), dtype=np.uint16) for text in texts], sum(len(t.encode()) for t in texts)
+
+
+def encode_world(work, count):
+    with Pool(2) as pool:
+        parts = list(pool.imap(EncodePart(work), range(0, count, PART)))
+    texts = [ids for part, _ in parts for ids in part]
+    lengths = np.array([len(ids) for ids in texts])
+    np.concatenate(texts).tofile(work / "data" / "world.train.bin")
+    (np.cumsum(lengths) - lengths).astype(np.uint32).tofile(work / "data" / "world.train.starts")
+    size = sum(size for _, size in parts)
+    print(f"world.train: {len(texts)} texts, {lengths.sum()} tokens, {size / lengths.sum():.2f} bytes a token", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("work", type=Path, help="directory with corpus.json and tokenizer.json; data/ is written to it")
+    parser.add_argument("--texts", type=int, default=500_000, help="texts of the world for training (default: 500000, about 60 M tokens)")
+    args = parser.parse_args()
+    corpus, tokenizer = json.loads((args.work / "corpus.json").read_text()), Tokenizer.load(args.work / "tokenizer.json")
+    (args.work / "data").mkdir(exist_ok=True)
+    encode_prose(args.work, corpus, tokenizer)
+    for kind in KINDS:
+        texts = list(mix.texts(HELD_SEED, 0, HELD_TEXTS, True, ((kind, 1.0),), short_definitions(corpus)))
+        write(args.work, f"{kind}.held", [tokenizer.encode(t) for t in texts], sum(len(t.encode()) for t in texts))
+    encode_world(args.work, args.texts)
 
 
 class Batches:
     """Batches of windows, drawn by SHARES. A batch depends only on the step's number, so two models can be trained on the same tokens."""
 
-    def __init__(self, work, separator):
-        self.tokens = {name: np.fromfile(work / "data" / f"{name}.train.bin", dtype=np.uint16) for name in SHARES}
-        self.chats = np.flatnonzero(self.tokens["chat"] == separator)  # indexes at which conversations begin
+    def __init__(self, work):
+        data = work / "data"
+        self.tokens = {name: np.fromfile(data / f"{name}.train.bin", dtype=np.uint16) for name in SHARES}
+        starts = np.fromfile(data / "world.train.starts", dtype=np.uint32)
+        self.order = np.random.default_rng(SEED).permutation(starts)  # a text begins a window once before any begins a second
 
     def __call__(self, step, rows, length):
         """int64 [rows, length + 1]. The inputs are all columns but the last, and the targets all columns but the first."""
         rng, out = np.random.default_rng(step), np.empty((rows, length + 1), dtype=np.int64)
         for row, name in enumerate(rng.choice(list(SHARES), size=rows, p=list(SHARES.values()))):
             tokens = self.tokens[name]
-            last = len(tokens) - length - 1
-            start = rng.choice(self.chats[self.chats < last]) if name == "chat" else rng.integers(last)
+            start = self.order[(step * 64 + row) % len(self.order)] if name == "world" else rng.integers(len(tokens))
+            start = min(int(start), len(tokens) - length - 1)
             out[row] = tokens[start : start + length + 1]
         return out
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

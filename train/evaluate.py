@@ -1,5 +1,6 @@
-# Prints held-out bits per byte, or expert load and samples, of a checkpoint: evaluate.py WORKDIR --name moe [--load] [--sample PROMPT ...] [--chat TEXT ...]
+# Prints held-out bits per byte and the load of experts, or samples, of a checkpoint: evaluate.py WORKDIR --name nano [--log] [--sample PROMPT ...] [--chat TEXT ...]
 import argparse
+import json
 import math
 from pathlib import Path
 
@@ -8,56 +9,64 @@ import torch
 from torch.nn import functional as F
 
 from bpe import Tokenizer
-from data import PROSE
+from corpus import PROSE
+from data import KINDS, SHARES
 from model import Config, Model
 
 WINDOW = 512
+SHORT = 4096  # tokens of each kind that are enough for a look during a training run
 
 
-def held(work, name, limit):
-    """[windows, WINDOW + 1] ids of one source's held-out text. Each window begins with the last id of the window before."""
-    ids = np.fromfile(work / "data" / f"{name}.held.bin", dtype=np.uint16)[:limit].astype(np.int64)
-    windows = (len(ids) - 1) // WINDOW
-    return torch.from_numpy(np.stack([ids[i * WINDOW : i * WINDOW + WINDOW + 1] for i in range(windows)]))
+def held(work, kind, limit=None):
+    """[windows, WINDOW + 1] ids of one kind's held-out text. Each window begins with the last id of the window before; the last one is filled with -1."""
+    ids = np.fromfile(work / "data" / f"{kind}.held.bin", dtype=np.uint16)[:limit].astype(np.int64)
+    windows = -(-(len(ids) - 1) // WINDOW)
+    ids = np.pad(ids, (0, windows * WINDOW + 1 - len(ids)), constant_values=-1)
+    return torch.from_numpy(np.lib.stride_tricks.sliding_window_view(ids, WINDOW + 1)[::WINDOW].copy())
 
 
 @torch.no_grad()
-def bits_per_byte(model, tokenizer, work, limit=None, precision=torch.bfloat16):
-    """Bits that the model needs for each byte of the held-out text: by source, and for all sources together."""
+def read(model, work, active=None, limit=None, precision=torch.bfloat16):
+    """Reads the held-out text. Yields, for each kind, its bits and bytes, and the calls of each expert [layers, E]."""
     model.eval()
-    sizes = torch.tensor([len(b) for b in tokenizer.bytes])
-    bits, size = {}, {}
-    for name in PROSE:
-        bits[name], size[name] = 0.0, 0
-        for window in held(work, name, limit).split(16):
+    sizes = torch.tensor([len(b) for b in Tokenizer.load(work / "tokenizer.json").bytes])
+    for kind in KINDS + PROSE:
+        bits, size, load = 0.0, 0, torch.zeros(len(model.mixtures()), model.config.experts)
+        for window in held(work, kind, limit).split(16):
+            targets = window[:, 1:]
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision is torch.bfloat16):
-                logits = model(window[:, :-1])
-            loss = F.cross_entropy(logits.float().flatten(0, 1), window[:, 1:].flatten(), reduction="sum")
-            bits[name] += loss.item() / math.log(2)
-            size[name] += sizes[window[:, 1:]].sum().item()
+                logits = model(window[:, :-1].clamp(min=0), active)
+            bits += F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=-1, reduction="sum").item() / math.log(2)
+            size += sizes[targets[targets >= 0]].sum().item()
+            if model.mixtures():
+                load += torch.stack([m.load for m in model.mixtures()])
+        yield kind, bits, size, load
     model.train()
-    return {**{n: round(bits[n] / size[n], 4) for n in PROSE}, "all": round(sum(bits.values()) / sum(size.values()), 4)}
+
+
+def figures(model, work, **options):
+    """Bits per byte of the held-out text, by kind, for the world and for the prose; and the share of its calls that each expert got, [layers, E].
+
+    1 is the uniform share. World and prose count in the load as they do in training."""
+    found = {kind: (bits, size, load) for kind, bits, size, load in read(model, work, **options)}
+    groups = {**{kind: (kind,) for kind in found}, "world": KINDS, "prose": PROSE}
+    held = {name: round(sum(found[k][0] for k in kinds) / sum(found[k][1] for k in kinds), 4) for name, kinds in groups.items()}
+    world, prose = (sum(found[k][2] for k in kinds) for kinds in (KINDS, PROSE))
+    return held, SHARES["world"] * world / world.mean(-1, keepdim=True) + (1 - SHARES["world"]) * prose / prose.mean(-1, keepdim=True)
+
+
+def load_figures(load):
+    """The busiest and the idlest expert of each layer, and how many experts got no call."""
+    return {"hottest": [round(x.item(), 2) for x in load.max(-1)[0]], "coldest": [round(x.item(), 2) for x in load.min(-1)[0]], "dead": [int((x == 0).sum()) for x in load]}
 
 
 @torch.no_grad()
-def expert_load(model, work):
-    """Share of the held-out text's rows that each expert got, [layers, E]; 1 is the uniform share."""
-    model.eval()
-    load = torch.zeros(len(model.mixtures()), model.config.experts)
-    for name in PROSE:
-        for window in held(work, name, None).split(16):
-            model(window[:, :-1])
-            load += torch.stack([m.load for m in model.mixtures()])
-    return load / load.mean(-1, keepdim=True)
-
-
-@torch.no_grad()
-def generate(model, tokenizer, prompt, temperature, tokens, seed):
+def generate(model, tokenizer, prompt, temperature, tokens, seed, active=None):
     model.eval()
     ids, start, random = tokenizer.encode(prompt), len(tokenizer.encode(prompt)), torch.Generator().manual_seed(seed)
     stop = (tokenizer.specials["<|endoftext|>"], tokenizer.specials["<|end|>"])
     while len(ids) < start + tokens:
-        logits = model(torch.tensor([ids]))[0, -1]
+        logits = model(torch.tensor([ids]), active)[0, -1]
         if temperature == 0:
             ids.append(int(logits.argmax()))
         else:
@@ -74,29 +83,42 @@ def load_checkpoint(work, name):
     return model, saved
 
 
+def layers(text):
+    """A number of experts, or one for each layer, separated by commas."""
+    return [int(part) for part in text.split(",")]
+
+
+def each_layer(numbers, count):
+    return numbers * count if len(numbers) == 1 else numbers
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("work", type=Path, help="directory with NAME.pt, data/ and tokenizer.json")
-    parser.add_argument("--name", default="moe", help="name of the checkpoint (default: moe)")
-    parser.add_argument("--load", action="store_true", help="print the load of each layer's hottest and coldest expert on the held-out text")
+    parser.add_argument("--name", default="nano", help="name of the checkpoint (default: nano)")
+    parser.add_argument("--active", type=layers, default=[1], metavar="K[,K...]", help="experts a row uses, in all layers or in each (default: 1)")
+    parser.add_argument("--log", action="store_true", help="add the figures to NAME.jsonl")
     parser.add_argument("--sample", nargs="*", default=[], metavar="PROMPT", help="continue these texts")
     parser.add_argument("--chat", nargs="*", default=[], metavar="TEXT", help="answer these user messages")
     parser.add_argument("--temperature", type=float, default=0.8, help="sampling temperature; 0 is greedy (default: 0.8)")
-    parser.add_argument("--tokens", type=int, default=80, help="most tokens of a sample (default: 80)")
+    parser.add_argument("--tokens", type=int, default=160, help="most tokens of a sample (default: 160)")
     args = parser.parse_args()
     torch.set_num_threads(2)
     tokenizer = Tokenizer.load(args.work / "tokenizer.json")
     model, saved = load_checkpoint(args.work, args.name)
-    print(f"{args.name}: step {saved['step']}, {saved['seconds'] / 60:.1f} minutes, {sum(p.numel() for p in model.parameters())} parameters")
+    active = each_layer(args.active, model.config.layers)
+    print(f"{args.name}: step {saved['step']}, {saved['tokens']} tokens, {saved['seconds'] / 60:.1f} minutes, {sum(p.numel() for p in model.parameters())} parameters")
     prompts = args.sample + [f"<|endoftext|><|user|>{text}<|end|><|assistant|>" for text in args.chat]
     for seed, prompt in enumerate(prompts):
-        text, reason = generate(model, tokenizer, prompt, args.temperature, args.tokens, seed)
+        text, reason = generate(model, tokenizer, prompt, args.temperature, args.tokens, seed, active)
         print(f"{prompt}[{text}] ({reason})")
-    if args.load:
-        for layer, load in enumerate(expert_load(model, args.work)):
-            print(f"layer {layer}: hottest {load.max():.2f}, coldest {load.min():.2f} of the uniform share")
-    if not prompts and not args.load:
-        print("held-out bits per byte:", bits_per_byte(model, tokenizer, args.work, precision=torch.float32))
+    if not prompts:
+        held, load = figures(model, args.work, active=active, precision=torch.float32)
+        line = json.dumps({"tokens": saved["tokens"], "active": active, "final": held} | (load_figures(load) if len(load) else {}))
+        print(line)
+        if args.log:
+            with (args.work / f"{args.name}.jsonl").open("a") as file:
+                file.write(line + "\n")
 
 
 if __name__ == "__main__":

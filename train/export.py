@@ -1,30 +1,33 @@
-# Exports a checkpoint as a Hugging Face directory in the Qwen3-MoE layout and float16: export.py WORKDIR OUT --name moe
+# Exports a checkpoint as a Hugging Face directory in the Qwen3-MoE layout and float16: export.py WORKDIR OUT --name nano
 import argparse
 import json
 import shutil
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from bpe import SPECIALS, Tokenizer
 from evaluate import load_checkpoint
 
+DTYPES = {"F16": np.float16, "F32": np.float32}
 
-def tensors(model):
-    """Pairs of a Hugging Face name and a float16 array [out, in], in file order."""
-    c, state = model.config, {n: p.detach().numpy().astype(np.float16) for n, p in model.named_parameters()}
+
+def views(model):
+    """Pairs of a Hugging Face name and a view [out, in] of the model's parameters, in file order."""
+    state = {n: p.detach() for n, p in model.named_parameters()}
     yield "model.embed_tokens.weight", state["embed.weight"]
-    for layer in range(c.layers):
+    for layer in range(model.config.layers):
         ours, theirs = f"blocks.{layer}.", f"model.layers.{layer}."
         yield theirs + "input_layernorm.weight", state[ours + "input_layernorm.weight"]
         for part in ("q_proj", "k_proj", "v_proj", "o_proj", "q_norm", "k_norm"):
             yield f"{theirs}self_attn.{part}.weight", state[f"{ours}attention.{part}.weight"]
         yield theirs + "post_attention_layernorm.weight", state[ours + "post_attention_layernorm.weight"]
         yield theirs + "mlp.gate.weight", state[ours + "mlp.router"]
-        for expert in range(c.experts):
+        for expert in range(model.config.experts):
             gate_up, down = state[ours + "mlp.gate_up"][expert], state[ours + "mlp.down"][expert]  # [d, 2f], [f, d]
-            yield f"{theirs}mlp.experts.{expert}.gate_proj.weight", gate_up[:, : c.inner].T
-            yield f"{theirs}mlp.experts.{expert}.up_proj.weight", gate_up[:, c.inner :].T
+            yield f"{theirs}mlp.experts.{expert}.gate_proj.weight", gate_up[:, : model.config.inner].T
+            yield f"{theirs}mlp.experts.{expert}.up_proj.weight", gate_up[:, model.config.inner :].T
             yield f"{theirs}mlp.experts.{expert}.down_proj.weight", down.T
     yield "model.norm.weight", state["norm.weight"]
 
@@ -43,18 +46,41 @@ def write_safetensors(path, named):
             file.write(array.tobytes())
 
 
+def read_safetensors(folder):
+    """All tensors of a Hugging Face directory in float16 or float32, by name."""
+    found = {}
+    for path in folder.glob("*.safetensors"):
+        raw = path.read_bytes()
+        start = 8 + int.from_bytes(raw[:8], "little")
+        header = json.loads(raw[8:start])
+        header.pop("__metadata__", None)
+        for name, t in header.items():
+            first, last = (start + offset for offset in t["data_offsets"])
+            found[name] = torch.from_numpy(np.frombuffer(raw[first:last], DTYPES[t["dtype"]]).reshape(t["shape"]).copy())
+    return found
+
+
+@torch.no_grad()
+def load_views(model, folder):
+    """Gives the model the weights of a Hugging Face directory."""
+    tensors = read_safetensors(folder)
+    for name, view in views(model):
+        view.copy_(tensors[name])
+
+
 def config_json(c, end):
     return {
         "architectures": ["Qwen3MoeForCausalLM"], "model_type": "qwen3_moe", "torch_dtype": "float16",
         "vocab_size": c.vocab, "hidden_size": c.hidden, "num_hidden_layers": c.layers,
         "num_attention_heads": c.heads, "num_key_value_heads": c.kv_heads, "head_dim": c.head_dim,
-        "num_experts": c.experts, "num_experts_per_tok": 1, "norm_topk_prob": False, "router_aux_loss_coef": 0.0,
+        "num_experts": c.experts, "num_experts_per_tok": c.prototypes, "norm_topk_prob": False, "router_aux_loss_coef": 0.0,
         "moe_intermediate_size": c.inner, "intermediate_size": c.inner, "decoder_sparse_step": 1, "mlp_only_layers": [],
         "hidden_act": "silu", "attention_bias": False, "attention_dropout": 0.0, "initializer_range": 0.02,
         "max_position_embeddings": c.context, "rope_theta": c.rope_base, "rope_scaling": None,
         "sliding_window": None, "use_sliding_window": False, "use_cache": True,
         "rms_norm_eps": c.eps, "tie_word_embeddings": True,
         "bos_token_id": end, "eos_token_id": end, "pad_token_id": end,
+        **({"num_expert_prototypes": c.prototypes} if c.prototypes > 1 else {}),
     }  # fmt: skip
 
 
@@ -62,13 +88,13 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("work", type=Path, help="directory with NAME.pt and the tokenizer")
     parser.add_argument("out", type=Path, help="directory to write")
-    parser.add_argument("--name", default="moe", help="name of the checkpoint (default: moe)")
+    parser.add_argument("--name", default="nano", help="name of the checkpoint (default: nano)")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     model, saved = load_checkpoint(args.work, args.name)
     specials = Tokenizer.load(args.work / "tokenizer.json").specials
     end = specials[SPECIALS[0]]
-    write_safetensors(args.out / "model.safetensors", list(tensors(model)))
+    write_safetensors(args.out / "model.safetensors", [(name, view.numpy().astype(np.float16)) for name, view in views(model)])
     generation = {"bos_token_id": end, "eos_token_id": [end, specials["<|end|>"]], "pad_token_id": end, "do_sample": True, "temperature": 0.8}
     for name, content in (("config.json", config_json(model.config, end)), ("generation_config.json", generation)):
         (args.out / name).write_text(json.dumps(content, indent=2) + "\n")

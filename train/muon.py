@@ -7,11 +7,11 @@ def orthogonal(g, steps=5):
     x = g.bfloat16()
     tall = x.shape[-2] > x.shape[-1]
     x = x.transpose(-2, -1) if tall else x
-    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    x = (x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)).reshape(-1, *x.shape[-2:])
     for _ in range(steps):
-        a = x @ x.transpose(-2, -1)
-        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
-    return x.transpose(-2, -1) if tall else x
+        a = torch.bmm(x, x.transpose(-2, -1))
+        x = torch.baddbmm(x, torch.baddbmm(a, a, a, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
+    return (x.transpose(-2, -1) if tall else x).view(g.shape)
 
 
 class Muon(torch.optim.Optimizer):

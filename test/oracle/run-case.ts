@@ -5,13 +5,15 @@ import { forward } from '../../gateway/engine/forward.ts';
 import { routingRules } from '../../gateway/engine/scheduling/rules.ts';
 import { type Bundle, openBundle } from '../../model/bundle/bundle.ts';
 import type { Bits } from '../../model/bundle/tensors.ts';
-import { hasExperts, unitShape } from '../../model/config/model-config.ts';
+import { hasExperts, type ModelConfig, unitShape } from '../../model/config/model-config.ts';
 import { convert } from '../../model/convert/convert.ts';
 import type { Unit } from '../../model/devices/expert.ts';
 import { openDenseDevice, openExpertDevice } from '../../model/devices/open.ts';
 import type { DeviceName } from '../../model/devices/options.ts';
 import { combine } from '../../router/combine.ts';
 import { Fleet } from '../../router/fleet.ts';
+import { firstSlot } from '../../router/routing/assignment.ts';
+import { RowRouting } from '../../router/routing/row-routing.ts';
 import { localMember } from '../../router/shards/member.ts';
 import { withBundle } from './cases.ts';
 import type { OracleCase } from './rebuild.ts';
@@ -23,6 +25,8 @@ interface RunOptions {
   shards?: number;
   /** Rows of each step. Default: all tokens but one in one step, then the last. */
   steps?: readonly number[];
+  /** Number of experts of each layer, if they are not the checkpoint's. */
+  active?: readonly number[];
 }
 
 interface Ran {
@@ -59,7 +63,7 @@ export async function runBundle(
   tokens: readonly number[],
   options: RunOptions,
 ): Promise<Ran> {
-  const { device, shards = 3, steps = [tokens.length - 1, 1] } = options;
+  const { device, shards = 3, steps = [tokens.length - 1, 1], active } = options;
   const { config, manifest } = bundle;
   const dense = await openDenseDevice({ bundle, ...(device && { device }) });
   const held = await Promise.all(Array.from({ length: shards }, (_, i) => openShard(bundle, i, options)));
@@ -87,6 +91,7 @@ export async function runBundle(
         ids: Int32Array.from(tokens.slice(start, start + count)),
         spans: [{ sequence: 1, start, count, blocks }],
         ...{ prefill: new Uint8Array(count), wanted: new Uint8Array(count).fill(1), deadlineMs: 30_000 },
+        ...(active && { routing: sameRouting(active, count, bundle.config) }),
         ...{ signal: new AbortController().signal, trace: 'oracle', isAlone: true },
       },
       {
@@ -95,9 +100,10 @@ export async function runBundle(
         },
         onDegraded: () => {},
         onRemote: () => {},
-        onRouted: ({ k, experts }) => {
+        onRouted: (assignment) => {
           for (let row = 0; row < count; row++) {
-            routing[hop]?.push([...experts.subarray(row * k, (row + 1) * k)].sort((a, b) => a - b));
+            const [from, to] = [firstSlot(assignment, row), firstSlot(assignment, row + 1)];
+            routing[hop]?.push([...assignment.experts.subarray(from, to)].sort((a, b) => a - b));
           }
           hop++;
         },
@@ -112,6 +118,12 @@ export async function runBundle(
   await dense.dispose();
   for (const { dispose } of held) await dispose();
   return { logits, routing, identity: manifest.identity };
+}
+
+/** The routing of `count` rows that all use `active` experts. */
+function sameRouting(active: readonly number[], count: number, { experts, expertsPerToken }: ModelConfig) {
+  const rows = Array.from({ length: count }, () => ({ expertsPerToken: active }));
+  return new RowRouting(rows, expertsPerToken, { least: 1, most: experts });
 }
 
 async function openShard(bundle: Bundle, index: number, { device, shards = 3 }: RunOptions) {
