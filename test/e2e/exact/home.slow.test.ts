@@ -17,6 +17,9 @@ import {
 } from '../gateway.ts';
 
 const HOME = 'in-process-0';
+const { layers } = await nanoConfig();
+/** All experts of the first three layers, and half of the others. */
+const homeExperts = `0-2:0-95,3-${layers - 1}:48-95`;
 const prompts = ['It was a fine morning, and', 'The captain', 'My dear cousin,'];
 
 interface ShownShard {
@@ -43,7 +46,7 @@ async function startShard(experts: string) {
 
 // Audits and hedges send rows to a second holder at random, and a test counts where the rows go.
 const once = ['--audit', '0', '--hedge-budget', '0'];
-const homeFlags = ['--experts', '0-2:0-95,3-5:48-95', '--patience', '0', '--call-deadline', '30000', ...once];
+const homeFlags = ['--experts', homeExperts, '--patience', '0', '--call-deadline', '30000', ...once];
 
 beforeAll(async () => {
   const [a, b] = await Promise.all([startShard('0-47'), startShard('48-95')]);
@@ -103,7 +106,7 @@ test('rows of the experts that it holds do not leave its process, and the other 
   expect(here).toMatchObject({
     in_process: true,
     state: 'available',
-    experts: '0-2:0-95,3-5:48-95',
+    experts: homeExperts,
     bytes_sent: 0,
   });
   expect(atA).toMatchObject({ in_process: false, state: 'available', experts: '0-47' });
@@ -168,7 +171,6 @@ test('up starts shards for all experts, and its gateway holds some of them too',
 });
 
 test('lists of experts that cannot be held are refused with advice', async () => {
-  const { layers } = await nanoConfig();
   const refused = [
     { args: ['gateway'], message: 'one is required, unless --experts names all experts' },
     {
