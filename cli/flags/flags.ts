@@ -94,6 +94,12 @@ export function integer({ min = 0, max = Number.MAX_SAFE_INTEGER }: { min?: numb
   };
 }
 
+/** Parses a whole number of at least 1, or several of them separated by commas. */
+export function countOrCounts(text: string): number | number[] {
+  const counts = commaSeparated(text).map(integer({ min: 1 }));
+  return counts.length === 1 ? counts[0]! : counts;
+}
+
 /** Parses a number above 0 and up to 1. */
 export function share(text: string): number {
   const value = Number(text);

@@ -8,12 +8,14 @@ import type { Prefetch } from '../../model/devices/cpu/prefetch.ts';
 import type { DeviceName } from '../../model/devices/options.ts';
 import { type CallPolicy, defaultPolicy } from '../../router/call-policy.ts';
 import { type Rung, rungs } from '../../router/delivery/ladder.ts';
+import { expertPolicies } from '../../router/routing/request-routing.ts';
 import type { EngineThreadData } from '../gateway/engine-thread.ts';
 import type { LogFlags } from '../terminal/log.ts';
 import { type AccessFlags, addAccessFlags } from './access-flags.ts';
 import {
   addFlags,
   bytes,
+  countOrCounts,
   flag,
   formatBinary,
   GATEWAY_PORT,
@@ -24,7 +26,7 @@ import {
   share,
   shareOrNone,
 } from './flags.ts';
-import { fitModels, machineMemory } from './model-fit.ts';
+import { type ExpertFlags, fitModels, machineMemory } from './model-fit.ts';
 import type { OpenedModel } from './models.ts';
 import {
   addLogFlags,
@@ -37,7 +39,7 @@ import {
 } from './process-flags.ts';
 import { addSecurityFlags, type SecurityFlags } from './security-flags.ts';
 
-export interface GatewayFlags extends SecurityFlags, AccessFlags, LogFlags {
+export interface GatewayFlags extends SecurityFlags, AccessFlags, LogFlags, ExpertFlags {
   /** Directories of bundles, or `NAME=DIR`. */
   model?: string[];
   /** Texts of the form `NAME=MODEL:WEIGHT,…`. */
@@ -84,6 +86,7 @@ export function addGatewayFlags(command: Command, standardPeers?: string): Comma
   addHttpFlags(command);
   addAccessFlags(command);
   addEngineFlags(command);
+  addExpertFlags(command);
   addCallFlags(command);
   return addLogFlags(addSecurityFlags(command, standardPeers));
 }
@@ -184,6 +187,31 @@ function addEngineFlags(command: Command): Command {
       'Turn off speculative decoding, which drafts tokens from the text so far and verifies several in one step. ' +
         'Drafts are made only if measured step times say that they pay',
     ),
+  ]);
+}
+
+function addExpertFlags(command: Command): Command {
+  return addFlags(command, 'Experts per token, unless the request sets them:', [
+    flag(
+      '--experts-per-token <k>',
+      'Experts for each token: one number for all layers, or one for each layer with experts, such as 2,2,1. ' +
+        'From 1 to the number of experts, but a router may allow fewer',
+    )
+      .argParser(countOrCounts)
+      .default(undefined, "the checkpoint's numbers"),
+    flag(
+      '--expert-budget <calls>',
+      'Calls of experts for each token, all layers together, in place of --experts-per-token. At least one for each layer',
+    )
+      .argParser(integer({ min: 1 }))
+      .default(undefined, 'no budget'),
+    flag(
+      '--expert-policy <policy>',
+      'How --expert-budget is spent: `fixed` evenly over the layers, or `unsure` where the router gives the best experts ' +
+        'of a token similar weights',
+    )
+      .choices(expertPolicies)
+      .default(undefined, 'fixed'),
   ]);
 }
 

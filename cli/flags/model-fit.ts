@@ -1,15 +1,53 @@
-// Checks whether --context and --kv-memory fit the models and the machine, before anything is loaded. Pure, except
-// `machineMemory`.
+// Checks whether --context, --kv-memory and the flags about experts per token fit the models and the machine, before anything is
+// loaded. Pure, except `machineMemory`.
 import { totalmem } from 'node:os';
+import {
+  type ExpertField,
+  type ExpertSettings,
+  routingOf,
+} from '../../gateway/api/requests/expert-settings.ts';
 import { engineDefaults } from '../../gateway/engine/engine-options.ts';
 import type { KvShape } from '../../model/devices/dense.ts';
+import type { RoutingShape } from '../../router/routing/request-routing.ts';
 import { formatBinary, UsageError } from './flags.ts';
+
+/** Flags that set how many experts a token uses if its request does not say. */
+export interface ExpertFlags {
+  expertsPerToken?: number | number[];
+  expertBudget?: number;
+  expertPolicy?: NonNullable<ExpertSettings['expert_policy']>;
+}
 
 export interface FittedModel {
   id: string;
   /** Longest sequence that the checkpoint supports, in tokens. */
   context: number;
   kv: Pick<KvShape, 'blockSize' | 'blockBytes'>;
+}
+
+const expertFlags: Record<ExpertField, string> = {
+  experts_per_token: '--experts-per-token',
+  expert_budget: '--expert-budget',
+  expert_policy: '--expert-policy',
+};
+
+/** The flags' settings of how many experts a token uses. Undefined: none are given. Throws a UsageError if a model does not take them. */
+export function fitExperts(
+  models: readonly ({ id: string } & RoutingShape)[],
+  { expertsPerToken, expertBudget, expertPolicy }: ExpertFlags,
+): ExpertSettings | undefined {
+  const settings: ExpertSettings = {
+    ...(expertsPerToken !== undefined && { experts_per_token: expertsPerToken }),
+    ...(expertBudget !== undefined && { expert_budget: expertBudget }),
+    ...(expertPolicy !== undefined && { expert_policy: expertPolicy }),
+  };
+  if (Object.keys(settings).length === 0) return undefined;
+  for (const { id, ...shape } of models) {
+    const routing = routingOf(settings, shape, (field) => expertFlags[field]);
+    if ('field' in routing)
+      throw new UsageError(`${expertFlags[routing.field]} for ${id}: ${routing.message}`);
+  }
+  return settings;
 }
 
 /** Memory of the machine in bytes, or of the container if that has less. */

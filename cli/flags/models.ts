@@ -7,6 +7,8 @@ import { countParameters } from '../../model/config/parameters.ts';
 import type { KvShape } from '../../model/devices/dense.ts';
 import { kvShapeOf, requireDevice } from '../../model/devices/open.ts';
 import type { DeviceName } from '../../model/devices/options.ts';
+import type { PerToken } from '../../router/routing/request-routing.ts';
+import { perTokenOf } from '../../router/selection.ts';
 import { bundleDirectory, modelDirectory } from '../files.ts';
 
 export interface NamedModel {
@@ -22,6 +24,8 @@ export interface OpenedModel extends NamedModel {
   layers: number;
   /** Number of experts in each layer. */
   experts: number;
+  /** How many experts of a token a request may ask for in each layer. */
+  perToken: PerToken;
   /** Number of token ids. */
   vocab: number;
   facts: ModelFacts;
@@ -77,10 +81,11 @@ async function openModel({ id, dir }: NamedModel, device: DeviceName): Promise<O
     const { config, manifest } = bundle;
     const { vocab, context } = config;
     const { layers, experts } = unitShape(config);
+    const perToken = perTokenOf(config.routing, experts);
     const { all, active } = countParameters(config);
     const facts = { bits: manifest.bits, parameters: all, activeParameters: active };
     const kv = kvShapeOf({ bundle, device });
-    return { id, dir, identity: manifest.identity, layers, experts, vocab, facts, context, kv };
+    return { id, dir, identity: manifest.identity, layers, experts, perToken, vocab, facts, context, kv };
   } finally {
     await bundle.close();
   }

@@ -7,13 +7,14 @@ import type { Prefetch } from '../../model/devices/cpu/prefetch.ts';
 import { fitKernels } from '../fit-kernels.ts';
 import { type AccessOptions, openAccess } from '../flags/access-flags.ts';
 import { engineOptions, type GatewayFlags } from '../flags/gateway-flags.ts';
+import { fitExperts } from '../flags/model-fit.ts';
 import { type NamedModel, type OpenedModel, openModels } from '../flags/models.ts';
 import type { EngineThreadData } from './engine-thread.ts';
 import { watchAliases } from './watch-aliases.ts';
 
 export interface OpenedGateway {
   models: readonly OpenedModel[];
-  api: AccessOptions & Pick<ApiOptions, 'aliases' | 'limits' | 'degrade' | 'peerAddresses'>;
+  api: AccessOptions & Pick<ApiOptions, 'aliases' | 'limits' | 'degrade' | 'experts' | 'peerAddresses'>;
   host: string;
   port: number;
   /** Address for health and metrics alone. Undefined: none. */
@@ -37,6 +38,7 @@ export async function openGateway(
   const models = await openModels(bundles, { device });
   const prefetch = fitKernels(flags, log);
   const engine = engineOptions(flags, models, log);
+  const experts = fitExperts(models, flags);
   const aliases = await watchAliases({ ...flags, models, log });
   const access = await openAccess(flags, log);
   access.warnings.watch('aliases', fileWarning('--aliases', aliases.failing));
@@ -47,6 +49,7 @@ export async function openGateway(
       aliases: aliases.current,
       limits: { answerMemory },
       ...(degrade !== 'none' && { degrade }),
+      ...(experts !== undefined && { experts }),
     },
     host,
     port,

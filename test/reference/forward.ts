@@ -14,6 +14,8 @@ export interface ForwardOptions extends RoundingOptions {
   config: ModelConfig;
   weights: ReferenceWeights;
   ids: readonly number[];
+  /** Number of experts of a position, by all of its experts in order. Absent: the checkpoint's number. */
+  countOf?: (all: Choice, place: { hop: number; position: number }) => number;
   /** `[layer with experts][position]`, experts to use instead of the reference's own choice. */
   forcedExperts?: readonly (readonly (readonly number[] | undefined)[])[];
   /** Default: experts take all rows. */
@@ -31,7 +33,7 @@ export interface ForwardResult {
 }
 
 export function forward(options: ForwardOptions): ForwardResult {
-  const { config, weights, ids, forcedExperts, capacity } = options;
+  const { config, weights, ids, forcedExperts, countOf, capacity } = options;
   const { normEps, multipliers = { embedding: 1, residual: 1, logits: 1 } } = config;
   const rounding = roundingOf(options);
   const rope = ropeOf(config);
@@ -53,11 +55,12 @@ export function forward(options: ForwardOptions): ForwardResult {
     }
     if (experts !== undefined) {
       const hop = routing.length;
-      const k = config.expertsPerToken[hop] ?? 1;
-      const takesRow = takers.ofLayer(k, config.experts);
+      const own = config.expertsPerToken[hop] ?? 1;
+      const takesRow = takers.ofLayer(own, config.experts);
       const answers = inputs.map((x, position) => {
         const forced = forcedExperts?.[hop]?.[position];
         const takes = (expert: number) => takesRow(position, expert);
+        const k = countOf === undefined ? own : (all: Choice) => countOf(all, { hop, position });
         return routed(x, experts, { config, layer: l, k, position, rounding, forced, takes });
       });
       hidden = residual.map((row, t) => add(row, answers[t]?.added as Float64Array));

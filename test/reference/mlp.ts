@@ -39,7 +39,8 @@ interface RoutedOptions {
   config: ModelConfig;
   /** Number of the layer among all layers. */
   layer: number;
-  k: number;
+  /** Number of experts, or a function that gets all experts, best first, with weights that are not divided by their sum. */
+  k: number | ((all: Choice) => number);
   position: number;
   rounding: Rounding;
   /** Experts that replace the reference's own choice. */
@@ -55,7 +56,10 @@ export function routed(
   { config, layer, k, position, rounding, forced, takes = () => true }: RoutedOptions,
 ): { choice: Choice; added: Float64Array } {
   const { routing, clamp, multipliers } = config;
-  const choice = choose(multiply(router, x, routerBias), k, routing, selectionBias, forced);
+  const scores = multiply(router, x, routerBias);
+  const ranked = () => choose(scores, experts.length, { ...routing, renormalise: false }, selectionBias);
+  const count = typeof k === 'number' ? k : k(ranked());
+  const choice = choose(scores, count, routing, selectionBias, forced);
   let added: Float64Array = new Float64Array(x.length);
   for (const [rank, expert] of choice.experts.entries()) {
     if (!takes(expert)) continue;
