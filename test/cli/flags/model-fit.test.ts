@@ -1,7 +1,7 @@
-// Checks that --context and --kv-memory are compared with the models and the machine.
-import { expect, test } from 'vitest';
-import { bytes } from '../../../cli/flags/flags.ts';
-import { defaultKvMemory, fitModels } from '../../../cli/flags/model-fit.ts';
+// Checks that --context, --kv-memory and the flags about experts per token are compared with the models and the machine.
+import { describe, expect, test } from 'vitest';
+import { bytes, countOrCounts } from '../../../cli/flags/flags.ts';
+import { defaultKvMemory, fitExperts, fitModels } from '../../../cli/flags/model-fit.ts';
 
 const GiB = 2 ** 30;
 /** A model whose whole context needs 3 MiB. */
@@ -47,4 +47,37 @@ test('a --kv-memory below the context gives a warning with values that fit', () 
 test('the default KV memory is at most half of the memory of the machine', () => {
   expect(defaultKvMemory(16 * GiB)).toBe(2 * GiB);
   expect(defaultKvMemory(GiB)).toBe(GiB / 2);
+});
+
+describe('the flags about experts per token', () => {
+  const free = { id: 'nano', layers: 3, perToken: { least: 1, most: 8 } };
+  const fixed = { id: 'protos', layers: 3, perToken: { least: 2, most: 2 } };
+
+  test('give the settings of requests that make none', () => {
+    expect(fitExperts([free], {})).toBeUndefined();
+    expect(fitExperts([free], { expertsPerToken: 2 })).toEqual({ experts_per_token: 2 });
+    expect(fitExperts([free, fixed], { expertsPerToken: countOrCounts('2,2, 2') })).toEqual({
+      experts_per_token: [2, 2, 2],
+    });
+    expect(fitExperts([free], { expertBudget: 24, expertPolicy: 'unsure' })).toEqual({
+      expert_budget: 24,
+      expert_policy: 'unsure',
+    });
+  });
+
+  test.each([
+    [{ expertsPerToken: 9 }, [free], /^--experts-per-token for nano: .* <= 8, but got 9 instead/],
+    [{ expertsPerToken: [1, 2] }, [free], /^--experts-per-token for nano: .*each of 3 layers, but got 2/],
+    [{ expertsPerToken: 3 }, [free, fixed], /^--experts-per-token for protos: .* takes only 2\.$/],
+    [{ expertBudget: 2 }, [free], /^--expert-budget for nano: .* takes 3 to 24\.$/],
+    [{ expertBudget: 25 }, [free], /^--expert-budget for nano: .* <= 24, but got 25 instead/],
+    [{ expertPolicy: 'unsure' as const }, [free], /^--expert-policy for nano: .* needs '--expert-budget'/],
+    [{ expertBudget: 4, expertsPerToken: 1 }, [free], /^--expert-budget for nano: .*cannot be combined/],
+  ])('%j is refused if a model does not take it', (flags, models, message) => {
+    expect(() => fitExperts(models, flags)).toThrow(message);
+  });
+
+  test.each(['0', '', '2,', 'two', '1.5', '-1'])('a value of %j is refused', (text) => {
+    expect(() => countOrCounts(text)).toThrow('It must be a whole number of at least 1.');
+  });
 });

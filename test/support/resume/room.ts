@@ -147,6 +147,29 @@ export const requests: readonly { name: string; path: string; body: Record<strin
     },
   },
   {
+    name: 'two experts for each token',
+    path: '/v1/completions',
+    body: {
+      prompt: 'The old man',
+      max_tokens: 14,
+      temperature: 0.7,
+      seed: 12,
+      expertgrid: { experts_per_token: 2, routes: true },
+      ...usage,
+    },
+  },
+  {
+    name: 'a chat with a budget of calls',
+    path: chat,
+    body: {
+      messages: user('The sea'),
+      max_tokens: 14,
+      temperature: 0.7,
+      seed: 13,
+      expertgrid: { expert_budget: 11, expert_policy: 'unsure' },
+    },
+  },
+  {
     name: 'a chat',
     path: chat,
     body: { messages: user('Hello, who are you?'), max_tokens: 20, temperature: 0, ...usage },

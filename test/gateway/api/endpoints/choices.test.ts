@@ -141,6 +141,20 @@ test('the priority and the settings of experts reach the engine', async () => {
   ]);
 });
 
+test("the gateway's settings of experts count for requests that make none", async () => {
+  const { post, engine } = await openRoom({ once: true, api: { experts: { expert_budget: 5 } } });
+  await post('/v1/completions', base);
+  await post('/v1/completions', { ...base, expertgrid: { degrade: 'none', expert_budget: null } });
+  await post('/v1/completions', { ...base, expertgrid: { experts_per_token: 4 } });
+  const { status } = await post('/v1/completions', { ...base, expertgrid: { expert_policy: 'unsure' } });
+  expect(status).toBe(400);
+  expect(engine.requests.map(({ routing }) => routing)).toEqual([
+    { expertsPerToken: [3, 2] },
+    { expertsPerToken: [3, 2] },
+    { expertsPerToken: [4, 4] },
+  ]);
+});
+
 test('every endpoint takes the settings of experts', async () => {
   const { post, engine } = await openRoom({ once: true });
   const expertgrid = { expert_budget: 7, expert_policy: 'unsure' };

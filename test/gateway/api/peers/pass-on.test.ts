@@ -102,6 +102,19 @@ test('a request that is passed on has only headers of an allow-list, and no fiel
   expect(peer.asked[0]?.headers).not.toHaveProperty('x-forwarded-for');
 });
 
+test("a request that is passed on takes this gateway's settings of experts along, unless it makes its own", async () => {
+  const peer = await openPeer(complete);
+  const room = await openBeside(peer, { experts: { expert_budget: 5, expert_policy: 'unsure' } });
+  await post(room, room.fields);
+  await post(room, { ...room.fields, expertgrid: { digests: true } });
+  await post(room, { ...room.fields, expertgrid: { experts_per_token: 2 } });
+  expect(peer.asked.map(({ fields }) => fields.expertgrid)).toEqual([
+    { expert_budget: 5, expert_policy: 'unsure' },
+    { digests: true, expert_budget: 5, expert_policy: 'unsure' },
+    { experts_per_token: 2 },
+  ]);
+});
+
 test('Expect: 100-continue is not passed on', async () => {
   const peer = await openPeer(complete);
   const room = await openBeside(peer);

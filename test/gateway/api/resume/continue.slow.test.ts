@@ -45,10 +45,16 @@ function eventsByChoice(all: readonly Block[]): Map<unknown, unknown[]> {
   return Map.groupBy(values, (value) => value.choices?.[0]?.index ?? 'none');
 }
 
-const varies = new Set(['cached_tokens', 'cache_read_input_tokens', 'input_tokens', 'completed_at']);
+const varies = new Set([
+  'cached_tokens',
+  'expert_calls',
+  'cache_read_input_tokens',
+  'input_tokens',
+  'completed_at',
+]);
 
 /**
- * Leaves out the number of cached tokens, the time of the end, and the seed: the first event of a stream has it, and of several choices
+ * Leaves out the numbers of cached tokens and of calls, the time of the end, and the seed: the first event of a stream has it, and of several choices
  * another one may be the first.
  */
 function comparable(key: string, value: unknown): unknown {
