@@ -8,7 +8,7 @@ import {
 } from '../../gateway/api/requests/expert-settings.ts';
 import { engineDefaults } from '../../gateway/engine/engine-options.ts';
 import type { KvShape } from '../../model/devices/dense.ts';
-import type { RoutingShape } from '../../router/routing/request-routing.ts';
+import { perTokenOf } from '../../router/selection.ts';
 import { formatBinary, UsageError } from './flags.ts';
 
 /** Flags that set how many experts a token uses if its request does not say. */
@@ -16,6 +16,15 @@ export interface ExpertFlags {
   expertsPerToken?: number | number[];
   expertBudget?: number;
   expertPolicy?: NonNullable<ExpertSettings['expert_policy']>;
+}
+
+export interface RoutedModel {
+  id: string;
+  /** Layers with experts. */
+  layers: number;
+  /** Experts of each layer. */
+  experts: number;
+  routing: Parameters<typeof perTokenOf>[0];
 }
 
 export interface FittedModel {
@@ -33,7 +42,7 @@ const expertFlags: Record<ExpertField, string> = {
 
 /** The flags' settings of how many experts a token uses. Undefined: none are given. Throws a UsageError if a model does not take them. */
 export function fitExperts(
-  models: readonly ({ id: string } & RoutingShape)[],
+  models: readonly RoutedModel[],
   { expertsPerToken, expertBudget, expertPolicy }: ExpertFlags,
 ): ExpertSettings | undefined {
   const settings: ExpertSettings = {
@@ -42,7 +51,8 @@ export function fitExperts(
     ...(expertPolicy !== undefined && { expert_policy: expertPolicy }),
   };
   if (Object.keys(settings).length === 0) return undefined;
-  for (const { id, ...shape } of models) {
+  for (const { id, layers, experts, routing: rule } of models) {
+    const shape = { layers, perToken: perTokenOf(rule, experts) };
     const routing = routingOf(settings, shape, (field) => expertFlags[field]);
     if ('field' in routing)
       throw new UsageError(`${expertFlags[routing.field]} for ${id}: ${routing.message}`);

@@ -2,13 +2,11 @@
 import { basename } from 'node:path';
 import type { ModelFacts } from '../../gateway/api/context.ts';
 import { openBundle } from '../../model/bundle/bundle.ts';
-import { unitShape } from '../../model/config/model-config.ts';
+import { type RoutingConfig, unitShape } from '../../model/config/model-config.ts';
 import { countParameters } from '../../model/config/parameters.ts';
 import type { KvShape } from '../../model/devices/dense.ts';
 import { kvShapeOf, requireDevice } from '../../model/devices/open.ts';
 import type { DeviceName } from '../../model/devices/options.ts';
-import type { PerToken } from '../../router/routing/request-routing.ts';
-import { perTokenOf } from '../../router/selection.ts';
 import { bundleDirectory, modelDirectory } from '../files.ts';
 
 export interface NamedModel {
@@ -24,8 +22,7 @@ export interface OpenedModel extends NamedModel {
   layers: number;
   /** Number of experts in each layer. */
   experts: number;
-  /** How many experts of a token a request may ask for in each layer. */
-  perToken: PerToken;
+  routing: RoutingConfig;
   /** Number of token ids. */
   vocab: number;
   facts: ModelFacts;
@@ -79,13 +76,12 @@ async function openModel({ id, dir }: NamedModel, device: DeviceName): Promise<O
   try {
     requireDevice({ bundle, device });
     const { config, manifest } = bundle;
-    const { vocab, context } = config;
+    const { vocab, context, routing } = config;
     const { layers, experts } = unitShape(config);
-    const perToken = perTokenOf(config.routing, experts);
     const { all, active } = countParameters(config);
     const facts = { bits: manifest.bits, parameters: all, activeParameters: active };
     const kv = kvShapeOf({ bundle, device });
-    return { id, dir, identity: manifest.identity, layers, experts, perToken, vocab, facts, context, kv };
+    return { id, dir, identity: manifest.identity, layers, experts, routing, vocab, facts, context, kv };
   } finally {
     await bundle.close();
   }

@@ -50,8 +50,8 @@ test('the default KV memory is at most half of the memory of the machine', () =>
 });
 
 describe('the flags about experts per token', () => {
-  const free = { id: 'nano', layers: 3, perToken: { least: 1, most: 8 } };
-  const fixed = { id: 'protos', layers: 3, perToken: { least: 2, most: 2 } };
+  const free = { id: 'nano', layers: 3, experts: 8, routing: {} };
+  const fixed = { id: 'protos', layers: 3, experts: 8, routing: { prototypes: 2 } };
 
   test('give the settings of requests that make none', () => {
     expect(fitExperts([free], {})).toBeUndefined();
