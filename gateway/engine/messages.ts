@@ -18,6 +18,7 @@ export {
   type RequestRouting,
   type RoutingShape,
   splitBudget,
+  usualNumbers,
 } from '../../router/routing/request-routing.ts';
 export type { ShardStatus } from '../../router/shard-status.ts';
 export type { EngineLoad } from './load.ts';

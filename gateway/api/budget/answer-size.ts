@@ -1,13 +1,6 @@
 // Limits the memory of answers until they are written. An answer that could become too large is refused before it begins. The
 // memory of the other answers is counted while they grow.
-import {
-  type EngineInfo,
-  heldBytes,
-  logprobBytes,
-  type RequestRouting,
-  routeBytes,
-  splitBudget,
-} from '../../engine/messages.ts';
+import { type EngineInfo, heldBytes, logprobBytes, routeBytes, usualNumbers } from '../../engine/messages.ts';
 import type { AnswerEvent } from '../answers/answer.ts';
 import type { Generated } from '../answers/generations.ts';
 import { type ApiError, badRequest, tryAgain } from '../errors.ts';
@@ -23,7 +16,8 @@ export function refuseLargeAnswer(
   info: EngineInfo,
   most: number,
 ): void {
-  const routes = request.expertgrid?.routes === true ? routeBytes(mostExperts(routing, info)) : 0;
+  const routes =
+    request.expertgrid?.routes === true ? routeBytes(usualNumbers(routing ?? {}, info.expertsPerToken)) : 0;
   const ofToken = TOKEN + logprobBytes(logprobs) + routes;
   // Without `max_tokens`, most answers end long before the context is full. `holdingMemory` counts them while they grow.
   const counted = request.stream !== true && askedTokens(request) !== undefined;
@@ -38,12 +32,6 @@ export function refuseLargeAnswer(
   const param = routes > 0 ? 'expertgrid.routes' : hasLogprobs ? 'logprobs' : 'max_tokens';
   const message = `Invalid '${param}': ${made * prompts.length} answers with up to ${ofToken} bytes for each token may reach ${bytes} bytes, and the limit of one request is ${most}. Ask for fewer answers, tokens or details of tokens, or stream.`;
   throw badRequest(message, { param, code: 'answer_too_large' });
-}
-
-/** `[layers]`, the most experts of a token, or numbers with the same sum. */
-function mostExperts({ expertsPerToken, unsureBudget }: RequestRouting = {}, info: EngineInfo) {
-  if (unsureBudget !== undefined) return splitBudget(unsureBudget, info.layers);
-  return expertsPerToken ?? info.expertsPerToken;
 }
 
 /**
