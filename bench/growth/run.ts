@@ -7,12 +7,12 @@ import { modelDirectory } from '../../cli/files.ts';
 import { commitHere } from '../commit.ts';
 import { readFlags } from '../flags.ts';
 import { readConfig } from '../inputs.ts';
+import { plotSvg } from '../plot.ts';
 import { killDescendants } from '../process-tree.ts';
 import { Quiet } from '../quiet.ts';
 import { median } from '../statistics.ts';
 import { withContext } from './context.ts';
 import { measureRows, measureSetup } from './measure.ts';
-import { plotSvg } from './plot.ts';
 import { LONGEST, type Point, setupsOf, tableNames, tablesNamed, valuesOf } from './points.ts';
 import { plotOf, rowsTable, type Table, tableOf, textOf } from './tables.ts';
 

@@ -1,8 +1,8 @@
 // Turns measured times into the growth tables, their text and their plots. Pure functions.
 import type { FloorShape } from '../comparison/floor.ts';
+import type { Plot, PlotSeries } from '../plot.ts';
 import { table as textTable } from '../print.ts';
 import { median } from '../statistics.ts';
-import type { Plot, PlotSeries } from './plot.ts';
 import { IN_PROCESS, type Measure, type Point, type TableName } from './points.ts';
 import { decodeWork, growthOf, prefillWork } from './work.ts';
 

@@ -1,5 +1,6 @@
 # Writes tasks.json: 200 tasks with checkable answers, of held-out names, things and templates. bench/world/score.ts runs them.
-# Also writes rendered.json: conversations with their texts, which test/bench/world/texts.test.ts compares with the chat template.
+# Also writes rendered.json: conversations with their texts, which test/bench/world/texts.test.ts compares with the chat template;
+# and held-out.json: texts of each kind, on which a served model is measured.
 import json
 from pathlib import Path
 
@@ -8,12 +9,14 @@ import formats
 import sums
 from draw import Draw
 from grammar import number
-from mix import AS_LIST, BRIEF, COUNT_WORDS, FULL, IN_SENTENCES, SHORTER, as_list, conversation, questions, render, wish
+from mix import SHARES as MIX
+from mix import AS_LIST, BRIEF, COUNT_WORDS, FULL, IN_SENTENCES, SHORTER, as_list, conversation, questions, render, texts, wish
 from stories import Tale
 from talk import say, talk
 from words import BOYS, GIRLS
 
 SEED = 1 << 20  # far from the seeds of training
+HELD_TEXTS = 20  # of each kind
 SHARES = {"story questions": 40, "small worlds": 30, "facts": 35, "sums": 20, "instructions": 25, "memory": 10, "json": 20, "tools": 20}
 NUMBERS = {number(n): n for n in range(101)}
 CHECKED = ("capital", "country", "opposite", "colour", "count", "past", "plural", "next", "before", "nth", "young", "bigger", "smaller", "is", "class")
@@ -139,11 +142,16 @@ def rendered():
     return found
 
 
+def held_out():
+    """HELD_TEXTS texts of each kind, with the held-out names, things and templates, to measure bits per byte and which experts serve a kind."""
+    return [{"from": kind, "text": text} for kind, _ in MIX for text in texts(SEED, 0, HELD_TEXTS, held=True, shares=((kind, 1.0),))]
+
+
 def written(items):
     return "[\n" + ",\n".join(json.dumps(item, ensure_ascii=False) for item in items) + "\n]\n"
 
 
-FILES = {"tasks.json": tasks, "rendered.json": rendered}
+FILES = {"tasks.json": tasks, "rendered.json": rendered, "held-out.json": held_out}
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 // Draws a line plot as the text of an SVG file. Pure: the same data give the same text.
-import { escaped } from '../svg.ts';
+import { escaped } from './svg.ts';
 
 /** An axis whose values double (`log2`), whose values span decades (`log10`), or that is linear from 0 (`linear`). */
 export interface Axis {

@@ -1,0 +1,58 @@
+// The logs of train/train.py and train/evaluate.py: one JSON object a line. Pure.
+
+/** The busiest and the idlest expert of each layer, as a multiple of the uniform share, and how many experts had no calls. */
+interface Load {
+  hottest?: number[];
+  coldest?: number[];
+  dead?: number[];
+}
+
+/** Bits per byte of the held-out text: of each kind, of the whole world and of all prose. */
+export type BitsPerByte = Record<string, number> & { world: number; prose: number };
+
+/** A look at a part of the held-out text during training. */
+export interface Look extends Load {
+  tokens: number;
+  held: BitsPerByte;
+}
+
+/** The whole held-out text after training. */
+export interface Final extends Load {
+  tokens: number;
+  /** Experts that a row used in each layer. */
+  active: number[];
+  final: BitsPerByte;
+}
+
+export interface Run {
+  name: string;
+  looks: Look[];
+  finals: Final[];
+  /** Seconds and tokens of the training run. */
+  seconds: number;
+  tokens: number;
+}
+
+/** Throws with the name of the log and the number of the line if a line is not one of the two scripts'. */
+export function parseRun(name: string, text: string): Run {
+  const run: Run = { name, looks: [], finals: [], seconds: 0, tokens: 0 };
+  for (const [i, line] of text.trimEnd().split('\n').entries()) {
+    const read = parseLine(line, `${name}.jsonl:${i + 1}`);
+    if ('final' in read) run.finals.push(read as unknown as Final);
+    else if ('held' in read) run.looks.push(read as unknown as Look);
+    if ('seconds' in read) [run.seconds, run.tokens] = [Number(read.seconds), Number(read.tokens)];
+  }
+  return run;
+}
+
+function parseLine(line: string, where: string): Record<string, unknown> {
+  let read: unknown;
+  try {
+    read = JSON.parse(line);
+  } catch (error) {
+    throw new Error(`${where} is not JSON: ${(error as Error).message}`);
+  }
+  if (typeof read !== 'object' || read === null || !('tokens' in read))
+    throw new Error(`${where} has no field tokens`);
+  return read as Record<string, unknown>;
+}

@@ -1,0 +1,70 @@
+// Makes the tables and plots of docs/nano.md from the logs in train/logs: `node bench/nano/report.ts`. train/README.md says how the logs
+// were made. The text around the tables is written by hand.
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { plotSvg } from '../plot.ts';
+import { heatMapSvg } from './heat-map.ts';
+import type { KindCalls } from './kinds.ts';
+import { parseRun, type Run } from './lines.ts';
+import { curves, loadPlot } from './plots.ts';
+import { kindsTable, runsTable, withBlock } from './tables.ts';
+
+const root = new URL('../../', import.meta.url);
+const logs = new URL('train/logs/', root);
+const doc = new URL('docs/nano.md', root);
+
+/** What each log is, in the order of the tables. */
+const RUNS: Readonly<Record<string, string>> = {
+  nano: 'nano, as it is shipped',
+  'nano-12m': '(a) the recipe of nano',
+  dense: '(b) dense, same active size',
+  lbl: '(c) plain balancing loss from scratch',
+  switched: '(d) progressive, switched to one expert',
+  kept: '(d) progressive, kept',
+  top1: '(e) Top-1 LBL alone',
+  elastic: 'elastic k, read with one expert',
+  prototypes: 'two prototypes',
+};
+
+/** The documents and plots that follow from the logs, by path from the root. */
+export async function report(): Promise<Map<string, string>> {
+  const runs = await readRuns();
+  const compared = runs.filter(({ name }) => name !== 'nano');
+  const withLoad = runs.filter(({ finals }) => finals.some(({ hottest }) => hottest !== undefined));
+  const files = new Map<string, string>();
+  files.set('docs/plots/nano-bits.svg', plotSvg(curves(compared)));
+  for (const which of ['hottest', 'coldest'] as const)
+    files.set(`docs/plots/nano-${which}.svg`, plotSvg(loadPlot(withLoad, which)));
+  const heat = JSON.parse(await readFile(new URL('heat.json', logs), 'utf8')) as KindCalls[];
+  for (const [layer] of (heat[0]?.calls ?? []).entries())
+    files.set(`docs/plots/nano-heat-${layer}.svg`, mapOf(heat, layer));
+  let text = await readFile(doc, 'utf8');
+  text = withBlock(text, 'runs', runsTable(runs.map((run) => ({ run, what: RUNS[run.name]! }))));
+  text = withBlock(text, 'kinds', kindsTable(runs));
+  return files.set('docs/nano.md', text);
+}
+
+async function readRuns(): Promise<Run[]> {
+  const names = (await readdir(logs))
+    .filter((file) => file.endsWith('.jsonl'))
+    .map((file) => file.slice(0, -6));
+  const unknown = names.filter((name) => !Object.hasOwn(RUNS, name));
+  if (unknown.length > 0)
+    throw new Error(`${fileURLToPath(logs)}: report.ts does not know the runs ${unknown.join(', ')}`);
+  const wanted = Object.keys(RUNS).filter((name) => names.includes(name));
+  return await Promise.all(
+    wanted.map(async (name) => parseRun(name, await readFile(new URL(`${name}.jsonl`, logs), 'utf8'))),
+  );
+}
+
+function mapOf(heat: readonly KindCalls[], layer: number): string {
+  return heatMapSvg({
+    title: `Experts of layer ${layer} by kind of text`,
+    kinds: heat.map(({ kind }) => kind),
+    calls: heat.map(({ calls }) => calls[layer]!),
+  });
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  for (const [path, text] of await report()) await writeFile(new URL(path, root), text);
+}

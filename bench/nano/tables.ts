@@ -1,0 +1,56 @@
+// Markdown tables of training runs. Pure.
+import type { Final, Run } from './lines.ts';
+
+export type Row = readonly (string | number)[];
+
+/** A Markdown table. All columns but the first are aligned right. */
+export function table(head: readonly string[], rows: readonly Row[]): string {
+  const line = (cells: Row) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
+}
+
+/** The evaluation of a whole run. Throws if evaluate.py has not added one to its log. */
+export function finalOf({ name, finals }: Run): Final {
+  const last = finals.at(-1);
+  if (last === undefined)
+    throw new Error(
+      `${name}.jsonl has no final figures. Add them: train/run.sh evaluate.py $W --name ${name} --log`,
+    );
+  return last;
+}
+
+/** Bits per byte and load of runs, each with what it is. */
+export function runsTable(runs: readonly { run: Run; what: string }[]): string {
+  const rows = runs.map(({ run, what }) => {
+    const { active, final, hottest, coldest, dead } = finalOf(run);
+    return [
+      what,
+      `\`${run.name}\``,
+      (run.tokens / 1e6).toFixed(1),
+      new Set(active).size === 1 ? active[0]! : active.join(','),
+      final.world.toFixed(3),
+      final.prose.toFixed(3),
+      hottest === undefined ? '' : Math.max(...hottest).toFixed(2),
+      coldest === undefined ? '' : Math.min(...coldest).toFixed(2),
+      dead === undefined ? '' : dead.reduce((sum, count) => sum + count, 0),
+    ];
+  });
+  return table(['model', 'log', 'tokens, M', 'k', 'world', 'prose', 'hottest', 'coldest', 'dead'], rows);
+}
+
+/** Bits per byte of each kind of text, a column for each run. */
+export function kindsTable(runs: readonly Run[]): string {
+  const finals = runs.map(finalOf);
+  const kinds = Object.keys(finals[0]?.final ?? {});
+  const rows = kinds.map((kind) => [kind, ...finals.map(({ final }) => final[kind]!.toFixed(3))]);
+  return table(['kind of text', ...runs.map(({ name }) => `\`${name}\``)], rows);
+}
+
+/** The text with the part between `<!-- NAME -->` and `<!-- end of NAME -->` replaced. Throws if it has no such part. */
+export function withBlock(text: string, name: string, block: string): string {
+  const [begin, end] = [`<!-- ${name} -->\n`, `\n<!-- end of ${name} -->`];
+  const from = text.indexOf(begin);
+  const to = text.indexOf(end);
+  if (from === -1 || to < from) throw new Error(`the text has no lines ${begin.trim()} and ${end.trim()}`);
+  return `${text.slice(0, from + begin.length)}\n${block}\n${text.slice(to)}`;
+}

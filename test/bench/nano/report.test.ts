@@ -1,0 +1,99 @@
+// Logs of training runs become tables and plots.
+import { describe, expect, it } from 'vitest';
+import { heatMapSvg } from '../../../bench/nano/heat-map.ts';
+import { callsByKind, kindOf, topExperts } from '../../../bench/nano/kinds.ts';
+import { parseRun } from '../../../bench/nano/lines.ts';
+import { curves, loadPlot } from '../../../bench/nano/plots.ts';
+import { kindsTable, runsTable, table, withBlock } from '../../../bench/nano/tables.ts';
+
+const log = [
+  { step: 25, tokens: 1e6, seconds: 10, loss: 3 },
+  { step: 25, tokens: 1e6, seconds: 10, held: { story: 2, world: 2, prose: 4 } },
+  { step: 50, tokens: 2e6, seconds: 21, held: { story: 1, world: 1, prose: 3 } },
+  {
+    tokens: 2e6,
+    active: [1, 1],
+    final: { story: 1.1, world: 1.25, prose: 3 },
+    ...{ hottest: [1.5, 2.25], coldest: [0.5, 0], dead: [0, 3] },
+  },
+];
+const text = `${log.map((line) => JSON.stringify(line)).join('\n')}\n`;
+const run = parseRun('top1', text);
+
+describe('a log', () => {
+  it('has looks, finals, and the length of the run', () => {
+    expect([run.looks.length, run.finals.length, run.tokens, run.seconds]).toEqual([2, 1, 2e6, 21]);
+  });
+
+  it.each([
+    ['{', 'x.jsonl:1 is not JSON'],
+    ['{"loss": 1}', 'x.jsonl:1 has no field tokens'],
+  ])('%s is refused', (line, message) => {
+    expect(() => parseRun('x', line)).toThrow(message);
+  });
+});
+
+describe('tables', () => {
+  it('of runs have the worst layers and all dead experts', () => {
+    expect(
+      runsTable([{ run, what: 'it' }])
+        .split('\n')
+        .at(-1),
+    ).toBe('| it | `top1` | 2.0 | 1 | 1.250 | 3.000 | 2.25 | 0.00 | 3 |');
+  });
+
+  it('of kinds have a column for each run', () => {
+    expect(kindsTable([run]).split('\n')).toContain('| story | 1.100 |');
+  });
+
+  it('name the command that is missing if a log has no final figures', () => {
+    const unfinished = parseRun('lbl', text.split('\n')[0]!);
+    expect(() => kindsTable([unfinished])).toThrow('evaluate.py $W --name lbl --log');
+  });
+
+  it('replace a named part of a document', () => {
+    const doc = 'a\n<!-- x -->\n\nold\n\n<!-- end of x -->\nb\n';
+    expect(withBlock(doc, 'x', table(['h'], [[1]]))).toBe(
+      'a\n<!-- x -->\n\n| h |\n| --- |\n| 1 |\n\n<!-- end of x -->\nb\n',
+    );
+    expect(() => withBlock(doc, 'y', '')).toThrow('no lines <!-- y -->');
+  });
+});
+
+describe('plots', () => {
+  it('show bits per byte over tokens, and the load by layer', () => {
+    expect(curves([run]).series).toEqual([
+      {
+        name: 'top1',
+        points: [
+          [1, 2],
+          [2, 1],
+        ],
+      },
+    ]);
+    expect(loadPlot([run], 'coldest').series[0]?.points).toEqual([
+      [0, 0.5],
+      [1, 0],
+    ]);
+  });
+
+  it('show experts by the kind of text that calls them most', () => {
+    const svg = heatMapSvg({ title: 't', kinds: ['a', 'b'], calls: [[0, 6], [4, 4]] }); // biome-ignore format: a matrix
+    const opacities = [...svg.matchAll(/fill-opacity="([\d.]+)"/g)].map(([, opacity]) => Number(opacity));
+    // Expert 1 belongs to kind a with twice the uniform share, expert 0 to kind b.
+    expect(opacities).toEqual([0.25, 0, 0.13, 0.13]);
+    expect(() => heatMapSvg({ title: 't', kinds: ['a'], calls: [[0, 0]] })).toThrow('no calls');
+  });
+});
+
+describe('calls by kind', () => {
+  it('are what a kind adds to the heat', () => {
+    expect(callsByKind([[1, 2]], [[4, 2]])).toEqual([[3, 0]]);
+    expect(topExperts([1, 3, 0], 2)).toEqual([
+      { expert: 1, share: 0.75 },
+      { expert: 0, share: 0.25 },
+    ]);
+    expect(kindOf('about')).toBe('stories');
+    expect(() => kindOf('poem')).toThrow('no such kind of text: poem');
+  });
+});
