@@ -42,7 +42,7 @@ const quiet = ['--port', '0', '--log-level', 'warn'];
 beforeAll(async () => {
   releases = await unpackReleases();
   nano = join(releases.old, 'models', 'nano');
-  const args = ['up', '--in-process', '--model', `nano=${nano}`, ...quiet];
+  const args = ['up', '--in-process', '--model', nano, ...quiet];
   const up = await gatewayOf(startRelease(releases.old, args));
   wanted = await answers(up);
   await stop(up);
@@ -54,7 +54,7 @@ interface StartedShard {
 }
 
 async function startShard(release: Release, ...flags: string[]): Promise<StartedShard> {
-  const model = flags.includes('--model') ? [] : ['--model', `nano=${nano}`];
+  const model = flags.includes('--model') ? [] : ['--model', nano];
   const shard = startRelease(releases[release], ['shard', ...model, ...quiet, ...flags]);
   return { address: (await shard.says(/shard ready on (\S+):/))[1]!, release };
 }
@@ -65,7 +65,7 @@ async function startGateway(
   ...flags: string[]
 ): Promise<Gateway> {
   const addresses = shards.map(({ address }) => address).join(',');
-  const model = ['--model', `nano=${nano}`];
+  const model = ['--model', nano];
   const args = ['gateway', ...model, '--shards', addresses, '--port', '0', '--log-level', 'info'];
   return await gatewayOf(startRelease(releases[release], [...args, ...flags]));
 }
