@@ -1,6 +1,7 @@
 // How many experts a token uses, set by flags and by requests of OpenAI's client: over shards and in one process.
 import OpenAI, { BadRequestError } from 'openai';
 import { beforeAll, expect, it } from 'vitest';
+import { nanoConfig } from '../../support/models/nano.ts';
 import { startCli } from '../../support/process.ts';
 import { complete, type Gateway, startUp } from '../gateway.ts';
 
@@ -10,27 +11,22 @@ let client: OpenAI;
 beforeAll(async () => {
   [here, sharded] = await Promise.all([
     startUp('nano', ['--in-process', '--context', '256']),
-    startUp('nano', [
-      '--shards',
-      '3',
-      '--context',
-      '256',
-      '--expert-budget',
-      '9',
-      '--expert-policy',
-      'unsure',
-    ]),
+    startUp('nano', ['--shards', '3', '--context', '256', ...flags]),
   ]);
   client = new OpenAI({ baseURL: `${sharded.url}/v1`, apiKey: 'none', maxRetries: 0 });
 });
 
 const asked = { prompt: 'The old man sat by the sea', max_tokens: 8, seed: 3, temperature: 0.7 };
-const layers = 6;
+const { experts, expertsPerToken } = await nanoConfig();
+const layers = expertsPerToken.length;
+const range = `This model takes ${layers} to ${layers * experts}.`;
+const budget = 2 * layers;
+const flags = ['--expert-budget', `${budget}`, '--expert-policy', 'unsure'];
 const settings = [
   { experts_per_token: 2 },
-  { experts_per_token: [3, 1, 2, 1, 1, 6] },
-  { expert_budget: 10 },
-  { expert_budget: 7, expert_policy: 'unsure' },
+  { experts_per_token: expertsPerToken.map((k, layer) => k + (layer % 3)) },
+  { expert_budget: 2 * layers - 1 },
+  { expert_budget: layers + 1, expert_policy: 'unsure' },
 ];
 
 it('each setting gives the same bits over shards and in one process, and the flags count if a request has none', async () => {
@@ -46,10 +42,10 @@ it('each setting gives the same bits over shards and in one process, and the fla
   }
   expect(told.size).toBe(settings.length);
   const byFlags = await ask(sharded, { digests: true });
-  expect(byFlags).toBe(await ask(here, { expert_budget: 9, expert_policy: 'unsure', digests: true }));
+  expect(byFlags).toBe(await ask(here, { expert_budget: budget, expert_policy: 'unsure', digests: true }));
   const ofCheckpoint = await ask(here, { digests: true });
   expect(ofCheckpoint).not.toBe(byFlags);
-  expect(ofCheckpoint).toBe(await ask(sharded, { experts_per_token: 1, digests: true }));
+  expect(ofCheckpoint).toBe(await ask(sharded, { experts_per_token: expertsPerToken, digests: true }));
 });
 
 it("OpenAI's client gets the number of calls, whole and streamed, and an error that names the field and its range", async () => {
@@ -71,18 +67,18 @@ it("OpenAI's client gets the number of calls, whole and streamed, and an error t
     4 * layers * (usage!.prompt_tokens - (usage!.prompt_tokens_details?.cached_tokens ?? 0)),
   );
   const refused = await client.completions
-    .create({ ...params, ...{ expertgrid: { expert_budget: 5 } } })
+    .create({ ...params, ...{ expertgrid: { expert_budget: layers - 1 } } })
     .catch((error: unknown) => error);
   expect(refused).toBeInstanceOf(BadRequestError);
   const { param, message } = refused as BadRequestError;
-  expect([param, message]).toEqual(['expertgrid.expert_budget', expect.stringContaining('takes 6 to 576.')]);
+  expect([param, message]).toEqual(['expertgrid.expert_budget', expect.stringContaining(range)]);
 });
 
 it('a flag that the model does not take ends the start with one line', async () => {
-  const started = startCli(['up', '--in-process', '--port', '0', '--expert-budget', '5']);
+  const started = startCli(['up', '--in-process', '--port', '0', '--expert-budget', `${layers - 1}`]);
   expect((await started.exit).code).not.toBe(0);
   expect(started.stderr.trim()).toBe(
     "expertgrid: --expert-budget for nano: Invalid '--expert-budget': integer below minimum value. " +
-      'Expected a value >= 6, but got 5 instead. This model takes 6 to 576.',
+      `Expected a value >= ${layers}, but got ${layers - 1} instead. ${range}`,
   );
 });

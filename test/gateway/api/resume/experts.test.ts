@@ -1,13 +1,16 @@
 // A stream keeps the number of experts per token with which it began, whatever the default of the gateway that continues it.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ExpertSettings } from '../../../../gateway/api/requests/expert-settings.ts';
+import { nanoConfig } from '../../../support/models/nano.ts';
 import { type NanoGateway, startNanoGateway } from '../../../support/resume/room.ts';
 import { blocksOf, recordOf, type SignedOptions, signedRequest } from '../../../support/resume/signed.ts';
 
+const { expertsPerToken } = await nanoConfig();
+const layers = expertsPerToken.length;
 const defaults: readonly (ExpertSettings | undefined)[] = [
   undefined,
   { experts_per_token: 2 },
-  { expert_budget: 9, expert_policy: 'unsure' },
+  { expert_budget: 2 * layers, expert_policy: 'unsure' },
 ];
 const gateways: NanoGateway[] = [];
 beforeAll(async () => {
@@ -62,15 +65,17 @@ test.each([
   [2, 0],
 ])('a request without settings keeps the default of gateway %i on gateway %i', async (from, to) => {
   const answer = await continues(from, to, {});
-  const own = defaults[from] ?? { experts_per_token: 1 };
+  const own = defaults[from] ?? { experts_per_token: expertsPerToken };
   // Every gateway gives this answer if the request has the settings itself.
   expect(told(await stream(to, { body: { ...body, expertgrid: own } }))).toEqual(answer);
 });
 
 test('a request keeps its own settings on a gateway with another default', async () => {
   const answers = [
-    await continues(1, 2, { expertgrid: { experts_per_token: [4, 3, 2, 1, 1, 1] } }),
-    await continues(2, 1, { expertgrid: { expert_budget: 18 } }),
+    await continues(1, 2, {
+      expertgrid: { experts_per_token: expertsPerToken.map((k, layer) => k + (layer % 2)) },
+    }),
+    await continues(2, 1, { expertgrid: { expert_budget: 3 * layers } }),
     await continues(1, 0, {}),
     await continues(0, 1, {}),
   ];
