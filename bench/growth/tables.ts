@@ -1,6 +1,6 @@
 // Turns measured times into the growth tables, their text and their plots. Pure functions.
 import type { FloorShape } from '../comparison/floor.ts';
-import type { Plot, PlotSeries } from '../plot.ts';
+import type { Plot, PlotSeries } from '../drawing/plot.ts';
 import { table as textTable } from '../print.ts';
 import { median } from '../statistics.ts';
 import { IN_PROCESS, type Measure, type Point, type TableName } from './points.ts';

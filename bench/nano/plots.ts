@@ -1,5 +1,5 @@
 // Plots of training runs. Pure.
-import type { Plot } from '../plot.ts';
+import type { Plot } from '../drawing/plot.ts';
 import type { Run } from './lines.ts';
 import { finalOf } from './tables.ts';
 

@@ -2,8 +2,8 @@
 // were made. The text around the tables is written by hand.
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { plotSvg } from '../plot.ts';
-import { heatMapSvg } from './heat-map.ts';
+import { heatMapSvg } from '../drawing/heat-map.ts';
+import { plotSvg } from '../drawing/plot.ts';
 import type { KindCalls } from './kinds.ts';
 import { parseRun, type Run } from './lines.ts';
 import { curves, loadPlot } from './plots.ts';

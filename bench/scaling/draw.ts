@@ -1,5 +1,5 @@
 // Draws line charts of a day below each other, as the text of an SVG file that is readable on a light and on a dark page. Pure.
-import { escaped } from '../svg.ts';
+import { escaped } from '../drawing/svg.ts';
 
 export interface Line {
   name: string;

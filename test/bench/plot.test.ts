@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Plot, plotSvg } from '../../bench/plot.ts';
+import { type Plot, plotSvg } from '../../bench/drawing/plot.ts';
 
 const plot: Plot = {
   title: 'Speed & streams',

@@ -1,6 +1,6 @@
 // Logs of training runs become tables and plots.
 import { describe, expect, it } from 'vitest';
-import { heatMapSvg } from '../../../bench/nano/heat-map.ts';
+import { heatMapSvg } from '../../../bench/drawing/heat-map.ts';
 import { callsByKind, kindOf, topExperts } from '../../../bench/nano/kinds.ts';
 import { parseRun } from '../../../bench/nano/lines.ts';
 import { curves, loadPlot } from '../../../bench/nano/plots.ts';

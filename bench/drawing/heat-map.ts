@@ -1,5 +1,5 @@
 // Draws how the calls of a layer are spread over its experts, a row for each kind of text, as the text of an SVG file. Pure.
-import { escaped } from '../svg.ts';
+import { escaped } from './svg.ts';
 
 export interface HeatMap {
   title: string;
