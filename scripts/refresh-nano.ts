@@ -1,6 +1,7 @@
 // Makes the embedded model from a Hugging Face checkpoint, and then the golden files that depend on it:
 //   node scripts/refresh-nano.ts [CHECKPOINT] [--python FILE]
-// Without CHECKPOINT, models/nano stays as it is. The golden logits need a Python 3 (default: python3) with numpy and regex.
+// Without CHECKPOINT, models/nano stays as it is. The golden logits need a Python 3 (default: python3) with
+// PyTorch, numpy and regex, such as the one that train/fetch.sh installs.
 import { spawnSync } from 'node:child_process';
 import { copyFile, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -69,7 +70,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
     run(process.execPath, 'node_modules/vitest/vitest.mjs', 'run', ...SNAPSHOTS, '-u');
     const floats = join(folder, 'floats');
     await exportCheckpoint(join(root, 'models', 'nano'), floats);
-    run(values.python, '-B', 'train/reference_logits.py', floats, '--golden', 'test/golden/nano-numpy.json');
+    run(values.python, '-B', 'train/golden.py', 'nano', floats, 'test/golden/nano.json');
   } finally {
     await rm(folder, { recursive: true });
   }

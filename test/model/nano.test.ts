@@ -1,5 +1,5 @@
 // The embedded model: its size, its conversion from the floats that it stands for, and its logits, compared with
-// train/reference_logits.py.
+// train/golden.py.
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -69,15 +69,15 @@ describe('nano', () => {
   it.each([
     [32, 1e-3],
     [8, 0.15],
-  ] as const)('at %i bits gives the logits that numpy computes from its floats', async (bits, within) => {
-    const golden = join(import.meta.dirname, '..', 'golden', 'nano-numpy.json');
+  ] as const)('at %i bits gives the logits that PyTorch computes from its floats', async (bits, within) => {
+    const golden = join(import.meta.dirname, '..', 'golden', 'nano.json');
     const prompts: GoldenPrompt[] = JSON.parse(await readFile(golden, 'utf8'));
     expect(prompts.length).toBeGreaterThan(2);
     expect(await farthestLogit(await nanoAt(bits), prompts)).toBeLessThan(within);
   });
 });
 
-/** What numpy computes for the last position of a prompt. */
+/** What PyTorch computes in float64 for the last position of a prompt. */
 interface GoldenPrompt {
   ids: number[];
   top: { id: number; logit: number }[];
