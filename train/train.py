@@ -19,7 +19,7 @@ from evaluate import SHORT, each_layer, figures, layers, load_figures
 from export import load_views
 from model import IDLE, Config, Model
 
-ROWS, LENGTH, LONG_EVERY = 48, 256, 64  # windows in a step and tokens in each; every 64th step has longer, but fewer windows
+ROWS, LENGTH, LONG_EVERY = 24, 256, 64  # windows in a step and tokens in each; every 64th step has longer, but fewer windows
 SAVE_SECONDS, LOG_STEPS, EVAL_STEPS = 180, 25, 250
 SPLIT_EVERY, SPLIT_UNTIL = 25, 0.6  # steps between two calls of split(); share of the run after which split() is not called
 MOST = 6  # experts that a row uses at most in an elastic model
@@ -75,8 +75,8 @@ def parse():
     parser.add_argument("--balance", choices=METHODS, default="top1", help="balancing loss: Top-1 LBL, or the loss over the global batch (default: top1)")
     parser.add_argument("--balance-weight", type=float, help=f"weight of the balancing loss of a layer (default: {WEIGHTS})")
     parser.add_argument("--rules", action=argparse.BooleanOptionalAction, default=True, help="center the routers and split busy experts (default: yes)")
-    parser.add_argument("--lr", type=float, default=0.004, help="learning rate of Muon (default: 0.004)")
-    parser.add_argument("--adam", type=float, default=0.002, help="learning rate of AdamW, except for the routers (default: 0.002)")
+    parser.add_argument("--lr", type=float, default=0.003, help="learning rate of Muon (default: 0.003)")
+    parser.add_argument("--adam", type=float, default=0.0015, help="learning rate of AdamW, except for the routers (default: 0.0015)")
     parser.add_argument("--router", type=float, default=0.005, help="learning rate of AdamW for the routers (default: 0.005)")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True, help="fuse small operations; needs a C++ compiler (default: yes)")
     return parser.parse_args()

@@ -1,6 +1,7 @@
 # Random draws that depend only on (seed, index), so that any text can be made without those before it.
 from random import Random
 
+INVENTED = 0.35  # share of names that are invented
 
 class Draw:
     """A stream of choices. `held` draws from the held-out names, things and templates in place of the trained ones."""
@@ -30,7 +31,9 @@ class Draw:
         return [left.pop(int(self.random() * len(left))) for _ in range(count)]
 
     def of(self, words):
-        """An item of the trained or the held-out part of a `Words`."""
+        """An item of the trained or the held-out part of a `Words`. In training, some names are invented."""
+        if not self.held and hasattr(words, "invent") and self.chance(INVENTED):
+            return words.invent(self)
         return self.pick(words.held if self.held else words.train)
 
     def say(self, lines, fields=None):

@@ -9,11 +9,12 @@ import formats
 import sums
 from draw import Draw
 from grammar import Lines, a, cap
+from repeat import repeat
 from stories import NAMES, PLOTS, Tale, held_combination
 from talk import say, talk
 from words import BOYS, GIRLS, HEROES, THINGS
 
-SHARES = (("story", 0.20), ("request", 0.22), ("about", 0.14), ("passage", 0.08), ("fact", 0.13), ("sum", 0.06), ("count", 0.03), ("talk", 0.04), ("json", 0.05), ("tools", 0.05))
+SHARES = (("story", 0.13), ("request", 0.17), ("about", 0.15), ("passage", 0.10), ("fact", 0.14), ("sum", 0.10), ("count", 0.03), ("repeat", 0.04), ("talk", 0.04), ("json", 0.05), ("tools", 0.05))
 BEGIN, SYSTEM, USER, ASSISTANT, END = "<|endoftext|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"
 MARKS = {"system": SYSTEM, "user": USER, "assistant": ASSISTANT}
 
@@ -164,7 +165,7 @@ def counting(d):
     return [say("user", question), say("assistant", answer)]
 
 
-KINDS = {"story": story, "request": request, "about": about, "passage": passage, "sum": lambda d: several(d, sums.arithmetic), "count": counting, "talk": talk,
+KINDS = {"story": story, "request": request, "about": about, "passage": passage, "sum": lambda d: several(d, sums.arithmetic), "count": counting, "repeat": repeat, "talk": talk,
          "json": lambda d: formats.as_json(d)[0], "tools": None}
 
 

@@ -254,7 +254,7 @@ class Tale:
     def _joined(self, sentences):
         text = sentences[0]
         for each in sentences[1:]:
-            first = each.split(" ")[0].split("'")[0]
+            first = re.split(r"[ ,']", each)[0]
             hero = cap(self.call) + " "
             if each.startswith(hero) and sentences[0].startswith((hero, self.fields["Who"])):
                 each = f"{self.fields['s']} {each[len(hero) :]}"

@@ -1,6 +1,6 @@
 # Arithmetic, counting, comparing, time, and small worlds whose state changes: who has what, where things are, who is taller.
 from grammar import Lines, cap, listed, number, plural
-from words import BOYS, COLOURS, FOODS, GIRLS, SMALL
+from words import BOYS, COLOURS, FOODS, GIRLS, SMALL, is_girl
 
 SUM = Lines("""
 What is {x} {sign} {y}?
@@ -47,7 +47,7 @@ def pair(d):
 
 
 def pronoun(name):
-    return "she" if name in GIRLS.train or name in GIRLS.held else "he"
+    return "she" if is_girl(name) else "he"
 
 
 def gives(d):
@@ -97,7 +97,10 @@ DEGREES = (("taller", "tallest", "shortest"), ("older", "oldest", "youngest"), (
 
 
 def ranks(d):
-    names = d.sample(GIRLS.held if d.held else GIRLS.train, 2) + [d.of(BOYS)]
+    girls = d.sample(GIRLS.held, 2) if d.held else [d.of(GIRLS), d.of(GIRLS)]
+    if girls[0] == girls[1]:
+        return ranks(d)
+    names = girls + [d.of(BOYS)]
     a_, b, c = d.sample(names, 3)
     more, most, least = d.pick(DEGREES)
     facts = [f"{a_} is {more} than {b}.", f"{b} is {more} than {c}."]

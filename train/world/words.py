@@ -1,12 +1,38 @@
 # The people, animals, things and places of the world, and what is true of them. Words after ~ are held out from training.
 from grammar import Words
 
-GIRLS = Words("""Mia, Anna, Lily, Rosa, Emma, Zoe, Clara, Ruth, Ella, Nina, Sara, Lucy, Maya, Ivy, Kate, Jane, Alice, Molly, Grace, Hana, Leah, Nora, Amina, Sofia,
-Tara, Eva, Julia, Helen, Daisy, Meg, Polly, Rita, Wendy, Yara, Olga, Petra, Lena, Carmen, Ada, Freya ~ Greta, Mabel, Selma, Dora, Iris, Priya""")
-BOYS = Words("""Tom, Ben, Sam, Max, Leo, Jack, Oscar, Adam, Noah, Finn, Hugo, Peter, Paul, Omar, Luke, Theo, Will, Ned, Ravi, Ivan, Felix, George, Henry, Simon,
-Carl, David, Emil, Frank, Jonah, Karim, Liam, Mark, Nico, Otto, Pablo, Toby, Victor, Walter, Yusuf ~ Anton, Boris, Dylan, Gus, Milo, Tariq""")
-PETS = Words("""Rusty, Pip, Bramble, Fern, Hazel, Dot, Nutmeg, Pepper, Sunny, Patch, Biscuit, Clover, Moss, Willow, Ginger, Pebble, Acorn, Misty, Bean,
-Poppy, Olive, Rowan, Smoky, Teddy, Tilly, Twig, Barley, Maple ~ Juniper, Pickle, Thistle, Cobble""")
+# Parts of invented names. Names from a list can be learned by heart; invented ones must be copied from the text.
+STARTS = "b br d dr f fl g gr h j k kl l m n p pr r s st t tr v w z".split()
+MIDDLES = "l ll m n nd r rr s v z d k".split()
+
+
+class Names(Words):
+    """Names that people give, and endings of invented ones."""
+
+    def __init__(self, text, endings):
+        super().__init__(text)
+        self.endings, self.known = endings.split(), {*self.train, *self.held}
+
+    def invent(self, d):
+        while True:
+            name = (d.pick(STARTS) + d.pick("aeiou") + d.pick(MIDDLES) + (d.pick("aeio") + d.pick(MIDDLES) if d.chance(0.3) else "") + d.pick(self.endings)).capitalize()
+            if name not in ALL_NAMES:
+                return name
+
+
+GIRLS = Names("""Mia, Anna, Lily, Rosa, Emma, Zoe, Clara, Ruth, Ella, Nina, Sara, Lucy, Maya, Ivy, Kate, Jane, Alice, Molly, Grace, Hana, Leah, Nora, Amina, Sofia,
+Tara, Eva, Julia, Helen, Daisy, Meg, Polly, Rita, Wendy, Yara, Olga, Petra, Lena, Carmen, Ada, Freya ~ Greta, Mabel, Selma, Dora, Iris, Priya""", "a ia ina ella ira")
+BOYS = Names("""Tom, Ben, Sam, Max, Leo, Jack, Oscar, Adam, Noah, Finn, Hugo, Peter, Paul, Omar, Luke, Theo, Will, Ned, Ravi, Ivan, Felix, George, Henry, Simon,
+Carl, David, Emil, Frank, Jonah, Karim, Liam, Mark, Nico, Otto, Pablo, Toby, Victor, Walter, Yusuf ~ Anton, Boris, Dylan, Gus, Milo, Tariq""", "o us an or en ik")
+PETS = Names("""Rusty, Pip, Bramble, Fern, Hazel, Dot, Nutmeg, Pepper, Sunny, Patch, Biscuit, Clover, Moss, Willow, Ginger, Pebble, Acorn, Misty, Bean,
+Poppy, Olive, Rowan, Smoky, Teddy, Tilly, Twig, Barley, Maple ~ Juniper, Pickle, Thistle, Cobble""", "y le er kin et")
+ALL_NAMES = GIRLS.known | BOYS.known | PETS.known
+
+
+def is_girl(name):
+    """Whether a person's name is a girl's. Invented names of girls end in "a"."""
+    return name in GIRLS.known or name not in BOYS.known and name.endswith("a")
+
 
 # name: size rank, what it can do, food, home, young, sound, class, adjectives
 ANIMALS = {
