@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from bpe import Tokenizer
-from corpus import PROSE
+from corpus import PROSE, mix
 from data import KINDS, SHARES
 from model import Config, Model
 
@@ -47,12 +47,17 @@ def read(model, work, active=None, limit=None, precision=torch.bfloat16):
 def figures(model, work, **options):
     """Bits per byte of the held-out text, by kind, for the world and for the prose; and the share of its calls that each expert got, [layers, E].
 
-    1 is the uniform share. World and prose count in the load as they do in training."""
+    1 is the uniform share. Each kind counts in the load as it does in training."""
     found = {kind: (bits, size, load) for kind, bits, size, load in read(model, work, **options)}
     groups = {**{kind: (kind,) for kind in found}, "world": KINDS, "prose": PROSE}
     held = {name: round(sum(found[k][0] for k in kinds) / sum(found[k][1] for k in kinds), 4) for name, kinds in groups.items()}
-    world, prose = (sum(found[k][2] for k in kinds) for kinds in (KINDS, PROSE))
-    return held, SHARES["world"] * world / world.mean(-1, keepdim=True) + (1 - SHARES["world"]) * prose / prose.mean(-1, keepdim=True)
+    return held, sum(share * found[kind][2] / found[kind][2].mean(-1, keepdim=True) for kind, share in trained_shares(work).items())
+
+
+def trained_shares(work):
+    """The share of the training tokens that each kind has. All kinds of the world have equally many held-out texts, so their lengths can be compared."""
+    size = {kind: share * len(np.fromfile(work / "data" / f"{kind}.held.bin", dtype=np.uint16)) for kind, share in mix.SHARES}
+    return {**{kind: SHARES["world"] * x / sum(size.values()) for kind, x in size.items()}, **{name: SHARES[name] for name in PROSE}}
 
 
 def load_figures(load):

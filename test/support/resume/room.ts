@@ -166,7 +166,7 @@ export const requests: readonly { name: string; path: string; body: Record<strin
       max_tokens: 14,
       temperature: 0.7,
       seed: 13,
-      expertgrid: { expert_budget: 40, expert_policy: 'unsure' },
+      expertgrid: { expert_budget: 12, expert_policy: 'unsure' },
     },
   },
   {
