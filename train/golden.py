@@ -27,9 +27,9 @@ VARIANTS = (
     ("prototypes", {"experts": 96, "prototypes": 2}, [2, 2, 2]),
 )
 PROMPTS = (
-    "It is a truth universally", "<|endoftext|><|user|>Tell me a story about a fox and a lantern.<|end|><|assistant|>Once upon a time,",
-    "<|endoftext|><|user|>What is the capital of Norway?<|end|><|assistant|>The capital of Norway is",
-)  # fmt: skip
+    "<|endoftext|>Once upon a", "<|endoftext|><|user|>What is the opposite of hot?<|end|><|assistant|>The opposite of hot",
+    "<|endoftext|><|user|>What is the capital of France?<|end|><|assistant|>The capital of France is",
+)
 NEAREST_TIE = 1e-3  # a choice nearer than this to another one could differ by rounding; the weights are then drawn again
 
 

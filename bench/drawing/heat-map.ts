@@ -37,10 +37,12 @@ export function heatMapSvg({ title, kinds, calls }: HeatMap): string {
     label(LEFT, TOP - 16, title, ' font-size="15" font-weight="bold"'),
     ...kinds.flatMap((kind, row) => [
       label(LEFT - 8, TOP + row * ROW + 14, kind, ' text-anchor="end"'),
+      '<g fill="#0072b2">',
       ...order.map((expert, column) => {
         const strength = Math.min(1, shares[row]![expert]! / DARKEST);
-        return `<rect x="${LEFT + column * CELL}" y="${TOP + row * ROW}" width="${CELL}" height="${ROW}" fill="#0072b2" fill-opacity="${strength.toFixed(2)}"/>`;
+        return `<rect x="${LEFT + column * CELL}" y="${TOP + row * ROW}" width="${CELL}" height="${ROW}" opacity="${strength.toFixed(2)}"/>`;
       }),
+      '</g>',
     ]),
     `<rect x="${LEFT}" y="${TOP}" width="${experts * CELL}" height="${kinds.length * ROW}" fill="none" stroke="#444444"/>`,
     label(

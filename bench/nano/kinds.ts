@@ -15,6 +15,7 @@ const GROUPS: Record<string, string> = {
   fact: 'facts',
   sum: 'sums',
   count: 'sums',
+  repeat: 'talk',
   talk: 'talk',
   json: 'JSON',
   tools: 'tools',

@@ -45,6 +45,19 @@ export function parseRun(name: string, text: string): Run {
   return run;
 }
 
+/** One run of several pieces, in order. Each piece counts its tokens and seconds from 0. */
+export function joinPieces(name: string, pieces: readonly Run[]): Run {
+  const whole: Run = { name, looks: [], finals: [], seconds: 0, tokens: 0 };
+  for (const { looks, finals, seconds, tokens } of pieces) {
+    const before = whole.tokens;
+    whole.looks.push(...looks.map((look) => ({ ...look, tokens: look.tokens + before })));
+    whole.finals.push(...finals.map((final) => ({ ...final, tokens: final.tokens + before })));
+    whole.seconds += seconds;
+    whole.tokens += tokens;
+  }
+  return whole;
+}
+
 function parseLine(line: string, where: string): Record<string, unknown> {
   let read: unknown;
   try {

@@ -5,9 +5,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { heatMapSvg } from '../drawing/heat-map.ts';
 import { plotSvg } from '../drawing/plot.ts';
 import type { KindCalls } from './kinds.ts';
-import { parseRun, type Run } from './lines.ts';
+import { joinPieces, parseRun, type Run } from './lines.ts';
 import { curves, loadPlot } from './plots.ts';
-import { kindsTable, runsTable, withBlock } from './tables.ts';
+import { kindsTable, runsTable, type Score, scoresTable, withBlock } from './tables.ts';
 
 const root = new URL('../../', import.meta.url);
 const logs = new URL('train/logs/', root);
@@ -29,32 +29,47 @@ const RUNS: Readonly<Record<string, string>> = {
 /** The documents and plots that follow from the logs, by path from the root. */
 export async function report(): Promise<Map<string, string>> {
   const runs = await readRuns();
-  const compared = runs.filter(({ name }) => name !== 'nano');
   const withLoad = runs.filter(({ finals }) => finals.some(({ hottest }) => hottest !== undefined));
   const files = new Map<string, string>();
-  files.set('docs/plots/nano-bits.svg', plotSvg(curves(compared)));
+  files.set('docs/plots/nano-bits.svg', plotSvg(curves(runs)));
   for (const which of ['hottest', 'coldest'] as const)
     files.set(`docs/plots/nano-${which}.svg`, plotSvg(loadPlot(withLoad, which)));
   const heat = JSON.parse(await readFile(new URL('heat.json', logs), 'utf8')) as KindCalls[];
-  for (const [layer] of (heat[0]?.calls ?? []).entries())
+  const last = (heat[0]?.calls.length ?? 1) - 1;
+  for (const layer of [0, Math.floor(last / 2), last])
     files.set(`docs/plots/nano-heat-${layer}.svg`, mapOf(heat, layer));
   let text = await readFile(doc, 'utf8');
   text = withBlock(text, 'runs', runsTable(runs.map((run) => ({ run, what: RUNS[run.name]! }))));
   text = withBlock(text, 'kinds', kindsTable(runs));
+  text = withBlock(text, 'scores', scoresTable(await readScores()));
+  text = withBlock(text, 'samples', (await readFile(new URL('samples.md', logs), 'utf8')).trimEnd());
   return files.set('docs/nano.md', text);
 }
 
+/** Runs in the order of RUNS. The log of piece N of a run is NAME-N.jsonl. */
 async function readRuns(): Promise<Run[]> {
-  const names = (await readdir(logs))
-    .filter((file) => file.endsWith('.jsonl'))
-    .map((file) => file.slice(0, -6));
-  const unknown = names.filter((name) => !Object.hasOwn(RUNS, name));
+  const files = (await readdir(logs)).filter((file) => file.endsWith('.jsonl')).sort();
+  const pieces = Map.groupBy(files, (file) => file.replace(/(-\d+)?\.jsonl$/, ''));
+  const unknown = [...pieces.keys()].filter((name) => !Object.hasOwn(RUNS, name));
   if (unknown.length > 0)
     throw new Error(`${fileURLToPath(logs)}: report.ts does not know the runs ${unknown.join(', ')}`);
-  const wanted = Object.keys(RUNS).filter((name) => names.includes(name));
+  const read = async (file: string) => parseRun(file, await readFile(new URL(file, logs), 'utf8'));
   return await Promise.all(
-    wanted.map(async (name) => parseRun(name, await readFile(new URL(`${name}.jsonl`, logs), 'utf8'))),
+    Object.keys(RUNS).flatMap((name) => {
+      const of = pieces.get(name);
+      return of === undefined ? [] : [Promise.all(of.map(read)).then((all) => joinPieces(name, all))];
+    }),
   );
+}
+
+/** The tasks that nano gets right at each precision, from the last lines of bench/world/score.ts. */
+async function readScores(): Promise<Score[]> {
+  const files = (await readdir(logs)).filter((file) => /^score-\d+\.json$/.test(file));
+  const read = async (file: string) => {
+    const { kinds, right } = JSON.parse(await readFile(new URL(file, logs), 'utf8')) as Omit<Score, 'bits'>;
+    return { bits: Number(/\d+/.exec(file)), kinds, right };
+  };
+  return (await Promise.all(files.map(read))).sort((a, b) => b.bits - a.bits);
 }
 
 function mapOf(heat: readonly KindCalls[], layer: number): string {

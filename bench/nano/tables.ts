@@ -46,6 +46,27 @@ export function kindsTable(runs: readonly Run[]): string {
   return table(['kind of text', ...runs.map(({ name }) => `\`${name}\``)], rows);
 }
 
+/** What bench/world/score.ts says of a bundle. */
+export interface Score {
+  bits: number;
+  /** Share right of each kind of task, and of all. */
+  kinds: Record<string, number>;
+  right: number;
+}
+
+/** The share of tasks that are right at each precision. */
+export function scoresTable(scores: readonly Score[]): string {
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  const rows = Object.keys(scores[0]?.kinds ?? {}).map((kind) => [
+    kind,
+    ...scores.map(({ kinds }) => percent(kinds[kind]!)),
+  ]);
+  return table(
+    ['tasks', ...scores.map(({ bits }) => `${bits} bits`)],
+    [...rows, ['all 200', ...scores.map(({ right }) => percent(right))]],
+  );
+}
+
 /** The text with the part between `<!-- NAME -->` and `<!-- end of NAME -->` replaced. Throws if it has no such part. */
 export function withBlock(text: string, name: string, block: string): string {
   const [begin, end] = [`<!-- ${name} -->\n`, `\n<!-- end of ${name} -->`];

@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { heatMapSvg } from '../../../bench/drawing/heat-map.ts';
 import { callsByKind, kindOf, topExperts } from '../../../bench/nano/kinds.ts';
-import { parseRun } from '../../../bench/nano/lines.ts';
+import { joinPieces, parseRun } from '../../../bench/nano/lines.ts';
 import { curves, loadPlot } from '../../../bench/nano/plots.ts';
-import { kindsTable, runsTable, table, withBlock } from '../../../bench/nano/tables.ts';
+import { kindsTable, runsTable, scoresTable, table, withBlock } from '../../../bench/nano/tables.ts';
 
 const log = [
   { step: 25, tokens: 1e6, seconds: 10, loss: 3 },
@@ -23,6 +23,13 @@ const run = parseRun('top1', text);
 describe('a log', () => {
   it('has looks, finals, and the length of the run', () => {
     expect([run.looks.length, run.finals.length, run.tokens, run.seconds]).toEqual([2, 1, 2e6, 21]);
+  });
+
+  it('of two pieces goes on counting tokens', () => {
+    const { tokens, seconds, looks, finals } = joinPieces('nano', [run, run]);
+    expect([tokens, seconds]).toEqual([4e6, 42]);
+    expect(looks.map((look) => look.tokens)).toEqual([1e6, 2e6, 3e6, 4e6]);
+    expect(finals.at(-1)?.tokens).toBe(4e6);
   });
 
   it.each([
@@ -44,6 +51,14 @@ describe('tables', () => {
 
   it('of kinds have a column for each run', () => {
     expect(kindsTable([run]).split('\n')).toContain('| story | 1.100 |');
+  });
+
+  it('of scores have a column for each precision', () => {
+    const scores = [16, 8].map((bits) => ({ bits, kinds: { sums: bits / 16 }, right: 0.5 }));
+    expect(scoresTable(scores).split('\n').slice(2)).toEqual([
+      '| sums | 100.0 % | 50.0 % |',
+      '| all 200 | 50.0 % | 50.0 % |',
+    ]);
   });
 
   it('name the command that is missing if a log has no final figures', () => {
@@ -79,7 +94,7 @@ describe('plots', () => {
 
   it('show experts by the kind of text that calls them most', () => {
     const svg = heatMapSvg({ title: 't', kinds: ['a', 'b'], calls: [[0, 6], [4, 4]] }); // biome-ignore format: a matrix
-    const opacities = [...svg.matchAll(/fill-opacity="([\d.]+)"/g)].map(([, opacity]) => Number(opacity));
+    const opacities = [...svg.matchAll(/opacity="([\d.]+)"/g)].map(([, opacity]) => Number(opacity));
     // Expert 1 belongs to kind a with twice the uniform share, expert 0 to kind b.
     expect(opacities).toEqual([0.25, 0, 0.13, 0.13]);
     expect(() => heatMapSvg({ title: 't', kinds: ['a'], calls: [[0, 0]] })).toThrow('no calls');

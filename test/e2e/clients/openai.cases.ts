@@ -30,7 +30,7 @@ export function openaiSuite(given: () => Nano): void {
 
     describe('streamed or not', () => {
       it('choices of a chat have the same text, differ from each other, and have log-probabilities if requested', async () => {
-        const asked = { ...chat, n: 3, logprobs: true, top_logprobs: 2 };
+        const asked = { ...chat, n: 3, temperature: 1.8, logprobs: true, top_logprobs: 2 };
         const whole = await client.chat.completions.create(asked);
         const texts = whole.choices.map(({ message }) => message.content);
         expect(new Set(texts).size).toBe(3);
