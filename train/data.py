@@ -18,39 +18,37 @@ PART = 5000  # texts that one process encodes at a time
 def encode_prose(work, corpus, tokenizer):
     for name in PROSE:
         for part in ("train", "held"):
-            documents = ["<|endoftext|>" + d for d in corpus[name][part]]
-            write(work, f"{name}.{part}", [tokenizer.encode(d) for d in documents], sum(len(d.encode()) for d in documents))
+            write(work, f"{name}.{part}", *encode(tokenizer, ["<|endoftext|>" + d for d in corpus[name][part]]))
+
+
+def encode(tokenizer, texts):
+    """The ids of each text, and the bytes of all texts together."""
+    return [np.array(tokenizer.encode(text), dtype=np.uint16) for text in texts], sum(len(text.encode()) for text in texts)
 
 
 def write(work, name, texts, size):
-    """Writes the ids of texts one after another as uint16, and the index at which each text begins as uint32."""
+    """Writes the ids of texts one after another, and the index at which each text begins as uint32."""
     lengths = np.array([len(ids) for ids in texts])
-    np.array([i for ids in texts for i in ids], dtype=np.uint16).tofile(work / "data" / f"{name}.bin")
+    np.concatenate(texts).tofile(work / "data" / f"{name}.bin")
     (np.cumsum(lengths) - lengths).astype(np.uint32).tofile(work / "data" / f"{name}.starts")
     print(f"{name}: {len(texts)} texts, {lengths.sum()} tokens, {size / lengths.sum():.2f} bytes a token", flush=True)
 
 
 class EncodePart:
-    """Encodes PART texts of the world from an index. A process of its own has its own tokenizer."""
+    """Encodes the texts of the world with the indexes of a range. A process of its own has its own tokenizer."""
 
     def __init__(self, work):
         corpus = json.loads((work / "corpus.json").read_text())
         self.tokenizer, self.definitions = Tokenizer.load(work / "tokenizer.json"), short_definitions(corpus)
 
-    def __call__(self, start):
-        texts = list(mix.texts(SEED, start, PART, definitions=self.definitions))
-        return [np.array(self.tokenizer.encode(text), dtype=np.uint16) for text in texts], sum(len(t.encode()) for t in texts)
+    def __call__(self, part):
+        return encode(self.tokenizer, list(mix.texts(SEED, part.start, len(part), definitions=self.definitions)))
 
 
 def encode_world(work, count):
     with Pool(2) as pool:
-        parts = list(pool.imap(EncodePart(work), range(0, count, PART)))
-    texts = [ids for part, _ in parts for ids in part]
-    lengths = np.array([len(ids) for ids in texts])
-    np.concatenate(texts).tofile(work / "data" / "world.train.bin")
-    (np.cumsum(lengths) - lengths).astype(np.uint32).tofile(work / "data" / "world.train.starts")
-    size = sum(size for _, size in parts)
-    print(f"world.train: {len(texts)} texts, {lengths.sum()} tokens, {size / lengths.sum():.2f} bytes a token", flush=True)
+        parts = list(pool.imap(EncodePart(work), (range(first, min(first + PART, count)) for first in range(0, count, PART))))
+    write(work, "world.train", [ids for part, _ in parts for ids in part], sum(size for _, size in parts))
 
 
 def main():
@@ -63,7 +61,7 @@ def main():
     encode_prose(args.work, corpus, tokenizer)
     for kind in KINDS:
         texts = list(mix.texts(HELD_SEED, 0, HELD_TEXTS, True, ((kind, 1.0),), short_definitions(corpus)))
-        write(args.work, f"{kind}.held", [tokenizer.encode(t) for t in texts], sum(len(t.encode()) for t in texts))
+        write(args.work, f"{kind}.held", *encode(tokenizer, texts))
     encode_world(args.work, args.texts)
 
 

@@ -30,6 +30,7 @@ PROMPTS = (
     "<|endoftext|>Once upon a", "<|endoftext|><|user|>What is the opposite of hot?<|end|><|assistant|>The opposite of hot",
     "<|endoftext|><|user|>What is the capital of France?<|end|><|assistant|>The capital of France is",
 )
+LEAST_LEAD = 0.3  # of the best logit over the next one, so that rounding to 8 bits cannot turn them around
 NEAREST_TIE = 1e-3  # a choice nearer than this to another one could differ by rounding; the weights are then drawn again
 
 
@@ -96,6 +97,8 @@ def nano(folder):
     for prompt in PROMPTS:
         ids = tokenizer.encode(prompt)
         top = model(torch.tensor([ids]))[0, -1].topk(10)
+        if top.values[0] - top.values[1] < LEAST_LEAD:
+            raise ValueError(f"the two best tokens after {prompt!r} are too close; choose another prompt in PROMPTS")
         cases.append({"prompt": prompt, "ids": ids, "top": [{"id": i, "logit": round(v, 6)} for v, i in zip(top.values.tolist(), top.indices.tolist())]})
     return cases
 

@@ -27,7 +27,7 @@ MOST = 6  # experts that a row uses at most in an elastic model
 
 def factor(progress):
     """Factor on the learning rate: a short rise, then constant, and from 45 % of the run a linear fall."""
-    return min(0.02 + progress / 0.02, 1.0, (1 - progress) / 0.55 + 0.02)
+    return min(0.02 + progress / 0.02, 1.0, max(0.0, 1 - progress) / 0.55 + 0.02)
 
 
 def optimizers(model, args):

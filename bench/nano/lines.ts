@@ -24,6 +24,12 @@ export interface Final extends Load {
   final: BitsPerByte;
 }
 
+/** What train.py prints during training. */
+interface Step {
+  tokens: number;
+  seconds: number;
+}
+
 export interface Run {
   name: string;
   looks: Look[];
@@ -38,9 +44,9 @@ export function parseRun(name: string, text: string): Run {
   const run: Run = { name, looks: [], finals: [], seconds: 0, tokens: 0 };
   for (const [i, line] of text.trimEnd().split('\n').entries()) {
     const read = parseLine(line, `${name}.jsonl:${i + 1}`);
-    if ('final' in read) run.finals.push(read as unknown as Final);
-    else if ('held' in read) run.looks.push(read as unknown as Look);
-    if ('seconds' in read) [run.seconds, run.tokens] = [Number(read.seconds), Number(read.tokens)];
+    if ('final' in read) run.finals.push(read);
+    else if ('held' in read) run.looks.push(read);
+    if ('seconds' in read) [run.seconds, run.tokens] = [read.seconds, read.tokens];
   }
   return run;
 }
@@ -58,8 +64,8 @@ export function joinPieces(name: string, pieces: readonly Run[]): Run {
   return whole;
 }
 
-function parseLine(line: string, where: string): Record<string, unknown> {
-  let read: unknown;
+function parseLine(line: string, where: string): Final | Step | (Step & Look) {
+  let read: Final | Step | (Step & Look) | null;
   try {
     read = JSON.parse(line);
   } catch (error) {
@@ -67,5 +73,5 @@ function parseLine(line: string, where: string): Record<string, unknown> {
   }
   if (typeof read !== 'object' || read === null || !('tokens' in read))
     throw new Error(`${where} has no field tokens`);
-  return read as Record<string, unknown>;
+  return read;
 }

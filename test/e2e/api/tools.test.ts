@@ -151,10 +151,9 @@ it('a call satisfies the references of its schema, and the supported parts of a 
 });
 
 it('text is allowed if calls are optional, and the prompt has no tool if no call is allowed', async () => {
-  const { choices, usage } = await client.chat.completions.create({ ...asked(), max_tokens: 8, seed: 1 });
-  // A call may have begun, but not ended.
-  expect(choices[0].message.content ?? choices[0].message.tool_calls).toBeDefined();
-  expect(usage?.completion_tokens).toBeGreaterThan(0);
+  // Enough tokens for a call, because a call that has only begun is neither text nor a call.
+  const { choices, usage } = await client.chat.completions.create({ ...asked(), max_tokens: 80, seed: 1 });
+  expect(choices[0].message.content || choices[0].message.tool_calls).toBeTruthy();
   const none = await client.chat.completions.create({ ...asked(), tool_choice: 'none', max_tokens: 8 });
   expect(none.usage?.prompt_tokens).toBeLessThan(usage?.prompt_tokens ?? 0);
 });
