@@ -10,7 +10,9 @@ from bpe import Tokenizer
 from corpus import PROSE, SEED, mix, short_definitions
 
 KINDS = tuple(kind for kind, _ in mix.SHARES)
-SHARES = {"sotu": 0.08, "austen": 0.05, "web": 0.045, "moby": 0.025, "world": 0.8}  # average share of the windows in a batch
+SHARES = {"sotu": 0.08, "austen": 0.05, "web": 0.045, "moby": 0.025, "copies": 0.05, "world": 0.75}  # average share of the windows in a batch
+# How much a target counts in the loss: in an answer, in plain text, and in what a user or system says.
+ANSWER, PLAIN, PROMPT = 1.0, 0.5, 0.25
 HELD_SEED, HELD_TEXTS = 2, 60  # of the held-out texts: how many of each kind
 PART = 5000  # texts that one process encodes at a time
 
@@ -70,19 +72,50 @@ class Batches:
 
     def __init__(self, work):
         data = work / "data"
-        self.tokens = {name: np.fromfile(data / f"{name}.train.bin", dtype=np.uint16) for name in SHARES}
+        self.tokens = {name: np.fromfile(data / f"{name}.train.bin", dtype=np.uint16) for name in SHARES if name != "copies"}
         starts = np.fromfile(data / "world.train.starts", dtype=np.uint32)
         self.order = np.random.default_rng(SEED).permutation(starts)  # a text begins a window once before any begins a second
+        tokenizer = Tokenizer.load(work / "tokenizer.json")
+        self.words = range(256, min(tokenizer.specials.values()))  # ids of tokens that are neither a single byte nor a mark
+        # How much the targets after a mark count, until the next mark; 0 for a token that is no mark.
+        self.after = np.zeros(len(tokenizer.bytes), dtype=np.float32)
+        for mark, counts in ((mix.BEGIN, PLAIN), (mix.SYSTEM, PROMPT), (mix.USER, PROMPT), (mix.ASSISTANT, ANSWER), (mix.END, PROMPT)):
+            self.after[tokenizer.specials[mark]] = counts
 
     def __call__(self, step, rows, length):
-        """int64 [rows, length + 1]. The inputs are all columns but the last, and the targets all columns but the first."""
-        rng, out = np.random.default_rng(step), np.empty((rows, length + 1), dtype=np.int64)
+        """(int64 [rows, length + 1], float32 [rows, length]): ids, and how much each target counts.
+
+        The inputs are all columns but the last, and the targets all columns but the first."""
+        rng, out, counts = np.random.default_rng(step), np.empty((rows, length + 1), dtype=np.int64), np.empty((rows, length), dtype=np.float32)
         for row, name in enumerate(rng.choice(list(SHARES), size=rows, p=list(SHARES.values()))):
+            if name == "copies":
+                out[row], counts[row] = copies(rng, length, self.words)
+                continue
             tokens = self.tokens[name]
             start = self.order[(step * 64 + row) % len(self.order)] if name == "world" else rng.integers(len(tokens))
             start = min(int(start), len(tokens) - length - 1)
             out[row] = tokens[start : start + length + 1]
-        return out
+            counts[row] = self.counts(out[row, :-1])
+        return out, counts
+
+    def counts(self, ids):
+        """How much the target after each of the ids [length] counts."""
+        marks = np.where(self.after[ids] > 0, np.arange(len(ids)), -1)
+        last = np.maximum.accumulate(marks)
+        return np.where(last >= 0, self.after[ids[last]], np.float32(PLAIN))
+
+
+def copies(rng, length, tokens):
+    """A window of random words of two to six random tokens, which come again and again, and how much each target counts.
+
+    Only what can be copied counts: a word that has been there before, without its first token."""
+    words, ids, counts, seen = [rng.choice(tokens, rng.integers(2, 7)) for _ in range(rng.integers(4, 25))], [], [], set()
+    while len(ids) <= length:
+        which = int(rng.integers(len(words)))
+        ids.extend(words[which])
+        counts.extend([0.0] + [float(which in seen)] * (len(words[which]) - 1))
+        seen.add(which)
+    return ids[: length + 1], counts[1 : length + 1]
 
 
 if __name__ == "__main__":

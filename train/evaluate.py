@@ -57,7 +57,8 @@ def figures(model, work, **options):
 def trained_shares(work):
     """The share of the training tokens that each kind has. All kinds of the world have equally many held-out texts, so their lengths can be compared."""
     size = {kind: share * len(np.fromfile(work / "data" / f"{kind}.held.bin", dtype=np.uint16)) for kind, share in mix.SHARES}
-    return {**{kind: SHARES["world"] * x / sum(size.values()) for kind, x in size.items()}, **{name: SHARES[name] for name in PROSE}}
+    text = 1 - SHARES["copies"]
+    return {**{kind: SHARES["world"] / text * x / sum(size.values()) for kind, x in size.items()}, **{name: SHARES[name] / text for name in PROSE}}
 
 
 def load_figures(load):

@@ -95,7 +95,7 @@ def main():
     specials = Tokenizer.load(args.work / "tokenizer.json").specials
     end = specials[SPECIALS[0]]
     write_safetensors(args.out / "model.safetensors", [(name, view.numpy().astype(np.float16)) for name, view in views(model)])
-    generation = {"bos_token_id": end, "eos_token_id": [end, specials["<|end|>"]], "pad_token_id": end, "do_sample": True, "temperature": 0.8}
+    generation = {"bos_token_id": end, "eos_token_id": [end, specials["<|end|>"]], "pad_token_id": end, "do_sample": True, "temperature": 0.5}
     for name, content in (("config.json", config_json(model.config, end)), ("generation_config.json", generation)):
         (args.out / name).write_text(json.dumps(content, indent=2) + "\n")
     for name in ("tokenizer.json", "tokenizer_config.json"):

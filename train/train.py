@@ -19,7 +19,7 @@ from evaluate import SHORT, each_layer, figures, layers, load_figures
 from export import load_views
 from model import IDLE, Config, Model
 
-ROWS, LENGTH, LONG_EVERY = 24, 256, 64  # windows in a step and tokens in each; every 64th step has longer, but fewer windows
+ROWS, LENGTH, LONG_EVERY = 16, 384, 64  # windows in a step and tokens in each; every 64th step has longer, but fewer windows
 SAVE_SECONDS, LOG_STEPS, EVAL_STEPS = 180, 25, 250
 SPLIT_EVERY, SPLIT_UNTIL = 25, 0.6  # steps between two calls of split(); share of the run after which split() is not called
 MOST = 6  # experts that a row uses at most in an elastic model
@@ -140,12 +140,12 @@ class Run:
         return loss.item()
 
     def loss(self, progress):
-        """The language loss of the step's batch."""
+        """The language loss of the step's batch, in which answers count most."""
         length = self.model.config.context if self.step % LONG_EVERY == LONG_EVERY - 1 else LENGTH
-        window = torch.from_numpy(self.batches(self.step, ROWS * LENGTH // length, length))
+        window, counts = (torch.from_numpy(x) for x in self.batches(self.step, ROWS * LENGTH // length, length))
         with torch.autocast("cpu", dtype=torch.bfloat16):
             hidden = self.model.hidden(window[:, :-1], active_experts(self.args, self.model.config.layers, self.step, progress))
-        return head.HeadLoss.apply(hidden.flatten(0, 1), self.model.embed.weight, window[:, 1:].flatten())
+        return head.HeadLoss.apply(hidden.flatten(0, 1), self.model.embed.weight, window[:, 1:].flatten(), counts.flatten())
 
     def figures(self, loss):
         line = {"loss": round(loss, 4), "rate": round(factor(self.progress()), 4), "tokens_per_second": round(self.tokens / self.seconds)}

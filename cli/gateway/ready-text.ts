@@ -33,7 +33,7 @@ export function readyText({ host, port, models, seconds, engines, keyed }: Ready
   API      ${url}/docs
 
   curl -N ${url}/v1/completions ${key}-H 'content-type: application/json' \\
-    -d '{"model": "${models[0]}", "prompt": "Once upon a time,", "max_tokens": 60, "temperature": 0.5, "stream": true}'
+    -d '{"model": "${models[0]}", "prompt": "Once upon a time,", "max_tokens": 60, "stream": true}'
 
 `;
 }

@@ -1,16 +1,20 @@
 # Random draws that depend only on (seed, index), so that any text can be made without those before it.
 from random import Random
 
-INVENTED = 0.35  # share of names that are invented
+from words import Coined
+
+INVENTED = 0.35  # share of names and things that are invented
+
 
 class Draw:
     """A stream of choices. `held` draws from the held-out names, things and templates in place of the trained ones."""
 
-    __slots__ = ("random", "held")
+    __slots__ = ("random", "held", "invented")
 
     def __init__(self, seed, index, held=False):
         self.random = Random((seed << 48) | (index << 1) | held).random
         self.held = held
+        self.invented = 0 if held else INVENTED
 
     def pick(self, items):
         return items[int(self.random() * len(items))]
@@ -31,8 +35,8 @@ class Draw:
         return [left.pop(int(self.random() * len(left))) for _ in range(count)]
 
     def of(self, words):
-        """An item of the trained or the held-out part of a `Words`. In training, some names are invented."""
-        if not self.held and hasattr(words, "invent") and self.chance(INVENTED):
+        """An item of the trained or the held-out part of a `Words`. In training, some names and things are invented."""
+        if self.invented and isinstance(words, Coined) and self.chance(self.invented):
             return words.invent(self)
         return self.pick(words.held if self.held else words.train)
 

@@ -48,12 +48,20 @@ KEYS = Lines("""
 Write this as JSON with the keys {keys}: {text}
 Turn this into JSON with the keys {keys}. {text}
 {text} Give me this as JSON with the keys {keys}.
+Read this: {text} Now write JSON with the keys {keys}.
+I need JSON with the keys {keys}. The text is: {text}
+JSON, please, with the keys {keys}: {text}
+Write an object with the keys {keys} for this text: {text}
 ~ Make a JSON object with the keys {keys} from this: {text}
 """)
 SCHEMA = Lines("""
 Reply with JSON that fits this schema: {schema}\\n{text}
 {text}\\nWrite this as JSON for the schema {schema}
 Schema: {schema}\\nText: {text}
+Text: {text}\\nSchema: {schema}
+Use this schema: {schema}\\nWrite JSON for this: {text}
+Here is a schema: {schema}\\nHere is a text: {text}
+{schema}\\nPut this into the schema: {text}
 ~ Fill in this schema: {schema}\\n{text}
 """)
 
@@ -74,15 +82,15 @@ def as_json(d):
 # name: description, properties, wordings, result, answer
 TOOLS = {
     "get_weather": ("Get the weather of a city.", {"city": "string"},
-                    Lines("What is the weather like in {city}?\nHow is the weather in {city}?\nIs it warm in {city}?\nDo I need a coat in {city}?\n~ Tell me what the weather in {city} is like.")),
-    "get_time": ("Get the time in a city.", {"city": "string"}, Lines("What time is it in {city}?\nHow late is it in {city} now?\n~ Tell me what time it is in {city}.")),
-    "set_timer": ("Set a timer.", {"minutes": "integer"}, Lines("Set a timer for {minutes} minutes.\nWake me in {minutes} minutes.\nTell me when {minutes} minutes are over.\n~ Please start a timer of {minutes} minutes.")),
-    "send_message": ("Send a message to a person.", {"to": "string", "text": "string"}, Lines('Send {to} the message "{text}".\nWrite to {to}: "{text}"\n~ Please tell {to}: "{text}"')),
-    "get_price": ("Get the price of a thing in the shop.", {"item": "string"}, Lines("How much does {aitem} cost?\nWhat is the price of {aitem}?\n~ Tell me what {aitem} costs.")),
-    "multiply": ("Multiply two numbers.", {"a": "integer", "b": "integer"}, Lines("What is {a} times {b}?\nMultiply {a} by {b}.\nHow much is {a} * {b}?\n~ Please multiply {a} and {b}.")),
-    "turn_light": ("Turn the light of a room on or off.", {"room": "string", "on": "boolean"}, Lines("Turn the light in the {room} {word}.\nPlease switch {word} the light in the {room}.\n~ I want the light in the {room} to be {word}.")),
-    "add_to_list": ("Put a thing on the shopping list.", {"item": "string", "count": "integer"}, Lines("Put {count} {items} on the shopping list.\nAdd {count} {items} to my list.\n~ I need {count} {items} on the list.")),
-    "find_book": ("Find a book by its subject.", {"subject": "string"}, Lines("Find a book about {subject}.\nI am looking for a book about {subject}.\n~ Is there a book about {subject}?")),
+                    Lines("What is the weather like in {city}?\nHow is the weather in {city}?\nIs it warm in {city}?\nDo I need a coat in {city}?\nSay how the weather in {city} is.\nI want to know the weather in {city}.\nIs there rain in {city}?\n~ Tell me what the weather in {city} is like.")),
+    "get_time": ("Get the time in a city.", {"city": "string"}, Lines("What time is it in {city}?\nHow late is it in {city} now?\nSay how late it is in {city}.\nI want to know the time in {city}.\nThe time in {city}, please.\n~ Tell me what time it is in {city}.")),
+    "set_timer": ("Set a timer.", {"minutes": "integer"}, Lines("Set a timer for {minutes} minutes.\nWake me in {minutes} minutes.\nTell me when {minutes} minutes are over.\nI need a timer for {minutes} minutes.\nA timer, please: {minutes} minutes.\nLet it ring in {minutes} minutes.\n~ Please start a timer of {minutes} minutes.")),
+    "send_message": ("Send a message to a person.", {"to": "string", "text": "string"}, Lines('Send {to} the message "{text}".\nWrite to {to}: "{text}"\nLet {to} know this: "{text}"\nI want to say to {to}: "{text}"\nA message to {to}, please: "{text}"\n~ Please tell {to}: "{text}"')),
+    "get_price": ("Get the price of a thing in the shop.", {"item": "string"}, Lines("How much does {aitem} cost?\nWhat is the price of {aitem}?\nSay how much {aitem} costs.\nI want to buy {aitem}. How much is it?\nFor how many coins can I get {aitem}?\n~ Tell me what {aitem} costs.")),
+    "multiply": ("Multiply two numbers.", {"a": "integer", "b": "integer"}, Lines("What is {a} times {b}?\nMultiply {a} by {b}.\nHow much is {a} * {b}?\n{a} times {b}, please.\nI want to know {a} * {b}.\nWork out {a} times {b}.\n~ Please multiply {a} and {b}.")),
+    "turn_light": ("Turn the light of a room on or off.", {"room": "string", "on": "boolean"}, Lines("Turn the light in the {room} {word}.\nPlease switch {word} the light in the {room}.\nLight {word} in the {room}, please.\nSwitch the light of the {room} {word}.\nThe light in the {room} must be {word}.\n~ I want the light in the {room} to be {word}.")),
+    "add_to_list": ("Put a thing on the shopping list.", {"item": "string", "count": "integer"}, Lines("Put {count} {items} on the shopping list.\nAdd {count} {items} to my list.\nWrite {count} {items} on the list.\nI must buy {count} {items}.\nFor the list: {count} {items}.\n~ I need {count} {items} on the list.")),
+    "find_book": ("Find a book by its subject.", {"subject": "string"}, Lines("Find a book about {subject}.\nI am looking for a book about {subject}.\nI want to read about {subject}.\nDo you have a book about {subject}?\nA book about {subject}, please.\n~ Is there a book about {subject}?")),
 }
 TEXTS = ("I am late", "Come to tea", "The cake is ready", "See you on Sunday", "I found the key", "Happy birthday", "Dinner is at seven", "Please call me")
 SUBJECTS = ("whales", "trains", "stars", "cooking", "birds", "castles", "gardens", "ships", "bears", "mountains")

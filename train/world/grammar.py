@@ -11,6 +11,9 @@ class Words:
         self.train, self.held = ([w.strip() for w in part.replace("\n", " ").split(",") if w.strip()] for part in (train, held))
         self.held = self.held or self.train
 
+    def has(self, word):
+        return word in self.train or word in self.held
+
 
 class Lines:
     """Templates, one a line. Each becomes the list of its variants, ready for `%` with a dict of fields."""

@@ -14,7 +14,7 @@ from stories import NAMES, PLOTS, Tale, held_combination
 from talk import say, talk
 from words import BOYS, GIRLS, HEROES, THINGS
 
-SHARES = (("story", 0.13), ("request", 0.17), ("about", 0.15), ("passage", 0.10), ("fact", 0.14), ("sum", 0.10), ("count", 0.03), ("repeat", 0.04), ("talk", 0.04), ("json", 0.05), ("tools", 0.05))
+SHARES = (("story", 0.08), ("request", 0.15), ("about", 0.16), ("passage", 0.12), ("fact", 0.14), ("sum", 0.07), ("count", 0.02), ("repeat", 0.06), ("talk", 0.06), ("json", 0.09), ("tools", 0.05))
 BEGIN, SYSTEM, USER, ASSISTANT, END = "<|endoftext|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"
 MARKS = {"system": SYSTEM, "user": USER, "assistant": ASSISTANT}
 
@@ -26,20 +26,24 @@ Can you tell me a story about {x}?
 I would like to hear a story about {x}.
 A story about {x}, please.
 Make up a story about {x}.
+Let me hear a story about {x}.
+<I want to read|Please write> a story about {x}.
+Do you have a story about {x}?
+Tell me about {x} in a story.
 ~ Do you know a story about {x}?
 ~ I want a story about {x}.
 """)
 PLAIN = Lines("Tell me a story.\nTell a story.\nWrite a story.\nPlease tell me a bedtime story.\n~ I want to hear a story.")
-IN_SENTENCES = Lines("Tell a story about {x} in {n} sentences.\nWrite {n} sentences about {x}.\nIn {n} sentences, tell me a story about {x}.\n~ I want a story about {x} in exactly {n} sentences.")
-SHORTER = Lines("Shorter, please.\nShorter.\nCan you make it shorter?\nTell it in fewer words.\nMake it shorter.\n~ That is too long. Shorten it.")
-IN_THREE = Lines("Now in {n} sentences.\nTell it in {n} sentences.\nIn {n} sentences, please.\nSum it up in {n} sentences.\n~ Now use exactly {n} sentences.")
-AS_LIST = Lines("As a list, please.\nNow as a list.\nWrite it as a list.\nMake a list of what happens.\n~ Put it into a list.")
-IN_ONE = Lines("What happens in the story?\nIn one sentence, please.\nSum it up in one sentence.\nWhat is the story about?\n~ Give me the story in a single sentence.")
-LESSON = Lines("What can we learn from the story?\nWhat does the story teach us?\nWhat is the moral of the story?\n~ Which lesson is in the story?")
+IN_SENTENCES = Lines("Tell a story about {x} in {n} sentences.\nWrite {n} sentences about {x}.\nIn {n} sentences, tell me a story about {x}.\nTell me a story of {n} sentences about {x}.\nA story about {x} in {n} sentences, please.\nCan you write {n} sentences about {x}?\nTell a story about {x}. Use {n} sentences.\n~ I want a story about {x} in exactly {n} sentences.")
+SHORTER = Lines("Shorter, please.\nShorter.\nCan you make it shorter?\nTell it in fewer words.\nMake it shorter.\nSay it in a few words.\nNow tell the short story.\nI want it shorter.\nToo long. Again, please.\n~ That is too long. Shorten it.")
+IN_THREE = Lines("Now in {n} sentences.\nTell it in {n} sentences.\nIn {n} sentences, please.\nCan you say it in {n} sentences?\nWrite {n} sentences about it.\nUse {n} sentences.\nSum it up in {n} sentences.\n~ Now use exactly {n} sentences.")
+AS_LIST = Lines("As a list, please.\nNow as a list.\nWrite it as a list.\nMake a list of what happens.\nTurn it into a list.\nGive me a list of it.\nCan I have it as a list?\nA list, please.\n~ Put it into a list.")
+IN_ONE = Lines("What happens in the story?\nIn one sentence, please.\nSum it up in one sentence.\nWhat is the story about?\nTell it in a single sentence.\nThe story in one sentence, please.\nWhat happens, in short?\n~ Give me the story in a single sentence.")
+LESSON = Lines("What can we learn from the story?\nWhat does the story teach us?\nWhat is the moral of the story?\nWhat lesson does the story have?\nSay the moral of the story.\nWhat should we learn from it?\n~ Which lesson is in the story?")
 LONGER = Lines("Longer, please.\nTell me more.\nMake it longer.\nTell it with more details.\n~ That is too short.")
-HERO = Lines("Who is the story about?\nWho is the hero?\n~ Who is the hero of the story?")
-LIVES = Lines("Where did {h} live?\nIn which place did {h} live?\n~ What place did {h} live in?")
-COLOUR = Lines("What colour was the {t}?\nWhich colour did the {t} have?\n~ Tell me the colour of the {t}.")
+HERO = Lines("Who is the story about?\nWho is the hero?\nOf whom does the story tell?\nWhose story is it?\nWho has the main part in the story?\n~ Who is the hero of the story?")
+LIVES = Lines("Where did {h} live?\nIn which place did {h} live?\nWhere was {h}'s home?\nAt what place did {h} live?\nSay where {h} lived.\n~ What place did {h} live in?")
+COLOUR = Lines("What colour was the {t}?\nWhich colour did the {t} have?\nIn which colour was the {t}?\nSay what colour the {t} was.\nWas the {t} red, blue or another colour?\n~ Tell me the colour of the {t}.")
 UNKNOWN = Lines("How old is {h}?\nWhat did {h} eat for breakfast?\nWhat is the name of {h}'s <aunt|teacher|village>?\nHow much does {h} weigh?\n~ In which year was {h} born?")
 BRIEF = ("Answer with one word.", "Answer with as few words as possible.", "Answer briefly.", "Short answers only.")
 FULL = ("You are a helpful assistant.", "Answer in a full sentence.", "You tell stories and answer questions.", "You are a storyteller.", "Be kind and clear.")
@@ -54,7 +58,7 @@ def wish(d):
             hero, thing = d.of(HEROES), d.of(THINGS)
             if d.held or not held_combination(hero, thing):
                 break
-        fits = [p for p in NAMES if PLOTS[p][2] and thing in PLOTS[p][2].train + PLOTS[p][2].held and Tale._fits(p, hero)]
+        fits = [p for p in NAMES if PLOTS[p][2] and PLOTS[p][2].has(thing) and Tale._fits(p, hero)]
         return f"{a(hero)} and {a(thing)}", {"hero": hero, "t": thing, "plot": d.pick(fits)}
     plot = d.pick(NAMES)
     if how < 0.6:
@@ -97,12 +101,14 @@ def with_list(asked, d):
 
 
 def story(d):
+    d.invented = 0  # nano makes up no words when it tells a story
     return [say("assistant", Tale(d).text())]
 
 
 def request(d):
     """A wish for a story, the story, and wishes to change it or questions about it."""
     asked, wanted = ("", None) if d.chance(0.1) else wish(d)
+    d.invented = 0
     tale = Tale(d, wanted)
     messages = [say("system", d.pick(FULL))] if d.chance(0.2) else []
     how = d.random()
@@ -126,7 +132,7 @@ def request(d):
 def about(d):
     """A story that the user gives, and questions about it."""
     tale, brief = Tale(d), d.chance(0.35)
-    asks = ask_some(d, tale, brief, 4)
+    asks = ask_some(d, tale, brief, 8)
     text = tale.text()
     messages = [say("system", d.pick(BRIEF if brief else FULL))] if brief or d.chance(0.2) else []
     if d.chance(0.15):

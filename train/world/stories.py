@@ -51,7 +51,7 @@ class Tale:
 
     def _plot(self):
         thing = self.wish.get("t")
-        fits = [n for n, (_, _, things_, _) in PLOTS.items() if things_ and (thing in things_.train or thing in things_.held)] if thing else NAMES
+        fits = [n for n, (_, _, things_, _) in PLOTS.items() if things_ and things_.has(thing)] if thing else NAMES
         while True:
             plot = self.draw.pick(fits)
             hero = self.wish.get("hero")

@@ -8,6 +8,10 @@ How much is {x} {sign} {y}?
 {x} {sign} {y} = ?
 Calculate {x} {sign} {y}.
 Please work out {x} {sign} {y}.
+Say how much {x} {sign} {y} is.
+I want to know {x} {sign} {y}.
+Do you know how much {x} {sign} {y} is?
+{x} {sign} {y}?
 ~ Can you tell me what {x} {sign} {y} is?
 ~ Tell me: how much is {x} {sign} {y}?
 """)

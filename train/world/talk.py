@@ -27,14 +27,14 @@ PAIRS = [(Lines(questions), Lines(answers)) for questions, answers in (
     ("What is the weather like?\nIs it raining now?\n~ How is the weather today?", "I do not know, because I cannot look out of the window.\nI cannot see the weather from here. What do you see outside?"),
     ("What happened yesterday in the news?\nWho will win the game tomorrow?\n~ What will happen next year?", "I do not know that.\nI am sorry, but I do not know that."),
 )]
-NAMED = Lines("My name is {x}.\nI am {x}.\nI'm called {x}.\nHello, my name is {x}.\n~ You can call me {x}.")
+NAMED = Lines("My name is {x}.\nI am {x}.\nI'm called {x}.\nHello, my name is {x}.\nHi, I am {x}.\nPeople call me {x}.\nMy friends call me {x}.\nHere is {x}.\n~ You can call me {x}.")
 MEET = Lines("Nice to meet you, {x}!\nHello, {x}! How can I help you?\nHi, {x}! It is nice to meet you.")
-ASK_NAME = Lines("What is my name?\nDo you remember my name?\nWho am I?\n~ Can you tell me my name?")
-LIKES = Lines("My favourite {k} is {x}.\nI like {x} best of all {ks}.\n~ Of all {ks}, I love {x} most.")
-ASK_LIKES = Lines("What is my favourite {k}?\nWhich {k} do I like best?\n~ Can you tell me my favourite {k}?")
+ASK_NAME = Lines("What is my name?\nDo you remember my name?\nWho am I?\nSay my name.\nWhat did I say my name was?\nDo you know who I am?\nAnd my name is?\n~ Can you tell me my name?")
+LIKES = Lines("My favourite {k} is {x}.\nI like {x} best of all {ks}.\nThe {k} that I like best is {x}.\nMost of all {ks}, I like {x}.\nThe best {k} is {x}, I think.\nI love {x}.\n~ Of all {ks}, I love {x} most.")
+ASK_LIKES = Lines("What is my favourite {k}?\nWhich {k} do I like best?\nSay which {k} I like best.\nDo you remember my favourite {k}?\nWhich {k} do I love?\nAnd my favourite {k} is?\n~ Can you tell me my favourite {k}?")
 NOTED = Lines("{X} is a good choice.\n{X}! I will remember that.\nThat is a nice {k}.")
-YOUR_NAME = Lines("What is your name?\nWho are you?\nWhat are you called?\n~ Tell me your name.")
-ROLES = Lines("You are {x}, a <helpful|friendly> assistant.\nYour name is {x}.\nYou are called {x}. You answer <briefly|kindly>.\n~ Your name is {x}, and you help people.")
+YOUR_NAME = Lines("What is your name?\nWho are you?\nWhat are you called?\nSay your name.\nDo you have a name?\nAnd your name is?\n~ Tell me your name.")
+ROLES = Lines("You are {x}, a <helpful|friendly> assistant.\nYour name is {x}.\nYou are called {x}. You answer <briefly|kindly>.\nThe name of the assistant is {x}.\nYou are {x}. You help people.\nAnswer as {x}, a friendly assistant.\n~ Your name is {x}, and you help people.")
 
 
 def say(role, content):

@@ -1,37 +1,47 @@
 # The people, animals, things and places of the world, and what is true of them. Words after ~ are held out from training.
 from grammar import Words
 
-# Parts of invented names. Names from a list can be learned by heart; invented ones must be copied from the text.
+# Parts of invented words. Words from a list can be learned by heart; invented ones must be copied from the text.
 STARTS = "b br d dr f fl g gr h j k kl l m n p pr r s st t tr v w z".split()
 MIDDLES = "l ll m n nd r rr s v z d k".split()
 
 
-class Names(Words):
-    """Names that people give, and endings of invented ones."""
+class Coined(Words):
+    """Words with endings, from which others are invented. An invented word is capitalised if the words are."""
 
     def __init__(self, text, endings):
         super().__init__(text)
-        self.endings, self.known = endings.split(), {*self.train, *self.held}
+        self.endings = endings.split()
 
     def invent(self, d):
         while True:
-            name = (d.pick(STARTS) + d.pick("aeiou") + d.pick(MIDDLES) + (d.pick("aeio") + d.pick(MIDDLES) if d.chance(0.3) else "") + d.pick(self.endings)).capitalize()
-            if name not in ALL_NAMES:
-                return name
+            word = d.pick(STARTS) + d.pick("aeiou") + d.pick(MIDDLES) + (d.pick("aeio") + d.pick(MIDDLES) if d.chance(0.3) else "") + d.pick(self.endings)
+            if self.train[0][0].isupper():
+                word = word.capitalize()
+            if word not in KNOWN:
+                return word
+
+    def has(self, word):
+        """Whether the word is one of these, or an invented one."""
+        return super().has(word) or word not in KNOWN
 
 
-GIRLS = Names("""Mia, Anna, Lily, Rosa, Emma, Zoe, Clara, Ruth, Ella, Nina, Sara, Lucy, Maya, Ivy, Kate, Jane, Alice, Molly, Grace, Hana, Leah, Nora, Amina, Sofia,
+def known(*groups):
+    """All words of the groups."""
+    return {word for group in groups for word in group.train + group.held}
+
+
+GIRLS = Coined("""Mia, Anna, Lily, Rosa, Emma, Zoe, Clara, Ruth, Ella, Nina, Sara, Lucy, Maya, Ivy, Kate, Jane, Alice, Molly, Grace, Hana, Leah, Nora, Amina, Sofia,
 Tara, Eva, Julia, Helen, Daisy, Meg, Polly, Rita, Wendy, Yara, Olga, Petra, Lena, Carmen, Ada, Freya ~ Greta, Mabel, Selma, Dora, Iris, Priya""", "a ia ina ella ira")
-BOYS = Names("""Tom, Ben, Sam, Max, Leo, Jack, Oscar, Adam, Noah, Finn, Hugo, Peter, Paul, Omar, Luke, Theo, Will, Ned, Ravi, Ivan, Felix, George, Henry, Simon,
+BOYS = Coined("""Tom, Ben, Sam, Max, Leo, Jack, Oscar, Adam, Noah, Finn, Hugo, Peter, Paul, Omar, Luke, Theo, Will, Ned, Ravi, Ivan, Felix, George, Henry, Simon,
 Carl, David, Emil, Frank, Jonah, Karim, Liam, Mark, Nico, Otto, Pablo, Toby, Victor, Walter, Yusuf ~ Anton, Boris, Dylan, Gus, Milo, Tariq""", "o us an or en ik")
-PETS = Names("""Rusty, Pip, Bramble, Fern, Hazel, Dot, Nutmeg, Pepper, Sunny, Patch, Biscuit, Clover, Moss, Willow, Ginger, Pebble, Acorn, Misty, Bean,
+PETS = Coined("""Rusty, Pip, Bramble, Fern, Hazel, Dot, Nutmeg, Pepper, Sunny, Patch, Biscuit, Clover, Moss, Willow, Ginger, Pebble, Acorn, Misty, Bean,
 Poppy, Olive, Rowan, Smoky, Teddy, Tilly, Twig, Barley, Maple ~ Juniper, Pickle, Thistle, Cobble""", "y le er kin et")
-ALL_NAMES = GIRLS.known | BOYS.known | PETS.known
 
 
 def is_girl(name):
     """Whether a person's name is a girl's. Invented names of girls end in "a"."""
-    return name in GIRLS.known or name not in BOYS.known and name.endswith("a")
+    return name in GIRLS.train + GIRLS.held or name not in BOYS.train + BOYS.held and name.endswith("a")
 
 
 # name: size rank, what it can do, food, home, young, sound, class, adjectives
@@ -90,15 +100,21 @@ HELPERS = {  # animals with an ability, trained and held out
 }
 FRIENDS = Words("owl, rabbit, hedgehog, squirrel, otter, goose, donkey, bear, cat, turtle, deer, frog, duck, fox, mouse, goat ~ badger, crow, mole")
 
+NOUN = "le er et in ock um ab"  # endings of invented things
 # Small things that a hero can own, carry, lose and share.
-THINGS = Words("""lantern, kite, ball, hat, bell, drum, basket, book, cup, key, boat, scarf, spoon, coin, button, whistle, ring, map, umbrella, blanket, bucket, flute,
-teapot, doll, pillow, ribbon, rope, box, bag, bottle, brush, candle, clock, compass, crown, feather, jar, mirror, necklace, shell, shovel, top, wagon
-~ locket, marble, mitten, trumpet, puppet, thimble""")
-SMALL = Words("ball, hat, bell, cup, key, scarf, spoon, coin, button, whistle, ring, map, ribbon, feather, shell, necklace, flute, brush, compass ~ locket, marble, mitten, thimble")
-FRAGILE = Words("cup, teapot, jar, mirror, bottle, lantern, clock, flute, kite, doll, umbrella ~ trumpet, puppet")
-LARGE = {"wagon", "umbrella", "drum", "kite", "blanket", "pillow", "bucket", "basket", "boat", "box", "bag", "teapot", "doll", "clock", "mirror", "trumpet"}
-LIGHT = {"ball", "hat", "kite", "scarf", "map", "ribbon", "feather", "umbrella", "mitten"}
-FLOATING = {"ball", "hat", "boat", "ribbon", "feather", "scarf", "flute", "kite", "mitten", "map"}
+THINGS = Coined("""lantern, kite, ball, hat, bell, drum, basket, book, cup, key, boat, scarf, spoon, coin, button, whistle, ring, map, umbrella, blanket, bucket, flute,
+teapot, doll, pillow, ribbon, rope, box, bag, bottle, brush, candle, clock, compass, crown, feather, jar, mirror, necklace, shell, shovel, top, wagon, hammer, violin, apron, ladder, broom, barrel, cushion, sock, glove, boot, bracelet, medal,
+statue, vase, plate, bowl, kettle, lamp, letter, postcard, pencil, crayon, notebook, rug, curtain, tray, wheel, sledge, scooter, balloon, banner, flag,
+helmet, sword, shield, harp, fiddle, guitar, horn, magnet, telescope, wallet, purse, stamp, sponge, hook, net, anchor, paddle, saddle, tent
+~ locket, marble, mitten, trumpet, puppet, thimble""", NOUN)
+SMALL = Coined("""ball, hat, bell, cup, key, scarf, spoon, coin, button, whistle, ring, map, ribbon, feather, shell, necklace, flute, brush, compass, sock, glove, bracelet,
+medal, letter, postcard, pencil, crayon, notebook, flag, magnet, wallet, purse, stamp, sponge, hook, fork, bead, pin, ticket, card, thread, comb
+~ locket, marble, mitten, thimble""", NOUN)
+FRAGILE = Coined("cup, teapot, jar, mirror, bottle, lantern, clock, flute, kite, doll, umbrella, vase, plate, bowl, lamp, statue, violin, telescope, guitar ~ trumpet, puppet", NOUN)
+LARGE = {*"wagon umbrella drum kite blanket pillow bucket basket boat box bag teapot doll clock mirror trumpet violin apron ladder broom barrel cushion boot statue".split(),
+         *"vase plate bowl kettle lamp rug curtain tray wheel sledge scooter balloon banner helmet sword shield harp fiddle guitar horn telescope net anchor paddle saddle tent".split()}
+LIGHT = {*"ball hat kite scarf map ribbon feather umbrella mitten sock glove letter postcard balloon stamp flag".split()}
+FLOATING = {*"ball hat boat ribbon feather scarf flute kite mitten map balloon paddle sponge tray letter postcard pencil".split()}
 COLOURS = Words("red, blue, green, yellow, white, black, brown, orange, purple, pink, grey, silver, golden")
 LOOKS = Words("old, little, shiny, new, round, pretty, plain, striped, bright, fine ~ tiny, painted")
 USES = {"lantern": "give light", "kite": "fly in the wind", "ball": "play with", "bell": "ring", "drum": "make music", "basket": "carry things", "book": "read",
@@ -113,12 +129,17 @@ USES = {"lantern": "give light", "kite": "fly in the wind", "ball": "play with",
 PLACES = {"forest": "in the forest", "meadow": "in the meadow", "village": "in the village", "valley": "in the valley", "garden": "in the garden", "hill": "on the hill",
           "farm": "on the farm", "river": "by the river", "lake": "by the lake", "sea": "by the sea", "mill": "at the old mill", "market": "at the market", "park": "in the park",
           "orchard": "in the orchard", "harbour": "at the harbour", "island": "on the island", "field": "in the field", "town": "in the town", "bridge": "near the bridge",
-          "castle": "near the castle"}
-LIVING = Words("forest, meadow, village, valley, farm, hill, lake, sea, river, town ~ island, orchard, castle")
+          "castle": "near the castle", "mountain": "on the mountain", "beach": "on the beach", "city": "in the city", "waterfall": "near the waterfall",
+          "lighthouse": "near the lighthouse", "station": "near the station", "cliff": "on the cliff", "desert": "at the edge of the desert", "church": "behind the church"}
+LIVING = Words("forest, meadow, village, valley, farm, hill, lake, sea, river, town, mountain, beach, city, waterfall, lighthouse, station, cliff, desert, church ~ island, orchard, castle")
 SPOTS = Words("""under the bed, behind the door, on the shelf, under the bench, in the tall grass, behind the barn, near the well, under a bush, beside the path, in the old shed,
-on the windowsill, behind a big stone, in the kitchen, under a pile of leaves, by the gate, on the bridge ~ under the stairs, behind the fence, on the porch""")
-FOODS = Words("apple, pear, plum, carrot, cherry, nut, cookie, pie, egg, bun, berry, potato, peach, walnut, turnip ~ fig, pancake, muffin, radish")
-FLOWERS = Words("sunflower, rose, bean plant, pumpkin, tomato plant, daisy, tulip, strawberry plant, lily, cabbage ~ poppy, cucumber plant")
+on the windowsill, behind a big stone, in the kitchen, under a pile of leaves, by the gate, on the bridge, under the table, behind the curtain, in the cellar,
+under the roof, near the pond, beside the road, behind the hedge, in the hall, on the roof, under a chair, on the table, behind the mill, near the oven, in the attic,
+under the carpet, beside the bed, on the steps, behind the tree, in the stable, on the wall, in the yard, under a stone, beside the well, in the boat ~ under the stairs, behind the fence, on the porch""")
+FOODS = Coined("""apple, pear, plum, carrot, cherry, nut, cookie, pie, egg, bun, berry, potato, peach, walnut, turnip, lemon, orange, banana, tomato, onion, biscuit, waffle,
+cake, sandwich, sausage, bean, almond, melon, grape, mushroom ~ fig, pancake, muffin, radish""", NOUN)
+FLOWERS = Coined("sunflower, rose, bean plant, pumpkin, tomato plant, daisy, tulip, strawberry plant, lily, cabbage, cherry tree, melon plant, violet, clover ~ poppy, cucumber plant", NOUN)
 TRAITS = Words("kind, clever, curious, cheerful, quiet, playful, merry, friendly, dreamy, polite, small, thoughtful, lively ~ gentle, good-natured, bright")
+KNOWN = known(GIRLS, BOYS, PETS, THINGS, SMALL, FRAGILE, FOODS, FLOWERS) | set(ANIMALS)
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 MONTHS = "January February March April May June July August September October November December".split()

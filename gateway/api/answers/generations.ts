@@ -132,7 +132,7 @@ function choicesOfPrompt(
       prompt: Int32Array.from(prompt),
       maxTokens,
       // `choice` counts from 0 for each prompt, because the text must not depend on the other prompts of the request.
-      sampling: samplingSettings(request, { seed, choice, info: engine.info }),
+      sampling: samplingSettings(request, { seed, choice, info: engine.info, defaults: context.sampling }),
       ...knownFields(known[choice], { ...common, repeatsLogprobs, echoed: echo ? prompt.length : 0 }),
       ...(scores !== undefined && choice === 0 && { promptLogprobs: scores }),
       ...(sharesPromptOf !== undefined && { sharesPromptOf }),

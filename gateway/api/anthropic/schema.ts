@@ -96,11 +96,13 @@ const answerFields = {
     .min(0, 'decimal')
     .max(1, 'decimal')
     .nullish()
-    .describe('0 always takes the most likely token. Default 1.'),
+    .describe('0 always takes the most likely token. Default: that of the model, or else 1.'),
   top_p,
   top_k: integer(0, LARGEST_INT32)
     .nullish()
-    .describe('Keep this many of the most likely tokens. 0 keeps all. Default 0.'),
+    .describe(
+      'Keep this many of the most likely tokens. 0 keeps all. Default: that of the model, or else 0.',
+    ),
   stream,
   metadata: z
     .strictObject({ user_id: z.string().nullish() })

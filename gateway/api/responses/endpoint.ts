@@ -38,7 +38,10 @@ export const responsesEndpoint: Endpoint = {
             const started = await startGenerations(c, context, record, generated, { idPrefix: 'resp_' });
             const { id, created, model, seed, schemaNotes } = started.frame;
             const writer = new ResponseWriter(
-              { id, created, model, seed, request, schemaNotes: [...offered.notEnforced, ...schemaNotes] },
+              {
+                ...{ id, created, model, seed, request, sampling: context.sampling },
+                schemaNotes: [...offered.notEnforced, ...schemaNotes],
+              },
               {
                 ...(plan.logprobs !== undefined && {
                   logprobsOf: (tokens) => chatLogprobs(tokens, context.tokenizer).toJSON(),

@@ -1,6 +1,7 @@
 // Loads the tokenizer, the chat templates and the special tokens of a model from the directory of its checkpoint or bundle.
 import path from 'node:path';
 import { readJsonObject } from './json-file.ts';
+import { type SamplingDefaults, samplingDefaults } from './sampling-defaults.ts';
 import { type ChatTemplates, loadTemplates } from './template.ts';
 import { loadTokenizer, type Tokenizer } from './tokenizer.ts';
 
@@ -8,6 +9,8 @@ export interface TextSide extends ChatTemplates {
   tokenizer: Tokenizer;
   /** Ids of tokens that end an answer. */
   stopIds: number[];
+  /** How tokens are drawn if the request does not say. */
+  sampling: SamplingDefaults;
   /** The content of tokenizer_config.json, for `/tokenizer_info`. Special tokens are given by their names. */
   tokenizerInfo: Record<string, unknown>;
   /** Id of the token that begins a text, if the checkpoint names one. An empty prompt is replaced by a prompt of this one token. */
@@ -40,6 +43,7 @@ export async function loadTextSide(dir: string): Promise<TextSide> {
   return {
     tokenizer,
     tokenizerInfo,
+    sampling: samplingDefaults(generation),
     ...(await loadTemplates(dir, config, { bos, eos, others: Object.fromEntries(others) })),
     stopIds: listed ?? idList(named(eos), 'tokenizer_config.json') ?? [],
     bos:

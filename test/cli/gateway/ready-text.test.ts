@@ -20,7 +20,7 @@ test('the text has the models, the address, the pages and an example request', (
   API      http://127.0.0.1:8080/docs
 
   curl -N http://127.0.0.1:8080/v1/completions -H 'content-type: application/json' \\
-    -d '{"model": "nano", "prompt": "Once upon a time,", "max_tokens": 60, "temperature": 0.5, "stream": true}'
+    -d '{"model": "nano", "prompt": "Once upon a time,", "max_tokens": 60, "stream": true}'
 
 `);
 });

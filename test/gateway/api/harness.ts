@@ -13,6 +13,7 @@ import type { Aliases } from '../../../gateway/api/endpoints/aliases.ts';
 import type { ErrorEnvelope } from '../../../gateway/api/errors.ts';
 import { type ApiServer, serve } from '../../../gateway/api/serve.ts';
 import type { ApiOptions } from '../../../gateway/api/shared.ts';
+import type { SamplingDefaults } from '../../../gateway/api/text/sampling-defaults.ts';
 import { compileTemplate } from '../../../gateway/api/text/template.ts';
 import { createTokenizer, type Tokenizer } from '../../../gateway/api/text/tokenizer.ts';
 import { FakeEngine, type FakeEngineOptions } from '../../support/engines/fake-engine.ts';
@@ -89,6 +90,8 @@ export interface RoomOptions extends Partial<FakeEngineOptions> {
   tokenizer?: Tokenizer;
   /** Ids that end an answer of each model. Default: `<|endoftext|>` and `<|end|>`. */
   stopIds?: number[];
+  /** How tokens are drawn if the request does not say. Default: as the engine's logits are. */
+  sampling?: SamplingDefaults;
   /** Further models by id, in addition to MODEL. */
   others?: Record<string, Partial<FakeEngineOptions>>;
   aliases?: () => Aliases;
@@ -110,6 +113,7 @@ export async function startRoom({
   chat = CHAT_TEMPLATE,
   tokenizer: given = tokenizer,
   stopIds = [idOf('<|endoftext|>'), idOf('<|end|>')],
+  sampling = {},
   others = {},
   aliases,
   api,
@@ -128,6 +132,7 @@ export async function startRoom({
     template: chat === null ? undefined : compileTemplate(chat, { bos: SPECIALS[0], eos: SPECIALS[0] }),
     tokenizerInfo: { bos_token: SPECIALS[0], eos_token: SPECIALS[0] },
     stopIds,
+    sampling,
     bos: idOf('<|endoftext|>'),
   };
   const models = [...engines].map(([id, its], i) => {

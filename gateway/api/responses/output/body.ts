@@ -1,8 +1,10 @@
 // The response object of OpenAI's Responses API, which contains the settings of the request and the output.
+import { neutralSampling } from '../../../engine/messages.ts';
 import type { ChoiceUsage } from '../../answers/answer.ts';
 import { provenanceOf } from '../../answers/usage.ts';
 import { MOST_SCHEMA_NOTES } from '../../endpoints/completion-handler.ts';
 import type { ApiError } from '../../errors.ts';
+import type { SamplingDefaults } from '../../text/sampling-defaults.ts';
 import type { ResponsesRequest } from '../schema.ts';
 import { isBuiltIn, type Tool } from '../tools/schema.ts';
 import type { OutputItem } from './open-item.ts';
@@ -15,6 +17,8 @@ export interface ResponseFrame {
   model: string;
   seed: number;
   request: ResponsesRequest;
+  /** How tokens are drawn if the request does not say. */
+  sampling: SamplingDefaults;
   /** Paths in the request of schema parts that are not enforced. */
   schemaNotes?: readonly string[];
 }
@@ -25,7 +29,7 @@ export type ResponseState =
   | { status: 'failed'; error: ApiError };
 
 export function responseBody(
-  { id, created, model, seed, request, schemaNotes = [] }: ResponseFrame,
+  { id, created, model, seed, request, sampling, schemaNotes = [] }: ResponseFrame,
   state: ResponseState,
   output: readonly OutputItem[],
 ): object {
@@ -43,7 +47,7 @@ export function responseBody(
     model,
     output,
     usage: ended ? usageOf(state.usage) : null,
-    ...settingsOf(request),
+    ...settingsOf(request, sampling),
     expertgrid: {
       seed,
       ...(ended && provenanceOf(state.usage)),
@@ -52,8 +56,8 @@ export function responseBody(
   };
 }
 
-/** The request's settings, with defaults for those that it left out. */
-function settingsOf(request: ResponsesRequest): object {
+/** The request's settings, with defaults for those that it left out. `sampling` has those of the model. */
+function settingsOf(request: ResponsesRequest, sampling: SamplingDefaults): object {
   return {
     instructions: request.instructions ?? null,
     max_output_tokens: request.max_output_tokens ?? null,
@@ -66,7 +70,7 @@ function settingsOf(request: ResponsesRequest): object {
     safety_identifier: request.safety_identifier ?? null,
     service_tier: 'default',
     store: false,
-    temperature: request.temperature ?? 1,
+    temperature: request.temperature ?? sampling.temperature ?? neutralSampling.temperature,
     text: {
       format: request.text?.format ?? { type: 'text' },
       verbosity: request.text?.verbosity ?? 'medium',
@@ -74,7 +78,7 @@ function settingsOf(request: ResponsesRequest): object {
     tool_choice: request.tool_choice ?? 'auto',
     tools: (request.tools ?? []).filter((tool) => !isBuiltIn(tool)).map(shownTool),
     top_logprobs: request.top_logprobs ?? 0,
-    top_p: request.top_p ?? 1,
+    top_p: request.top_p ?? sampling.top_p ?? neutralSampling.topP,
     truncation: request.truncation ?? 'disabled',
     user: request.user ?? null,
   };

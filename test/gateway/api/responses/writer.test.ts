@@ -6,7 +6,14 @@ import { ResponseWriter } from '../../../../gateway/api/responses/output/writer.
 import { callsOf, flowing, messages, textOf } from '../../../support/message-events.ts';
 import { event, response } from './shapes.ts';
 
-const frame = { id: 'resp_1', created: 1, model: 'm', seed: 5, request: { model: 'm', input: 'x' } };
+const frame = {
+  sampling: {},
+  id: 'resp_1',
+  created: 1,
+  model: 'm',
+  seed: 5,
+  request: { model: 'm', input: 'x' },
+};
 
 /** The value as a client gets it, parsed from JSON. */
 const sent = (value: object): unknown => JSON.parse(JSON.stringify(value));

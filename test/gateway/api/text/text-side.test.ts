@@ -30,6 +30,17 @@ test('stop ids are the number or list in generation_config.json', async () => {
   expect((await loadTextSide(await directory(several))).stopIds).toEqual([7, 8]);
 });
 
+test('samples as generation_config.json says, unless it says that the model does not sample', async () => {
+  const wanted = { temperature: 0.6, top_p: 0.95, top_k: 20, min_p: 0.01, repetition_penalty: 1.1 };
+  const samplingOf = async (generation: object) => {
+    return (await loadTextSide(await directory({ 'generation_config.json': generation }))).sampling;
+  };
+  expect(await samplingOf({ ...wanted, do_sample: true, max_length: 20 })).toEqual(wanted);
+  expect(await samplingOf({ temperature: 0.6, top_p: null })).toEqual({ temperature: 0.6 });
+  expect(await samplingOf({ ...wanted, do_sample: false })).toEqual({});
+  expect((await loadTextSide(await directory({}))).sampling).toEqual({});
+});
+
 test('without generation_config.json, stop ids come from config.json or else tokenizer_config.json', async () => {
   const config = { 'config.json': { eos_token_id: 9 }, 'tokenizer_config.json': names };
   expect((await loadTextSide(await directory(config))).stopIds).toEqual([9]);
@@ -68,6 +79,9 @@ test('the template named "default" is used from a list, unless there is a file c
 test.each([
   ['tokenizer.json', 'not json', /tokenizer\.json: not valid JSON/],
   ['generation_config.json', { eos_token_id: 'x' }, /generation_config\.json: eos_token_id contains "x"/],
+  ['generation_config.json', { temperature: 2.5 }, /temperature is 2\.5, which is not a number from 0 to 2/],
+  ['generation_config.json', { top_p: '1' }, /top_p is "1", which is not a number from 0 to 1/],
+  ['generation_config.json', { top_k: 1.5 }, /top_k is 1\.5, which is not an integer from -1 to 2147483647/],
   ['tokenizer_config.json', { chat_template: '{% if %}' }, /tokenizer_config\.json: chat_template: /],
   ['chat_template.jinja', '{{ x | pprint }}', /chat_template\.jinja: the template uses the filter 'pprint'/],
   ['tokenizer_config.json', { chat_template: [{ name: 'rag', template: '' }] }, /named "default"/],
