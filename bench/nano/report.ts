@@ -64,12 +64,12 @@ async function readRuns(): Promise<Run[]> {
 
 /** The tasks that nano gets right at each precision, from the last lines of bench/world/score.ts. */
 async function readScores(): Promise<Score[]> {
-  const files = (await readdir(logs)).filter((file) => /^score-\d+\.json$/.test(file));
+  const files = (await readdir(logs)).filter((file) => /^score-\d+(-fresh)?\.json$/.test(file));
   const read = async (file: string) => {
     const { kinds, right } = JSON.parse(await readFile(new URL(file, logs), 'utf8')) as Omit<Score, 'bits'>;
-    return { bits: Number(/\d+/.exec(file)), kinds, right };
+    return { bits: Number(/\d+/.exec(file)), fresh: file.includes('fresh'), kinds, right };
   };
-  return (await Promise.all(files.map(read))).sort((a, b) => b.bits - a.bits);
+  return (await Promise.all(files.map(read))).sort((a, b) => b.bits - a.bits || Number(a.fresh) - Number(b.fresh));
 }
 
 function mapOf(heat: readonly KindCalls[], layer: number): string {

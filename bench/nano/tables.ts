@@ -49,12 +49,14 @@ export function kindsTable(runs: readonly Run[]): string {
 /** What bench/world/score.ts says of a bundle. */
 export interface Score {
   bits: number;
+  /** Whether the tasks are of another seed than those in train/world/tasks.json. */
+  fresh: boolean;
   /** Share right of each kind of task, and of all. */
   kinds: Record<string, number>;
   right: number;
 }
 
-/** The share of tasks that are right at each precision. */
+/** The share of tasks that are right at each precision, and of fresh tasks. */
 export function scoresTable(scores: readonly Score[]): string {
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const rows = Object.keys(scores[0]?.kinds ?? {}).map((kind) => [
@@ -62,7 +64,7 @@ export function scoresTable(scores: readonly Score[]): string {
     ...scores.map(({ kinds }) => percent(kinds[kind]!)),
   ]);
   return table(
-    ['tasks', ...scores.map(({ bits }) => `${bits} bits`)],
+    ['tasks', ...scores.map(({ bits, fresh }) => `${bits} bits${fresh ? ', fresh tasks' : ''}`)],
     [...rows, ['all 200', ...scores.map(({ right }) => percent(right))]],
   );
 }

@@ -45,7 +45,7 @@ def check_texts(held):
         text = render(talked)
         where = f"{'held ' if held else ''}index {index} ({talked['kind']}): {text}"
         assert not ARTICLE.search(text), f"wrong article {ARTICLE.search(text)[0]!r} in {where}"
-        assert not re.search(r"[\x00-\x08]|%\(|\{[a-zA-Z]\w*\}|  |None", text), f"an unfilled template in {where}"
+        assert not re.search(r"[\x00-\x08]|%\(|\{[a-zA-Z]\w*\}|  |\bNone\b", text), f"an unfilled template in {where}"
         assert not re.search(r"[.!?,] [!?,]|[.!?,] \.(?!\.\.)|\.\.[^.]|\ba a\b|\bthe the\b", text), f"wrong punctuation in {where}"
         for x, sign, y, result in SUM.findall(text):
             assert OPERATIONS[sign](int(x), int(y)) == int(result), f"a wrong sum in {where}"

@@ -34,9 +34,13 @@ class Draw:
         left = list(items)
         return [left.pop(int(self.random() * len(left))) for _ in range(count)]
 
+    def invents(self):
+        """Whether to invent a word here."""
+        return self.invented > 0 and self.chance(self.invented)
+
     def of(self, words):
         """An item of the trained or the held-out part of a `Words`. In training, some names and things are invented."""
-        if self.invented and isinstance(words, Coined) and self.chance(self.invented):
+        if isinstance(words, Coined) and self.invents():
             return words.invent(self)
         return self.pick(words.held if self.held else words.train)
 

@@ -9,12 +9,12 @@ import formats
 import sums
 from draw import Draw
 from grammar import Lines, a, cap
-from repeat import repeat
+from repeat import repeat, repeat_as_json
 from stories import NAMES, PLOTS, Tale, held_combination
 from talk import say, talk
 from words import BOYS, GIRLS, HEROES, THINGS
 
-SHARES = (("story", 0.08), ("request", 0.15), ("about", 0.16), ("passage", 0.12), ("fact", 0.14), ("sum", 0.07), ("count", 0.02), ("repeat", 0.06), ("talk", 0.06), ("json", 0.09), ("tools", 0.05))
+SHARES = (("story", 0.06), ("request", 0.13), ("about", 0.15), ("passage", 0.13), ("fact", 0.13), ("sum", 0.10), ("count", 0.02), ("repeat", 0.06), ("talk", 0.05), ("json", 0.11), ("tools", 0.06))
 BEGIN, SYSTEM, USER, ASSISTANT, END = "<|endoftext|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"
 MARKS = {"system": SYSTEM, "user": USER, "assistant": ASSISTANT}
 
@@ -172,7 +172,7 @@ def counting(d):
 
 
 KINDS = {"story": story, "request": request, "about": about, "passage": passage, "sum": lambda d: several(d, sums.arithmetic), "count": counting, "repeat": repeat, "talk": talk,
-         "json": lambda d: formats.as_json(d)[0], "tools": None}
+         "json": lambda d: formats.as_json(d)[0] if d.held or d.chance(0.65) else repeat_as_json(d), "tools": None}
 
 
 def conversation(seed, index, held=False, shares=SHARES, definitions=()):

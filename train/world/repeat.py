@@ -1,5 +1,7 @@
 # Requests to repeat something: sentences, words of a list, and the one after another. The answer must be copied from the request.
-from grammar import Lines
+import json
+
+from grammar import Lines, listed
 from sums import gives
 from talk import say
 from words import BOYS, FOODS, GIRLS, HEROES, PETS, SMALL
@@ -9,6 +11,9 @@ LIST = Lines("Repeat these words: {x}.\nSay these words again: {x}.\nCopy this l
 BACKWARDS = Lines("Say these words backwards: {x}.\nRepeat these words in the opposite order: {x}.\n~ Turn the order of these words around: {x}.")
 AFTER = Lines("Which word comes after {w}: {x}?\nHere is a list: {x}. What comes after {w}?\n~ In the list {x}, which word follows {w}?")
 ORDER = Lines("What is the {w} word of this list: {x}?\nName the {w} of these words: {x}.\n~ Which word is the {w} one here: {x}?")
+JSON_LIST = Lines("Write these words as a JSON list: {x}.\nMake a JSON list of these words: {x}.\n{x}: write this as a JSON array.\nPut these words into a JSON array: {x}.")
+JSON_PAIRS = Lines("Write this as a JSON object: {x}.\nMake JSON of this: {x}.\nThe {x}. Write it as JSON.\nWrite JSON in which the {x}.")
+KEYS = {"name": (GIRLS, BOYS), "pet": (PETS,), "thing": (SMALL,), "food": (FOODS,), "animal": (HEROES,), "friend": (GIRLS, BOYS), "gift": (SMALL,), "cake": (FOODS,)}
 PLACES = ("first", "second", "third", "last")
 
 
@@ -38,3 +43,14 @@ def repeat(d):
         return [say("user", d.say(AFTER, {"x": x, "w": listed[at]})), say("assistant", listed[at + 1])]
     place = d.pick(PLACES)
     return [say("user", d.say(ORDER, {"x": x, "w": place})), say("assistant", listed[-1 if place == "last" else PLACES.index(place)])]
+
+
+def repeat_as_json(d):
+    """A list of words, or words with keys, as JSON. Within its quotes, a word has other tokens than after a space."""
+    if d.chance(0.5):
+        found = words(d, d.between(2, 6))
+        ask = d.say(JSON_LIST, {"x": ", ".join(found) if d.chance(0.5) else listed(found)})
+    else:
+        found = {key: d.of(d.pick(KEYS[key])) for key in d.sample(KEYS, d.between(2, 4))}
+        ask = d.say(JSON_PAIRS, {"x": listed([f"{key} is {word}" for key, word in found.items()])})
+    return [say("user", ask), say("assistant", json.dumps(found, ensure_ascii=False))]

@@ -7,7 +7,7 @@ from draw import Draw
 from grammar import a, cap, plural
 from phrases import DAY, DETAIL, END, HE, LATER, OPEN, PEOPLE, SHE
 from plots import friends, things, work
-from words import ANIMALS, BOYS, COLOURS, FLOWERS, FOODS, FRIENDS, GIRLS, HELPERS, HEROES, LIVING, LOOKS, PETS, PLACES, THINGS, TRAITS
+from words import ANIMALS, BOYS, COLOURS, FLOWERS, FOODS, FRIENDS, GIRLS, HELPERS, HEROES, LIVING, LOOKS, PETS, PLACES, THINGS, TOWNS, TRAITS
 
 EVENTS = things.EVENTS | friends.EVENTS | work.EVENTS
 PLOTS = things.PLOTS | friends.PLOTS | work.PLOTS
@@ -85,13 +85,13 @@ class Tale:
         s, o, p, r = self.pronouns = SHE if she else HE
         hands, arm = HANDS["hands" if self.person else "beak" if ANIMALS[kind]["class"] == "bird" else "mouth" if kind in HOOFED else "paws"]
         self.kind, self.name = kind, name
-        place = draw.of(LIVING)
+        home = f"in {TOWNS.invent(draw)}" if draw.invents() else PLACES[draw.of(LIVING)]
         day = draw.pick(DAY)
         who = f"{a(noun)} named {name}" if name else a(noun)
         self.call = name or f"the {kind}"
         self.capital = cap(self.call)
         self.fields = Fields({"the": "the", "who": who, "Who": cap(who), "kind": a(noun), "h": self.call, "H": cap(self.call), "s": s, "S": cap(s), "o": o, "p": p, "P": cap(p), "r": r, "eyes": draw.pick(("bright", "brown", "big", "dark")), "hands": hands, "arm": arm,
-                       "in": PLACES[place], "In": cap(PLACES[place]), "place": place, "Day": day, "dayl": day[0].lower() + day[1:] if day[1] == "n" else day})
+                       "in": home, "In": cap(home), "Day": day, "dayl": day[0].lower() + day[1:] if day[1] == "n" else day})
         self.names = {name} if name else set()
 
     def hero_can(self, skills):

@@ -1,6 +1,7 @@
 # Writes tasks.json: 200 tasks with checkable answers, of held-out names, things and templates. bench/world/score.ts runs them.
 # Also writes rendered.json: conversations with their texts, which test/bench/world/texts.test.ts compares with the chat template;
 # and held-out.json: texts of each kind, on which a served model is measured.
+import argparse
 import json
 from pathlib import Path
 
@@ -116,12 +117,12 @@ def tools(d):
 MAKERS = {"story questions": story_question, "small worlds": small_world, "facts": fact, "sums": sum_, "instructions": instruction, "memory": memory, "json": as_json, "tools": tools}
 
 
-def tasks():
+def tasks(seed=SEED):
     made, seen, index = [], set(), 0
     for kind, count in SHARES.items():
         left = count
         while left:
-            messages, offered, checks, reference = MAKERS[kind](Draw(SEED, index, held=True))
+            messages, offered, checks, reference = MAKERS[kind](Draw(seed, index, held=True))
             index += 1
             key = json.dumps(messages)
             if key in seen:
@@ -154,6 +155,16 @@ def written(items):
 FILES = {"tasks.json": tasks, "rendered.json": rendered, "held-out.json": held_out}
 
 
-if __name__ == "__main__":
+def main():
+    parser = argparse.ArgumentParser(description="Write tasks.json, rendered.json and held-out.json.")
+    parser.add_argument("--seed", type=int, help="print the tasks of another seed instead")
+    seed = parser.parse_args().seed
+    if seed is not None:
+        print(written(tasks(seed)), end="")
+        return
     for name, make in FILES.items():
         Path(__file__).with_name(name).write_text(written(make()))
+
+
+if __name__ == "__main__":
+    main()

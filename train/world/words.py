@@ -2,16 +2,16 @@
 from grammar import Words
 
 # Parts of invented words. Words from a list can be learned by heart; invented ones must be copied from the text.
-STARTS = "b br d dr f fl g gr h j k kl l m n p pr r s st t tr v w z".split()
-MIDDLES = "l ll m n nd r rr s v z d k".split()
+STARTS = "b br c ch cl d dr f fl g gl gr h j k kl l m n p pl pr r s sh sl sm sp st t th tr tw v w wh y z".split()
+MIDDLES = "b ck d g k l ll m mb n nd nt p pp r rr s st t tt v z".split()
 
 
 class Coined(Words):
-    """Words with endings, from which others are invented. An invented word is capitalised if the words are."""
+    """Words with endings, from which others are invented; - stands for no ending. An invented word is capitalised if the words are."""
 
     def __init__(self, text, endings):
         super().__init__(text)
-        self.endings = endings.split()
+        self.endings = [ending.strip("-") for ending in endings.split()]
 
     def invent(self, d):
         while True:
@@ -34,9 +34,9 @@ def known(*groups):
 GIRLS = Coined("""Mia, Anna, Lily, Rosa, Emma, Zoe, Clara, Ruth, Ella, Nina, Sara, Lucy, Maya, Ivy, Kate, Jane, Alice, Molly, Grace, Hana, Leah, Nora, Amina, Sofia,
 Tara, Eva, Julia, Helen, Daisy, Meg, Polly, Rita, Wendy, Yara, Olga, Petra, Lena, Carmen, Ada, Freya ~ Greta, Mabel, Selma, Dora, Iris, Priya""", "a ia ina ella ira")
 BOYS = Coined("""Tom, Ben, Sam, Max, Leo, Jack, Oscar, Adam, Noah, Finn, Hugo, Peter, Paul, Omar, Luke, Theo, Will, Ned, Ravi, Ivan, Felix, George, Henry, Simon,
-Carl, David, Emil, Frank, Jonah, Karim, Liam, Mark, Nico, Otto, Pablo, Toby, Victor, Walter, Yusuf ~ Anton, Boris, Dylan, Gus, Milo, Tariq""", "o us an or en ik")
+Carl, David, Emil, Frank, Jonah, Karim, Liam, Mark, Nico, Otto, Pablo, Toby, Victor, Walter, Yusuf ~ Anton, Boris, Dylan, Gus, Milo, Tariq""", "o us an or en ik -")
 PETS = Coined("""Rusty, Pip, Bramble, Fern, Hazel, Dot, Nutmeg, Pepper, Sunny, Patch, Biscuit, Clover, Moss, Willow, Ginger, Pebble, Acorn, Misty, Bean,
-Poppy, Olive, Rowan, Smoky, Teddy, Tilly, Twig, Barley, Maple ~ Juniper, Pickle, Thistle, Cobble""", "y le er kin et")
+Poppy, Olive, Rowan, Smoky, Teddy, Tilly, Twig, Barley, Maple ~ Juniper, Pickle, Thistle, Cobble""", "y le er kin et -")
 
 
 def is_girl(name):
@@ -100,7 +100,7 @@ HELPERS = {  # animals with an ability, trained and held out
 }
 FRIENDS = Words("owl, rabbit, hedgehog, squirrel, otter, goose, donkey, bear, cat, turtle, deer, frog, duck, fox, mouse, goat ~ badger, crow, mole")
 
-NOUN = "le er et in ock um ab"  # endings of invented things
+NOUN = "le er et in ock um ab -"  # endings of invented things
 # Small things that a hero can own, carry, lose and share.
 THINGS = Coined("""lantern, kite, ball, hat, bell, drum, basket, book, cup, key, boat, scarf, spoon, coin, button, whistle, ring, map, umbrella, blanket, bucket, flute,
 teapot, doll, pillow, ribbon, rope, box, bag, bottle, brush, candle, clock, compass, crown, feather, jar, mirror, necklace, shell, shovel, top, wagon, hammer, violin, apron, ladder, broom, barrel, cushion, sock, glove, boot, bracelet, medal,
@@ -132,6 +132,7 @@ PLACES = {"forest": "in the forest", "meadow": "in the meadow", "village": "in t
           "castle": "near the castle", "mountain": "on the mountain", "beach": "on the beach", "city": "in the city", "waterfall": "near the waterfall",
           "lighthouse": "near the lighthouse", "station": "near the station", "cliff": "on the cliff", "desert": "at the edge of the desert", "church": "behind the church"}
 LIVING = Words("forest, meadow, village, valley, farm, hill, lake, sea, river, town, mountain, beach, city, waterfall, lighthouse, station, cliff, desert, church ~ island, orchard, castle")
+TOWNS = Coined("Milton, Oakham, Weston, Brookdale, Ashford, Linden", "ia ton el or um berg")
 SPOTS = Words("""under the bed, behind the door, on the shelf, under the bench, in the tall grass, behind the barn, near the well, under a bush, beside the path, in the old shed,
 on the windowsill, behind a big stone, in the kitchen, under a pile of leaves, by the gate, on the bridge, under the table, behind the curtain, in the cellar,
 under the roof, near the pond, beside the road, behind the hedge, in the hall, on the roof, under a chair, on the table, behind the mill, near the oven, in the attic,
@@ -140,6 +141,7 @@ FOODS = Coined("""apple, pear, plum, carrot, cherry, nut, cookie, pie, egg, bun,
 cake, sandwich, sausage, bean, almond, melon, grape, mushroom ~ fig, pancake, muffin, radish""", NOUN)
 FLOWERS = Coined("sunflower, rose, bean plant, pumpkin, tomato plant, daisy, tulip, strawberry plant, lily, cabbage, cherry tree, melon plant, violet, clover ~ poppy, cucumber plant", NOUN)
 TRAITS = Words("kind, clever, curious, cheerful, quiet, playful, merry, friendly, dreamy, polite, small, thoughtful, lively ~ gentle, good-natured, bright")
-KNOWN = known(GIRLS, BOYS, PETS, THINGS, SMALL, FRAGILE, FOODS, FLOWERS) | set(ANIMALS)
+KNOWN = known(GIRLS, BOYS, PETS, TOWNS, THINGS, SMALL, FRAGILE, FOODS, FLOWERS) | set(ANIMALS)
+BESIDE = "under,behind,beside,near,in front of,next to".split(",")  # a thing in a story may be there
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 MONTHS = "January February March April May June July August September October November December".split()

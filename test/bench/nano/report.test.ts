@@ -54,8 +54,10 @@ describe('tables', () => {
   });
 
   it('of scores have a column for each precision', () => {
-    const scores = [16, 8].map((bits) => ({ bits, kinds: { sums: bits / 16 }, right: 0.5 }));
-    expect(scoresTable(scores).split('\n').slice(2)).toEqual([
+    const scores = [16, 8].map((bits) => ({ bits, fresh: bits < 9, kinds: { sums: bits / 16 }, right: 0.5 }));
+    expect(scoresTable(scores).split('\n')).toEqual([
+      '| tasks | 16 bits | 8 bits, fresh tasks |',
+      '| --- | ---: | ---: |',
       '| sums | 100.0 % | 50.0 % |',
       '| all 200 | 50.0 % | 50.0 % |',
     ]);

@@ -1,6 +1,6 @@
 # Plots about a thing: it gets stuck, is lost, is broken, is wanted by two, is earned, or is made as a gift.
 from grammar import events, number, plural
-from words import FLOATING, FRAGILE, LARGE, LIGHT, SMALL, SPOTS, THINGS
+from words import BESIDE, FLOATING, FRAGILE, LARGE, LIGHT, SMALL, SPOTS, THINGS
 
 EVENTS = events("""
 @own
@@ -234,9 +234,16 @@ def stuck(t):
     t.moral("stuck")
 
 
+def spots_of(d, count):
+    """Different phrases for where a small thing may be."""
+    if d.invents():
+        return [f"{where} the {d.of(THINGS)}" for where in d.sample(BESIDE, count)]
+    return d.sample(SPOTS.held if d.held else SPOTS.train, count)
+
+
 def lost(t):
     t.thing(SMALL)
-    spots = t.draw.sample(SPOTS.held if t.draw.held and len(SPOTS.held) > 2 else SPOTS.train, 3)
+    spots = spots_of(t.draw, 3)
     t.set(spot1=spots[0], spot2=spots[1], spot3=spots[2])
     t.friend()
     t.tell("own", "lost", "search")
@@ -249,7 +256,7 @@ def lost(t):
 def broken(t):
     t.thing(FRAGILE)
     t.friend()
-    t.set(spot1=t.draw.of(SPOTS), p2=t.fields["fp"])
+    t.set(spot1=spots_of(t.draw, 1)[0], p2=t.fields["fp"])
     t.tell("break", "hide", "guilt")
     t.paragraph()
     t.tell("confess", "forgive")
