@@ -79,6 +79,7 @@ def parse():
     parser.add_argument("--adam", type=float, default=0.0015, help="learning rate of AdamW, except for the routers (default: 0.0015)")
     parser.add_argument("--router", type=float, default=0.005, help="learning rate of AdamW for the routers (default: 0.005)")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True, help="fuse small operations; needs a C++ compiler (default: yes)")
+    parser.add_argument("--threads", type=int, default=2, help="threads; two runs with one thread each are faster than one after the other with two (default: 2)")
     return parser.parse_args()
 
 
@@ -158,7 +159,7 @@ class Run:
 
 def main():
     args = parse()
-    torch.set_num_threads(2)
+    torch.set_num_threads(args.threads)
     torch.manual_seed(1)
     if args.compile:
         compile_parts()

@@ -69,7 +69,9 @@ async function readScores(): Promise<Score[]> {
     const { kinds, right } = JSON.parse(await readFile(new URL(file, logs), 'utf8')) as Omit<Score, 'bits'>;
     return { bits: Number(/\d+/.exec(file)), fresh: file.includes('fresh'), kinds, right };
   };
-  return (await Promise.all(files.map(read))).sort((a, b) => b.bits - a.bits || Number(a.fresh) - Number(b.fresh));
+  return (await Promise.all(files.map(read))).sort(
+    (a, b) => b.bits - a.bits || Number(a.fresh) - Number(b.fresh),
+  );
 }
 
 function mapOf(heat: readonly KindCalls[], layer: number): string {

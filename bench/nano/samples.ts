@@ -1,5 +1,5 @@
-// Prints what a served model answers to every tenth of the 200 tasks, as Markdown: `node bench/nano/samples.ts [--url
-// http://127.0.0.1:8080] > train/logs/samples.md`. Greedy.
+// Prints what a served model answers to every tenth of the 200 tasks, or to all of another file, as Markdown: `node bench/nano/samples.ts
+// [--url http://127.0.0.1:8080] [--tasks FILE] > train/logs/samples.md`. Greedy.
 import { readFile } from 'node:fs/promises';
 import OpenAI from 'openai';
 import { readFlags } from '../flags.ts';
@@ -7,16 +7,17 @@ import type { Task } from '../world/rules.ts';
 
 const EVERY = 10;
 
-const flags = readFlags({ url: 'http://127.0.0.1:8080' });
+type Asked = Pick<Task, 'tools'> & { messages: OpenAI.ChatCompletionMessageParam[] };
+
+const flags = readFlags({ url: 'http://127.0.0.1:8080', tasks: undefined });
 const file = new URL('../../train/world/tasks.json', import.meta.url);
-const tasks = JSON.parse(await readFile(file, 'utf8')) as (Task & {
-  messages: OpenAI.ChatCompletionMessageParam[];
-})[];
+const tasks = JSON.parse(await readFile(flags.tasks ?? file, 'utf8')) as Asked[];
+const asked = flags.tasks === undefined ? tasks.filter((_, i) => i % EVERY === 0) : tasks;
 const client = new OpenAI({ baseURL: `${flags.url}/v1`, apiKey: 'none' });
 const { id: model } = (await client.models.list()).data[0]!;
 
 console.log('```text');
-for (const { messages, tools } of tasks.filter((_, i) => i % EVERY === 0)) {
+for (const { messages, tools } of asked) {
   const { choices } = await client.chat.completions.create({
     ...{ model, messages, temperature: 0, max_tokens: 300 },
     ...(tools && { tools: tools as OpenAI.ChatCompletionTool[] }),
