@@ -52,6 +52,10 @@ Read this: {text} Now write JSON with the keys {keys}.
 I need JSON with the keys {keys}. The text is: {text}
 JSON, please, with the keys {keys}: {text}
 Write an object with the keys {keys} for this text: {text}
+Find {keys} in this text and write them as JSON: {text}
+Extract {keys} as JSON. {text}
+Build JSON with the keys {keys}: {text}
+Convert this to JSON with the keys {keys}: {text}
 ~ Make a JSON object with the keys {keys} from this: {text}
 """)
 SCHEMA = Lines("""
@@ -62,6 +66,14 @@ Text: {text}\\nSchema: {schema}
 Use this schema: {schema}\\nWrite JSON for this: {text}
 Here is a schema: {schema}\\nHere is a text: {text}
 {schema}\\nPut this into the schema: {text}
+Complete the schema {schema}\\n{text}
+Match this schema: {schema}\\n{text}
+Follow the schema {schema} and write this as JSON.\\n{text}
+Extract the data. {schema}\\n{text}
+Convert this with the schema {schema}\\n{text}
+Format: {schema}\\nRead: {text}
+Take this schema: {schema}\\n{text}
+Answer in this form: {schema}\\n{text}
 ~ Fill in this schema: {schema}\\n{text}
 """)
 

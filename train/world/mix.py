@@ -171,8 +171,13 @@ def counting(d):
     return [say("user", question), say("assistant", answer)]
 
 
-KINDS = {"story": story, "request": request, "about": about, "passage": passage, "sum": lambda d: several(d, sums.arithmetic), "count": counting, "repeat": repeat, "talk": talk,
-         "json": lambda d: formats.as_json(d)[0] if d.held or d.chance(0.65) else repeat_as_json(d), "tools": None}
+def as_json(d, definitions):
+    return formats.as_json(d)[0] if d.held or d.chance(0.6) else repeat_as_json(d, definitions)
+
+
+KINDS = {"story": story, "request": request, "about": about, "passage": passage, "sum": lambda d: several(d, sums.arithmetic), "count": counting, "talk": talk}
+# Kinds that also use the nouns and glosses of the dictionary.
+DEFINED = {"fact": lambda d, definitions: several(d, lambda d: facts.fact(d, definitions)), "repeat": repeat, "json": as_json}
 
 
 def conversation(seed, index, held=False, shares=SHARES, definitions=()):
@@ -182,8 +187,8 @@ def conversation(seed, index, held=False, shares=SHARES, definitions=()):
     if kind == "tools":
         messages, tools, _ = formats.with_tools(d)
         return {"kind": kind, "messages": messages, "tools": tools}
-    make = (lambda d: several(d, lambda d: facts.fact(d, definitions))) if kind == "fact" else KINDS[kind]
-    return {"kind": kind, "messages": make(d), "tools": []}
+    messages = DEFINED[kind](d, definitions) if kind in DEFINED else KINDS[kind](d)
+    return {"kind": kind, "messages": messages, "tools": []}
 
 
 def render(talked):

@@ -4,7 +4,7 @@ import json
 from grammar import Lines, listed
 from sums import gives
 from talk import say
-from words import BOYS, FOODS, GIRLS, HEROES, PETS, SMALL
+from words import BOYS, FOODS, GIRLS, HEROES, KNOWN, PETS, SMALL
 
 SENTENCE = Lines("Say this: {x}\nRepeat: {x}\nRepeat this sentence: {x}\nWrite this again: {x}\nCopy this text: {x}\n~ Please repeat what I say: {x}")
 LIST = Lines("Repeat these words: {x}.\nSay these words again: {x}.\nCopy this list: {x}.\n~ Write the same words again: {x}.")
@@ -17,22 +17,27 @@ KEYS = {"name": (GIRLS, BOYS), "pet": (PETS,), "thing": (SMALL,), "food": (FOODS
 PLACES = ("first", "second", "third", "last")
 
 
-def words(d, count):
-    """Different words of the world, some of them names."""
+def words(d, count, definitions):
+    """Different words, some of them names. In training, some are nouns of the dictionary."""
     found = []
     while len(found) < count:
-        word = d.of(d.pick((SMALL, FOODS, HEROES, GIRLS, BOYS, PETS)))
+        if definitions and d.invents():
+            word = d.pick(definitions)[0]
+            if word in KNOWN:  # it may be held out
+                continue
+        else:
+            word = d.of(d.pick((SMALL, FOODS, HEROES, GIRLS, BOYS, PETS)))
         if word not in found:
             found.append(word)
     return found
 
 
-def repeat(d):
+def repeat(d, definitions):
     how = d.random()
     if how < 0.35:
         text = gives(d)[0]
         return [say("user", d.say(SENTENCE, {"x": text})), say("assistant", text)]
-    listed = words(d, d.between(3, 6))
+    listed = words(d, d.between(3, 6), definitions)
     x = ", ".join(listed)
     if how < 0.55:
         return [say("user", d.say(LIST, {"x": x})), say("assistant", x)]
@@ -45,10 +50,10 @@ def repeat(d):
     return [say("user", d.say(ORDER, {"x": x, "w": place})), say("assistant", listed[-1 if place == "last" else PLACES.index(place)])]
 
 
-def repeat_as_json(d):
+def repeat_as_json(d, definitions):
     """A list of words, or words with keys, as JSON. Within its quotes, a word has other tokens than after a space."""
     if d.chance(0.5):
-        found = words(d, d.between(2, 6))
+        found = words(d, d.between(2, 6), definitions)
         ask = d.say(JSON_LIST, {"x": ", ".join(found) if d.chance(0.5) else listed(found)})
     else:
         found = {key: d.of(d.pick(KEYS[key])) for key in d.sample(KEYS, d.between(2, 4))}

@@ -85,7 +85,7 @@ class Tale:
         s, o, p, r = self.pronouns = SHE if she else HE
         hands, arm = HANDS["hands" if self.person else "beak" if ANIMALS[kind]["class"] == "bird" else "mouth" if kind in HOOFED else "paws"]
         self.kind, self.name = kind, name
-        home = f"in {TOWNS.invent(draw)}" if draw.invents() else PLACES[draw.of(LIVING)]
+        home = draw.pick(("in", "near")) + f" {TOWNS.invent(draw)}" if draw.invents() else PLACES[draw.of(LIVING)]
         day = draw.pick(DAY)
         who = f"{a(noun)} named {name}" if name else a(noun)
         self.call = name or f"the {kind}"

@@ -38,7 +38,7 @@ def arithmetic(d):
             x = result - y if sign == "+" else result + y
         if 0 <= x <= 100 and 0 <= result <= 100 and (sign == "*" or held_pair(x, y) == d.held):
             break
-    as_words = d.chance(0.25) and not d.held
+    as_words = d.chance(0.4) and not d.held
     shown = d.say(SUM, {"x": number(x) if as_words else x, "y": number(y) if as_words else y, "sign": SIGNS[sign] if as_words or d.chance(0.5) else sign})
     if as_words:
         return cap(shown), cap(number(result)), f"{cap(number(x))} {SIGNS[sign]} {number(y)} is {number(result)}."

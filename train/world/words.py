@@ -3,7 +3,7 @@ from grammar import Words
 
 # Parts of invented words. Words from a list can be learned by heart; invented ones must be copied from the text.
 STARTS = "b br c ch cl d dr f fl g gl gr h j k kl l m n p pl pr r s sh sl sm sp st t th tr tw v w wh y z".split()
-MIDDLES = "b ck d g k l ll m mb n nd nt p pp r rr s st t tt v z".split()
+MIDDLES = "b ck d g k l ll m mb n nd nt p pp r rr s sh st t tt v z".split()
 
 
 class Coined(Words):
