@@ -14,4 +14,4 @@ def top1(scores, load, temperature=0.1):
 
 
 METHODS = {"top1": top1, "lbl": global_batch}
-WEIGHTS = {"top1": 0.05, "lbl": 0.01}  # of the loss of one layer, beside the language loss
+WEIGHTS = {"top1": 0.1, "lbl": 0.01}  # of the loss of one layer, beside the language loss

@@ -13,7 +13,9 @@ KINDS = tuple(kind for kind, _ in mix.SHARES)
 SHARES = {"sotu": 0.08, "austen": 0.05, "web": 0.045, "moby": 0.025, "copies": 0.05, "world": 0.75}  # average share of the windows in a batch
 # How much a target counts in the loss: in an answer, in plain text, and in what a user or system says.
 ANSWER, PLAIN, PROMPT = 1.0, 0.5, 0.25
+BARE = 0.5  # share of the world's windows without their first token, <|endoftext|>, which the prompt of a completion does not have
 HELD_SEED, HELD_TEXTS = 2, 60  # of the held-out texts: how many of each kind
+WORDS = {"held": True, "trained": False}  # held-out texts of the world have held-out names, things and templates, or those of training
 PART = 5000  # texts that one process encodes at a time
 
 
@@ -62,8 +64,9 @@ def main():
     (args.work / "data").mkdir(exist_ok=True)
     encode_prose(args.work, corpus, tokenizer)
     for kind in KINDS:
-        texts = list(mix.texts(HELD_SEED, 0, HELD_TEXTS, True, ((kind, 1.0),), short_definitions(corpus)))
-        write(args.work, f"{kind}.held", *encode(tokenizer, texts))
+        for words, held in WORDS.items():
+            texts = list(mix.texts(HELD_SEED, 0, HELD_TEXTS, held, ((kind, 1.0),), short_definitions(corpus)))
+            write(args.work, f"{kind}.{words}", *encode(tokenizer, texts))
     encode_world(args.work, args.texts)
 
 
@@ -92,7 +95,10 @@ class Batches:
                 out[row], counts[row] = copies(rng, length, self.words)
                 continue
             tokens = self.tokens[name]
-            start = self.order[(step * 64 + row) % len(self.order)] if name == "world" else rng.integers(len(tokens))
+            if name == "world":
+                start = self.order[(step * 64 + row) % len(self.order)] + (rng.random() < BARE)
+            else:
+                start = rng.integers(len(tokens))
             start = min(int(start), len(tokens) - length - 1)
             out[row] = tokens[start : start + length + 1]
             counts[row] = self.counts(out[row, :-1])

@@ -10,29 +10,29 @@ from torch.nn import functional as F
 
 from bpe import Tokenizer
 from corpus import PROSE, mix
-from data import KINDS, SHARES
+from data import KINDS, SHARES, WORDS
 from model import Config, Model
 
 WINDOW = 512
 SHORT = 4096  # tokens of each kind that are enough for a look during a training run
 
 
-def held(work, kind, limit=None):
-    """[windows, WINDOW + 1] ids of one kind's held-out text. Each window begins with the last id of the window before; the last one is filled with -1."""
-    ids = np.fromfile(work / "data" / f"{kind}.held.bin", dtype=np.uint16)[:limit].astype(np.int64)
+def held(work, kind, words="held", limit=None):
+    """[windows, WINDOW + 1] ids of one kind's held-out text; prose has no other words. Each window begins with the last id of the window before; the last one is filled with -1."""
+    ids = np.fromfile(work / "data" / f"{kind}.{words if kind in KINDS else 'held'}.bin", dtype=np.uint16)[:limit].astype(np.int64)
     windows = -(-(len(ids) - 1) // WINDOW)
     ids = np.pad(ids, (0, windows * WINDOW + 1 - len(ids)), constant_values=-1)
     return torch.from_numpy(np.lib.stride_tricks.sliding_window_view(ids, WINDOW + 1)[::WINDOW].copy())
 
 
 @torch.no_grad()
-def read(model, work, active=None, limit=None, precision=torch.bfloat16):
+def read(model, work, active=None, words="held", limit=None, precision=torch.bfloat16):
     """Reads the held-out text. Yields, for each kind, its bits and bytes, and the calls of each expert [layers, E]."""
     model.eval()
     sizes = torch.tensor([len(b) for b in Tokenizer.load(work / "tokenizer.json").bytes])
     for kind in KINDS + PROSE:
         bits, size, load = 0.0, 0, torch.zeros(len(model.mixtures()), model.config.experts)
-        for window in held(work, kind, limit).split(16):
+        for window in held(work, kind, words, limit).split(16):
             targets = window[:, 1:]
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision is torch.bfloat16):
                 logits = model(window[:, :-1].clamp(min=0), active)
@@ -119,12 +119,13 @@ def main():
         text, reason = generate(model, tokenizer, prompt, args.temperature, args.tokens, seed, active)
         print(f"{prompt}[{text}] ({reason})")
     if not prompts:
-        held, load = figures(model, args.work, active=active, precision=torch.float32)
-        line = json.dumps({"tokens": saved["tokens"], "active": active, "final": held} | (load_figures(load) if len(load) else {}))
-        print(line)
-        if args.log:
-            with (args.work / f"{args.name}.jsonl").open("a") as file:
-                file.write(line + "\n")
+        for words in WORDS:
+            found, load = figures(model, args.work, active=active, words=words, precision=torch.float32)
+            line = json.dumps({"tokens": saved["tokens"], "active": active, "words": words, "final": found} | (load_figures(load) if len(load) else {}))
+            print(line)
+            if args.log:
+                with (args.work / f"{args.name}.jsonl").open("a") as file:
+                    file.write(line + "\n")
 
 
 if __name__ == "__main__":

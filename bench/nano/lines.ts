@@ -16,11 +16,15 @@ export interface Look extends Load {
   held: BitsPerByte;
 }
 
+export type Words = 'held' | 'trained';
+
 /** The whole held-out text after training. */
 export interface Final extends Load {
   tokens: number;
   /** Experts that a row used in each layer. */
   active: number[];
+  /** Names, things and templates of the texts of the world. Default: held-out ones. */
+  words?: Words;
   final: BitsPerByte;
 }
 

@@ -24,7 +24,7 @@ export function loadPlot(runs: readonly Run[], which: 'hottest' | 'coldest'): Pl
     y: { label: 'times the uniform share', scale: 'linear' },
     series: runs.map((run) => ({
       name: run.name,
-      points: (finalOf(run)[which] ?? []).map((load, layer) => [layer, load] as const),
+      points: (finalOf(run, 'trained')[which] ?? []).map((load, layer) => [layer, load] as const),
     })),
   };
 }

@@ -42,7 +42,8 @@ export async function report(): Promise<Map<string, string>> {
   text = withBlock(text, 'runs', runsTable(runs.map((run) => ({ run, what: RUNS[run.name]! }))));
   text = withBlock(text, 'kinds', kindsTable(runs));
   text = withBlock(text, 'scores', scoresTable(await readScores()));
-  text = withBlock(text, 'samples', (await readFile(new URL('samples.md', logs), 'utf8')).trimEnd());
+  for (const name of ['samples', 'stranger'])
+    text = withBlock(text, name, (await readFile(new URL(`${name}.md`, logs), 'utf8')).trimEnd());
   return files.set('docs/nano.md', text);
 }
 

@@ -1,5 +1,5 @@
 // Markdown tables of training runs. Pure.
-import type { Final, Run } from './lines.ts';
+import type { Final, Run, Words } from './lines.ts';
 
 export type Row = readonly (string | number)[];
 
@@ -9,9 +9,9 @@ export function table(head: readonly string[], rows: readonly Row[]): string {
   return [line(head), line(head.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
 }
 
-/** The evaluation of a whole run. Throws if evaluate.py has not added one to its log. */
-export function finalOf({ name, finals }: Run): Final {
-  const last = finals.at(-1);
+/** The last evaluation of a whole run on texts with such words. Throws if evaluate.py has not added one to its log. */
+export function finalOf({ name, finals }: Run, words: Words): Final {
+  const last = finals.findLast((each) => (each.words ?? 'held') === words);
   if (last === undefined)
     throw new Error(
       `${name}.jsonl has no final figures. Add them: train/run.sh evaluate.py $W --name ${name} --log`,
@@ -22,25 +22,31 @@ export function finalOf({ name, finals }: Run): Final {
 /** Bits per byte and load of runs, each with what it is. */
 export function runsTable(runs: readonly { run: Run; what: string }[]): string {
   const rows = runs.map(({ run, what }) => {
-    const { active, final, hottest, coldest, dead } = finalOf(run);
+    const { active, final, hottest: hottestOfHeld } = finalOf(run, 'held');
+    const { final: trained, hottest, coldest, dead } = finalOf(run, 'trained');
+    const most = (loads: number[] | undefined) => (loads === undefined ? '' : Math.max(...loads).toFixed(2));
     return [
       what,
       `\`${run.name}\``,
       (run.tokens / 1e6).toFixed(1),
       new Set(active).size === 1 ? active[0]! : active.join(','),
+      trained.world.toFixed(3),
       final.world.toFixed(3),
       final.prose.toFixed(3),
-      hottest === undefined ? '' : Math.max(...hottest).toFixed(2),
+      most(hottest),
       coldest === undefined ? '' : Math.min(...coldest).toFixed(2),
       dead === undefined ? '' : dead.reduce((sum, count) => sum + count, 0),
+      most(hottestOfHeld),
     ];
   });
-  return table(['model', 'log', 'tokens, M', 'k', 'world', 'prose', 'hottest', 'coldest', 'dead'], rows);
+  const bits = ['world', 'world, held-out words', 'prose'];
+  const load = ['hottest', 'coldest', 'dead', 'hottest, held-out words'];
+  return table(['model', 'log', 'tokens, M', 'k', ...bits, ...load], rows);
 }
 
 /** Bits per byte of each kind of text, a column for each run. */
 export function kindsTable(runs: readonly Run[]): string {
-  const finals = runs.map(finalOf);
+  const finals = runs.map((run) => finalOf(run, 'held'));
   const kinds = Object.keys(finals[0]?.final ?? {});
   const rows = kinds.map((kind) => [kind, ...finals.map(({ final }) => final[kind]!.toFixed(3))]);
   return table(['kind of text', ...runs.map(({ name }) => `\`${name}\``)], rows);

@@ -14,6 +14,10 @@ const log = [
     tokens: 2e6,
     active: [1, 1],
     final: { story: 1.1, world: 1.25, prose: 3 },
+    ...{ hottest: [3.5, 2.25], coldest: [0.5, 0], dead: [0, 3] },
+  },
+  {
+    ...{ tokens: 2e6, active: [1, 1], words: 'trained', final: { story: 1, world: 1.1, prose: 3 } },
     ...{ hottest: [1.5, 2.25], coldest: [0.5, 0], dead: [0, 3] },
   },
 ];
@@ -22,7 +26,7 @@ const run = parseRun('top1', text);
 
 describe('a log', () => {
   it('has looks, finals, and the length of the run', () => {
-    expect([run.looks.length, run.finals.length, run.tokens, run.seconds]).toEqual([2, 1, 2e6, 21]);
+    expect([run.looks.length, run.finals.length, run.tokens, run.seconds]).toEqual([2, 2, 2e6, 21]);
   });
 
   it('of two pieces goes on counting tokens', () => {
@@ -46,7 +50,7 @@ describe('tables', () => {
       runsTable([{ run, what: 'it' }])
         .split('\n')
         .at(-1),
-    ).toBe('| it | `top1` | 2.0 | 1 | 1.250 | 3.000 | 2.25 | 0.00 | 3 |');
+    ).toBe('| it | `top1` | 2.0 | 1 | 1.100 | 1.250 | 3.000 | 2.25 | 0.00 | 3 | 3.50 |');
   });
 
   it('of kinds have a column for each run', () => {
