@@ -18,11 +18,16 @@ SHORT = 4096  # tokens of each kind that are enough for a look during a training
 
 
 def held(work, kind, words="held", limit=None):
-    """[windows, WINDOW + 1] ids of one kind's held-out text; prose has no other words. Each window begins with the last id of the window before; the last one is filled with -1."""
+    """Batches [windows, tokens + 1] of ids of one kind's held-out text; prose has no other words. Each window begins with the last id of the one before.
+
+    Windows have WINDOW tokens, but the last one has what is left."""
     ids = np.fromfile(work / "data" / f"{kind}.{words if kind in KINDS else 'held'}.bin", dtype=np.uint16)[:limit].astype(np.int64)
-    windows = -(-(len(ids) - 1) // WINDOW)
-    ids = np.pad(ids, (0, windows * WINDOW + 1 - len(ids)), constant_values=-1)
-    return torch.from_numpy(np.lib.stride_tricks.sliding_window_view(ids, WINDOW + 1)[::WINDOW].copy())
+    whole = (len(ids) - 1) // WINDOW
+    if whole > 0:
+        windows = np.lib.stride_tricks.sliding_window_view(ids, WINDOW + 1)[::WINDOW][:whole]
+        yield from torch.from_numpy(windows.copy()).split(16)
+    if len(ids) - 1 > whole * WINDOW:
+        yield torch.from_numpy(ids[None, whole * WINDOW :])
 
 
 @torch.no_grad()
@@ -32,12 +37,12 @@ def read(model, work, active=None, words="held", limit=None, precision=torch.bfl
     sizes = torch.tensor([len(b) for b in Tokenizer.load(work / "tokenizer.json").bytes])
     for kind in KINDS + PROSE:
         bits, size, load = 0.0, 0, torch.zeros(len(model.mixtures()), model.config.experts)
-        for window in held(work, kind, words, limit).split(16):
+        for window in held(work, kind, words, limit):
             targets = window[:, 1:]
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision is torch.bfloat16):
-                logits = model(window[:, :-1].clamp(min=0), active)
-            bits += F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=-1, reduction="sum").item() / math.log(2)
-            size += sizes[targets[targets >= 0]].sum().item()
+                logits = model(window[:, :-1], active)
+            bits += F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="sum").item() / math.log(2)
+            size += sizes[targets].sum().item()
             if model.mixtures():
                 load += torch.stack([m.load for m in model.mixtures()])
         yield kind, bits, size, load
