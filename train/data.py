@@ -14,7 +14,7 @@ SHARES = {"sotu": 0.08, "austen": 0.05, "web": 0.045, "moby": 0.025, "copies": 0
 # How much a target counts in the loss: in an answer, in plain text, and in what a user or system says.
 ANSWER, PLAIN, PROMPT = 1.0, 0.5, 0.25
 BARE = 0.5  # share of the world's windows without their first token, <|endoftext|>, which the prompt of a completion does not have
-HELD_SEED, HELD_TEXTS = 2, 60  # of the held-out texts: how many of each kind
+HELD_SEED = 2  # of the held-out texts
 WORDS = {"held": True, "trained": False}  # held-out texts of the world have held-out names, things and templates, or those of training
 PART = 5000  # texts that one process encodes at a time
 
@@ -59,13 +59,14 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("work", type=Path, help="directory with corpus.json and tokenizer.json; data/ is written to it")
     parser.add_argument("--texts", type=int, default=500_000, help="texts of the world for training (default: 500000, about 60 M tokens)")
+    parser.add_argument("--held-texts", type=int, default=60, help="held-out texts of each kind of the world (default: 60)")
     args = parser.parse_args()
     corpus, tokenizer = json.loads((args.work / "corpus.json").read_text()), Tokenizer.load(args.work / "tokenizer.json")
     (args.work / "data").mkdir(exist_ok=True)
     encode_prose(args.work, corpus, tokenizer)
     for kind in KINDS:
         for words, held in WORDS.items():
-            texts = list(mix.texts(HELD_SEED, 0, HELD_TEXTS, held, ((kind, 1.0),), short_definitions(corpus)))
+            texts = list(mix.texts(HELD_SEED, 0, args.held_texts, held, ((kind, 1.0),), short_definitions(corpus)))
             write(args.work, f"{kind}.{words}", *encode(tokenizer, texts))
     encode_world(args.work, args.texts)
 

@@ -8,7 +8,7 @@ HERE = Path(__file__).parent
 # Part of the way, and its arguments after WORKDIR. Each kind of training takes a few steps.
 PARTS = (
     ("bpe.py",),
-    ("data.py", "--texts", "4000"),
+    ("data.py", "--texts", "4000", "--held-texts", "8"),
     ("train.py", "--name", "smoke", "--tokens", "150000", "--no-compile"),
     ("train.py", "--name", "progressive", "--tokens", "30000", "--schedule", "8,8,4,4,2,2,1,1", "--switch", "0.6", "--balance", "lbl", "--no-rules", "--no-compile"),
     ("train.py", "--name", "elastic", "--tokens", "20000", "--elastic", "--no-compile"),
@@ -20,7 +20,7 @@ PARTS = (
 def main(work):
     """Writes corpus.json from the held-out prose of bench/, and runs every part. The smoke model is exported to WORKDIR/hf."""
     documents = [20 * each["text"] for each in json.loads((HERE.parent / "bench" / "held-out.json").read_text())]
-    sources = {name: {"train": documents[i::4], "held": documents[i::4]} for i, name in enumerate(("sotu", "austen", "web", "moby"))}
+    sources = {name: {"train": documents[i::4], "held": documents[i : i + 1]} for i, name in enumerate(("sotu", "austen", "web", "moby"))}
     (work / "corpus.json").write_text(json.dumps({**sources, "definitions": []}))
     for script, *args in PARTS:
         run(script, work, *args)
