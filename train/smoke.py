@@ -1,4 +1,4 @@
-# Runs the whole way from the generator to an exported model on little text, in about a minute: smoke.py WORKDIR
+# Runs the whole way from the generator to an exported model on little text, in about three minutes: smoke.py WORKDIR
 import json
 import subprocess
 import sys

@@ -67,7 +67,10 @@ async function readRuns(): Promise<Run[]> {
 async function readScores(): Promise<Score[]> {
   const files = (await readdir(logs)).filter((file) => /^score-\d+(-fresh)?\.json$/.test(file));
   const read = async (file: string) => {
-    const { kinds, right } = JSON.parse(await readFile(new URL(file, logs), 'utf8')) as Omit<Score, 'bits'>;
+    const { kinds, right } = JSON.parse(await readFile(new URL(file, logs), 'utf8')) as Pick<
+      Score,
+      'kinds' | 'right'
+    >;
     return { bits: Number(/\d+/.exec(file)), fresh: file.includes('fresh'), kinds, right };
   };
   return (await Promise.all(files.map(read))).sort(

@@ -7,14 +7,17 @@ INVENTED = 0.35  # share of names and things that are invented
 
 
 class Draw:
-    """A stream of choices. `held` draws from the held-out names, things and templates in place of the trained ones."""
+    """A stream of choices. `held` draws from the held-out names, things and templates in place of the trained ones.
 
-    __slots__ = ("random", "held", "invented")
+    `definitions` are pairs of a noun and its WordNet gloss, which are asked for, too."""
 
-    def __init__(self, seed, index, held=False):
+    __slots__ = ("random", "held", "invented", "definitions")
+
+    def __init__(self, seed, index, held=False, definitions=()):
         self.random = Random((seed << 48) | (index << 1) | held).random
         self.held = held
         self.invented = 0 if held else INVENTED
+        self.definitions = definitions
 
     def pick(self, items):
         return items[int(self.random() * len(items))]

@@ -201,10 +201,10 @@ RELATIONS = ((_capital, 0.17), (_country, 0.05), (_opposite, 0.12), (_colour, 0.
              (_list, 0.03), (_animal, 0.08), (_compare, 0.03), (_use, 0.03))
 
 
-def fact(d, definitions=()):
-    """(relation, question, word, sentence). `definitions` are pairs of a noun and its WordNet gloss, which are asked for, too."""
-    if definitions and d.chance(0.15):
-        noun, gloss = d.pick(definitions)
+def fact(d):
+    """(relation, question, word, sentence)"""
+    if d.definitions and d.chance(0.15):
+        noun, gloss = d.pick(d.definitions)
         return "define", d.say(WORDINGS["define"], {"x": noun, "ax": a(noun)}), gloss, f"{cap(a(noun))} is {gloss}."
     relation, fields, word, sentence = d.weighted(RELATIONS)(d)
     question = d.say(WORDINGS[relation], fields)

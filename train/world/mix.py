@@ -171,24 +171,22 @@ def counting(d):
     return [say("user", question), say("assistant", answer)]
 
 
-def as_json(d, definitions):
-    return formats.as_json(d)[0] if d.held or d.chance(0.6) else repeat_as_json(d, definitions)
+def as_json(d):
+    return formats.as_json(d)[0] if d.held or d.chance(0.6) else repeat_as_json(d)
 
 
-KINDS = {"story": story, "request": request, "about": about, "passage": passage, "sum": lambda d: several(d, sums.arithmetic), "count": counting, "talk": talk}
-# Kinds that also use the nouns and glosses of the dictionary.
-DEFINED = {"fact": lambda d, definitions: several(d, lambda d: facts.fact(d, definitions)), "repeat": repeat, "json": as_json}
+KINDS = {"story": story, "request": request, "about": about, "passage": passage, "fact": lambda d: several(d, facts.fact), "sum": lambda d: several(d, sums.arithmetic), "count": counting,
+         "repeat": repeat, "talk": talk, "json": as_json}
 
 
 def conversation(seed, index, held=False, shares=SHARES, definitions=()):
     """{"kind", "messages", "tools"} of one index. A story without a request is a single message of the assistant."""
-    d = Draw(seed, index, held)
+    d = Draw(seed, index, held, definitions)
     kind = d.weighted(shares)
     if kind == "tools":
         messages, tools, _ = formats.with_tools(d)
         return {"kind": kind, "messages": messages, "tools": tools}
-    messages = DEFINED[kind](d, definitions) if kind in DEFINED else KINDS[kind](d)
-    return {"kind": kind, "messages": messages, "tools": []}
+    return {"kind": kind, "messages": KINDS[kind](d), "tools": []}
 
 
 def render(talked):

@@ -17,12 +17,12 @@ KEYS = {"name": (GIRLS, BOYS), "pet": (PETS,), "thing": (SMALL,), "food": (FOODS
 PLACES = ("first", "second", "third", "last")
 
 
-def words(d, count, definitions):
+def words(d, count):
     """Different words, some of them names. In training, some are nouns of the dictionary."""
     found = []
     while len(found) < count:
-        if definitions and d.invents():
-            word = d.pick(definitions)[0]
+        if d.definitions and d.invents():
+            word = d.pick(d.definitions)[0]
             if word in KNOWN:  # it may be held out
                 continue
         else:
@@ -32,12 +32,12 @@ def words(d, count, definitions):
     return found
 
 
-def repeat(d, definitions):
+def repeat(d):
     how = d.random()
     if how < 0.35:
         text = gives(d)[0]
         return [say("user", d.say(SENTENCE, {"x": text})), say("assistant", text)]
-    listed = words(d, d.between(3, 6), definitions)
+    listed = words(d, d.between(3, 6))
     x = ", ".join(listed)
     if how < 0.55:
         return [say("user", d.say(LIST, {"x": x})), say("assistant", x)]
@@ -50,10 +50,10 @@ def repeat(d, definitions):
     return [say("user", d.say(ORDER, {"x": x, "w": place})), say("assistant", listed[-1 if place == "last" else PLACES.index(place)])]
 
 
-def repeat_as_json(d, definitions):
+def repeat_as_json(d):
     """A list of words, or words with keys, as JSON. Within its quotes, a word has other tokens than after a space."""
     if d.chance(0.5):
-        found = words(d, d.between(2, 6), definitions)
+        found = words(d, d.between(2, 6))
         ask = d.say(JSON_LIST, {"x": ", ".join(found) if d.chance(0.5) else listed(found)})
     else:
         found = {key: d.of(d.pick(KEYS[key])) for key in d.sample(KEYS, d.between(2, 4))}

@@ -103,7 +103,8 @@ FRIENDS = Words("owl, rabbit, hedgehog, squirrel, otter, goose, donkey, bear, ca
 NOUN = "le er et in ock um ab -"  # endings of invented things
 # Small things that a hero can own, carry, lose and share.
 THINGS = Coined("""lantern, kite, ball, hat, bell, drum, basket, book, cup, key, boat, scarf, spoon, coin, button, whistle, ring, map, umbrella, blanket, bucket, flute,
-teapot, doll, pillow, ribbon, rope, box, bag, bottle, brush, candle, clock, compass, crown, feather, jar, mirror, necklace, shell, shovel, top, wagon, hammer, violin, apron, ladder, broom, barrel, cushion, sock, glove, boot, bracelet, medal,
+teapot, doll, pillow, ribbon, rope, box, bag, bottle, brush, candle, clock, compass, crown, feather, jar, mirror, necklace, shell, shovel, top, wagon,
+hammer, violin, apron, ladder, broom, barrel, cushion, sock, glove, boot, bracelet, medal,
 statue, vase, plate, bowl, kettle, lamp, letter, postcard, pencil, crayon, notebook, rug, curtain, tray, wheel, sledge, scooter, balloon, banner, flag,
 helmet, sword, shield, harp, fiddle, guitar, horn, magnet, telescope, wallet, purse, stamp, sponge, hook, net, anchor, paddle, saddle, tent
 ~ locket, marble, mitten, trumpet, puppet, thimble""", NOUN)

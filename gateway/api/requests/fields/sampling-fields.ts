@@ -4,24 +4,24 @@
 import { z } from 'zod';
 import { type EngineInfo, neutralSampling, type SamplingSettings } from '../../../engine/messages.ts';
 import { badRequest } from '../../errors.ts';
-import type { SamplingDefaults } from '../../text/sampling-defaults.ts';
-import { decimal, integer, LARGEST_INT32 } from './numbers.ts';
+import { type SamplingDefaults, samplingRanges } from '../../text/sampling-defaults.ts';
+import { decimal, integer } from './numbers.ts';
 
 export const samplingFields = {
-  temperature: decimal(0, 2)
+  temperature: decimal(...samplingRanges.temperature)
     .nullish()
     .describe('0 always takes the most likely token. Default: that of the model, or else 1.'),
-  top_p: decimal(0, 1)
+  top_p: decimal(...samplingRanges.top_p)
     .nullish()
     .describe(
       'Keep the smallest set of most likely tokens whose probabilities reach this sum. Default: that of the model, or else 1.',
     ),
-  top_k: integer(-1, LARGEST_INT32)
+  top_k: integer(...samplingRanges.top_k)
     .nullish()
     .describe(
       'Keep this many of the most likely tokens. 0 and -1 keep all. Default: that of the model, or else 0.',
     ),
-  min_p: decimal(0, 1)
+  min_p: decimal(...samplingRanges.min_p)
     .nullish()
     .describe(
       'Drop tokens whose probability is below this share of the most likely one. Default: that of the model, or else 0.',
@@ -36,7 +36,7 @@ export const samplingFields = {
   frequency_penalty: decimal(-2, 2)
     .nullish()
     .describe('Subtracted from the logit of a token for each time that the answer contains it. Default 0.'),
-  repetition_penalty: decimal(0.01, 100)
+  repetition_penalty: decimal(...samplingRanges.repetition_penalty)
     .nullish()
     .describe(
       'Divides the logits of tokens that the prompt or the answer contains. 1 is off. Default: that of the model, or else 1.',
@@ -56,6 +56,31 @@ interface SamplingPlace {
   defaults: SamplingDefaults;
 }
 
+/** What counts if neither the request nor the model says anything. */
+const neutral: Required<SamplingDefaults> = {
+  temperature: neutralSampling.temperature,
+  top_p: neutralSampling.topP,
+  top_k: neutralSampling.topK,
+  min_p: neutralSampling.minP,
+  repetition_penalty: neutralSampling.repetitionPenalty,
+};
+
+/** The value that counts for each setting: that of the request, or else that of the model. */
+export function withDefaults(
+  request: { [Setting in keyof SamplingDefaults]?: number | null | undefined },
+  defaults: SamplingDefaults,
+): Required<SamplingDefaults> {
+  const value = (setting: keyof SamplingDefaults) =>
+    request[setting] ?? defaults[setting] ?? neutral[setting];
+  return {
+    temperature: value('temperature'),
+    top_p: value('top_p'),
+    top_k: value('top_k'),
+    min_p: value('min_p'),
+    repetition_penalty: value('repetition_penalty'),
+  };
+}
+
 /** Smaller values of `top_p` are raised to this value, which keeps only the most likely token. 0 would keep none. */
 const LEAST_TOP_P = 1e-9;
 
@@ -73,16 +98,15 @@ export function samplingSettings(
   request: SamplingRequest,
   { seed, choice, info, defaults }: SamplingPlace,
 ): SamplingSettings {
-  const temperature = request.temperature ?? defaults.temperature ?? neutralSampling.temperature;
+  const { temperature, top_p, top_k, min_p, repetition_penalty } = withDefaults(request, defaults);
   return {
     temperature: temperature < LEAST_TEMPERATURE ? 0 : temperature,
-    topP: Math.max(request.top_p ?? defaults.top_p ?? neutralSampling.topP, LEAST_TOP_P),
-    topK: Math.max(request.top_k ?? defaults.top_k ?? neutralSampling.topK, 0),
-    minP: request.min_p ?? defaults.min_p ?? neutralSampling.minP,
+    topP: Math.max(top_p, LEAST_TOP_P),
+    topK: Math.max(top_k, 0),
+    minP: min_p,
     presencePenalty: request.presence_penalty ?? neutralSampling.presencePenalty,
     frequencyPenalty: request.frequency_penalty ?? neutralSampling.frequencyPenalty,
-    repetitionPenalty:
-      request.repetition_penalty ?? defaults.repetition_penalty ?? neutralSampling.repetitionPenalty,
+    repetitionPenalty: repetition_penalty,
     logitBias: logitBias(request.logit_bias ?? {}, info),
     seed,
     choice,

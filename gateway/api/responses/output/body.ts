@@ -1,9 +1,9 @@
 // The response object of OpenAI's Responses API, which contains the settings of the request and the output.
-import { neutralSampling } from '../../../engine/messages.ts';
 import type { ChoiceUsage } from '../../answers/answer.ts';
 import { provenanceOf } from '../../answers/usage.ts';
 import { MOST_SCHEMA_NOTES } from '../../endpoints/completion-handler.ts';
 import type { ApiError } from '../../errors.ts';
+import { withDefaults } from '../../requests/fields/sampling-fields.ts';
 import type { SamplingDefaults } from '../../text/sampling-defaults.ts';
 import type { ResponsesRequest } from '../schema.ts';
 import { isBuiltIn, type Tool } from '../tools/schema.ts';
@@ -58,6 +58,7 @@ export function responseBody(
 
 /** The request's settings, with defaults for those that it left out. `sampling` has those of the model. */
 function settingsOf(request: ResponsesRequest, sampling: SamplingDefaults): object {
+  const { temperature, top_p } = withDefaults(request, sampling);
   return {
     instructions: request.instructions ?? null,
     max_output_tokens: request.max_output_tokens ?? null,
@@ -70,7 +71,7 @@ function settingsOf(request: ResponsesRequest, sampling: SamplingDefaults): obje
     safety_identifier: request.safety_identifier ?? null,
     service_tier: 'default',
     store: false,
-    temperature: request.temperature ?? sampling.temperature ?? neutralSampling.temperature,
+    temperature,
     text: {
       format: request.text?.format ?? { type: 'text' },
       verbosity: request.text?.verbosity ?? 'medium',
@@ -78,7 +79,7 @@ function settingsOf(request: ResponsesRequest, sampling: SamplingDefaults): obje
     tool_choice: request.tool_choice ?? 'auto',
     tools: (request.tools ?? []).filter((tool) => !isBuiltIn(tool)).map(shownTool),
     top_logprobs: request.top_logprobs ?? 0,
-    top_p: request.top_p ?? sampling.top_p ?? neutralSampling.topP,
+    top_p,
     truncation: request.truncation ?? 'disabled',
     user: request.user ?? null,
   };
