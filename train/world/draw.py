@@ -3,7 +3,7 @@ from random import Random
 
 from words import Coined
 
-INVENTED = 0.35  # share of names and things that are invented
+INVENTED = 0.35  # share of names and things that are invented or any noun of the dictionary
 
 
 class Draw:
@@ -46,6 +46,10 @@ class Draw:
         if isinstance(words, Coined) and self.invents():
             return words.invent(self)
         return self.pick(words.held if self.held else words.train)
+
+    def noun(self, words):
+        """An item of a `Words`. In training, some are any noun of the dictionary."""
+        return Coined.noun(self) if self.definitions and self.invents() else self.of(words)
 
     def say(self, lines, fields=None):
         """A template of a `Lines`, filled with the fields."""

@@ -2,7 +2,7 @@
 import json
 
 from facts import CAPITALS, KINDS
-from grammar import Lines, a, cap, number, plural
+from grammar import Lines, a, cap, listed, number, plural
 from talk import say
 from words import BOYS, COLOURS, DAYS, FOODS, GIRLS, HEROES, PETS, SMALL
 
@@ -28,7 +28,7 @@ def record(d):
         age, city = d.between(5, 90), d.pick(list(CAPITALS.values()))
         return d.pick((f"{name} is {age} years old and lives in {city}.", f"{name} lives in {city}. {s} is {age} years old.")), {"name": name, "age": age, "city": city}
     if how == 1:
-        pet, kind, colour = d.of(PETS), d.of(HEROES), d.pick(("black", "white", "brown", "grey"))
+        pet, kind, colour = d.of(PETS), d.noun(HEROES), d.pick(("black", "white", "brown", "grey"))
         return f"{name} has a {colour} {kind}. Its name is {pet}.", {"owner": name, "animal": kind, "name": pet, "colour": colour}
     if how == 2:
         count, food, price = d.between(2, 20), d.of(FOODS), d.between(2, 60)
@@ -56,6 +56,11 @@ Find {keys} in this text and write them as JSON: {text}
 Extract {keys} as JSON. {text}
 Build JSON with the keys {keys}: {text}
 Convert this to JSON with the keys {keys}: {text}
+What is the JSON with the keys {keys} for this sentence: {text}
+Please write JSON from the sentence with the keys {keys}: {text}
+Make JSON with {keys}. {text}
+I want {keys} as JSON from this: {text}
+Return JSON with the fields {keys}: {text}
 ~ Make a JSON object with the keys {keys} from this: {text}
 """)
 SCHEMA = Lines("""
@@ -78,13 +83,58 @@ Answer in this form: {schema}\\n{text}
 """)
 
 
+def more_records(d):
+    """Records that only occur in training: (text, record)."""
+    x, y = (d.of(GIRLS), d.of(BOYS)) if d.chance(0.5) else (d.of(BOYS), d.of(GIRLS))
+    how = d.below(8)
+    if how == 0:
+        kind, colour = d.noun(HEROES), d.of(COLOURS)
+        return d.pick((f"{x} has {a(colour)} {kind}.", f"The {kind} of {x} is {colour}.")), {"name": x, "animal": kind, "colour": colour}
+    if how == 1:
+        city, food = d.pick(list(CAPITALS.values())), d.of(FOODS)
+        return d.pick((f"{x} comes from {city} and likes {plural(food)}.", f"{x} lives in {city}. What {x} likes best is {a(food)}.")), {"name": x, "city": city, "food": food}
+    if how == 2:
+        thing, colour = d.of(SMALL), d.of(COLOURS)
+        return d.pick((f"{x} gave {y} {a(colour)} {thing}.", f"{y} got {a(colour)} {thing} from {x}.")), {"from": x, "to": y, "gift": thing, "colour": colour}
+    if how == 3:
+        day, count, kind, place = d.pick(DAYS), d.between(2, 30), d.noun(HEROES), d.pick(("forest", "meadow", "garden", "village", "valley", "river"))
+        return f"On {day}, {x} saw {count} {plural(kind)} near the {place}.", {"name": x, "day": day, "animal": kind, "count": count, "place": place}
+    if how == 4:
+        thing, price = d.of(SMALL), d.between(2, 99)
+        return d.pick((f"{cap(a(thing))} costs {price} coins.", f"The price of {a(thing)} is {price} coins.", f"{x} sells {a(thing)} for {price} coins.")), {"thing": thing, "price": price}
+    if how == 5:
+        age, friend = d.between(3, 99), y
+        return d.pick((f"{x} is {age} and has a friend called {friend}.", f"My name is {x}, I am {age} years old, and my friend is {friend}.")), {"name": x, "age": age, "friend": friend}
+    if how == 6:
+        pet, kind, age = d.of(PETS), d.noun(HEROES), d.between(1, 15)
+        return d.pick((f"{x} has {a(kind)} called {pet}. It is {age} years old.", f"{pet} is {a(kind)} of {age} years and belongs to {x}.")), {"owner": x, "pet": pet, "kind": kind, "age": age}
+    item, count, thing, more = d.of(FOODS), d.between(2, 20), d.of(SMALL), d.between(2, 20)
+    return f"{x} needs {count} {plural(item)}, and {y} needs {more} {plural(thing)}.", {"name": x, "item": item, "count": count}
+
+
+OTHER_KEYS = {"colour": ("color",), "item": ("food", "product", "what"), "count": ("number", "amount", "quantity"), "city": ("town", "home"), "owner": ("person", "who"), "thing": ("object", "item"),
+              "animal": ("kind", "pet"), "price": ("cost", "coins"), "hour": ("time",), "place": ("location", "where"), "items": ("list", "things")}
+
+
+def changed(d, found):
+    """The record with other keys, with some of them only, or with both, in training: whoever asks chooses the keys."""
+    if d.chance(0.3):
+        found = {d.pick(OTHER_KEYS[key]) if key in OTHER_KEYS and d.chance(0.5) else key: value for key, value in found.items()}
+    if d.chance(0.4):
+        found = {key: found[key] for key in d.sample(found, d.between(1, len(found)))}
+    return found
+
+
 def as_json(d):
     """(messages, schema, record)"""
-    text, found = record(d)
+    if d.held:
+        text, found = record(d)
+    else:
+        text, found = d.pick((record, more_records))(d)
+        found = changed(d, found)
     keys = list(found)
     shape = schema({key: TYPES[type(value)] for key, value in found.items()})
-    listed = ", ".join(keys[:-1]) + " and " + keys[-1]
-    ask = d.say(KEYS, {"keys": listed, "text": text}) if d.chance(0.5) else d.say(SCHEMA, {"schema": dumps(shape), "text": text}).replace("\\n", "\n")
+    ask = d.say(KEYS, {"keys": listed(keys), "text": text}) if d.chance(0.5) else d.say(SCHEMA, {"schema": dumps(shape), "text": text}).replace("\\n", "\n")
     messages = [say("user", ask), say("assistant", dumps(found))]
     if d.chance(0.2):
         messages.insert(0, say("system", d.pick(("Answer with JSON only.", "You write JSON.", "Reply in JSON."))))

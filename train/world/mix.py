@@ -12,9 +12,13 @@ from grammar import Lines, a, cap
 from repeat import repeat, repeat_as_json
 from stories import NAMES, PLOTS, Tale, held_combination
 from talk import say, talk
+from wording import reworded
 from words import BOYS, GIRLS, HEROES, THINGS
 
-SHARES = (("story", 0.06), ("request", 0.13), ("about", 0.15), ("passage", 0.13), ("fact", 0.13), ("sum", 0.10), ("count", 0.02), ("repeat", 0.06), ("talk", 0.05), ("json", 0.11), ("tools", 0.06))
+SHARES = (("story", 0.04), ("request", 0.13), ("about", 0.17), ("passage", 0.13), ("fact", 0.10), ("sum", 0.12), ("count", 0.02), ("repeat", 0.05), ("talk", 0.05), ("json", 0.13), ("tools", 0.06))
+REWORDED = ("request", "about", "passage", "fact", "sum", "talk")  # kinds whose users also ask in other ways
+COPIED = ("json", "tools")  # kinds of which the answers are mostly words of the request
+INVENTED_IN_DATA = 0.55  # share of invented words in those
 BEGIN, SYSTEM, USER, ASSISTANT, END = "<|endoftext|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"
 MARKS = {"system": SYSTEM, "user": USER, "assistant": ASSISTANT}
 
@@ -34,16 +38,16 @@ Tell me about {x} in a story.
 ~ I want a story about {x}.
 """)
 PLAIN = Lines("Tell me a story.\nTell a story.\nWrite a story.\nPlease tell me a bedtime story.\n~ I want to hear a story.")
-IN_SENTENCES = Lines("Tell a story about {x} in {n} sentences.\nWrite {n} sentences about {x}.\nIn {n} sentences, tell me a story about {x}.\nTell me a story of {n} sentences about {x}.\nA story about {x} in {n} sentences, please.\nCan you write {n} sentences about {x}?\nTell a story about {x}. Use {n} sentences.\n~ I want a story about {x} in exactly {n} sentences.")
-SHORTER = Lines("Shorter, please.\nShorter.\nCan you make it shorter?\nTell it in fewer words.\nMake it shorter.\nSay it in a few words.\nNow tell the short story.\nI want it shorter.\nToo long. Again, please.\n~ That is too long. Shorten it.")
+IN_SENTENCES = Lines("Tell a story about {x} in {n} sentences.\nWrite {n} sentences about {x}.\nIn {n} sentences, tell me a story about {x}.\nTell me a story of {n} sentences about {x}.\nA story about {x} in {n} sentences, please.\nCan you write {n} sentences about {x}?\nTell a story about {x}. Use {n} sentences.\nTell me in {n} sentences about {x}.\nI would like {n} sentences about {x}.\nMake up a story about {x} with exactly {n} sentences.\nA story of {n} sentences: {x}.\nTell me about {x}, in {n} sentences.\n~ I want a story about {x} in exactly {n} sentences.")
+SHORTER = Lines("Shorter, please.\nShorter.\nCan you make it shorter?\nTell it in fewer words.\nMake it shorter.\nSay it in a few words.\nNow tell the short story.\nI want it shorter.\nToo long. Again, please.\nThis is long. Make it short.\nMuch shorter, please.\nCut it down.\nPlease shorten the story.\nGive me a short version.\n~ That is too long. Shorten it.")
 IN_THREE = Lines("Now in {n} sentences.\nTell it in {n} sentences.\nIn {n} sentences, please.\nCan you say it in {n} sentences?\nWrite {n} sentences about it.\nUse {n} sentences.\nSum it up in {n} sentences.\n~ Now use exactly {n} sentences.")
-AS_LIST = Lines("As a list, please.\nNow as a list.\nWrite it as a list.\nMake a list of what happens.\nTurn it into a list.\nGive me a list of it.\nCan I have it as a list?\nA list, please.\n~ Put it into a list.")
+AS_LIST = Lines("As a list, please.\nNow as a list.\nWrite it as a list.\nMake a list of what happens.\nTurn it into a list.\nGive me a list of it.\nCan I have it as a list?\nA list, please.\nWrite the story as a list.\nMake it a list with one event on each line.\nCould you put this in list form?\nI want it as a list.\nTell it as a list of events.\n~ Put it into a list.")
 IN_ONE = Lines("What happens in the story?\nIn one sentence, please.\nSum it up in one sentence.\nWhat is the story about?\nTell it in a single sentence.\nThe story in one sentence, please.\nWhat happens, in short?\n~ Give me the story in a single sentence.")
 LESSON = Lines("What can we learn from the story?\nWhat does the story teach us?\nWhat is the moral of the story?\nWhat lesson does the story have?\nSay the moral of the story.\nWhat should we learn from it?\n~ Which lesson is in the story?")
 LONGER = Lines("Longer, please.\nTell me more.\nMake it longer.\nTell it with more details.\n~ That is too short.")
-HERO = Lines("Who is the story about?\nWho is the hero?\nOf whom does the story tell?\nWhose story is it?\nWho has the main part in the story?\n~ Who is the hero of the story?")
-LIVES = Lines("Where did {h} live?\nIn which place did {h} live?\nWhere was {h}'s home?\nAt what place did {h} live?\nSay where {h} lived.\n~ What place did {h} live in?")
-COLOUR = Lines("What colour was the {t}?\nWhich colour did the {t} have?\nIn which colour was the {t}?\nSay what colour the {t} was.\nWas the {t} red, blue or another colour?\n~ Tell me the colour of the {t}.")
+HERO = Lines("Who is the story about?\nWho is the hero?\nOf whom does the story tell?\nWhose story is it?\nWho has the main part in the story?\nWho is the main character?\nAbout whom is the story?\nWhich character is the story about?\n~ Who is the hero of the story?")
+LIVES = Lines("Where did {h} live?\nIn which place did {h} live?\nWhere was {h}'s home?\nAt what place did {h} live?\nSay where {h} lived.\nWhat was the home of {h}?\nName the place where {h} lived.\n~ What place did {h} live in?")
+COLOUR = Lines("What colour was the {t}?\nWhich colour did the {t} have?\nIn which colour was the {t}?\nSay what colour the {t} was.\nWas the {t} red, blue or another colour?\nOf what colour was the {t}?\nWhat was the colour of the {t}?\n~ Tell me the colour of the {t}.")
 UNKNOWN = Lines("How old is {h}?\nWhat did {h} eat for breakfast?\nWhat is the name of {h}'s <aunt|teacher|village>?\nHow much does {h} weigh?\n~ In which year was {h} born?")
 BRIEF = ("Answer with one word.", "Answer with as few words as possible.", "Answer briefly.", "Short answers only.")
 FULL = ("You are a helpful assistant.", "Answer in a full sentence.", "You tell stories and answer questions.", "You are a storyteller.", "Be kind and clear.")
@@ -135,9 +139,10 @@ def about(d):
     asks = ask_some(d, tale, brief, 8)
     text = tale.text()
     messages = [say("system", d.pick(BRIEF if brief else FULL))] if brief or d.chance(0.2) else []
-    if d.chance(0.15):
-        key, answer = d.pick(((IN_ONE, tale.gist), (LESSON, tale.lesson), (AS_LIST, as_list(tale)), (SHORTER, " ".join(tale.sentences()))))
-        return [say("user", f"{text}\n\n{d.say(key)}"), say("assistant", answer)]
+    if d.chance(0.25):
+        n = d.between(2, min(4, len(tale.short)))
+        key, answer = d.pick(((IN_ONE, tale.gist), (LESSON, tale.lesson), (AS_LIST, as_list(tale)), (SHORTER, " ".join(tale.sentences())), (IN_THREE, tale.in_sentences(n)), (AS_LIST, as_list(tale))))
+        return [say("user", f"{text}\n\n{d.say(key, {'n': COUNT_WORDS[n]})}"), say("assistant", answer)]
     first = asks[0]["content"]
     asks[0] = say("user", f"{text}\n\n{first}" if d.chance(0.6) else f"{first}\n\n{text}" if d.chance(0.5) else f"Read this story: {text}\n\n{first}")
     return messages + asks
@@ -183,10 +188,15 @@ def conversation(seed, index, held=False, shares=SHARES, definitions=()):
     """{"kind", "messages", "tools"} of one index. A story without a request is a single message of the assistant."""
     d = Draw(seed, index, held, definitions)
     kind = d.weighted(shares)
+    if kind in COPIED and not held:
+        d.invented = INVENTED_IN_DATA
     if kind == "tools":
         messages, tools, _ = formats.with_tools(d)
-        return {"kind": kind, "messages": messages, "tools": tools}
-    return {"kind": kind, "messages": KINDS[kind](d), "tools": []}
+    else:
+        messages, tools = KINDS[kind](d), []
+    if kind in REWORDED and not held:
+        messages = [say("user", reworded(d, m["content"])) if m["role"] == "user" and d.chance(0.3) else m for m in messages]
+    return {"kind": kind, "messages": messages, "tools": tools}
 
 
 def render(talked):

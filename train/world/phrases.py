@@ -11,6 +11,12 @@ There was once {who}. {S} lived {in}<|, not far from the old oak|, in a little h
 {In}, there lived {who}.
 Long ago, {who} lived {in}.
 This is the story of {who} who lived {in}.
+A long time ago, {who} lived {in}.
+This story is about {who}. {S} lived {in}.
+Let me tell you about {who}. {S} lived {in}.
+Listen to the story of {who}, whose home was {in}.
+{Who} had a home {in}.
+<In those days|Once>, there was {who} {in}.
 ~ Many years ago, {in}, there was {who}.
 ~ Do you know the story of {who}? {S} lived {in}.
 """)

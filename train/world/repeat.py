@@ -4,7 +4,7 @@ import json
 from grammar import Lines, listed
 from sums import gives
 from talk import say
-from words import BOYS, FOODS, GIRLS, HEROES, KNOWN, PETS, SMALL
+from words import BOYS, FOODS, GIRLS, HEROES, PETS, SMALL
 
 SENTENCE = Lines("Say this: {x}\nRepeat: {x}\nRepeat this sentence: {x}\nWrite this again: {x}\nCopy this text: {x}\n~ Please repeat what I say: {x}")
 LIST = Lines("Repeat these words: {x}.\nSay these words again: {x}.\nCopy this list: {x}.\n~ Write the same words again: {x}.")
@@ -18,15 +18,10 @@ PLACES = ("first", "second", "third", "last")
 
 
 def words(d, count):
-    """Different words, some of them names. In training, some are nouns of the dictionary."""
+    """Different words, some of them names."""
     found = []
     while len(found) < count:
-        if d.definitions and d.invents():
-            word = d.pick(d.definitions)[0]
-            if word in KNOWN:  # it may be held out
-                continue
-        else:
-            word = d.of(d.pick((SMALL, FOODS, HEROES, GIRLS, BOYS, PETS)))
+        word = d.noun(d.pick((SMALL, FOODS, HEROES, GIRLS, BOYS, PETS)))
         if word not in found:
             found.append(word)
     return found
@@ -56,6 +51,6 @@ def repeat_as_json(d):
         found = words(d, d.between(2, 6))
         ask = d.say(JSON_LIST, {"x": ", ".join(found) if d.chance(0.5) else listed(found)})
     else:
-        found = {key: d.of(d.pick(KEYS[key])) for key in d.sample(KEYS, d.between(2, 4))}
+        found = {key: d.noun(d.pick(KEYS[key])) for key in d.sample(KEYS, d.between(2, 4))}
         ask = d.say(JSON_PAIRS, {"x": listed([f"{key} is {word}" for key, word in found.items()])})
     return [say("user", ask), say("assistant", json.dumps(found, ensure_ascii=False))]

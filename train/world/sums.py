@@ -1,5 +1,5 @@
 # Arithmetic, counting, comparing, time, and small worlds whose state changes: who has what, where things are, who is taller.
-from grammar import Lines, cap, listed, number, plural
+from grammar import Lines, a, cap, listed, number, plural
 from words import BOYS, COLOURS, FOODS, GIRLS, SMALL, is_girl
 
 SUM = Lines("""
@@ -33,7 +33,7 @@ def arithmetic(d):
             x, y = d.between(1, 10), d.between(1, 10)
             result = x * y
         else:
-            top = d.pick((10, 20, 20, 50, 100))
+            top = d.pick((10, 20, 20, 50, 100) if d.held else (10, 20, 50, 100, 100))
             result, y = d.between(0, top), d.between(0, min(top, 50))
             x = result - y if sign == "+" else result + y
         if 0 <= x <= 100 and 0 <= result <= 100 and (sign == "*" or held_pair(x, y) == d.held):
@@ -97,6 +97,26 @@ def moves(d):
                   (f"Where was {x} before the {three}?", f"In the {one}", f"Before that, {x} was in the {one}.")]
 
 
+def transfers(d):
+    """Things of three people, of which one or two are given away. Only in training."""
+    names = []
+    while len(names) < 3:
+        name = d.of(d.pick((GIRLS, BOYS)))
+        if name not in names:
+            names.append(name)
+    (x, y, z), t, u = names, d.of(SMALL), d.of(SMALL)
+    if t == u:
+        return transfers(d)
+    has, gives = d.pick((("has", "gives"), ("has", "hands"), ("had", "gave")))
+    text = f"{x} {has} {a(t)}. {y} {has} {a(u)}. {x} {gives} the {t} to {z}."
+    asks = [(f"Who has the {t} now?", z, f"{z} has the {t} now."), (f"Who {d.pick(('had', 'owned'))} the {t} at first?", x, f"At first, {x} had the {t}."),
+            (f"Does {x} still have the {t}?", "No", f"No, {z} has the {t} now."), (f"Who got the {t} from {x}?", z, f"{z} got the {t} from {x}.")]
+    if d.chance(0.4):
+        text += f" {y} {gives} the {u} to {x}."
+        return text, [*asks, (f"Who has the {u} now?", x, f"{x} has the {u} now."), (f"What does {x} have now?", cap(a(u)), f"{x} has {a(u)} now.")]
+    return text, [*asks, (f"Who has the {u}?", y, f"{y} has the {u}."), (f"What did {z} get?", cap(a(t)), f"{z} got {a(t)}.")]
+
+
 DEGREES = (("taller", "tallest", "shortest"), ("older", "oldest", "youngest"), ("faster", "fastest", "slowest"), ("stronger", "strongest", "weakest"))
 
 
@@ -137,7 +157,8 @@ def hours(d):
 
 def passage(d):
     """(passage, questions) of a small world."""
-    return d.pick((gives, gives, moves, moves, ranks, owns, hours))(d)
+    kinds = (gives, gives, moves, moves, ranks, owns, hours)
+    return d.pick(kinds if d.held else (*kinds, transfers))(d)
 
 
 def counting(d):

@@ -7,13 +7,26 @@ MIDDLES = "b ck d g k l ll m mb n nd nt p pp r rr s sh st t tt v z".split()
 
 
 class Coined(Words):
-    """Words with endings, from which others are invented; - stands for no ending. An invented word is capitalised if the words are."""
+    """Words with endings, from which others are invented; - stands for no ending. If `nouns`, half of them are any noun of the dictionary.
 
-    def __init__(self, text, endings):
+    An invented word is capitalised if the words are."""
+
+    def __init__(self, text, endings, nouns=False):
         super().__init__(text)
-        self.endings = [ending.strip("-") for ending in endings.split()]
+        self.endings, self.nouns = [ending.strip("-") for ending in endings.split()], nouns
+
+    @staticmethod
+    def noun(d):
+        """A noun of the dictionary that is none of the world's words, which may be held out."""
+        while True:
+            word = d.pick(d.definitions)[0]
+            if word not in KNOWN and word.capitalize() not in KNOWN:
+                return word
 
     def invent(self, d):
+        if self.nouns and d.definitions and d.chance(0.5):
+            word = self.noun(d)
+            return word.capitalize() if self.train[0][0].isupper() else word
         while True:
             word = d.pick(STARTS) + d.pick("aeiou") + d.pick(MIDDLES) + (d.pick("aeio") + d.pick(MIDDLES) if d.chance(0.3) else "") + d.pick(self.endings)
             if self.train[0][0].isupper():
@@ -36,7 +49,7 @@ Tara, Eva, Julia, Helen, Daisy, Meg, Polly, Rita, Wendy, Yara, Olga, Petra, Lena
 BOYS = Coined("""Tom, Ben, Sam, Max, Leo, Jack, Oscar, Adam, Noah, Finn, Hugo, Peter, Paul, Omar, Luke, Theo, Will, Ned, Ravi, Ivan, Felix, George, Henry, Simon,
 Carl, David, Emil, Frank, Jonah, Karim, Liam, Mark, Nico, Otto, Pablo, Toby, Victor, Walter, Yusuf ~ Anton, Boris, Dylan, Gus, Milo, Tariq""", "o us an or en ik -")
 PETS = Coined("""Rusty, Pip, Bramble, Fern, Hazel, Dot, Nutmeg, Pepper, Sunny, Patch, Biscuit, Clover, Moss, Willow, Ginger, Pebble, Acorn, Misty, Bean,
-Poppy, Olive, Rowan, Smoky, Teddy, Tilly, Twig, Barley, Maple ~ Juniper, Pickle, Thistle, Cobble""", "y le er kin et -")
+Poppy, Olive, Rowan, Smoky, Teddy, Tilly, Twig, Barley, Maple ~ Juniper, Pickle, Thistle, Cobble""", "y le er kin et -", nouns=True)
 
 
 def is_girl(name):
@@ -107,11 +120,11 @@ teapot, doll, pillow, ribbon, rope, box, bag, bottle, brush, candle, clock, comp
 hammer, violin, apron, ladder, broom, barrel, cushion, sock, glove, boot, bracelet, medal,
 statue, vase, plate, bowl, kettle, lamp, letter, postcard, pencil, crayon, notebook, rug, curtain, tray, wheel, sledge, scooter, balloon, banner, flag,
 helmet, sword, shield, harp, fiddle, guitar, horn, magnet, telescope, wallet, purse, stamp, sponge, hook, net, anchor, paddle, saddle, tent
-~ locket, marble, mitten, trumpet, puppet, thimble""", NOUN)
+~ locket, marble, mitten, trumpet, puppet, thimble""", NOUN, nouns=True)
 SMALL = Coined("""ball, hat, bell, cup, key, scarf, spoon, coin, button, whistle, ring, map, ribbon, feather, shell, necklace, flute, brush, compass, sock, glove, bracelet,
 medal, letter, postcard, pencil, crayon, notebook, flag, magnet, wallet, purse, stamp, sponge, hook, fork, bead, pin, ticket, card, thread, comb
-~ locket, marble, mitten, thimble""", NOUN)
-FRAGILE = Coined("cup, teapot, jar, mirror, bottle, lantern, clock, flute, kite, doll, umbrella, vase, plate, bowl, lamp, statue, violin, telescope, guitar ~ trumpet, puppet", NOUN)
+~ locket, marble, mitten, thimble""", NOUN, nouns=True)
+FRAGILE = Coined("cup, teapot, jar, mirror, bottle, lantern, clock, flute, kite, doll, umbrella, vase, plate, bowl, lamp, statue, violin, telescope, guitar ~ trumpet, puppet", NOUN, nouns=True)
 LARGE = {*"wagon umbrella drum kite blanket pillow bucket basket boat box bag teapot doll clock mirror trumpet violin apron ladder broom barrel cushion boot statue".split(),
          *"vase plate bowl kettle lamp rug curtain tray wheel sledge scooter balloon banner helmet sword shield harp fiddle guitar horn telescope net anchor paddle saddle tent".split()}
 LIGHT = {*"ball hat kite scarf map ribbon feather umbrella mitten sock glove letter postcard balloon stamp flag".split()}
@@ -139,8 +152,8 @@ on the windowsill, behind a big stone, in the kitchen, under a pile of leaves, b
 under the roof, near the pond, beside the road, behind the hedge, in the hall, on the roof, under a chair, on the table, behind the mill, near the oven, in the attic,
 under the carpet, beside the bed, on the steps, behind the tree, in the stable, on the wall, in the yard, under a stone, beside the well, in the boat ~ under the stairs, behind the fence, on the porch""")
 FOODS = Coined("""apple, pear, plum, carrot, cherry, nut, cookie, pie, egg, bun, berry, potato, peach, walnut, turnip, lemon, orange, banana, tomato, onion, biscuit, waffle,
-cake, sandwich, sausage, bean, almond, melon, grape, mushroom ~ fig, pancake, muffin, radish""", NOUN)
-FLOWERS = Coined("sunflower, rose, bean plant, pumpkin, tomato plant, daisy, tulip, strawberry plant, lily, cabbage, cherry tree, melon plant, violet, clover ~ poppy, cucumber plant", NOUN)
+cake, sandwich, sausage, bean, almond, melon, grape, mushroom ~ fig, pancake, muffin, radish""", NOUN, nouns=True)
+FLOWERS = Coined("sunflower, rose, bean plant, pumpkin, tomato plant, daisy, tulip, strawberry plant, lily, cabbage, cherry tree, melon plant, violet, clover ~ poppy, cucumber plant", NOUN, nouns=True)
 TRAITS = Words("kind, clever, curious, cheerful, quiet, playful, merry, friendly, dreamy, polite, small, thoughtful, lively ~ gentle, good-natured, bright")
 KNOWN = known(GIRLS, BOYS, PETS, TOWNS, THINGS, SMALL, FRAGILE, FOODS, FLOWERS) | set(ANIMALS)
 BESIDE = "under,behind,beside,near,in front of,next to".split(",")  # a thing in a story may be there
