@@ -79,14 +79,22 @@ export function notFound(name: string, { contexts, aliases }: Served): ApiError 
 }
 
 /** Includes vLLM's fields. `parent` and `root` say that no model is an adapter of another model. */
-function describe({ model: { id, created, facts }, engine }: Pick<ApiContext, 'model' | 'engine'>) {
-  const { context, layers, experts, expertsPerToken } = engine.info;
+function describe({
+  model: { id, created, facts },
+  engine,
+  experts: settings,
+}: Pick<ApiContext, 'model' | 'engine' | 'experts'>) {
+  const { context, layers, experts, expertsPerToken, perToken } = engine.info;
   const known = facts && {
     bits: facts.bits,
     parameters: facts.parameters,
     active_parameters: facts.activeParameters,
   };
-  const shape = { layers, experts, experts_per_token: expertsPerToken };
+  const shape = {
+    ...{ layers, experts, experts_per_token: expertsPerToken },
+    ...{ least_experts_per_token: perToken.least, most_experts_per_token: perToken.most },
+    ...(settings && { default: settings }),
+  };
   return { ...modelCard(id, { created, context }), expertgrid: { ...shape, ...known } };
 }
 

@@ -48,6 +48,14 @@ it('each setting gives the same bits over shards and in one process, and the fla
   expect(ofCheckpoint).toBe(await ask(sharded, { experts_per_token: expertsPerToken, digests: true }));
 });
 
+it('GET /v1/models says which numbers a request may set, and what the flags set', async () => {
+  const { data } = await (await fetch(`${sharded.url}/v1/models`)).json();
+  expect(data[0].expertgrid).toMatchObject({
+    ...{ experts_per_token: expertsPerToken, least_experts_per_token: 1, most_experts_per_token: experts },
+    default: { expert_budget: budget, expert_policy: 'unsure' },
+  });
+});
+
 it("OpenAI's client gets the number of calls, whole and streamed, and an error that names the field and its range", async () => {
   type Usage = OpenAI.CompletionUsage & { expert_calls?: number };
   const params = { model: sharded.model, ...asked, cache_salt: 'calls' } as const;

@@ -1,5 +1,6 @@
 // Describes /v1/models and /v1/models/{id}.
 import { z } from 'zod';
+import { expertPolicies } from '../../../engine/messages.ts';
 import { count, grouped, text } from './operation.ts';
 
 const model = z.object({
@@ -14,6 +15,18 @@ const model = z.object({
       layers: count,
       experts: count.describe('Experts in each layer.'),
       experts_per_token: z.array(count).describe('Experts that one token uses, by layer.'),
+      least_experts_per_token: count.describe('Smallest `experts_per_token` that a request may set.'),
+      most_experts_per_token: count.describe('Largest `experts_per_token` that a request may set.'),
+      default: z
+        .object({
+          experts_per_token: z.union([count, z.array(count)]).optional(),
+          expert_budget: count.optional(),
+          expert_policy: z.enum(expertPolicies).optional(),
+        })
+        .optional()
+        .describe(
+          "The gateway's settings for requests that set none of them. Absent: `experts_per_token` counts.",
+        ),
       bits: count.optional().describe('Bits of a weight.'),
       parameters: count.optional(),
       active_parameters: count.optional().describe('Parameters that one token uses.'),
@@ -44,8 +57,9 @@ const example = {
   ...{ id: 'nano', object: 'model', created: 1_790_000_000, owned_by: 'expertgrid' },
   ...{ root: 'nano', parent: null, max_model_len: 2_048, context_length: 2_048 },
   expertgrid: {
-    ...{ layers: 6, experts: 96, experts_per_token: [1, 1, 1, 1, 1, 1] },
-    ...{ bits: 8, parameters: 23_000_000, active_parameters: 5_000_000 },
+    ...{ layers: 8, experts: 96, experts_per_token: [1, 1, 1, 1, 1, 1, 1, 1] },
+    ...{ least_experts_per_token: 1, most_experts_per_token: 96 },
+    ...{ bits: 8, parameters: 21_435_136, active_parameters: 2_757_376 },
   },
 };
 

@@ -14,7 +14,10 @@ test('OpenAI’s client gets chats, completions and models', async () => {
     {
       ...{ id: MODEL, object: 'model', created: 1_700_000_000, owned_by: 'expertgrid' },
       ...{ root: MODEL, parent: null, max_model_len: 2048, context_length: 2048 },
-      expertgrid: { layers: 2, experts: 8, experts_per_token: [1, 2] },
+      expertgrid: {
+        ...{ layers: 2, experts: 8, experts_per_token: [1, 2] },
+        ...{ least_experts_per_token: 1, most_experts_per_token: 8 },
+      },
     },
   ]);
   expect((await client.models.retrieve(MODEL)).id).toBe(MODEL);

@@ -201,6 +201,8 @@ export const model = z.strictObject({
   expertgrid: z.union([
     z.strictObject({
       ...{ layers: count, experts: count, experts_per_token: z.array(count) },
+      ...{ least_experts_per_token: count, most_experts_per_token: count },
+      default: z.record(z.string(), z.unknown()).optional(),
       ...{ bits: count.optional(), parameters: count.optional(), active_parameters: count.optional() },
     }),
     z.strictObject({ versions: z.record(z.string(), z.number()) }),
