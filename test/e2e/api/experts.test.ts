@@ -49,8 +49,10 @@ it('each setting gives the same bits over shards and in one process, and the fla
 });
 
 it('GET /v1/models says which numbers a request may set, and what the flags set', async () => {
-  const { data } = await (await fetch(`${sharded.url}/v1/models`)).json();
-  expect(data[0].expertgrid).toMatchObject({
+  const listed = (await (await fetch(`${sharded.url}/v1/models`)).json()) as {
+    data: { expertgrid: object }[];
+  };
+  expect(listed.data[0]?.expertgrid).toMatchObject({
     ...{ experts_per_token: expertsPerToken, least_experts_per_token: 1, most_experts_per_token: experts },
     default: { expert_budget: budget, expert_policy: 'unsure' },
   });
