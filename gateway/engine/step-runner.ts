@@ -145,7 +145,7 @@ export class StepRunner {
     const sequences = spans.length;
     const count = settings.microBatches ?? this.#microBatches.choose(sequences);
     const parts = cut(spans, count);
-    const isTypical = !spans.some((span) => isPrefill(span) || span.sequence.request.routing !== undefined);
+    const isTypical = !spans.some(isPrefill);
     this.#steps = parts.map((part) => new Step(part));
     const startedAt = performance.now();
     const idle = performance.eventLoopUtilization();

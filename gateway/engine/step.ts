@@ -117,7 +117,7 @@ export class Step {
     let row = 0;
     for (const { sequence, start, count } of this.#spans) {
       sequence.computed = Math.min(start + count, sequence.length);
-      sequence.expertCalls += routing?.calls(row, count) ?? 0;
+      if (sequence.request.routing !== undefined) sequence.expertCalls += routing!.calls(row, count);
       row += count;
     }
     await this.#describeKnown(model, stream, { logits, onSpent });

@@ -65,12 +65,13 @@ export function mixtureJson(json: Json, experts: number, file: string): Json {
   // In Qwen3, layers from max_window_layers on have windows; in Qwen3-MoE, all do.
   if (fields.flag('use_sliding_window', false) && !fields.has('layer_types'))
     fields.refuse('use_sliding_window', 'is true without layer_types, which is not supported');
-  const kvHeads = fields.count('num_key_value_heads', fields.count('num_attention_heads'));
+  const heads = fields.count('num_attention_heads');
   const { rope_theta: ropeTheta, ...defaults } = dense.defaults;
-  // Null stands for the default, except of the window, where it stands for none.
+  // Null stands for the default, except that a null window is none, and null key heads are as many as query heads.
+  const kvHeads = json.num_key_value_heads === null ? { num_key_value_heads: heads } : {};
   const given = Object.entries(json).filter(([name, value]) => value !== null || name === 'sliding_window');
   return {
-    ...{ num_key_value_heads: kvHeads, ...defaults },
+    ...{ num_key_value_heads: heads, ...defaults, ...kvHeads },
     // transformers 5 has the base among the rope_parameters.
     ...(!fields.has('rope_parameters') && { rope_theta: ropeTheta }),
     ...Object.fromEntries(given),

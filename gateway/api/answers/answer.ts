@@ -114,6 +114,13 @@ export async function* answer({
         for (const logprob of part.logprobs) logprobs.push(logprob);
         continue;
       }
+      if (part.degradedHops !== undefined) {
+        progress.degradedHops = part.degradedHops;
+        onDegraded?.(index, part.degradedHops);
+      }
+      progress.remoteHops = part.remoteHops ?? progress.remoteHops;
+      progress.expertCalls = part.expertCalls ?? progress.expertCalls;
+      if (countsPrompt) progress.droppedCalls = part.droppedCalls ?? progress.droppedCalls;
       if (text === undefined) {
         if (countsPrompt) echo?.scored(logprobs);
         onScored?.(logprobs);
@@ -128,13 +135,6 @@ export async function* answer({
           if (isOver(made)) return;
         }
       }
-      if (part.degradedHops !== undefined) {
-        progress.degradedHops = part.degradedHops;
-        onDegraded?.(index, part.degradedHops);
-      }
-      progress.remoteHops = part.remoteHops ?? progress.remoteHops;
-      progress.expertCalls = part.expertCalls ?? progress.expertCalls;
-      if (countsPrompt) progress.droppedCalls = part.droppedCalls ?? progress.droppedCalls;
       let made: AnswerEvent[];
       if (part.type === 'token') {
         if (++progress.completionTokens > known) onToken(index, part.id);

@@ -11,7 +11,7 @@ import { refuseLargeAnswer } from '../budget/answer-size.ts';
 import type { MemoryLedger } from '../budget/ledger.ts';
 import { type RequestContext, requestContext } from '../context.ts';
 import { fromGeneration } from '../errors.ts';
-import { passOn } from '../peers/peers.ts';
+import { isPassedOn, passOn } from '../peers/peers.ts';
 import type { Relayed } from '../peers/relayed.ts';
 import { type ExpertSettings, inheritedSettings, requestRouting } from '../requests/expert-settings.ts';
 import { noEffectHeaders } from '../requests/fields/no-effect.ts';
@@ -81,7 +81,9 @@ export function completionHandler(endpoint: Endpoint, shared: Shared): Handler<R
     return await underOuterNames(names, async () => {
       const { plan, respond } = await slices.turn(tenant, () => asked.plan(context));
       const { info } = context.engine;
-      plan.inheritedExperts = inheritedSettings(plan.request, context.experts, record.continuation?.head);
+      // A request that was passed on has the default of the other gateway in its fields, if that has one.
+      const byDefault = isPassedOn(c.req.raw.headers) ? undefined : context.experts;
+      plan.inheritedExperts = inheritedSettings(plan.request, byDefault, record.continuation?.head);
       plan.routing = requestRouting(plan.request, plan.inheritedExperts, info);
       const idle = noEffectHeaders([...asked.noEffect, ...(plan.noEffect ?? []).map(namer(names))]);
       const { grammar, notes } = await honoured(plan.constraint, plan.asked ?? [], {

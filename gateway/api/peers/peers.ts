@@ -15,6 +15,11 @@ import { WholeEvents } from './whole-events.ts';
 /** Header of a request that was passed on. The gateway that gets it answers the request itself. */
 const FORWARDED = 'x-expertgrid-forwarded';
 
+/** Whether another gateway says that it has passed the request on. */
+export function isPassedOn(headers: Headers): boolean {
+  return headers.has(FORWARDED);
+}
+
 /** Largest size in bytes of a peer's answer to GET /peer, and of its answers with the status 429, which are read whole. */
 const LARGEST_CARD = 256 * 1024;
 const LARGEST_REFUSAL = 1024 * 1024;
@@ -195,7 +200,7 @@ export async function passOn(
   { fields, planned: { prompts }, salt, record, relayed }: PlannedRequest,
 ): Promise<Response | undefined> {
   const { model = '', id: requestId, shutdown } = record;
-  if (headers.has(FORWARDED)) return undefined;
+  if (isPassedOn(headers)) return undefined;
   const key = prefixKey(model, prompts[0]?.prompt ?? [], salt);
   const address = key && peers.addressOf(key, model);
   if (address === undefined) return undefined;

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { errorRows, scoreLine } from '../../../cli/report/error-table.ts';
 import { scoreText } from '../../../cli/report/score-text.ts';
-import { windowsOf } from '../../../cli/report/windows.ts';
+import { MOST_TOKENS, piecesOf, windowsOf } from '../../../cli/report/windows.ts';
 import { loadTokenizer } from '../../../gateway/api/text/tokenizer.ts';
 import { openBundle } from '../../../model/bundle/bundle.ts';
 import { weightsOfBundle } from '../../reference/bundle-weights.ts';
@@ -43,19 +43,20 @@ it('refuses a text without a token to predict', async () => {
   await expect(scoreText(dir, 'a')).rejects.toThrow('fewer than two tokens');
 });
 
-it('windows share one token, and there are at most 64', () => {
+it('windows share one token, pieces share none, and both have as many tokens of a long text as the help says', () => {
   expect(windowsOf([1, 2, 3, 4, 5, 6], 2)).toEqual([
     [1, 2, 3],
     [3, 4, 5],
     [5, 6],
   ]);
   expect(windowsOf([1], 2)).toEqual([]);
-  expect(
-    windowsOf(
-      Array.from({ length: 1000 }, () => 1),
-      2,
-    ),
-  ).toHaveLength(64);
+  const ids = Array.from({ length: 2 * MOST_TOKENS }, (_, i) => i);
+  for (const length of [15, 255, 512]) {
+    const windows = windowsOf(ids, length);
+    expect(windows.at(-1)?.at(-1)).toBe(MOST_TOKENS - 1);
+    expect(Math.max(...windows.map((window) => window.length))).toBe(length + 1);
+    expect(piecesOf(ids, length).flat()).toEqual(ids.slice(0, MOST_TOKENS));
+  }
 });
 
 it('formats errors and scores', () => {

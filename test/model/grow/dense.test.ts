@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { mixtureJson } from '../../../model/grow/dense-config.ts';
 import { grow } from '../../../model/grow/grow.ts';
 import { runCheckpoint } from '../../oracle/run-case.ts';
 import { writeCheckpoint } from '../../support/models/checkpoint.ts';
@@ -100,6 +101,11 @@ it('absent fields get the defaults of the dense model', async () => {
   const { dense: other } = await models('mixtral', 'llama', { ...absent, num_key_value_heads: 2 });
   const { config } = await grow({ from: other, to: `${other}-grown`, growth });
   expect(config).toMatchObject({ normEps: 1e-6, rope: { base: 10_000 } });
+});
+
+it.each(['llama', 'mistral', 'qwen3'])('null key heads of %s are as many as query heads', (type) => {
+  const json = { model_type: type, num_attention_heads: 6, num_key_value_heads: null };
+  expect(mixtureJson(json, 2, 'config.json')).toMatchObject({ num_key_value_heads: 6 });
 });
 
 describe('refuses', () => {

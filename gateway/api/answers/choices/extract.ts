@@ -9,6 +9,9 @@ const LONGEST_JSON = 64 * 1024;
 /** Deeper values are not written as JSON, because writing them recurses. */
 const DEEPEST = 100;
 
+/** Most zeros that a number is written with before or after its digits. */
+const MOST_ZEROS = 40;
+
 /** Largest length of an extractor's name, with the argument after its colon. */
 export const LONGEST_EXTRACTOR = 64;
 
@@ -68,12 +71,24 @@ function lastNumber(text: string): string | undefined {
   let last: RegExpMatchArray | undefined;
   for (const match of text.matchAll(numbers)) last = match;
   if (last?.groups === undefined) return undefined;
-  const { minus, whole = '0', part, only, power } = last.groups;
-  const digits = whole.replaceAll(',', '').replace(/^0+(?=\d)/, '');
-  const fraction = withoutLastZeros(part ?? only ?? '');
-  const sized = fraction === '' ? digits : `${digits}.${fraction}`;
-  const value = power === undefined ? sized : String(Number(sized + power));
+  const { minus, whole = '', part, only, power } = last.groups;
+  const value = decimal(whole.replaceAll(',', ''), part ?? only ?? '', Number(power?.slice(1) ?? 0));
   return minus !== undefined && value !== '0' ? `-${value}` : value;
+}
+
+/** The one form of the value `whole.fraction` times ten to the `power`. It has an exponent if it would have many zeros without one. */
+function decimal(whole: string, fraction: string, power: number): string {
+  const significant = (whole + fraction).replace(/^0+/, '');
+  const digits = withoutLastZeros(significant);
+  if (digits === '') return '0';
+  const point = significant.length - fraction.length + power; // its place among the digits
+  if (point < -MOST_ZEROS || point - digits.length > MOST_ZEROS) {
+    const rest = digits.length > 1 ? `.${digits.slice(1)}` : '';
+    return `${digits[0]}${rest}e${point - 1}`;
+  }
+  if (point <= 0) return `0.${'0'.repeat(-point)}${digits}`;
+  if (point >= digits.length) return digits.padEnd(point, '0');
+  return `${digits.slice(0, point)}.${digits.slice(point)}`;
 }
 
 /** A regular expression would take quadratic time for zeros that another digit follows. */
@@ -83,14 +98,19 @@ function withoutLastZeros(digits: string): string {
   return digits.slice(0, end);
 }
 
-/** The value at `path` within the JSON value that the whole text is. Strings vote with their own text, so "4" and 4 are equal. */
+/** A string that is a number in JSON. */
+const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?$/;
+
+/** The value at `path` within the JSON value that the whole text is. Strings vote with their own text, so "4.0" and 4 are equal. */
 function jsonAnswer(text: string, path: readonly string[]): string | undefined {
   let value = parsed(text);
   for (const name of path) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
     value = Reflect.get(value, name);
   }
-  return typeof value === 'string' ? filled(value.trim()) : sortedJson(value);
+  if (typeof value !== 'string' && !Number.isFinite(value)) return sortedJson(value);
+  const shown = String(value).trim();
+  return jsonNumber.test(shown) ? lastNumber(shown) : filled(shown);
 }
 
 /** The JSON value in one fixed form: without white space, and with sorted names. Undefined if the text is not JSON, too long or too deep. */
@@ -109,6 +129,7 @@ function parsed(text: string): unknown {
 
 function sortedJson(value: unknown, depth = 0): string | undefined {
   if (depth > DEEPEST || value === undefined) return undefined;
+  if (typeof value === 'number' && !Number.isFinite(value)) return undefined; // such as 1e400
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const isList = Array.isArray(value);
   const entries = isList ? [...value.entries()] : Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));

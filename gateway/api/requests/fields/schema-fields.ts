@@ -12,9 +12,11 @@ const stopString = z.string().max(512);
 /** Largest number of stop strings in one request. Each stop string costs time at every token. */
 const MOST_STOPS = 256;
 
-const expertsPerToken = integer(1, 1024);
-/** No model has more: `MOST_LAYERS` of model/config times the largest number of experts per token. */
-const MOST_BUDGET = 4096 * 1024;
+/** `expertgrid grow` makes at most this many experts. expert-settings.ts checks the number of the model. */
+const MOST_EXPERTS = 65_535;
+/** `MOST_LAYERS` of model/config times the largest number of experts. */
+const MOST_BUDGET = 4096 * MOST_EXPERTS;
+const expertsPerToken = integer(1, MOST_EXPERTS);
 
 /** How many experts a token uses. expert-settings.ts checks these fields against the model. */
 export const expertSettings = z.strictObject({

@@ -115,6 +115,14 @@ test("a request that is passed on takes this gateway's settings of experts along
   ]);
 });
 
+test('a request that was passed on does not get the settings of experts of this gateway', async () => {
+  const { post, engine } = await openRoom({ once: true, api: { experts: { expert_budget: 5 } } });
+  const body = { model: MODEL, prompt: 'x', max_tokens: 1 };
+  await post('/v1/completions', body, { headers: { 'x-expertgrid-forwarded': 'peer' } });
+  await post('/v1/completions', body);
+  expect(engine.requests.map(({ routing }) => routing)).toEqual([undefined, { expertsPerToken: [3, 2] }]);
+});
+
 test('Expect: 100-continue is not passed on', async () => {
   const peer = await openPeer(complete);
   const room = await openBeside(peer);

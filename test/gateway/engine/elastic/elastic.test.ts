@@ -87,6 +87,23 @@ describe('on the kernels', () => {
     expect((await generate(engine, undefined)).finish).not.toHaveProperty('expertCalls');
   });
 
+  it('calls are not counted for a request without settings, even if it shares steps with others', async () => {
+    const settings = { shards: 2, microBatches: 1 };
+    const engine = await startTinyEngine({
+      ...{ bundle: await tinyBundle({ ...shape, bits: 4 }), threads: 1 },
+      ...settings,
+    });
+    onTestFinished(engine.close);
+    const [{ finish }, { finish: plain }] = await Promise.all([
+      generate(engine, { unsureBudget: 6 }, { maxTokens: 20 }),
+      generate(engine, undefined, { maxTokens: 20, cacheSalt: 'plain' }),
+    ]);
+    expect(finish.expertCalls).toBeGreaterThan(0);
+    expect(plain).not.toHaveProperty('expertCalls');
+    const { counters } = await engine.engine.status();
+    expect(counters.steps).toBeLessThan(30); // the two took turns in steps of both
+  });
+
   it.each([{ expertsPerToken: [3, 1, 2] }, { unsureBudget: 6 }])(
     '%j continues after known ids, and scores its own answer with the same log-probabilities',
     async (routing) => {
