@@ -6,7 +6,7 @@ import { eventData, textOf } from './events.js';
  * @typedef {{ role: 'system' | 'user' | 'assistant', content: string }} Message
  * @typedef {object} Settings
  * @property {string} model
- * @property {number} temperature
+ * @property {number} [temperature]
  * @property {number} maxTokens
  * @property {number} [topP]
  * @property {number} [seed]
@@ -74,8 +74,8 @@ function usageOf(
 function fieldsOf({ model, temperature, maxTokens, topP, seed, stop = [] }) {
   return {
     model,
-    temperature,
     max_tokens: maxTokens,
+    ...(temperature !== undefined && { temperature }),
     ...(topP !== undefined && { top_p: topP }),
     ...(seed !== undefined && { seed }),
     ...(stop.length > 0 && { stop }),

@@ -20,8 +20,8 @@ const texts = { system, temperature, topP, seed, maxTokens, stops };
 export function settings() {
   return {
     model: chosenModel(),
-    temperature: temperature.valueAsNumber,
     maxTokens: maxTokens.valueAsNumber,
+    ...(temperature.value !== '' && { temperature: temperature.valueAsNumber }),
     ...(topP.value !== '' && { topP: topP.valueAsNumber }),
     ...(seed.value !== '' && { seed: seed.valueAsNumber }),
     stop: stops.value.split('\n').filter((line) => line !== ''),
@@ -44,7 +44,7 @@ export function wantsMarkdown() {
 
 function changed() {
   const parts = [
-    `temperature ${temperature.value}`,
+    temperature.value === '' ? '' : `temperature ${temperature.value}`,
     topP.value === '' ? '' : `top p ${topP.value}`,
     `${maxTokens.value} tokens`,
     seed.value === '' ? '' : `seed ${seed.value}`,
