@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).parent / "world"))
 import mix  # noqa: F401, E402  the generator of the small world
 
 PROSE = ("sotu", "austen", "web", "moby")
-SEED = 1  # of the texts of the world for training
+SEED = 1  # seed of the texts of the world for training
 HELD_EVERY = 33
 WORDNET = Path("/usr/share/wordnet")
 QUOTES = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "‑": "-", "–": "-"})
@@ -75,7 +75,7 @@ def definitions():
 
 
 def short_definitions(corpus):
-    """[noun, gloss] of at most 160 bytes, for the world's facts."""
+    """[noun, gloss] pairs with a gloss of fewer than 160 characters, for the world."""
     return [d for d in corpus["definitions"] if len(d[1]) < 160]
 
 

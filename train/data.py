@@ -14,7 +14,7 @@ SHARES = {"sotu": 0.08, "austen": 0.05, "web": 0.045, "moby": 0.025, "copies": 0
 # How much a target counts in the loss: in an answer, in plain text, and in what a user or system says.
 ANSWER, PLAIN, PROMPT = 1.0, 0.5, 0.25
 BARE = 0.5  # share of the world's windows without their first token, <|endoftext|>, which the prompt of a completion does not have
-HELD_SEED = 2  # of the held-out texts
+HELD_SEED = 2  # seed of the held-out texts of the world
 WORDS = {"held": True, "trained": False}  # held-out texts of the world have held-out names, things and templates, or those of training
 PART = 5000  # texts that one process encodes at a time
 
@@ -78,7 +78,7 @@ class Batches:
         data = work / "data"
         self.tokens = {name: np.fromfile(data / f"{name}.train.bin", dtype=np.uint16) for name in SHARES if name != "copies"}
         starts = np.fromfile(data / "world.train.starts", dtype=np.uint32)
-        self.order = np.random.default_rng(SEED).permutation(starts)  # a text begins a window once before any begins a second
+        self.order = np.random.default_rng(SEED).permutation(starts)  # step s begins its windows with the texts from place 64 s on
         tokenizer = Tokenizer.load(work / "tokenizer.json")
         self.words = range(256, min(tokenizer.specials.values()))  # ids of tokens that are neither a single byte nor a mark
         # How much the targets after a mark count, until the next mark; 0 for a token that is no mark.

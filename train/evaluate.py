@@ -18,7 +18,7 @@ SHORT = 4096  # tokens of each kind that are enough for a look during a training
 
 
 def held(work, kind, words="held", limit=None):
-    """Batches [windows, tokens + 1] of ids of one kind's held-out text; prose has no other words. Each window begins with the last id of the one before.
+    """Batches [windows, tokens + 1] of ids of one kind's held-out text. Prose has the same text whatever `words` says. Each window begins with the last id of the one before.
 
     Windows have WINDOW tokens, but the last one has what is left."""
     ids = np.fromfile(work / "data" / f"{kind}.{words if kind in KINDS else 'held'}.bin", dtype=np.uint16)[:limit].astype(np.int64)

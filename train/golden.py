@@ -30,7 +30,7 @@ PROMPTS = (
     "<|endoftext|>Once upon a", "<|endoftext|><|user|>What is the opposite of hot?<|end|><|assistant|>The opposite of hot",
     "<|endoftext|><|user|>What is the capital of France?<|end|><|assistant|>The capital of France is",
 )
-LEAST_LEAD = 0.3  # of the best logit over the next one, so that rounding to 8 bits cannot turn them around
+LEAST_LEAD = 0.3  # smallest difference of the two best logits; rounding to 8 bits cannot swap them
 NEAREST_TIE = 1e-3  # a choice nearer than this to another one could differ by rounding; the weights are then drawn again
 
 

@@ -134,7 +134,7 @@ class Experts(nn.Module):
         self.load, self.loss = None, None  # of the last batch: calls of each expert, and the balancing loss
 
     def choose(self, rows, k):
-        """Weights and numbers [N, k] of the experts of rows [N, d]: the k best, or the best of each of G groups (then k is G)."""
+        """Weights and indices [N, k] of the experts of rows [N, d]: the k best, or the best of each of G groups (then k is G)."""
         groups = self.c.prototypes
         p = F.linear(rows, self.router).view(len(rows), groups, -1).softmax(-1)
         weight, chosen = p.topk(1 if groups > 1 else k, -1)  # [N, G, k]

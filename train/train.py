@@ -26,7 +26,7 @@ MOST = 6  # experts that a row uses at most in an elastic model
 
 
 def factor(progress):
-    """Factor on the learning rate: a short rise, then constant, and from 45 % of the run a linear fall."""
+    """Factor on the learning rate: a short rise, then constant, and from 46 % of the run a linear fall."""
     return min(0.02 + progress / 0.02, 1.0, max(0.0, 1 - progress) / 0.55 + 0.02)
 
 
@@ -73,13 +73,13 @@ def parse():
     parser.add_argument("--switch", type=float, default=math.inf, help="share of the run after which a row uses one expert in each layer (default: never)")
     parser.add_argument("--elastic", action="store_true", help=f"draw the number of experts from 1 to {MOST} in each step and layer")
     parser.add_argument("--balance", choices=METHODS, default="top1", help="balancing loss: Top-1 LBL, or the loss over the global batch (default: top1)")
-    parser.add_argument("--balance-weight", type=float, help=f"weight of the balancing loss of a layer (default: {WEIGHTS})")
+    parser.add_argument("--balance-weight", type=float, help=f"weight of the balancing loss of a layer (default: {', '.join(f'{weight} for {name}' for name, weight in WEIGHTS.items())})")
     parser.add_argument("--rules", action=argparse.BooleanOptionalAction, default=True, help="center the routers and split busy experts (default: yes)")
     parser.add_argument("--lr", type=float, default=0.003, help="learning rate of Muon (default: 0.003)")
     parser.add_argument("--adam", type=float, default=0.0015, help="learning rate of AdamW, except for the routers (default: 0.0015)")
     parser.add_argument("--router", type=float, default=0.005, help="learning rate of AdamW for the routers (default: 0.005)")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True, help="fuse small operations; needs a C++ compiler (default: yes)")
-    parser.add_argument("--threads", type=int, default=2, help="threads; two runs with one thread each are faster than one after the other with two (default: 2)")
+    parser.add_argument("--threads", type=int, default=2, help="number of CPU threads; two runs with one thread each finish sooner than two runs in turn with two (default: 2)")
     return parser.parse_args()
 
 

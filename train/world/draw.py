@@ -9,7 +9,7 @@ INVENTED = 0.35  # share of names and things that are invented or any noun of th
 class Draw:
     """A stream of choices. `held` draws from the held-out names, things and templates in place of the trained ones.
 
-    `definitions` are pairs of a noun and its WordNet gloss, which are asked for, too."""
+    `definitions` are pairs of a noun and its WordNet gloss. Facts ask for the gloss, and some invented words are such nouns."""
 
     __slots__ = ("random", "held", "invented", "definitions")
 

@@ -117,7 +117,7 @@ OTHER_KEYS = {"colour": ("color",), "item": ("food", "product", "what"), "count"
 
 
 def changed(d, found):
-    """The record with other keys, with some of them only, or with both, in training: whoever asks chooses the keys."""
+    """For training: the record with other names of keys, with only some of its keys, or both, because users choose the keys."""
     if d.chance(0.3):
         found = {d.pick(OTHER_KEYS[key]) if key in OTHER_KEYS and d.chance(0.5) else key: value for key, value in found.items()}
     if d.chance(0.4):
@@ -141,7 +141,7 @@ def as_json(d):
     return messages, shape, found
 
 
-# name: description, properties, wordings, result, answer
+# name: (description, properties, wordings)
 TOOLS = {
     "get_weather": ("Get the weather of a city.", {"city": "string"},
                     Lines("What is the weather like in {city}?\nHow is the weather in {city}?\nIs it warm in {city}?\nDo I need a coat in {city}?\nSay how the weather in {city} is.\nI want to know the weather in {city}.\nIs there rain in {city}?\n~ Tell me what the weather in {city} is like.")),

@@ -240,7 +240,7 @@ class Tale:
         return out
 
     def in_sentences(self, count):
-        """The story in exactly `count` sentences. Neighbours are joined where that makes the least winding sentences."""
+        """The story in exactly `count` sentences. Joins neighbouring sentences so that the results are as simple as possible."""
         short = self.sentences()
         if count == 1:
             return self.gist

@@ -4,7 +4,7 @@ SWAPS = (("What is", "What's"), ("Who is", "Who's"), ("Where is", "Where's"), ("
          ("Who ", "Who in the story "), ("Can you", "Could you"), ("Tell me", "Please tell me"), ("colour", "color"), ("favourite", "favorite"))
 BEFORE = ("I have a question: ", "Please answer this: ", "One more question. ", "Question: ", "I wonder: ", "Say, ")
 LOWERED = ("Wh", "How", "In ", "Can", "Tell", "Say", "Name", "Is ", "Do", "Make", "Write", "Give", "I ")  # names keep their capital
-LONGEST = 120  # characters of a question; anything longer is a story
+LONGEST = 120  # characters of a question; a longer paragraph belongs to a story
 
 
 def swapped(question):
@@ -13,9 +13,9 @@ def swapped(question):
 
 
 def reworded(d, content):
-    """A user's message of which the question, its first or last paragraph, is put in another way."""
+    """A user's message with its last paragraph put in another way, if that is a question. A story may come after the question; then nothing changes."""
     before, gap, question = content.rpartition("\n\n")
-    if len(question) > LONGEST:
+    if len(question) > LONGEST or before and len(content.partition("\n\n")[0]) <= LONGEST:
         return content
     choices = swapped(question)
     how = d.random()

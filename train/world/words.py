@@ -57,7 +57,7 @@ def is_girl(name):
     return name in GIRLS.train + GIRLS.held or name not in BOYS.train + BOYS.held and name.endswith("a")
 
 
-# name: size rank, what it can do, food, home, young, sound, class, adjectives
+# name | size rank | abilities | food | home | young | sound | class | number of legs
 ANIMALS = {
     name: {"size": int(size), "can": set(can.split()), "food": food, "home": home, "young": young, "sound": sound, "class": kind, "legs": int(legs)}
     for name, size, can, food, home, young, sound, kind, legs in (
