@@ -1,5 +1,7 @@
 // An engine over a tiny bundle in this thread, with its experts in shards in the same thread. Tests can set every engine
 // option.
+
+import { setTimeout } from 'node:timers/promises';
 import { ShardService } from '../../../experts/service.ts';
 import { Engine, type EngineOptions } from '../../../gateway/engine/engine.ts';
 import { type GenerationRequest, neutralSampling } from '../../../gateway/engine/messages.ts';
@@ -10,6 +12,7 @@ import { openDenseDevice, openExpertDevice, openHostKernels } from '../../../mod
 import type { DeviceName } from '../../../model/devices/options.ts';
 import { Fleet } from '../../../router/fleet.ts';
 import { localMember, type Member } from '../../../router/shards/member.ts';
+import type { Handlers } from '../../../rpc/transport.ts';
 
 export interface TinyEngineOptions extends Partial<EngineOptions> {
   /** Directory of the bundle. */
@@ -18,6 +21,8 @@ export interface TinyEngineOptions extends Partial<EngineOptions> {
   threads?: number;
   /** Number of shards over which the experts are spread. */
   shards?: number;
+  /** Milliseconds by which the shards delay each answer. Default 0. */
+  hopMs?: number;
   /** Shards that run elsewhere. Default: shards in this thread. */
   members?: readonly Member[];
 }
@@ -32,6 +37,7 @@ export async function startTinyEngine({
   device,
   threads,
   shards = 1,
+  hopMs = 0,
   members: elsewhere,
   ...options
 }: TinyEngineOptions): Promise<TinyEngine> {
@@ -56,7 +62,7 @@ export async function startTinyEngine({
       ],
       version: 'test',
     });
-    return localMember(`shard-${shard}`, handlers);
+    return localMember(`shard-${shard}`, hopMs > 0 ? delayed(handlers, hopMs) : handlers);
   });
   const fleet = new Fleet({ members: elsewhere ?? here, model });
   if (!(await fleet.whenReady(5_000))) throw new Error('the shards were not ready within 5 s');
@@ -78,6 +84,17 @@ export async function startTinyEngine({
       await expert.dispose();
       await dense.dispose();
       await bundle.close();
+    },
+  };
+}
+
+function delayed(handlers: Handlers, ms: number): Handlers {
+  const run = handlers['expert.run']!;
+  return {
+    ...handlers,
+    'expert.run': async (...asked) => {
+      await setTimeout(ms);
+      return await run(...asked);
     },
   };
 }

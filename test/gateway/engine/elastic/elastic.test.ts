@@ -69,6 +69,16 @@ describe('on the kernels', () => {
     expect(counters.preempted_sequences).toBeGreaterThan(0);
   });
 
+  it('the engine tries more micro-batches for requests with settings, too', async () => {
+    const bundle = await tinyBundle({ ...shape, bits: 4 });
+    const engine = await startTinyEngine({ bundle, threads: 1, hopMs: 3 });
+    onTestFinished(engine.close);
+    const asked = { prompt: prompt.subarray(0, 1), maxTokens: 20, routes: false };
+    await Promise.all([1, 2, 3, 4].map((k) => generate(engine, { expertsPerToken: [k, 1, k] }, asked)));
+    const { counters } = await engine.engine.status();
+    expect(counters.micro_batches).toBeGreaterThan(counters.steps!);
+  });
+
   it('calls of experts are counted for the request and in the heat', async () => {
     const engine = await startTinyEngine({ bundle: await tinyBundle({ ...shape, bits: 4 }), threads: 1 });
     onTestFinished(engine.close);
