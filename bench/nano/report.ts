@@ -4,10 +4,19 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { heatMapSvg } from '../drawing/heat-map.ts';
 import { plotSvg } from '../drawing/plot.ts';
+import type { Shares } from '../world/asking.ts';
 import type { KindCalls } from './kinds.ts';
 import { joinPieces, parseRun, type Run } from './lines.ts';
 import { curves, loadPlot } from './plots.ts';
-import { kindsTable, runsTable, type Score, scoresTable, withBlock } from './tables.ts';
+import {
+  type ElasticPoint,
+  elasticTable,
+  kindsTable,
+  runsTable,
+  type Score,
+  scoresTable,
+  withBlock,
+} from './tables.ts';
 
 const root = new URL('../../', import.meta.url);
 const logs = new URL('train/logs/', root);
@@ -42,6 +51,7 @@ export async function report(): Promise<Map<string, string>> {
   text = withBlock(text, 'runs', runsTable(runs.map((run) => ({ run, what: RUNS[run.name]! }))));
   text = withBlock(text, 'kinds', kindsTable(runs));
   text = withBlock(text, 'scores', scoresTable(await readScores()));
+  text = withBlock(text, 'elastic', elasticTable(await readElastic(runs)));
   for (const name of ['samples', 'stranger'])
     text = withBlock(text, name, (await readFile(new URL(`${name}.md`, logs), 'utf8')).trimEnd());
   return files.set('docs/nano.md', text);
@@ -63,14 +73,22 @@ async function readRuns(): Promise<Run[]> {
   );
 }
 
+/** What bench/nano/elastic.ts measured of these runs, by run. */
+async function readElastic(runs: readonly Run[]): Promise<{ run: Run; points: ElasticPoint[] }[]> {
+  const files = await readdir(logs);
+  const measured = runs.filter(({ name }) => files.includes(`elastic-${name}.json`));
+  const read = async (run: Run) => ({
+    run,
+    points: JSON.parse(await readFile(new URL(`elastic-${run.name}.json`, logs), 'utf8')) as ElasticPoint[],
+  });
+  return await Promise.all(measured.map(read));
+}
+
 /** The tasks that nano gets right at each precision, from the last lines of bench/world/score.ts. */
 async function readScores(): Promise<Score[]> {
   const files = (await readdir(logs)).filter((file) => /^score-\d+(-fresh)?\.json$/.test(file));
   const read = async (file: string) => {
-    const { kinds, right } = JSON.parse(await readFile(new URL(file, logs), 'utf8')) as Pick<
-      Score,
-      'kinds' | 'right'
-    >;
+    const { kinds, right } = JSON.parse(await readFile(new URL(file, logs), 'utf8')) as Shares;
     return { bits: Number(/\d+/.exec(file)), fresh: file.includes('fresh'), kinds, right };
   };
   return (await Promise.all(files.map(read))).sort(

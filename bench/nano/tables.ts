@@ -1,4 +1,6 @@
 // Markdown tables of training runs. Pure.
+import { sum } from '../statistics.ts';
+import type { Shares } from '../world/asking.ts';
 import type { Final, Run, Words } from './lines.ts';
 
 export type Row = readonly (string | number)[];
@@ -9,12 +11,30 @@ export function table(head: readonly string[], rows: readonly Row[]): string {
   return [line(head), line(head.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
 }
 
-/** The last evaluation of a whole run on texts with such words. Throws if evaluate.py has not added one to its log. */
-export function finalOf({ name, finals }: Run, words: Words): Final {
-  const last = finals.findLast((each) => (each.words ?? 'held') === words);
+/** Numbers of experts a token with which models are compared. */
+export const ELASTIC: readonly number[] = [1, 2, 4, 6];
+
+/** What bench/nano/elastic.ts measures with a number of experts a token. */
+export interface ElasticPoint {
+  experts: number;
+  /** Share of the tasks. */
+  right: number;
+  tokensPerSecond: number;
+}
+
+/**
+ * The last evaluation of a whole run on texts with such words, with `experts` experts a token. By default, it is the one with the fewest.
+ * Throws if evaluate.py has not added one to the log.
+ */
+export function finalOf({ name, finals }: Run, words: Words, experts?: number): Final {
+  const callsOf = ({ active }: Final) => sum(active);
+  const these = finals.filter((each) => (each.words ?? 'held') === words);
+  const wanted =
+    experts === undefined ? Math.min(...these.map(callsOf)) : experts * (these[0]?.active.length ?? 0);
+  const last = these.findLast((each) => callsOf(each) === wanted);
   if (last === undefined)
     throw new Error(
-      `${name}.jsonl has no final figures. Add them: train/run.sh evaluate.py $W --name ${name} --log`,
+      `${name}.jsonl has no final figures. Add them: train/run.sh evaluate.py $W --name ${name} --log${experts === undefined ? '' : ` --active ${experts}`}`,
     );
   return last;
 }
@@ -35,7 +55,7 @@ export function runsTable(runs: readonly { run: Run; what: string }[]): string {
       final.prose.toFixed(3),
       most(hottest),
       coldest === undefined ? '' : Math.min(...coldest).toFixed(2),
-      dead === undefined ? '' : dead.reduce((sum, count) => sum + count, 0),
+      dead === undefined ? '' : sum(dead),
       most(hottestOfHeld),
     ];
   });
@@ -52,19 +72,33 @@ export function kindsTable(runs: readonly Run[]): string {
   return table(['kind of text', ...runs.map(({ name }) => `\`${name}\``)], rows);
 }
 
+/** Quality and speed of runs by the number of experts a token. Speeds are multiples of the first run's with one expert. */
+export function elasticTable(measured: readonly { run: Run; points: readonly ElasticPoint[] }[]): string {
+  const base = measured[0]?.points[0]?.tokensPerSecond ?? Number.NaN;
+  const rows = measured.flatMap(({ run, points }) =>
+    points.map(({ experts, right, tokensPerSecond }) => {
+      const [trained, held] = (['trained', 'held'] as const).map(
+        (words) => finalOf(run, words, experts).final,
+      );
+      return [
+        ...[`\`${run.name}\``, experts, trained!.world.toFixed(3), held!.world.toFixed(3), percent(right)],
+        ...[tokensPerSecond, (tokensPerSecond / base).toFixed(2)],
+      ];
+    }),
+  );
+  const quality = ['world', 'world, held-out words', 'tasks right'];
+  return table(['model', 'experts a token', ...quality, 'tokens/s', 'speed'], rows);
+}
+
 /** What bench/world/score.ts says of a bundle. */
-export interface Score {
+export interface Score extends Shares {
   bits: number;
   /** Whether the tasks are of another seed than those in train/world/tasks.json. */
   fresh: boolean;
-  /** Share right of each kind of task, and of all. */
-  kinds: Record<string, number>;
-  right: number;
 }
 
 /** The share of tasks that are right at each precision, and of fresh tasks. */
 export function scoresTable(scores: readonly Score[]): string {
-  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const rows = Object.keys(scores[0]?.kinds ?? {}).map((kind) => [
     kind,
     ...scores.map(({ kinds }) => percent(kinds[kind]!)),
@@ -73,6 +107,10 @@ export function scoresTable(scores: readonly Score[]): string {
     ['tasks', ...scores.map(({ bits, fresh }) => `${bits} bits${fresh ? ', fresh tasks' : ''}`)],
     [...rows, ['all 200', ...scores.map(({ right }) => percent(right))]],
   );
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
 }
 
 /** The text with the part between `<!-- NAME -->` and `<!-- end of NAME -->` replaced. Throws if it has no such part. */

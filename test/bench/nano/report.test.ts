@@ -4,7 +4,14 @@ import { heatMapSvg } from '../../../bench/drawing/heat-map.ts';
 import { callsByKind, kindOf, topExperts } from '../../../bench/nano/kinds.ts';
 import { joinPieces, parseRun } from '../../../bench/nano/lines.ts';
 import { curves, loadPlot } from '../../../bench/nano/plots.ts';
-import { kindsTable, runsTable, scoresTable, table, withBlock } from '../../../bench/nano/tables.ts';
+import {
+  elasticTable,
+  kindsTable,
+  runsTable,
+  scoresTable,
+  table,
+  withBlock,
+} from '../../../bench/nano/tables.ts';
 
 const log = [
   { step: 25, tokens: 1e6, seconds: 10, loss: 3 },
@@ -55,6 +62,26 @@ describe('tables', () => {
 
   it('of kinds have a column for each run', () => {
     expect(kindsTable([run]).split('\n')).toContain('| story | 1.100 |');
+  });
+
+  const with2 = { ...run.finals[1]!, active: [2, 2], final: { ...run.finals[1]!.final, world: 1.05 } };
+  const both = { ...run, finals: [...run.finals, with2, { ...with2, words: 'held' as const }] };
+
+  it('of runs show a model with the fewest experts with which it was evaluated', () => {
+    expect(runsTable([{ run: both, what: 'it' }])).toBe(runsTable([{ run, what: 'it' }]));
+  });
+
+  it('of numbers of experts have quality and speed, and name the figures that are missing', () => {
+    const points = [1, 2].map((experts) => ({ experts, right: 0.8, tokensPerSecond: 300 / experts }));
+    expect(
+      elasticTable([{ run: both, points }])
+        .split('\n')
+        .slice(2),
+    ).toEqual([
+      '| `top1` | 1 | 1.100 | 1.250 | 80.0 % | 300 | 1.00 |',
+      '| `top1` | 2 | 1.050 | 1.050 | 80.0 % | 150 | 0.50 |',
+    ]);
+    expect(() => elasticTable([{ run, points }])).toThrow('--name top1 --log --active 2');
   });
 
   it('of scores have a column for each precision', () => {
