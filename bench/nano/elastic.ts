@@ -1,21 +1,17 @@
 // Quality and speed of a served model with other numbers of experts a token: `node bench/nano/elastic.ts [--url http://127.0.0.1:8080]
-// [--out FILE] [--rounds 5]`. The share right of the 200 tasks, greedy, and the median of the tokens a second of one stream, in rounds of
+// [--out FILE] [--rounds 5]`. It measures the share right of the 200 tasks, greedy, and the speed of one stream: the median of rounds of
 // alternating order. The last line, which --out writes to a file, is JSON.
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { readFlags } from '../flags.ts';
 import { median } from '../statistics.ts';
-import { firstModel, rightTasks, type Served, sharesOf } from '../world/asking.ts';
-import type { Task } from '../world/rules.ts';
+import { askJson, firstModel, readTasks, rightTasks, sharesOf } from '../world/asking.ts';
 import { ELASTIC, type ElasticPoint } from './tables.ts';
 
 const TOKENS = 256; // of a timed answer
 
-const flags = readFlags({ url: 'http://127.0.0.1:8080', out: undefined, rounds: '5' });
-const headers = { 'content-type': 'application/json' };
-const model = await firstModel({ url: flags.url, headers });
-const tasks = JSON.parse(
-  await readFile(new URL('../../train/world/tasks.json', import.meta.url), 'utf8'),
-) as Task[];
+const { url, ...flags } = readFlags({ url: 'http://127.0.0.1:8080', out: undefined, rounds: '5' });
+const model = await firstModel({ url });
+const tasks = await readTasks();
 
 const speeds = new Map<number, number[]>(ELASTIC.map((k) => [k, []]));
 for (let round = 0; round < Number(flags.rounds); round++) {
@@ -24,7 +20,7 @@ for (let round = 0; round < Number(flags.rounds); round++) {
 }
 const points: ElasticPoint[] = [];
 for (const k of ELASTIC) {
-  const served = servedWith(k);
+  const served = { url, model, expertgrid: { experts_per_token: k } };
   const { right } = sharesOf(tasks, await rightTasks(tasks, served, { concurrency: 4 }));
   const speed = median(speeds.get(k)!)!;
   points.push({ experts: k, right, tokensPerSecond: Math.round(speed) });
@@ -33,27 +29,13 @@ for (const k of ELASTIC) {
 console.log(JSON.stringify(points));
 if (flags.out !== undefined) await writeFile(flags.out, `${JSON.stringify(points)}\n`);
 
-function servedWith(k: number): Served {
-  return { url: flags.url, model, headers, expertgrid: { experts_per_token: k } };
-}
-
-/** Of an answer that is sampled, because a greedy one repeats itself and is then guessed ahead. */
+/** The answer is sampled, because a greedy one repeats itself, and drafts would then make it faster than usual. */
 async function tokensPerSecond(k: number, seed: number): Promise<number> {
-  const { expertgrid } = servedWith(k);
   const body = {
-    model,
-    prompt: 'Once upon a time,',
-    temperature: 1,
-    seed,
-    max_tokens: TOKENS,
-    ignore_eos: true,
-    expertgrid,
+    ...{ model, prompt: 'Once upon a time,', temperature: 1, seed, max_tokens: TOKENS, ignore_eos: true },
+    expertgrid: { experts_per_token: k },
   };
   const from = performance.now();
-  const response = await fetch(new URL('/v1/completions', flags.url), {
-    ...{ method: 'POST', headers, body: JSON.stringify(body) },
-  });
-  if (!response.ok) throw new Error(`${k} experts: ${response.status} ${await response.text()}`);
-  const { usage } = (await response.json()) as { usage: { completion_tokens: number } };
-  return usage.completion_tokens / ((performance.now() - from) / 1000);
+  await askJson({ url }, '/v1/completions', body);
+  return TOKENS / ((performance.now() - from) / 1000);
 }

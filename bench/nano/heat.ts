@@ -5,12 +5,13 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { readFlags } from '../flags.ts';
 import { heldOutFile } from '../inputs.ts';
 import { sum } from '../statistics.ts';
+import { askJson, firstModel } from '../world/asking.ts';
 import { callsByKind, type KindCalls, kindOf, topExperts } from './kinds.ts';
 
-const flags = readFlags({ url: 'http://127.0.0.1:8080', model: undefined, out: undefined });
+const { url, ...flags } = readFlags({ url: 'http://127.0.0.1:8080', model: undefined, out: undefined });
 const worldFile = new URL('../../train/world/held-out.json', import.meta.url);
 
-const model = flags.model ?? (await firstModel());
+const model = flags.model ?? (await firstModel({ url }));
 const read = async (file: URL) =>
   JSON.parse(await readFile(file, 'utf8')) as { from: string; text: string }[];
 const prose = (await read(heldOutFile)).map(({ text }) => ({ from: 'prose', text }));
@@ -34,25 +35,12 @@ for (const { kind, calls } of found) {
 }
 if (flags.out !== undefined) await writeFile(flags.out, `${JSON.stringify(found)}\n`);
 
-async function ask(path: string, init?: RequestInit): Promise<unknown> {
-  const response = await fetch(new URL(path, flags.url), init);
-  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
-  return await response.json();
-}
-
 /** Has the model read a text, without writing one. */
 async function readText(prompt: string): Promise<void> {
-  const body = JSON.stringify({ model, prompt, echo: true, max_tokens: 0, logprobs: 0 });
-  await ask('/v1/completions', { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+  await askJson({ url }, '/v1/completions', { model, prompt, echo: true, max_tokens: 0, logprobs: 0 });
 }
 
 async function heat(): Promise<number[][]> {
-  const { totals } = (await ask('/v1/experts/heat')) as { totals: number[][] };
+  const { totals } = (await askJson({ url }, '/v1/experts/heat')) as { totals: number[][] };
   return totals;
-}
-
-async function firstModel(): Promise<string> {
-  const { data } = (await ask('/v1/models')) as { data: { id: string }[] };
-  if (data[0] === undefined) throw new Error(`${flags.url} serves no model`);
-  return data[0].id;
 }

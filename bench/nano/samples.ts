@@ -1,8 +1,8 @@
 // Prints what a served model answers to every tenth of the 200 tasks, or to all of another file, as Markdown: `node bench/nano/samples.ts
 // [--url http://127.0.0.1:8080] [--tasks FILE] > train/logs/samples.md`. Greedy.
-import { readFile } from 'node:fs/promises';
 import OpenAI from 'openai';
 import { readFlags } from '../flags.ts';
+import { readTasks } from '../world/asking.ts';
 import type { Task } from '../world/rules.ts';
 
 const EVERY = 10;
@@ -10,8 +10,7 @@ const EVERY = 10;
 type Asked = Pick<Task, 'tools'> & { messages: OpenAI.ChatCompletionMessageParam[] };
 
 const flags = readFlags({ url: 'http://127.0.0.1:8080', tasks: undefined });
-const file = new URL('../../train/world/tasks.json', import.meta.url);
-const tasks = JSON.parse(await readFile(flags.tasks ?? file, 'utf8')) as Asked[];
+const tasks = (await readTasks(flags.tasks)) as Asked[];
 const asked = flags.tasks === undefined ? tasks.filter((_, i) => i % EVERY === 0) : tasks;
 const client = new OpenAI({ baseURL: `${flags.url}/v1`, apiKey: 'none' });
 const { id: model } = (await client.models.list()).data[0]!;

@@ -27,16 +27,15 @@ export interface ElasticPoint {
  * Throws if evaluate.py has not added one to the log.
  */
 export function finalOf({ name, finals }: Run, words: Words, experts?: number): Final {
-  const callsOf = ({ active }: Final) => sum(active);
   const these = finals.filter((each) => (each.words ?? 'held') === words);
-  const wanted =
-    experts === undefined ? Math.min(...these.map(callsOf)) : experts * (these[0]?.active.length ?? 0);
-  const last = these.findLast((each) => callsOf(each) === wanted);
-  if (last === undefined)
-    throw new Error(
-      `${name}.jsonl has no final figures. Add them: train/run.sh evaluate.py $W --name ${name} --log${experts === undefined ? '' : ` --active ${experts}`}`,
-    );
-  return last;
+  const fewest = Math.min(...these.map(({ active }) => sum(active)));
+  const last = these.findLast(({ active }) =>
+    experts === undefined ? sum(active) === fewest : active.every((k) => k === experts),
+  );
+  if (last !== undefined) return last;
+  const command = `train/run.sh evaluate.py $W --name ${name} --log`;
+  const active = experts === undefined ? '' : ` --active ${experts}`;
+  throw new Error(`${name}.jsonl has no final figures. Add them: ${command}${active}`);
 }
 
 /** Bits per byte and load of runs, each with what it is. */

@@ -1,29 +1,24 @@
 // Share of the held-out tasks of the small world that a model gets right, greedy: `node bench/world/score.ts [--url
 // http://127.0.0.1:8080] [--model ID] [--key KEY] [--tasks FILE] [--concurrency 4] [--show]`. It needs a gateway that
 // serves the model. Prints the share right by kind; `--show` prints the wrong answers; the last line is JSON.
-import { readFile } from 'node:fs/promises';
 import { readFlags } from '../flags.ts';
-import { firstModel, rightTasks, sharesOf } from './asking.ts';
+import { countRight, firstModel, readTasks, rightTasks, sharesOf } from './asking.ts';
 import type { Task } from './rules.ts';
 
-const flags = readFlags({
+const { url, key, ...flags } = readFlags({
   url: 'http://127.0.0.1:8080',
   model: undefined,
   key: undefined,
-  tasks: new URL('../../train/world/tasks.json', import.meta.url).pathname,
+  tasks: undefined,
   concurrency: '4',
   show: false,
 });
-const headers = {
-  'content-type': 'application/json',
-  ...(flags.key !== undefined && { authorization: `Bearer ${flags.key}` }),
-};
 
-const tasks = JSON.parse(await readFile(flags.tasks, 'utf8')) as Task[];
-const model = flags.model ?? (await firstModel({ url: flags.url, headers }));
+const tasks = await readTasks(flags.tasks);
+const model = flags.model ?? (await firstModel({ url, key }));
 const right = await rightTasks(
   tasks,
-  { url: flags.url, model, headers },
+  { url, key, model },
   {
     concurrency: Number(flags.concurrency),
     onWrong: ({ id }, answer, faults) => {
@@ -36,6 +31,6 @@ console.log(`all: ${share(tasks)}`);
 console.log(JSON.stringify({ model, ...sharesOf(tasks, right) }));
 
 function share(each: readonly Task[]): string {
-  const count = each.filter(({ id }) => right.has(id)).length;
+  const count = countRight(each, right);
   return `${count} of ${each.length} (${((100 * count) / each.length).toFixed(1)} %)`;
 }

@@ -1,5 +1,5 @@
 # Other ways to put a user's question, for training: contractions, American spelling, lower case, other question words, words before it.
-# The held-out templates stay as they are.
+# The held-out templates stay as they are. SWAPS with a capital are for the beginning of a question, and others for any place.
 SWAPS = (("What is", "What's"), ("Who is", "Who's"), ("Where is", "Where's"), ("I would", "I'd"), ("Why", "For what reason"), ("Where did", "At which place did"), ("How did", "In what way did"),
          ("Who ", "Who in the story "), ("Can you", "Could you"), ("Tell me", "Please tell me"), ("colour", "color"), ("favourite", "favorite"))
 BEFORE = ("I have a question: ", "Please answer this: ", "One more question. ", "Question: ", "I wonder: ", "Say, ")

@@ -1,11 +1,9 @@
 // The checker of the small world's tasks: it accepts the world's own answers to all 200 tasks, and refuses wrong ones.
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { readTasks } from '../../../bench/world/asking.ts';
 import { type Answer, type Check, failed, numbersIn, type Task } from '../../../bench/world/rules.ts';
 
-const tasks = JSON.parse(
-  readFileSync(new URL('../../../train/world/tasks.json', import.meta.url), 'utf8'),
-) as Task[];
+const tasks = await readTasks();
 
 /** The answer that the world itself gives. */
 function referenceOf({ checks, reference }: Task): Answer {

@@ -15,8 +15,12 @@ async function openReference(dir: string): Promise<(ids: readonly number[]) => n
   const { config, bits } = bundle;
   const weights = await weightsOfBundle(bundle);
   await bundle.close();
-  const activations = bits < 16 ? 'int8' : 'float';
-  return (ids) => logprobsOf(ids, forward({ config, weights, ids, activations, keyValues: 'float16' }));
+  // The kernels round activations, keys and values; ONNX Runtime, which runs 16 bits, keeps them in float32.
+  const rounding =
+    bits < 16
+      ? ({ activations: 'int8', keyValues: 'float16' } as const)
+      : ({ activations: 'float' } as const);
+  return (ids) => logprobsOf(ids, forward({ config, weights, ids, ...rounding }));
 }
 
 function logprobsOf(ids: readonly number[], { logits }: ForwardResult): number[] {

@@ -1,6 +1,6 @@
 // Describes /v1/models and /v1/models/{id}.
 import { z } from 'zod';
-import { expertPolicies } from '../../../engine/messages.ts';
+import { expertSettings } from '../../requests/fields/schema-fields.ts';
 import { count, grouped, text } from './operation.ts';
 
 const model = z.object({
@@ -17,12 +17,7 @@ const model = z.object({
       experts_per_token: z.array(count).describe('Experts that one token uses, by layer.'),
       least_experts_per_token: count.describe('Smallest `experts_per_token` that a request may set.'),
       most_experts_per_token: count.describe('Largest `experts_per_token` that a request may set.'),
-      default: z
-        .object({
-          experts_per_token: z.union([count, z.array(count)]).optional(),
-          expert_budget: count.optional(),
-          expert_policy: z.enum(expertPolicies).optional(),
-        })
+      default: expertSettings
         .optional()
         .describe(
           "The gateway's settings for requests that set none of them. Absent: `experts_per_token` counts.",
