@@ -174,7 +174,9 @@ function createRoutes(options: EdgeOptions, parts: Parts): Hono {
   app.get('/health', (c) => c.json({ status: 'ok' }));
   app.get('/health/ready', (c) => {
     const healthy = gateways.all.filter((gateway) => gateways.isHealthy(gateway)).length;
-    const ready = healthy > 0 && !isDraining();
+    // An edge that may wait for gateways must get the request that starts them.
+    const canServe = healthy > 0 || (options.coldStartMs ?? 0) > 0;
+    const ready = canServe && !isDraining();
     const body = {
       status: ready ? 'ready' : 'not_ready',
       gateways: { healthy, all: gateways.all.length },
@@ -196,7 +198,12 @@ function createRoutes(options: EdgeOptions, parts: Parts): Hono {
   const admin = accounts?.admin({ regions, gateways, counts, isOneOfMany: !metrics });
   if (admin !== undefined) {
     app.route('/admin', admin);
-    if (page !== undefined) app.get('/edge', () => pageAnswer(page));
+    if (page !== undefined) {
+      app.get('/edge', (c) => {
+        // The page has relative paths, which would be wrong after a slash.
+        return new URL(c.req.url).pathname.endsWith('/') ? c.redirect('../edge', 308) : pageAnswer(page);
+      });
+    }
   }
   app.all('*', (c) => {
     const endpoint = endpointOf(c.req.method, c.req.path);

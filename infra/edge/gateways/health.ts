@@ -9,8 +9,8 @@ export interface Health {
   failures: number;
   /** The gateway gets no requests before this time. */
   ejectedUntil: number;
-  /** Whether the one request after an ejection is in progress. */
-  trial: boolean;
+  /** While the one request after an ejection has no answer, the gateway gets no others before this time. 0: no such request. */
+  trialUntil: number;
 }
 
 export type HealthEvent =
@@ -29,14 +29,17 @@ export const newHealth: Health = {
   wasDown: false,
   failures: 0,
   ejectedUntil: 0,
-  trial: false,
+  trialUntil: 0,
 };
 
 const FIRST_EJECTION_MS = 1_000;
 const LONGEST_EJECTION_MS = 30_000;
+/** The headers of a whole answer come with its last token. So a trial that takes long proves nothing, least of all if checks are good. */
+const LONGEST_TRIAL_MS = 30_000;
+const LONGEST_CHECKED_TRIAL_MS = 5_000;
 
-export function isHealthy({ ready, failures, ejectedUntil, trial }: Health, now: number): boolean {
-  return ready !== false && now >= ejectedUntil && !(failures > 0 && trial);
+export function isHealthy({ ready, ejectedUntil, trialUntil }: Health, now: number): boolean {
+  return ready !== false && now >= ejectedUntil && now >= trialUntil;
 }
 
 export function healthAfter(health: Health, event: HealthEvent, now: number): Health {
@@ -46,19 +49,25 @@ export function healthAfter(health: Health, event: HealthEvent, now: number): He
       if (event.ready && health.wasDown) return { ...newHealth, ready: true };
       return { ...health, ready: event.ready, wasDown: !event.ready };
     case 'begun':
-      return health.failures === 0 ? health : { ...health, trial: true };
+      return begun(health, now);
     case 'failed':
       return failed(health, event.random, now);
     case 'answered':
-      return { ...health, failures: 0, ejectedUntil: 0, trial: false };
+      return { ...health, failures: 0, ejectedUntil: 0, trialUntil: 0 };
     case 'abandoned':
-      return { ...health, trial: false };
+      return { ...health, trialUntil: 0 };
   }
+}
+
+function begun(health: Health, now: number): Health {
+  if (health.failures === 0 || health.trialUntil > 0) return health;
+  const longest = health.ready === undefined ? LONGEST_TRIAL_MS : LONGEST_CHECKED_TRIAL_MS;
+  return { ...health, trialUntil: now + longest };
 }
 
 function failed(health: Health, random: number, now: number): Health {
   // One lost gateway fails all of its requests at the same time. They are one failure.
-  if (now < health.ejectedUntil) return { ...health, trial: false };
+  if (now < health.ejectedUntil) return { ...health, trialUntil: 0 };
   const failures = health.failures + 1;
   const longest = Math.min(LONGEST_EJECTION_MS, FIRST_EJECTION_MS * 2 ** (failures - 1));
   return {
@@ -67,6 +76,6 @@ function failed(health: Health, random: number, now: number): Health {
     ready: health.ready === undefined ? undefined : false,
     failures,
     ejectedUntil: now + longest * (0.5 + random / 2),
-    trial: false,
+    trialUntil: 0,
   };
 }

@@ -151,6 +151,22 @@ describe('health', () => {
     expect(isHealthy(healthAfter(trial, { type: 'abandoned' }, 1_001), 1_001)).toBe(true);
   });
 
+  it.each([
+    ['with checks', 5_000, { type: 'checked', ready: true } as const],
+    ['without checks', 30_000, undefined],
+  ])('%s, comes back although the answer of the trial takes long', (_, longest, check) => {
+    let health: Health = check === undefined ? newHealth : healthAfter(newHealth, check, 0);
+    health = healthAfter(health, failed, 0);
+    if (check !== undefined) health = healthAfter(health, check, 1_000);
+    health = healthAfter(health, { type: 'begun' }, 1_000);
+    expect(isHealthy(health, 1_000 + longest - 1)).toBe(false);
+    expect(isHealthy(health, 1_000 + longest)).toBe(true);
+    // Others may follow, and no further trial begins. A failure still counts as the second.
+    const next = healthAfter(health, { type: 'begun' }, 1_000 + longest);
+    expect(isHealthy(next, 1_000 + longest)).toBe(true);
+    expect(healthAfter(next, failed, 50_000).ejectedUntil).toBe(52_000);
+  });
+
   it('is back at once if a check finds that the gateway has started again', () => {
     let health = newHealth;
     for (const now of [0, 1_000, 5_000]) health = healthAfter(health, failed, now);

@@ -51,6 +51,12 @@ it('shows gateways with their counts, and keys with the use of the month, to ope
   expect((await edge.fetch('/admin/status', { key: ADMIN })).status).toBe(200);
 });
 
+it('is found without the slash at the end, after which its relative paths would be wrong', async () => {
+  const edge = await openEdge();
+  const answer = await edge.fetch('/edge/', { redirect: 'manual' });
+  expect([answer.status, answer.headers.get('location')]).toEqual([308, '../edge']);
+});
+
 it('is absent without a secret of operators', async () => {
   const edge = await openEdge({ accounts: undefined });
   expect((await edge.fetch('/edge')).status).toBe(404);

@@ -41,6 +41,12 @@ export function coldStartCases(open: OpenFront): void {
     });
   });
 
+  it('the edge is ready for the request that starts a cell', async () => {
+    const answer = await front.fetch('/health/ready');
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject({ status: 'ready', gateways: { all: 2 } });
+  });
+
   it('a GET does not wait, and wants no region', async () => {
     const begun = performance.now();
     const { status } = await front.fetch('/v1/version', { key });
