@@ -87,6 +87,9 @@ function wrongAccess({ gateways, inferencePool, access }: Cell): string[] {
   if (gateways.edgeOnly && gateways.edgeSecret === undefined) {
     faults.push('gateways.edgeOnly: needs gateways.edgeSecret');
   }
+  if (gateways.edgeOnly && gateways.apiKeysSecret !== undefined) {
+    faults.push('gateways.apiKeysSecret: with edgeOnly no API key of a gateway is valid; leave it out');
+  }
   if (inferencePool !== undefined && access.picker === undefined) {
     faults.push(
       'access.picker: is missing: name the pods of the endpoint picker, which read the load of gateways',

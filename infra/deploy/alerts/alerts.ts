@@ -9,7 +9,7 @@ export interface AlertGroup {
 
 export function alertGroups(watched?: WatchedCell): AlertGroup[] {
   return [
-    groupOf('gateways', gatewayRows(seriesOf(watched, 'gateways'))),
+    groupOf('gateways', gatewayRows(seriesOf(watched, 'gateways'), watched?.mayBeZero)),
     groupOf('shards', shardRows(seriesOf(watched, 'shards'))),
   ];
 }

@@ -1,18 +1,25 @@
 // The alerts on the metrics of gateways.
 import { grows, quantile, type Row, rate, type Series } from './series.ts';
 
-export function gatewayRows(series: Series): Row[] {
-  return [...serviceRows(series), ...shardsOfGatewayRows(series), ...answerRows(series), ...loadRows(series)];
+/** A cell that `mayBeZero` has no gateways while nobody uses it. */
+export function gatewayRows(series: Series, mayBeZero = false): Row[] {
+  return [
+    ...serviceRows(series, mayBeZero),
+    ...shardsOfGatewayRows(series),
+    ...answerRows(series),
+    ...loadRows(series),
+  ];
 }
 
 /** Whether gateways serve. */
-function serviceRows(series: Series): Row[] {
+function serviceRows(series: Series, mayBeZero: boolean): Row[] {
+  const ready = `max(${series('ready')})`;
   return [
     [
       'NoGatewayReady',
       'critical',
       '1m',
-      `(max(${series('ready')}) or vector(0)) == 0`,
+      mayBeZero ? `${ready} == 0` : `(${ready} or vector(0)) == 0`,
       'No gateway can serve requests.',
     ],
     [

@@ -22,6 +22,10 @@ const INTERVAL = '15s';
 /** Nothing if the cluster has no operator of Prometheus. */
 export function monitoring(cell: Cell): (IServiceMonitor | IPrometheusRule | IConfigMap)[] {
   if (!cell.prometheusOperator) return [];
+  const watched = {
+    ...{ cell: cell.name, namespace: cell.namespace },
+    mayBeZero: cell.scaling?.zero !== undefined,
+  };
   const peers = { ...gatewayLabels(cell), 'app.kubernetes.io/part-of': 'peers' };
   return [
     monitor(gatewayPeersName(cell), peers),
@@ -30,7 +34,7 @@ export function monitoring(cell: Cell): (IServiceMonitor | IPrometheusRule | ICo
       apiVersion: 'monitoring.coreos.com/v1',
       kind: 'PrometheusRule',
       metadata: { name: cell.name, labels: cellLabels(cell) },
-      spec: { groups: alertGroups({ cell: cell.name, namespace: cell.namespace }) },
+      spec: { groups: alertGroups(watched) },
     },
     dashboardMap(cell),
   ];

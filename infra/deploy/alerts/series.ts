@@ -12,6 +12,8 @@ export interface AlertRule {
 export interface WatchedCell {
   cell: string;
   namespace: string;
+  /** Whether the cell has no pods while nobody uses it. */
+  mayBeZero?: boolean;
 }
 
 /** Writes a metric with its labels, and with those of the watched cell. */

@@ -109,6 +109,11 @@ describe('a cell is refused if', () => {
       'gateways.edgeOnly: needs gateways.edgeSecret',
     ],
     [
+      'only the edge may call, but clients have keys',
+      { gateways: { edgeOnly: true, edgeSecret: 'edge', apiKeysSecret: 'api-keys' } },
+      'gateways.apiKeysSecret: with edgeOnly no API key of a gateway is valid; leave it out',
+    ],
+    [
       'a pool has no picker',
       { inferencePool: { pickerService: 'picker' } },
       'access.picker: is missing: name the pods of the endpoint picker, which read the load of gateways',
