@@ -77,11 +77,13 @@ async function choosePlacement(
   const from = idOf(latest);
   let chosen: SignedPlacement;
   if (file !== undefined) {
-    if (latest !== undefined && sameShards(file, latest)) chosen = latest;
+    const { epoch = latest?.epoch } = flags;
+    if (latest !== undefined && sameShards(file, latest) && latest.epoch === epoch) chosen = latest;
     else {
       if (underWay)
         process.stderr.write(`${describe(latest)} is in progress; the placement of the file replaces it\n`);
-      chosen = appliedNow({ ...file, epoch: epochAbove(from, Math.max(file.epoch, from.epoch + 1)) });
+      const wanted = flags.epoch ?? Math.max(file.epoch, from.epoch + 1);
+      chosen = appliedNow({ ...file, epoch: epochAbove(from, wanted) });
     }
   } else if (latest !== undefined && underWay) {
     process.stderr.write(`${describe(latest)} is in progress; continuing it\n`);

@@ -39,7 +39,7 @@ export function chatCommand(): Command {
     flag('--system <text>', 'System message'),
     flag('--temperature <number>', 'Sampling temperature, 0–2; 0 always picks the most likely token')
       .argParser(number)
-      .default(undefined, '1'),
+      .default(undefined, "the model's own"),
     flag('--max-tokens <n>', 'Most tokens of an answer, at least 1')
       .argParser(integer({ min: 1 }))
       .default(undefined, 'as many as still fit into the context'),

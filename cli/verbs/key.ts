@@ -55,8 +55,8 @@ export function keyCommand(): Command {
   ).action(create);
   at(command.command('list'), 'any')
     .description('List the keys and their limits.')
-    .action(async (flags: PlaceFlags) => {
-      const place = await placeOf(flags);
+    .action(async (flags: PlaceFlags, self: Command) => {
+      const place = await placeOf(flags, self);
       await ('file' in place ? listFile(place.file) : listEdge(place));
     });
   at(command.command('revoke'), 'file')
@@ -204,8 +204,8 @@ function addLimits(command: Command): Command {
     );
 }
 
-async function create(name: string, flags: PlaceFlags & LimitFlags): Promise<void> {
-  const place = await placeOf(flags);
+async function create(name: string, flags: PlaceFlags & LimitFlags, self: Command): Promise<void> {
+  const place = await placeOf(flags, self);
   const key =
     'file' in place
       ? await createInFile(place.file, name, fileFieldsOf(flags))
@@ -243,8 +243,11 @@ function orNull<T>(value: T | typeof NONE): T | null {
   return value === NONE ? null : value;
 }
 
-async function placeOf(flags: PlaceFlags): Promise<{ file: string } | EdgeAdmin> {
+async function placeOf(flags: PlaceFlags, command: Command): Promise<{ file: string } | EdgeAdmin> {
   const { file, edge } = flags;
+  if (edge !== undefined && command.getOptionValueSource('file') === 'cli') {
+    throw new UsageError('a key is either in the --file of a gateway or at an --edge. Leave one of them out');
+  }
   if (edge !== undefined) return await edgeOf(flags);
   if (file !== undefined) return { file };
   throw new UsageError('give --file for the keys of a gateway, or --edge for those of an edge');

@@ -21,6 +21,11 @@ import { type ApplyFlags, applyPlan } from '../plan/apply-plan.ts';
 import { apiKeyFlag } from '../plan/ask-heat.ts';
 import { makePlan, type NamedShards, USUAL_ROWS } from '../plan/make-plan.ts';
 
+/** Flags that only count when a placement is planned. */
+const ONLY_PLANS = new Set([
+  ...['heat', 'memory', 'gatewayMemory', 'replicas', 'rows', 'cost', 'strict', 'json', 'out'],
+]);
+
 const COST_NAMES = Object.keys(defaultCost(1));
 
 interface WantedShards {
@@ -117,13 +122,9 @@ function addApplyFlags(command: Command): void {
   ]);
 }
 
-async function runPlan(flags: PlanFlags): Promise<void> {
+async function runPlan(flags: PlanFlags, command: Command): Promise<void> {
   requireNewCell(flags);
-  if (flags.gatewayMemory !== undefined && flags.placement !== undefined) {
-    throw new UsageError(
-      '--gateway-memory needs a plan, and --placement applies a file without planning. Leave one of them out',
-    );
-  }
+  requirePurpose(flags, command);
   const addresses = await addressesOf(flags);
   if (addresses !== undefined) return await applyPlan(addresses, flags);
   const { shards, epoch = 1 } = flags;
@@ -146,6 +147,27 @@ function requireNewCell({ kubernetes, ...flags }: PlanFlags): void {
   if (flags.gatewayMemory !== undefined) {
     throw new UsageError(
       '--gateway-memory and --kubernetes exclude each other: the gateways of a cell hold no experts',
+    );
+  }
+}
+
+/** Refuses flags of the command line that could have no effect beside the others. */
+function requirePurpose({ apply, shardsFile, placement }: PlanFlags, command: Command): void {
+  const given = (name: string) => command.getOptionValueSource(name) === 'cli';
+  const running = apply !== undefined || shardsFile !== undefined;
+  if (running && given('shards')) {
+    throw new UsageError(
+      '--shards plans without moving any experts, and --apply and --shards-file move them. Leave one of them out',
+    );
+  }
+  if (placement === undefined) return;
+  if (!running) {
+    throw new UsageError('--placement is a file to apply: give --apply or --shards-file with the shards');
+  }
+  const idle = command.options.find((option) => ONLY_PLANS.has(option.attributeName()) && given(option.attributeName())); // biome-ignore format: short
+  if (idle !== undefined) {
+    throw new UsageError(
+      `${idle.long} needs a plan, and --placement applies a file without planning. Leave one of them out`,
     );
   }
 }

@@ -31,6 +31,13 @@ it('chat parses --temperature as a number and refuses other texts', () => {
     expect(() => parsed(chatCommand(), '--temperature', text)).toThrow('It must be a number.');
 });
 
+it('chat leaves the temperature to the model', () => {
+  const command = chatCommand();
+  expect(parsed(command).temperature).toBeUndefined();
+  const { defaultValueDescription } = command.options.find(({ long }) => long === '--temperature')!;
+  expect(defaultValueDescription).toBe("the model's own");
+});
+
 it('chat keeps a history unless --no-history is given', () => {
   expect(parsed(chatCommand()).history).toBe(true);
   expect(parsed(chatCommand(), '--no-history').history).toBe(false);

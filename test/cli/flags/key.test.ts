@@ -61,6 +61,21 @@ test.each([
     'give --file for the keys of a gateway, or --edge for those of an edge',
   ],
   ['limits of an edge in a file', ['create', 'a', '--budget', '9', '--file', 'x'], 2, 'need --edge'],
+  [
+    'two places',
+    [
+      'create',
+      'a',
+      '--file',
+      'x',
+      '--edge',
+      'http://127.0.0.1:1',
+      '--admin-secret-file',
+      import.meta.filename,
+    ],
+    2,
+    'a key is either in the --file of a gateway or at an --edge',
+  ],
   ['an invalid name', ['create', 'a b', '--file', 'x'], 2, 'It must begin with a letter or digit'],
   ['a limit of 0', ['create', 'a', '--rpm', '0', '--file', 'x'], 2, 'whole number'],
   [

@@ -48,6 +48,26 @@ it.each(['frame', 'frame=', 'frame=-1', 'frame=x', 'wire=1'])('refuses --cost %s
   expect(() => parsed('--cost', text)).toThrow('=microseconds');
 });
 
+const applied = ['--apply', '127.0.0.1:1'];
+
+it.each([
+  [
+    '--placement beside --shards',
+    ['--shards', '4', '--placement', 'p.json'],
+    'give --apply or --shards-file',
+  ],
+  ['--shards beside --apply', ['--shards', '4', ...applied], '--shards plans without moving any experts'],
+  ...['--heat=h.json', '--memory=1GiB', '--gateway-memory=1GiB', '--rows=8', '--json', '--out=o.json'].map(
+    (wrong): [string, string[], string] => [
+      `${wrong} beside --placement`,
+      [...applied, '--placement', 'p.json', wrong],
+      `${wrong.split('=')[0]} needs a plan`,
+    ],
+  ),
+])('refuses %s', async (_, args, reason) => {
+  await expect(planCommand().parseAsync(args, { from: 'user' })).rejects.toThrow(reason);
+});
+
 it('splits the addresses of --apply', () => {
   expect(parsed('--apply', 'a:1, b:2').apply).toEqual(['a:1', 'b:2']);
 });
