@@ -1,5 +1,6 @@
 // The API's reference: reads /openapi.json and shows it with Swagger UI.
 import { element } from './elements.js';
+import { keptInTab } from './storage.js';
 
 const note = element('reference-note', HTMLElement);
 
@@ -27,7 +28,7 @@ async function show() {
     validatorUrl: null,
     onComplete() {
       // The console stores its key for this tab.
-      const key = sessionStorage.getItem('expertgrid.key');
+      const key = keptInTab('expertgrid.key');
       if (key !== null) ui.preauthorizeApiKey('bearer', key);
     },
   });

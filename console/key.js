@@ -1,5 +1,6 @@
 // The API key: a dialog asks the user for the key, and the tab keeps it until the tab is closed.
 import { element } from './elements.js';
+import { keepInTab, keptInTab } from './storage.js';
 
 const STORED = 'expertgrid.key';
 const dialog = element('key-dialog', HTMLDialogElement);
@@ -14,7 +15,7 @@ let declined = false;
 
 /** @returns {string | null} */
 export function storedKey() {
-  return sessionStorage.getItem(STORED);
+  return keptInTab(STORED);
 }
 
 /**
@@ -41,7 +42,7 @@ async function ask() {
   const given = dialog.returnValue === 'given' && key !== '';
   form.reset();
   declined = !given;
-  if (given) sessionStorage.setItem(STORED, key);
+  if (given) keepInTab(STORED, key);
   return given;
 }
 
@@ -53,6 +54,6 @@ element('key-cancel', HTMLButtonElement).addEventListener('click', () => dialog.
 button.hidden = storedKey() === null;
 button.addEventListener('click', () => {
   declined = false;
-  sessionStorage.removeItem(STORED);
+  keepInTab(STORED, null);
   void askKey();
 });

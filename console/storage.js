@@ -1,5 +1,37 @@
 // Stores values in this browser. Storage may be forbidden (private windows, strict settings) or full. The page then works, but
-// stores nothing.
+// stores nothing beyond itself.
+
+/** What this page was told to keep in its tab, by name. @type {Map<string, string | null>} */
+const ofTab = new Map();
+
+/**
+ * @param {string} name
+ * @returns {string | null} what `keepInTab` kept last
+ */
+export function keptInTab(name) {
+  const kept = ofTab.get(name);
+  if (kept !== undefined) return kept;
+  try {
+    return sessionStorage.getItem(name);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Keeps a text until the tab is closed, or until the page is left if storage is forbidden.
+ * @param {string} name
+ * @param {string | null} text null removes it
+ */
+export function keepInTab(name, text) {
+  ofTab.set(name, text);
+  try {
+    if (text === null) sessionStorage.removeItem(name);
+    else sessionStorage.setItem(name, text);
+  } catch {
+    // The page keeps it.
+  }
+}
 
 /**
  * @param {string} name

@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -72,12 +72,14 @@ export interface Browser {
   close(): Promise<void>;
 }
 
-/** Throws if the machine has no Chromium. */
-export async function startChromium(): Promise<Browser> {
+/** `preferences` are settings of the profile, by Chromium's names. Throws if the machine has no Chromium. */
+export async function startChromium(preferences: object = {}): Promise<Browser> {
   const file = places.find((place) => place !== undefined && existsSync(place));
   if (file === undefined)
     throw new Error('found no Chromium: install it, or set EXPERTGRID_TEST_CHROMIUM to its path');
   const profile = await mkdtemp(join(tmpdir(), 'expertgrid-chromium-'));
+  await mkdir(join(profile, 'Default'));
+  await writeFile(join(profile, 'Default', 'Preferences'), JSON.stringify(preferences));
   const flags = [
     '--headless=new',
     '--remote-debugging-pipe',
