@@ -52,7 +52,8 @@ export class Admission {
     const { fleet } = this.#options.model;
     if (this.running.length === 0) fleet.settleClasses();
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
-      if (!fleet.readyFor(rungLevel(next.request.degrade))) {
+      // A preempted sequence has begun, so its calls wait for shards as long as those of running sequences.
+      if (next.cached === undefined && !fleet.readyFor(rungLevel(next.request.degrade))) {
         next.fail(notReady(fleet.missing()));
         this.waiting.splice(this.waiting.indexOf(next), 1);
       } else if (!this.#enter(next)) return;

@@ -59,7 +59,9 @@ export class Engine implements PushingEngine {
     const sharesPrefixes = dense.kv.shared;
     const perToken = perTokenOf(rules[0] ?? {}, experts);
     const shape = { layers, experts, expertsPerToken, perToken };
-    this.info = { identity, content, vocab, ...shape, context, sharesPrefixes };
+    // A sequence may fill the whole KV memory, but not more.
+    const most = Math.min(context, this.#admission.pool.count * this.#admission.pool.size);
+    this.info = { identity, content, vocab, ...shape, context: most, sharesPrefixes };
     this.#noteLoad();
     this.#loop = this.#run();
   }

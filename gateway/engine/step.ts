@@ -30,6 +30,8 @@ interface StepOptions {
   trace: string;
   /** True if this is the only micro-batch of its step. */
   isAlone: boolean;
+  /** The model's numbers for the sequence are not finite. */
+  onBroken: (sequence: Sequence, cause: RangeError) => void;
   onFailed: (sequence: Sequence, error: RpcError) => void;
   onDegraded: (sequence: Sequence, rung: Rung) => void;
   onRemote: (sequence: Sequence) => void;
@@ -81,7 +83,7 @@ export class Step {
   /** Computes the rows and advances the sequences. Returns an empty list if the step was aborted. */
   async run(
     model: ForwardModel,
-    { logits, deadlineMs, trace, isAlone, onFailed, onDegraded, onRemote, onSpent }: StepOptions,
+    { logits, deadlineMs, trace, isAlone, onBroken, onFailed, onDegraded, onRemote, onSpent }: StepOptions,
   ): Promise<Due[]> {
     const sequences = this.#spans.flatMap(({ sequence, count }) => new Array<Sequence>(count).fill(sequence));
     const routing = routingOf(sequences, model);
@@ -105,6 +107,7 @@ export class Step {
         isAlone,
       },
       {
+        onBroken: (row, cause) => onBroken(sequences[row]!, cause),
         onFailed: (row, error) => onFailed(sequences[row]!, error),
         onDegraded: (row, rung) => onDegraded(sequences[row]!, rung),
         onRemote: (row) => onRemote(sequences[row]!),

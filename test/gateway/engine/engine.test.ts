@@ -30,22 +30,6 @@ describe('the engine', () => {
     expect(last).toMatchObject({ type: 'finish', reason: 'stop', stopId: 6, completionTokens: 3 });
   });
 
-  it('fails only the sequence whose sampling throws', async () => {
-    const faults: unknown[] = [];
-    const { engine, generate } = await openCountingEngine({ onFault: (cause) => faults.push(cause) });
-    const logitBias = Array.from({ length: vocab }, (_, id) => [id, Number.NEGATIVE_INFINITY] as const);
-    const sampling = { ...countingRequest({}).sampling, logitBias };
-    const well = collect(generate({ maxTokens: 30 }));
-    const ill = collect(generate({ sampling }));
-    expect((await ill).last).toMatchObject({
-      type: 'error',
-      error: { code: 'internal', message: 'no token has a finite logit' },
-    });
-    expect((await well).ids).toHaveLength(30);
-    expect(faults).toHaveLength(1);
-    expect((await engine.status()).running).toBe(0);
-  });
-
   it('gives each sequence the same answer as alone if others enter and leave between steps', async () => {
     const { generate, dense } = await openCountingEngine({ prefillRows: 6, minPrefillRows: 2 });
     const answers = await Promise.all(

@@ -42,6 +42,7 @@ export type BeforeRun = (...parameters: Parameters<ExpertDevice['run']>) => Prom
 export interface CountingEngine {
   engine: Engine;
   dense: CountingDense;
+  fleet: Fleet;
   close(): Promise<void>;
 }
 
@@ -97,6 +98,7 @@ export async function startCountingEngine({
   return {
     engine,
     dense,
+    fleet,
     async close() {
       await engine.close(0);
       fleet.close();
