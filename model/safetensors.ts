@@ -65,26 +65,28 @@ export async function readMetadata(
   file: string,
 ): Promise<Readonly<Record<string, string>>> {
   const { header } = await readHeader(handle, file);
-  const { __metadata__: metadata = {} }: { __metadata__?: unknown } = parseObject(header, file);
-  const isText = (entry: [string, unknown]): entry is [string, string] => typeof entry[1] === 'string';
-  const entries = typeof metadata === 'object' && metadata !== null ? Object.entries(metadata) : [];
-  return Object.fromEntries(entries.filter(isText));
+  return parseMetadata(header, file);
 }
 
 async function readHeader(handle: FileHandle, file: string): Promise<{ header: Buffer; size: number }> {
   const { size } = await handle.stat();
-  if (size < 8) throw new InputError(`${file}: has ${size} bytes, too few for a safetensors file`);
-  const prefix = Buffer.alloc(8);
+  const prefix = Buffer.alloc(Math.min(8, size));
   await readExactly(handle, prefix, 0, file);
+  const header = Buffer.alloc(headerLength(prefix, size, file));
+  await readExactly(handle, header, 8, file);
+  return { header, size };
+}
+
+/** `prefix` has the first 8 bytes of a file of `size` bytes. */
+function headerLength(prefix: Buffer, size: number, file: string): number {
+  if (size < 8) throw new InputError(`${file}: has ${size} bytes, too few for a safetensors file`);
   const length = prefix.readBigUInt64LE();
   if (length > BigInt(Math.min(size - 8, MAX_HEADER_BYTES))) {
     throw new InputError(
       `${file}: its header claims ${length} bytes; the file has ${size}, and a header at most ${MAX_HEADER_BYTES}: truncated, or not a safetensors file`,
     );
   }
-  const header = Buffer.alloc(Number(length));
-  await readExactly(handle, header, 8, file);
-  return { header, size };
+  return Number(length);
 }
 
 /** Like `readTensorMap`, for a file that is not open. `file` names it in errors. */
@@ -95,6 +97,15 @@ export async function loadTensorMap(path: string, file: string): Promise<TensorM
   } finally {
     await handle.close();
   }
+}
+
+/** Parses and checks the header of a file in memory. */
+export function parseFile(
+  bytes: Buffer,
+  file: string,
+): { tensors: TensorMap; metadata: Readonly<Record<string, string>> } {
+  const header = bytes.subarray(8, 8 + headerLength(bytes, bytes.length, file));
+  return { tensors: parseHeader(header, bytes.length, file), metadata: parseMetadata(header, file) };
 }
 
 /** Parses the JSON part of the header of a file of `fileBytes` bytes. The tensors must fill the rest of the file exactly. */
@@ -120,6 +131,13 @@ export function parseHeader(header: Uint8Array, fileBytes: number, file: string)
   if (end !== fileBytes)
     throw new InputError(`${file}: has ${fileBytes - end} bytes that belong to no tensor`);
   return new Map(entries.map((entry) => [entry.name, entry]));
+}
+
+function parseMetadata(header: Uint8Array, file: string): Readonly<Record<string, string>> {
+  const { __metadata__: metadata = {} }: { __metadata__?: unknown } = parseObject(header, file);
+  const isText = (entry: [string, unknown]): entry is [string, string] => typeof entry[1] === 'string';
+  const entries = typeof metadata === 'object' && metadata !== null ? Object.entries(metadata) : [];
+  return Object.fromEntries(entries.filter(isText));
 }
 
 function parseObject(header: Uint8Array, file: string): object {

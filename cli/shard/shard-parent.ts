@@ -7,6 +7,8 @@ export type ShardMessage =
   /** Progress of reading experts ahead: numbers of bytes. Sent while the shard serves. */
   | { type: 'reading'; done: number; total: number }
   | { type: 'ready'; address: string; port: number }
+  /** The shard leaves service because of a signal or an operator's drain, not because of a fault. Sent when its drain begins. */
+  | { type: 'leaving' }
   /** The reason why the shard cannot serve; its process then ends. */
   | { type: 'failed'; message: string };
 

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
+import { errorText } from '../../base/error-text.ts';
 import { moduleUrl } from '../../base/module-url.ts';
 import { formatPrefetch, type Prefetch } from '../../model/devices/cpu/prefetch.ts';
 import { type SecurityPaths, securityArguments } from '../flags/security-flags.ts';
@@ -20,6 +21,8 @@ const OF_ONE_SHARD = ['METRICS_PORT', 'NAME', 'STATE', 'MEMORY', 'STANDBY'];
  * their arenas: 15 MB in a shard that runs from a checkout. Two arenas are enough, because no call of a shard waits for an arena.
  */
 const MALLOC_ARENAS = '2';
+/** How a process ended that the system did not start. */
+const NOT_STARTED = 'could not be started';
 
 interface ShardProcessOptions {
   /** For each model, the directory of its bundle and the experts of this shard, such as `0-23`. */
@@ -56,8 +59,48 @@ export class ShardProcess {
     this.#options = options;
   }
 
-  /** Resolves with the address of the shard when it serves. Rejects if its process ends before. */
+  /** Resolves with the address of the shard when it serves. Rejects if its process cannot be started, or ends before. */
   start({ onLoading = () => {}, onReading = () => {} }: ShardProgress = {}): Promise<string> {
+    const startedAt = performance.now();
+    let fault: string | undefined;
+    let leaving = false;
+    return new Promise((resolve, reject) => {
+      const ended = (how: string) => {
+        const why = fault === undefined ? `${how} before it served` : `cannot serve: ${fault}`;
+        reject(new Error(`the shard of experts ${this.#experts} ${why}`));
+        if (this.#port === 0) return;
+        if (leaving) this.#onLeft();
+        else this.#onDeath(how, performance.now() - startedAt);
+      };
+      let child: ChildProcess;
+      try {
+        child = this.#spawn();
+      } catch (error) {
+        fault = errorText(error);
+        ended(NOT_STARTED);
+        return;
+      }
+      this.#child = child;
+      child.on('error', (error) => {
+        fault = errorText(error);
+      });
+      child.on('message', (message: ShardMessage) => {
+        if (message.type === 'loading') onLoading(message.done, message.total);
+        else if (message.type === 'reading') onReading(message.done, message.total);
+        else if (message.type === 'failed') fault = message.message;
+        else if (message.type === 'leaving') leaving = true;
+        else {
+          this.#port = message.port;
+          if (this.#readsAhead) this.readAhead();
+          resolve(message.address);
+        }
+      });
+      // 'close' comes after all messages, and also if the process could not be started.
+      child.on('close', (code, signal) => ended(child.pid === undefined ? NOT_STARTED : endOf(code, signal)));
+    });
+  }
+
+  #spawn(): ChildProcess {
     const { holds, device, threads, prefetch, zone, logLevel, logFormat, security } = this.#options;
     const settings = {
       device,
@@ -77,7 +120,7 @@ export class ShardProcess {
     ];
     // The shard gets its own process group. Ctrl-C at a terminal then reaches only the parent, which drains the shard later.
     const main = fileURLToPath(moduleUrl('../main', import.meta.url));
-    const child = spawn(process.execPath, [main, 'shard', ...flags], {
+    return spawn(process.execPath, [main, 'shard', ...flags], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       detached: true,
       env: {
@@ -85,30 +128,6 @@ export class ShardProcess {
         ...process.env,
         ...Object.fromEntries(OF_ONE_SHARD.map((name) => [`EXPERTGRID_${name}`, undefined])),
       },
-    });
-    this.#child = child;
-    const startedAt = performance.now();
-    let fault: string | undefined;
-    return new Promise((resolve, reject) => {
-      child.on('error', reject);
-      child.on('message', (message: ShardMessage) => {
-        if (message.type === 'loading') onLoading(message.done, message.total);
-        else if (message.type === 'reading') onReading(message.done, message.total);
-        else if (message.type === 'failed') fault = message.message;
-        else {
-          this.#port = message.port;
-          if (this.#readsAhead) this.readAhead();
-          resolve(message.address);
-        }
-      });
-      child.on('exit', (code, signal) => {
-        const how = endOf(code, signal);
-        const why = fault === undefined ? `${how} before it served` : `cannot serve: ${fault}`;
-        reject(new Error(`the shard of experts ${this.#experts} ${why}`));
-        if (this.#port === 0) return;
-        if (code === 0) this.#onLeft();
-        else this.#onDeath(how, performance.now() - startedAt);
-      });
     });
   }
 
@@ -124,7 +143,7 @@ export class ShardProcess {
     clearTimeout(this.#restart);
     const child = this.#child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
     child.kill('SIGTERM');
     const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
     await ended;
@@ -143,7 +162,7 @@ export class ShardProcess {
     return this.#options.holds.map(({ experts }) => experts).join(', ');
   }
 
-  /** The exit code 0 means that an operator drained the shard. A restart would undo that. */
+  /** An operator drained the shard. A restart would undo that. */
   #onLeft(): void {
     if (this.#stopping) return;
     const { log } = this.#options;

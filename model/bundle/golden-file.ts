@@ -1,8 +1,9 @@
 // The file of golden rows in a bundle: lists its tensors, checks its header, and reads its bytes.
 import type { unitShape } from '../config/model-config.ts';
 import { InputError, tensorError } from '../errors.ts';
-import type { TensorMap, TensorSpec } from '../safetensors.ts';
+import { parseFile, type TensorMap, type TensorSpec } from '../safetensors.ts';
 import type { BundleFiles } from './files.ts';
+import { shortHash } from './hash.ts';
 import { GOLDEN_FILE, type GoldenRows } from './manifest.ts';
 
 /** Bytes of a digest in the file: the first 128 bits of SHA-256. */
@@ -88,4 +89,28 @@ export function goldenSource(
     readDigests: () => read('digests', rows.digests),
     readAnswers: (layer) => read('answers', rows.answers[layer], layer, layers),
   };
+}
+
+/** True if `file`, the bytes of a golden.safetensors, has the class and the hashes of `rows`. The shapes are not checked. */
+export function isGoldenFile(file: Buffer, rows: GoldenRows): boolean {
+  try {
+    const { tensors, metadata } = parseFile(file, GOLDEN_FILE);
+    const matches = (name: string, hashes: readonly string[]) => {
+      const { start, bytes } = goldenEntry(tensors, name, GOLDEN_FILE);
+      const length = bytes / hashes.length;
+      return hashes.every((hash, i) => {
+        const from = start + i * length;
+        return shortHash(file.subarray(from, from + length)) === hash;
+      });
+    };
+    return (
+      metadata[CLASS_KEY] === rows.numericsClass &&
+      matches('input', [rows.input]) &&
+      matches('digests', [rows.digests]) &&
+      matches('answers', rows.answers)
+    );
+  } catch (error) {
+    if (error instanceof InputError) return false;
+    throw error;
+  }
 }

@@ -5,13 +5,15 @@ import { join } from 'node:path';
 import type { Unit } from '../devices/expert.ts';
 import { InputError } from '../errors.ts';
 import { readExactly } from '../reading/read-exactly.ts';
-import { MAX_HEADER_BYTES } from '../safetensors.ts';
+import { loadTensorMap, MAX_HEADER_BYTES } from '../safetensors.ts';
 import { type FetchRangeOptions, fetchBytes } from './fetch-range.ts';
+import { isGoldenFile } from './golden-file.ts';
 import { shortHash } from './hash.ts';
 import {
   type ExpertRange,
   expertRange,
   GOLDEN_FILE,
+  type GoldenRows,
   MANIFEST_FILE,
   parseJson,
   parseManifest,
@@ -84,7 +86,7 @@ export async function remoteSource(options: { files: RemoteFiles; cache: string 
   await mkdir(dir, { recursive: true });
   for (const [name, listed] of Object.entries(manifest.files)) {
     const file = { name, path: join(dir, name), ...listed };
-    if (listed.hash !== undefined || name === GOLDEN_FILE) await fetchWhole(file, files);
+    if (listed.hash !== undefined || name === GOLDEN_FILE) await fetchWhole(file, manifest.goldenRows, files);
     else await fetchHeader(file, files);
   }
   await replaceFile(join(dir, MANIFEST_FILE), text);
@@ -104,22 +106,33 @@ interface Listed {
   hash?: string | undefined;
 }
 
-async function fetchWhole({ name, path, bytes, hash }: Listed, files: RemoteFiles): Promise<void> {
+async function fetchWhole(
+  file: Listed,
+  goldenRows: GoldenRows | undefined,
+  files: RemoteFiles,
+): Promise<void> {
+  const { name, path, bytes } = file;
   const found = await readFile(path).catch(() => undefined); // a file that cannot be read is fetched
-  if (found?.length === bytes && (hash === undefined || shortHash(found) === hash)) return;
-  const fetched = await files.read(name, undefined, undefined);
+  if (found?.length === bytes && matchesHashes(found, file, goldenRows)) return;
+  const fetched = Buffer.from(await files.read(name, undefined, undefined));
   const at = files.place(name);
   if (fetched.length !== bytes) throw new InputError(`${at}: has ${fetched.length} bytes, not ${bytes}`);
-  if (hash !== undefined && shortHash(fetched) !== hash) {
+  if (!matchesHashes(fetched, file, goldenRows)) {
     throw new InputError(`${at}: does not match its hash in ${MANIFEST_FILE}: damaged or replaced`);
   }
   await replaceFile(path, fetched);
 }
 
+/** The file of golden rows has no hash of its own. Its hashes are those in `goldenRows`. */
+function matchesHashes(content: Buffer, { name, hash }: Listed, goldenRows: GoldenRows | undefined): boolean {
+  if (hash !== undefined) return shortHash(content) === hash;
+  return name !== GOLDEN_FILE || goldenRows === undefined || isGoldenFile(content, goldenRows);
+}
+
 /** Makes a sparse file of the full size that contains only its header. An expert takes disk space only when it is written. */
 async function fetchHeader({ name, path, bytes }: Listed, files: RemoteFiles): Promise<void> {
   const found = await stat(path).catch(() => undefined); // a missing file is fetched
-  if (found?.size === bytes) return;
+  if (found?.size === bytes && (await hasHeader(path))) return;
   const upTo = (length: number) => files.read(name, { start: 0, length }, undefined);
   let head = await upTo(Math.min(FIRST_BYTES, bytes));
   const length = head.length < 8 ? 0 : Number(Buffer.from(head.buffer).readBigUInt64LE());
@@ -132,10 +145,18 @@ async function fetchHeader({ name, path, bytes }: Listed, files: RemoteFiles): P
   try {
     await handle.write(head, 0, 8 + length, 0);
     await handle.truncate(bytes);
+    await handle.sync(); // otherwise a power cut could leave zeros under the final name
   } finally {
     await handle.close();
   }
   await rename(`${path}.new`, path);
+}
+
+function hasHeader(path: string): Promise<boolean> {
+  return loadTensorMap(path, path).then(
+    () => true,
+    () => false, // a file that cannot be read is fetched
+  );
 }
 
 type WantedRange = ExpertRange & { unit: Unit };

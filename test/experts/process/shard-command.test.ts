@@ -1,10 +1,11 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { ShardMessage } from '../../../cli/shard/shard-parent.ts';
+import { expertRange, readManifest } from '../../../model/bundle/manifest.ts';
 import { synth } from '../../../model/synth.ts';
 import { parseAddress } from '../../../rpc/address.ts';
 import { listen } from '../../../rpc/socket/server.ts';
@@ -47,6 +48,8 @@ afterAll(() => rm(folder, { recursive: true }));
 
 interface Started {
   child: ChildProcess;
+  /** Messages that the parent has received. */
+  messages: ShardMessage[];
   /** Resolves with the address on which the shard serves. */
   ready: Promise<string>;
   /** Resolves with the exit code, and with the text on standard error or the reason that the parent received. */
@@ -54,7 +57,11 @@ interface Started {
 }
 
 function start(...flags: string[]): Started {
-  const args = ['shard', '--model', bundle, '--port', '0', ...flags];
+  return startOn(bundle, ...flags);
+}
+
+function startOn(model: string, ...flags: string[]): Started {
+  const args = ['shard', '--model', model, '--port', '0', ...flags];
   const child = fork(new URL('../../../cli/main.ts', import.meta.url), args, {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
@@ -63,7 +70,9 @@ function start(...flags: string[]): Started {
   child.stderr?.on('data', (chunk) => {
     errors += chunk;
   });
+  const messages: ShardMessage[] = [];
   child.on('message', (message: ShardMessage) => {
+    messages.push(message);
     if (message.type === 'failed') errors += message.message;
   });
   // The event 'close' is not used, because it never comes if the parent has closed its side of the channel first.
@@ -71,6 +80,7 @@ function start(...flags: string[]): Started {
   const read = new Promise((resolve) => child.stderr?.once('close', resolve));
   return {
     child,
+    messages,
     ready: new Promise((resolve) => {
       child.on('message', (message: ShardMessage) => message.type === 'ready' && resolve(message.address));
     }),
@@ -105,6 +115,35 @@ test('a shard serves the experts of --experts, and drains and exits with 0 on SI
   child.kill('SIGTERM');
   expect(await ended).toEqual({ code: 0, errors: '' });
   expect(told).toBe('draining');
+});
+
+test.each(['a signal', 'an operator'])('a shard that %s drains tells its parent', async (by) => {
+  const { child, messages, ready, ended } = start('--experts', '0-7');
+  const address = await ready;
+  if (by === 'a signal') child.kill('SIGTERM');
+  else {
+    const params = { protocol: 1, role: 'admin', version: 'test' };
+    const admin = await openSocketTransport(parseAddress(address), { hello: params });
+    await admin.call('shard.drain', { force: true }, { deadlineMs: 60_000 });
+  }
+  expect((await ended).code).toBe(0);
+  expect(messages.at(-1)).toEqual({ type: 'leaving' });
+});
+
+test('a shard that leaves service because of a fault exits with 1, and does not tell its parent that it was drained', async () => {
+  const damaged = join(folder, 'damaged');
+  await cp(bundle, damaged, { recursive: true });
+  const { file, offset } = expertRange(await readManifest(damaged), { layer: 1, expert: 3 });
+  const handle = await open(join(damaged, file), 'r+');
+  await handle.write(Uint8Array.of(255, 255, 255, 255), 0, 4, offset);
+  await handle.close();
+  const { child, messages, ready, ended } = startOn(damaged, '--experts', '0-7');
+  await ready;
+  child.send({ type: 'read-ahead' });
+  const { code, errors } = await ended;
+  expect(code).toBe(1);
+  expect(errors).toMatch(/expert 3 of layer 1: does not match its hash .*; leaving service/);
+  expect(messages.map(({ type }) => type)).not.toContain('leaving');
 });
 
 test('a shard ends if its parent has died', async () => {

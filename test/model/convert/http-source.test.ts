@@ -1,11 +1,15 @@
 // A bundle behind HTTP is fetched expert by expert. Faults of the server are retried or reported.
 import { once } from 'node:events';
-import { readFile, stat } from 'node:fs/promises';
+import { cp, open, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { openBundle } from '../../../model/bundle/bundle.ts';
+import { openGoldens } from '../../../model/bundle/goldens.ts';
+import { readManifest } from '../../../model/bundle/manifest.ts';
 import { httpSource } from '../../../model/bundle/source.ts';
+import type { DeviceName } from '../../../model/devices/options.ts';
+import { recordGoldens } from '../../../model/goldens.ts';
 import { tinyBundle, tinyFolder } from '../../support/models/tiny-bundle.ts';
 
 let bundle: string;
@@ -15,12 +19,12 @@ beforeAll(async () => {
 
 type Trick = (request: IncomingMessage, response: ServerResponse, body: Buffer) => boolean;
 
-/** Serves the bundle with ranges, except for requests that `trick` answers itself; `trick` then returns true. */
-async function serve(trick: Trick = () => false) {
+/** Serves a bundle with ranges, except for requests that `trick` answers itself; `trick` then returns true. */
+async function serve(trick: Trick = () => false, dir = bundle) {
   const asked: { file: string; bytes: number }[] = [];
   const server = createServer(async (request, response) => {
     const file = (request.url ?? '').replace('/tiny/', '');
-    const whole = await readFile(join(bundle, file));
+    const whole = await readFile(join(dir, file));
     const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? [];
     const body = from === undefined ? whole : whole.subarray(Number(from), Number(to) + 1);
     asked.push({ file, bytes: body.length });
@@ -87,6 +91,83 @@ test('requests are retried if the server fails, stops halfway or sends too few b
   const fetched = await openBundle(source.dir);
   onTestFinished(() => fetched.close());
   for (const unit of wanted) await fetched.readExpert(unit);
+});
+
+/** A new directory with a small bundle that has golden rows. */
+async function recordedBundle(device: DeviceName): Promise<string> {
+  const dir = join(await tinyFolder(), 'recorded');
+  await cp(await tinyBundle({ layers: 2, experts: 20 }), dir, { recursive: true });
+  await recordGoldens(dir, { device });
+  return dir;
+}
+
+/** The numerics class of the golden rows in a bundle. Throws if a row does not match its hash. */
+async function checkedClass(dir: string): Promise<string | undefined> {
+  const opened = await openBundle(dir);
+  onTestFinished(() => opened.close());
+  const goldens = await openGoldens(opened);
+  for (const layer of opened.manifest.experts.keys()) await goldens?.answer(layer, 0);
+  return goldens?.numericsClass;
+}
+
+test('golden rows are fetched again after the source has recorded them again', async () => {
+  const dir = await recordedBundle('cpu');
+  const { url, asked } = await serve(undefined, dir);
+  const cache = await tinyFolder();
+  const first = await httpSource({ url, cache });
+  const firstClass = await checkedClass(first.dir);
+  const { files } = await readManifest(dir);
+
+  const { bytes, numericsClass } = await recordGoldens(dir, { device: 'ort-cpu' });
+  expect(bytes).toBe(files['golden.safetensors']?.bytes);
+  expect(numericsClass).not.toBe(firstClass);
+  asked.length = 0;
+  const second = await httpSource({ url, cache });
+  expect(second.dir).toBe(first.dir);
+  expect(await checkedClass(second.dir)).toBe(numericsClass);
+  expect(asked.map(({ file }) => file)).toEqual(['bundle.json', 'golden.safetensors']);
+
+  asked.length = 0;
+  await httpSource({ url, cache });
+  expect(asked.map(({ file }) => file)).toEqual(['bundle.json']);
+});
+
+test('golden rows that do not match the manifest are not kept', async () => {
+  const [dir, other] = [await recordedBundle('cpu'), await recordedBundle('ort-cpu')];
+  const [path, cache] = [join(dir, 'golden.safetensors'), await tinyFolder()];
+  const rows = await readFile(path);
+  const { url } = await serve(undefined, dir);
+  await cp(join(other, 'golden.safetensors'), path);
+  await expect(httpSource({ url, cache })).rejects.toThrow(
+    /golden\.safetensors: does not match its hash in bundle\.json: damaged or replaced$/,
+  );
+  await writeFile(path, rows);
+  expect(await checkedClass((await httpSource({ url, cache })).dir)).toMatch(/^kernels-/);
+});
+
+test.each([
+  ['all zeros, as after a power cut', (head: Buffer) => head.fill(0)],
+  ['cut off within the header', (head: Buffer) => head.fill(0, 100)],
+])('a cached file is fetched again if its beginning is %s', async (_, damage) => {
+  const { url, asked } = await serve();
+  const cache = await tinyFolder();
+  const { dir } = await httpSource({ url, cache });
+  const path = join(dir, 'experts-00001.safetensors');
+  const file = await open(path, 'r+');
+  const head = Buffer.alloc(64 * 1024);
+  await file.read(head, 0, head.length, 0);
+  damage(head);
+  await file.write(head, 0, head.length, 0);
+  await file.close();
+
+  asked.length = 0;
+  const source = await httpSource({ url, cache });
+  expect(asked.map(({ file }) => file)).toEqual(['bundle.json', 'experts-00001.safetensors']);
+  const unit = { layer: 1, expert: 5 };
+  await source.bring([unit]);
+  const healed = await openBundle(dir);
+  onTestFinished(() => healed.close());
+  await healed.readExpert(unit);
 });
 
 test.each<[string, Trick, RegExp]>([
