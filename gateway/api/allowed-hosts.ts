@@ -15,14 +15,17 @@ export interface HostRules {
   allowed?: readonly string[];
 }
 
-/** Throws a 403 for a `Host` that is not allowed, and for requests that scripts of other sites send. */
+/**
+ * Throws a 403 for a `Host` that is not allowed, and for requests that scripts of other sites send. A request without `Host` passes:
+ * browsers send it with every request, and probes by HTTP/1.0, such as HAProxy's, do not.
+ */
 export function requireAllowedHost(
   rules: HostRules,
   { corsOrigins }: { corsOrigins: readonly string[] },
 ): MiddlewareHandler {
   return async (c, next) => {
-    const host = c.req.header('host') ?? '';
-    if (!isAllowedHost(host, rules)) throw hostRefused(host);
+    const host = c.req.header('host');
+    if (host !== undefined && !isAllowedHost(host, rules)) throw hostRefused(host);
     const { loopback } = rules;
     const header = (name: string) => c.req.header(name);
     if (loopback && isOfAnotherSite(header) && !allowsOrigin(corsOrigins, header('origin'))) {

@@ -86,13 +86,13 @@ export interface RequestContext extends ApiContext {
   /** Aborted when the client is gone. */
   signal: AbortSignal;
   text: TextWork;
-  /** Unix seconds of the answer, if the caller has fixed it. */
-  created: number | undefined;
+  /** Unix seconds of the answer, which the prompt has too if the chat template writes the time. */
+  created: number;
 }
 
 export function requestContext(
   context: ApiContext,
-  request: TextTenant & { created?: number | undefined },
+  request: TextTenant & { created: number },
 ): RequestContext {
   const { tenant, signal, created } = request;
   return { ...context, tenant, signal, created, text: context.textOf(request) };

@@ -30,18 +30,21 @@ export interface ConnectionLimits {
   headersMs: number;
   /** Time for a whole request, such as a slow upload. After this time it gets a 408. */
   requestMs: number;
+  /** How long bytes of an answer may wait while the client takes none. After this time the connection is cut. */
+  unreadMs: number;
 }
 
 /**
  * keepAliveMs: clients reuse idle connections without a check, so a server that closes them earlier than the client may reset a
  * request. undici keeps them for 4 s, aiohttp for 15 s, nginx for 60 s and Go for 90 s. requestMs: 10 MiB in five minutes are 35
- * KB/s.
+ * KB/s. unreadMs: longer than `stallMs` of the API, so that a client that reads again gets the error that ended its stream.
  */
 export const defaultConnections: ConnectionLimits = {
   keepAliveMs: 75_000,
   idle: 1024,
   headersMs: 60_000,
   requestMs: 300_000,
+  unreadMs: 120_000,
 };
 
 export interface ApiServer {
@@ -67,12 +70,14 @@ const KEEP_ALIVE_PROBE_MS = 30_000;
 export async function serve(options: ServeOptions): Promise<ApiServer> {
   const { app, port, host = '127.0.0.1' } = options;
   const limits = { ...defaultConnections, ...options.connections };
-  const connections = new Connections(limits.idle);
+  const connections = new Connections(limits);
   const answer = async (request: Request, { incoming }: { incoming: { httpVersion: string } }) => {
     return sentAtOnce(await app.fetch(request), incoming.httpVersion);
   };
   const listener = getRequestListener(answer, {
     overrideGlobalObjects: false,
+    // For requests by HTTP/1.0 without the header `Host`. Node itself refuses those by HTTP/1.1.
+    hostname: 'localhost',
     errorHandler: refuse,
   });
   const server = createServer(timeouts(limits), (incoming: IncomingMessage, outgoing: ServerResponse) => {
@@ -125,13 +130,15 @@ class Connections {
   /** Sockets without an answer in progress. The socket that has been idle longest comes first. */
   readonly #idle = new Set<Socket>();
   readonly #mostIdle: number;
+  readonly #unreadMs: number;
   /** Called when no answer is in progress any more. */
   readonly #waiters = new Set<() => void>();
   /** `draining`: connections end after an answer. `refusing`: idle connections that have had no answer also end at once. */
   #state: 'serving' | 'draining' | 'refusing' = 'serving';
 
-  constructor(mostIdle: number) {
-    this.#mostIdle = mostIdle;
+  constructor({ idle, unreadMs }: ConnectionLimits) {
+    this.#mostIdle = idle;
+    this.#unreadMs = unreadMs;
   }
 
   add(socket: Socket): void {
@@ -150,6 +157,10 @@ class Connections {
     own.add(answer);
     this.#idle.delete(socket);
     if (this.#state !== 'serving') answer.shouldKeepAlive = false;
+    // Called when nothing was sent or received for this time. An answer that is still computed has no bytes that wait.
+    answer.setTimeout(this.#unreadMs, () => {
+      if (socket.writableLength > 0) socket.destroy();
+    });
     answer.once('close', () => {
       this.open--;
       own.delete(answer);

@@ -20,6 +20,7 @@ import type {
   GenerationRequest,
   HeatReport,
   KvPrefix,
+  OnDrop,
   PushingEngine,
 } from './messages.ts';
 import { PartStream } from './part-stream.ts';
@@ -66,9 +67,10 @@ export class Engine implements PushingEngine {
     this.#loop = this.#run();
   }
 
-  generate(request: GenerationRequest, signal: AbortSignal): AsyncIterable<GenerationPart> {
+  generate(request: GenerationRequest, signal: AbortSignal, onDrop?: OnDrop): AsyncIterable<GenerationPart> {
     return new PartStream({
       signal,
+      onDrop,
       begin: (stream) => this.start(request, (part) => stream.push(part)),
     });
   }

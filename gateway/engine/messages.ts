@@ -275,14 +275,17 @@ export interface KvPrefix {
   routing: RequestRouting;
 }
 
+/** Gets the number of tokens that a stream drops. `failed`: they fill too much memory, and the stream ends with an error. */
+export type OnDrop = (tokens: number, failed: boolean) => void;
+
 /** The engine as the API sees it. In production it runs in another thread, in tests in the same one. */
 export interface EngineClient {
   readonly info: EngineInfo;
   /**
-   * Starts a generation and yields its parts. The last part is a finish or an error. Aborting the signal or ending the
-   * iteration stops the work within one step, and the stream ends without another part.
+   * Starts a generation and yields its parts. The last part is a finish or an error. Aborting the signal or ending the iteration
+   * stops the work within one step, and the stream ends without another part. `onDrop` is told how many tokens it drops.
    */
-  generate(request: GenerationRequest, signal: AbortSignal): AsyncIterable<GenerationPart>;
+  generate(request: GenerationRequest, signal: AbortSignal, onDrop?: OnDrop): AsyncIterable<GenerationPart>;
   /**
    * Charges the tenant for `ms` that other threads have spent on its requests. The time counts against the tenant's share of
    * the engine's time. The empty name stands for requests without a tenant.

@@ -1,6 +1,6 @@
 // The parts of one generation as an async iterable. The engine pushes them and never waits, so the queue of unread parts may grow to
 // the length of the whole answer.
-import { type GenerationPart, heldBytes } from './messages.ts';
+import { type GenerationPart, heldBytes, type OnDrop } from './messages.ts';
 
 /** Whether the part ends its stream. */
 export function isLast({ type }: GenerationPart): boolean {
@@ -23,6 +23,8 @@ interface PartStreamOptions {
   begin: (stream: PartStream) => (whole: boolean) => void;
   /** Gets the difference whenever `bytes` changes. */
   onBytes?: (change: number) => void;
+  /** Called if the stream drops unread tokens. */
+  onDrop?: OnDrop | undefined;
 }
 
 /** Ends after a finish or an error. Not an async generator, because that would cost time for every token. */
@@ -64,7 +66,7 @@ export class PartStream implements AsyncIterableIterator<GenerationPart, undefin
 
   /** Replaces all unread parts by an error, which ends the stream. */
   fail(part: Extract<GenerationPart, { type: 'error' }>): void {
-    this.#drop();
+    this.#drop(true);
     this.#ended = false;
     this.push(part);
   }
@@ -107,13 +109,15 @@ export class PartStream implements AsyncIterableIterator<GenerationPart, undefin
 
   /** Ends the stream at once and drops unread parts. */
   readonly #end = (): void => {
-    this.#drop();
+    this.#drop(false);
     this.#leaveIfOver();
     this.#give?.(over);
     this.#give = undefined;
   };
 
-  #drop(): void {
+  #drop(failed: boolean): void {
+    const tokens = this.#parts.filter(({ type }) => type === 'token').length;
+    if (tokens > 0) this.#options.onDrop?.(tokens, failed);
     this.#parts.length = 0;
     this.#add(-this.#bytes);
     this.#ended = true;

@@ -95,6 +95,9 @@ export async function runBundle(
         ...{ signal: new AbortController().signal, trace: 'oracle', isAlone: true },
       },
       {
+        onBroken: (_, cause) => {
+          throw cause;
+        },
         onFailed: (_, error) => {
           throw error;
         },

@@ -5,6 +5,7 @@ import type {
   FinishReason,
   GenerationPart,
   GenerationRequest,
+  OnDrop,
   PromptLogprob,
 } from '../../engine/messages.ts';
 import { ApiError, ClientGone, fromGeneration } from '../errors.ts';
@@ -78,6 +79,8 @@ export interface AnswerOptions {
   otherClass?: boolean;
   /** Called for every token that is generated now. */
   onToken: (index: number, id: number) => void;
+  /** Called if the answer ends before all tokens that are generated now have been read, with the number of the others. */
+  onUnread?: (index: number, ...unread: Parameters<OnDrop>) => void;
   /** Called with the degraded hops so far, whenever the engine reports some. */
   onDegraded?: (index: number, hops: DegradedHops) => void;
 }
@@ -96,6 +99,7 @@ export async function* answer({
   replayed = new Int32Array(),
   otherClass = false,
   onToken,
+  onUnread,
   onDegraded,
 }: AnswerOptions): AsyncGenerator<AnswerEvent, void, undefined> {
   let text: AnswerText | undefined;
@@ -108,7 +112,11 @@ export async function* answer({
     ...{ degradedHops, remoteHops: undefined, expertCalls: undefined, droppedCalls: undefined },
   };
   try {
-    for await (const part of engine.generate(request, stop?.signal ?? signal)) {
+    const unread = (tokens: number, failed: boolean) => {
+      const read = Math.max(progress.completionTokens, known);
+      onUnread?.(index, Math.max(0, progress.completionTokens + tokens - read), failed);
+    };
+    for await (const part of engine.generate(request, stop?.signal ?? signal, unread)) {
       if (part.type === 'error') throw fromGeneration(part.error);
       if (part.type === 'prompt') {
         for (const logprob of part.logprobs) logprobs.push(logprob);

@@ -140,7 +140,9 @@ function choicesOfPrompt(
     const index = p * made + choice;
     const watch = record.generation(index, generation);
     return answer({
-      engine: { generate: (asked, signal) => watch.follow(engine.generate(asked, signal)) },
+      engine: {
+        generate: (asked, signal, onDrop) => watch.follow(engine.generate(asked, signal, onDrop)),
+      },
       tokenizer,
       request: generation,
       index,
@@ -170,7 +172,9 @@ interface ChoiceOptions {
 }
 
 /** The options by which an answer reports its tokens to the request's record and to the stream's recorder. */
-function reportsTo(record: RequestRecord): Pick<AnswerOptions, 'onToken' | 'onDegraded' | 'otherClass'> {
+function reportsTo(
+  record: RequestRecord,
+): Pick<AnswerOptions, 'onToken' | 'onUnread' | 'onDegraded' | 'otherClass'> {
   const { recorder, continuation } = record;
   return {
     otherClass: continuation?.otherClass === true,
@@ -178,6 +182,7 @@ function reportsTo(record: RequestRecord): Pick<AnswerOptions, 'onToken' | 'onDe
       recorder?.token(index, id);
       record.token(index);
     },
+    onUnread: (index, tokens, failed) => record.unread(index, tokens, { failed }),
     onDegraded: (index, hops) => recorder?.hops(index, hops),
   };
 }

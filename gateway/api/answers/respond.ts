@@ -65,7 +65,7 @@ export async function startGenerations(
   const seed = head?.seed ?? request.seed ?? answer?.seed ?? drawSeed();
   const frame: Frame = {
     id: head?.id ?? idPrefix + (request.request_id ?? answer?.id ?? randomUUID().replaceAll('-', '')),
-    created: record.created ?? Math.floor(Date.now() / 1000),
+    created: record.created,
     model: context.model.id,
     fingerprint: arithmetic?.fingerprint ?? null,
     seed,
@@ -135,8 +135,8 @@ export function streamAnswer<Value extends object>(
       };
     },
     onEnd: (error) => {
-      if (error !== undefined) cancel.abort();
       record.error = error;
+      if (error !== undefined) cancel.abort();
       record.settle(error === undefined ? 200 : error.status);
     },
   });

@@ -53,8 +53,8 @@ const encoder = new TextEncoder();
 
 /**
  * Sends each value as one event. A failure is sent as an event too, because the status line has already been sent. A value is pulled
- * only when the reader asks for it, so a slow reader slows its own generation down and costs no memory. If the reader takes nothing
- * for `stallMs`, the stream ends with a 408.
+ * only when the reader asks for it, so the text of a slow reader takes no memory. The engine does not wait for readers. If the reader
+ * takes nothing for `stallMs`, the stream ends with a 408.
  */
 export function eventStream<Value>(
   values: Stream<Value>,

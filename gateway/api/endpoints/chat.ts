@@ -145,7 +145,11 @@ export async function promptOfMessages(
   context: RequestContext,
 ): Promise<number[]> {
   const template = templateOf(context, false);
-  const conversation = { messages: templateMessages(messages, template), ending: endingOf({ messages }) };
+  const conversation: Conversation = {
+    messages: templateMessages(messages, template),
+    ending: endingOf({ messages }),
+    time: context.created,
+  };
   return (await written(conversation, false, context)).prompt;
 }
 

@@ -12,44 +12,49 @@ type Messages = ChatFields['messages'];
 
 /** Throws the errors of `planChat`. If not even the last turn fits, the error is the one about the whole conversation. */
 export async function planTruncated(chat: ChatFields, context: RequestContext): Promise<ChatPlan> {
-  const plan = async (messages: Messages) => planChat(parseTranslated({ ...chat, messages }), context);
+  const { messages } = chat;
+  const plan = async (kept: Messages) => planChat(parseTranslated({ ...chat, messages: kept }), context);
   try {
-    return await plan(chat.messages);
+    return await plan(messages);
   } catch (error) {
     if (!(error instanceof ApiError) || error.code !== 'context_length_exceeded') throw error;
-    const fitted = await longestThatFits(cuts(chat.messages), (messages) =>
-      plan(messages).catch(unlessRefused),
-    );
+    const { head, starts } = cutsOf(messages);
+    const fitted = await longestThatFits(starts, (start) => {
+      const kept = [...messages.slice(0, head), ...messages.slice(start)];
+      return context.slices.turn(context.tenant, () => plan(kept).catch(unlessRefused));
+    });
     if (fitted === undefined) throw error;
     return fitted;
   }
 }
 
-/** The shortened conversations, shortest first: the leading system messages, and all messages from one of the user messages on. */
-function cuts(messages: Messages): Messages[] {
+/**
+ * How the conversation can be shortened. `head` is the number of leading system messages, which always stay. `starts` are the
+ * indices of the user messages from which the rest may begin, the shortest rest first.
+ */
+function cutsOf(messages: Messages): { head: number; starts: number[] } {
   const first = messages.findIndex(({ role }) => role !== 'system' && role !== 'developer');
-  const head = messages.slice(0, Math.max(first, 0));
   const starts = messages.flatMap(({ role }, i) => (role === 'user' && i > first ? [i] : []));
-  return starts.reverse().map((start) => [...head, ...messages.slice(start)]);
+  return { head: Math.max(first, 0), starts: starts.reverse() };
 }
 
 /**
- * Calls `make` for items of `all` and returns the result of the last item for which `make` has a result. Each item contains the
- * item before it. The search starts with the shortest item and doubles its steps, so that it spends no time on texts
- * that are far too long.
+ * Calls `make` for some of `starts`, which are sorted from the shortest conversation to the longest, and returns the result for the
+ * longest one that has a result. The search starts with the shortest one and doubles its steps, so that it spends no time on
+ * texts that are far too long.
  */
-async function longestThatFits<Item, Made>(
-  all: readonly Item[],
-  make: (item: Item) => Promise<Made | undefined>,
+async function longestThatFits<Made>(
+  starts: readonly number[],
+  make: (start: number) => Promise<Made | undefined>,
 ): Promise<Made | undefined> {
   let made: Made | undefined;
   let fits = -1;
-  let tooLong = all.length;
+  let tooLong = starts.length;
   for (let reach = 1; fits + 1 < tooLong; ) {
     const next = Math.min(fits + reach, Math.floor((fits + tooLong) / 2), tooLong - 1);
     const at = Math.max(next, fits + 1);
-    const item = all[at];
-    const found = item === undefined ? undefined : await make(item);
+    const start = starts[at];
+    const found = start === undefined ? undefined : await make(start);
     if (found === undefined) tooLong = at;
     else {
       made = found;

@@ -11,6 +11,7 @@ import type { ApiError } from '../errors.ts';
 import { abortedWith } from '../linked-abort.ts';
 import type { Caller } from '../resume/caller.ts';
 import type { Continuation } from '../resume/continuation.ts';
+import { Moved } from '../resume/recorded-format.ts';
 import type { Recorder } from '../resume/recorder.ts';
 import type { Shutdown } from '../shutdown.ts';
 import type { StoredKey } from '../tenants/keys.ts';
@@ -95,6 +96,8 @@ export class RequestRecord {
   /** Measures how long gateway/api itself works on the request. */
   readonly clock = new OverheadClock();
   readonly #startedAt = performance.now();
+  /** Unix seconds. */
+  readonly #arrivedAt = Math.floor(Date.now() / 1000);
   readonly #left: AbortController;
   readonly #generations: GenerationWatch[] = [];
   readonly #degradedHops: DegradedHops = {};
@@ -131,9 +134,9 @@ export class RequestRecord {
     return { name: this.key?.name, weight: this.key?.weight ?? 1 };
   }
 
-  /** Unix seconds of the answer, if the caller has fixed it. */
-  get created(): number | undefined {
-    return this.continuation?.head.created ?? this.caller?.claims.answer?.created;
+  /** Unix seconds of the answer: when the request arrived, unless its caller has fixed another time. */
+  get created(): number {
+    return this.continuation?.head.created ?? this.caller?.claims.answer?.created ?? this.#arrivedAt;
   }
 
   /** Value of the header `traceparent` for calls on behalf of this request. Undefined: requests are not traced. */
@@ -192,8 +195,7 @@ export class RequestRecord {
   token(index: number): void {
     const { metrics } = this.#options;
     const now = this.elapsedMs;
-    this.completionTokens++;
-    this.#turn?.turn.generated(1);
+    this.#count(index, 1);
     if (this.#firstTokenMs === undefined) {
       this.#firstTokenMs = now;
       metrics.firstToken(this.endpoint, now / 1000);
@@ -201,7 +203,22 @@ export class RequestRecord {
     const last = this.#lastTokenMs.get(index);
     if (last !== undefined) metrics.nextToken(this.endpoint, (now - last) / 1000);
     this.#lastTokenMs.set(index, now);
-    this.#tokensOf.set(index, (this.#tokensOf.get(index) ?? 0) + 1);
+  }
+
+  /**
+   * Counts tokens of the choice `index` that nobody read, if the client has left or reads too slowly (`failed`). Tokens after a stop
+   * string do not count, nor those of a choice that a vote does not need any more, nor those that another gateway computes again.
+   */
+  unread(index: number, tokens: number, { failed }: { failed: boolean }): void {
+    const isLeft = this.#left.signal.aborted || (this.error !== undefined && !(this.error instanceof Moved));
+    if (!isLeft && !failed) return;
+    this.#count(index, tokens);
+  }
+
+  #count(index: number, tokens: number): void {
+    this.completionTokens += tokens;
+    this.#turn?.turn.generated(tokens);
+    this.#tokensOf.set(index, (this.#tokensOf.get(index) ?? 0) + tokens);
   }
 
   /** Notes the finish reason of a choice as the endpoint names it, such as `tool_calls`. */
@@ -215,9 +232,7 @@ export class RequestRecord {
     for (const [rung, hops = 0] of Object.entries(usage.degradedHops ?? {}) as [Rung, number][]) {
       this.#degradedHops[rung] = (this.#degradedHops[rung] ?? 0) + hops;
     }
-    const more = usage.completionTokens - (this.#tokensOf.get(index) ?? 0);
-    this.completionTokens += more;
-    this.#turn?.turn.generated(more);
+    this.#count(index, usage.completionTokens - (this.#tokensOf.get(index) ?? 0));
   }
 
   /** Stops the generations. Called when the request has its answer. */
@@ -239,14 +254,8 @@ export class RequestRecord {
     if (this.model !== undefined) metrics.modelAnswered(this.model, status);
     metrics.tokens(this.#billedPrompt, this.completionTokens);
     const facts = {
-      requestId: this.id,
-      method,
-      path,
-      status,
-      model: this.model,
-      key: this.key?.name,
-      promptTokens: this.promptTokens,
-      completionTokens: this.completionTokens,
+      ...{ requestId: this.id, method, path, status, model: this.model, key: this.key?.name },
+      ...{ promptTokens: this.promptTokens, completionTokens: this.completionTokens },
     };
     const error = this.error?.code ?? this.error?.type;
     const line = {
@@ -260,15 +269,9 @@ export class RequestRecord {
     const quiet = this.polled && status < 400;
     if (!quiet) {
       trace?.end({
-        ...facts,
-        endpoint: this.endpoint,
-        durationMs,
-        apiMs,
-        error,
-        requestedModel: this.requestedModel ?? this.model,
-        cachedTokens: this.cachedTokens,
-        degradedHops: this.#degradedHops,
-        finishReasons: [...this.#reasons],
+        ...{ ...facts, endpoint: this.endpoint, durationMs, apiMs, error },
+        ...{ requestedModel: this.requestedModel ?? this.model, cachedTokens: this.cachedTokens },
+        ...{ degradedHops: this.#degradedHops, finishReasons: [...this.#reasons] },
         generations: this.#generations,
       });
     }

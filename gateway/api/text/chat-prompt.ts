@@ -66,13 +66,14 @@ export function chatPrompt(
 
 /** Puts marks into all text except roles and types, which are not free text and which templates compare. */
 function guarded(conversation: Conversation, guard: Guard): Conversation {
-  const { messages, tools = [], documents = [], variables = {}, ending = 'turn' } = conversation;
+  const { messages, tools = [], documents = [], variables = {}, ending = 'turn', time } = conversation;
   const final = ending === 'final message' ? messages.at(-1) : undefined;
   const typed = <Item extends { type: 'function'; function: object }>(item: Item): Item => {
     return { ...guard.value(item), type: item.type };
   };
   return {
     ending,
+    time,
     messages: messages.map((sent) => {
       const { role, tool_calls, ...message } = sent;
       const written = guard.value(message);

@@ -11,6 +11,7 @@ import type {
   GenerationRequest,
   HeatReport,
   KvPrefix,
+  OnDrop,
 } from '../messages.ts';
 import { PartStream } from '../part-stream.ts';
 import { broken, type Down, type Sent, type Up } from './port-messages.ts';
@@ -101,9 +102,10 @@ class RemoteEngine implements EngineClient {
     return this.#engine.info;
   }
 
-  generate(request: GenerationRequest, signal: AbortSignal): AsyncIterable<GenerationPart> {
+  generate(request: GenerationRequest, signal: AbortSignal, onDrop?: OnDrop): AsyncIterable<GenerationPart> {
     return new PartStream({
       signal,
+      onDrop,
       begin: (stream) => this.#begin(request, stream),
       onBytes: (change) => {
         this.#unread += change;

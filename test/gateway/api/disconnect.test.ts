@@ -93,6 +93,21 @@ test('the generation ends if the client reads nothing for too long', async () =>
   socket.destroy();
 });
 
+test.each([
+  ['streamed', large],
+  ['not streamed', { ...large, stream: false, max_tokens: 800, prompt: Array(CHOICES).fill('x') }],
+])('the connection of a client that never reads again is closed (%s)', async (_, fields) => {
+  const limits = { stallMs: 300 };
+  const room = await openRoom({ context: 2_000_000, limits, connections: { unreadMs: 600 } });
+  const socket = send(room, fields);
+  await until(() => room.server.open === 1);
+  await until(() => room.server.open === 0);
+  expect(room.engine.open).toBe(0);
+  // The end of the connection reaches a client only after the bytes before it.
+  socket.resume();
+  await until(() => socket.destroyed);
+});
+
 test('a client that leaves before its body has arrived is logged, but not as a server error', async () => {
   const room = await openRoom();
   const socket = connect(room.server.port, '127.0.0.1');

@@ -11,7 +11,7 @@ import type { LazyList } from '../../../gateway/api/budget/json-pieces.ts';
 import type { Limits } from '../../../gateway/api/context.ts';
 import type { Aliases } from '../../../gateway/api/endpoints/aliases.ts';
 import type { ErrorEnvelope } from '../../../gateway/api/errors.ts';
-import { type ApiServer, serve } from '../../../gateway/api/serve.ts';
+import { type ApiServer, type ConnectionLimits, serve } from '../../../gateway/api/serve.ts';
 import type { ApiOptions } from '../../../gateway/api/shared.ts';
 import type { SamplingDefaults } from '../../../gateway/api/text/sampling-defaults.ts';
 import { compileTemplate } from '../../../gateway/api/text/template.ts';
@@ -86,6 +86,7 @@ export interface Room {
 
 export interface RoomOptions extends Partial<FakeEngineOptions> {
   limits?: Partial<Limits>;
+  connections?: Partial<ConnectionLimits>;
   chat?: string | null;
   tokenizer?: Tokenizer;
   /** Ids that end an answer of each model. Default: `<|endoftext|>` and `<|end|>`. */
@@ -110,6 +111,7 @@ export async function openRoom(options: RoomOptions = {}): Promise<Room> {
 /** A room that the caller must close. */
 export async function startRoom({
   limits,
+  connections = {},
   chat = CHAT_TEMPLATE,
   tokenizer: given = tokenizer,
   stopIds = [idOf('<|endoftext|>'), idOf('<|end|>')],
@@ -139,7 +141,7 @@ export async function startRoom({
     return { ...text, engine: its, model: { id, created: 1_700_000_000 + i } };
   });
   const app = createApi({ models, limits, logger, ...(aliases && { aliases }), ...api });
-  const server = await serve({ app, port: 0 });
+  const server = await serve({ app, port: 0, connections });
   const url = `http://127.0.0.1:${server.port}`;
   const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
   const post: Room['post'] = async (path, body, init = {}) => {

@@ -224,6 +224,23 @@ test('a request without a valid URL gets an error in OpenAI’s shape', async ()
   expect(text).toContain('"type":"invalid_request_error","param":null,"code":null');
 });
 
+test.each(['/health', '/health/ready', '/metrics', '/v1/models'])(
+  'an HTTP/1.0 request for %s needs no Host, as HAProxy sends none, but an HTTP/1.1 request does',
+  async (path) => {
+    const room = await openRoom({ api: { hosts: { loopback: true } } });
+    const ask = async (head: string) => {
+      const { socket, text } = await speak(room.server.port);
+      socket.write(`GET ${path} ${head}\r\n\r\n`);
+      await once(socket, 'close');
+      return Number(text().split(' ')[1]);
+    };
+    expect(await ask('HTTP/1.0')).toBe(200);
+    expect(await ask('HTTP/1.0\r\nhost: evil.example')).toBe(403);
+    expect(await ask('HTTP/1.0\r\nhost:')).toBe(403);
+    expect(await ask('HTTP/1.1\r\nconnection: close')).toBe(400);
+  },
+);
+
 test('a stream is sent in chunks to an HTTP/1.1 client, and up to the end of the connection to an HTTP/1.0 client', async () => {
   const room = await openRoom();
   const body = JSON.stringify({ model: MODEL, prompt: 'hello', max_tokens: 3, stream: true });

@@ -15,6 +15,7 @@ const error = { type: 'error', error: { code: 'internal', message: 'broken', ret
 /** A stream, and what happened to its generation. `left`: the arguments with which the stream left it. */
 function open(signal = new AbortController().signal) {
   const seen = { begun: 0, left: [] as boolean[], bytes: 0 };
+  const unread: [tokens: number, failed: boolean][] = [];
   const stream = new PartStream({
     signal,
     begin: () => {
@@ -24,8 +25,9 @@ function open(signal = new AbortController().signal) {
     onBytes: (change) => {
       seen.bytes += change;
     },
+    onDrop: (...dropped) => unread.push(dropped),
   });
-  return { stream, seen };
+  return { stream, seen, unread };
 }
 
 async function rest(stream: PartStream): Promise<GenerationPart[]> {
@@ -52,7 +54,7 @@ describe('the stream of a generation', () => {
   it('drops unread parts and stops the generation once if its reader leaves or its signal is aborted', async () => {
     for (const how of ['return', 'abort']) {
       const abort = new AbortController();
-      const { stream, seen } = open(abort.signal);
+      const { stream, seen, unread } = open(abort.signal);
       const first = stream.next();
       stream.push(token(1));
       stream.push(token(2));
@@ -64,6 +66,7 @@ describe('the stream of a generation', () => {
       expect(await stream.next()).toEqual({ done: true, value: undefined });
       await stream.return();
       expect(seen).toEqual({ begun: 1, left: [false], bytes: 0 });
+      expect(unread).toEqual([[1, false]]);
     }
   });
 
@@ -85,7 +88,7 @@ describe('the stream of a generation', () => {
   });
 
   it('replaces unread parts by the error with which it fails', async () => {
-    const { stream, seen } = open();
+    const { stream, seen, unread } = open();
     const first = stream.next();
     stream.push(token(1));
     stream.push(token(2));
@@ -94,5 +97,6 @@ describe('the stream of a generation', () => {
     await first;
     expect(await rest(stream)).toEqual([error]);
     expect(seen.left).toEqual([true]);
+    expect(unread).toEqual([[1, true]]);
   });
 });

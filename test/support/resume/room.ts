@@ -22,17 +22,25 @@ const THINKING_TEMPLATE =
   '{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}' +
   '{% if add_generation_prompt %}assistant: <think>\n{% endif %}{# </think> #}';
 
-/** Nano as `nano`, and as `thinker` with a chat template for thinking. */
+/** Writes the time into the prompt. */
+const DATED_TEMPLATE =
+  "{{ strftime_now('%H:%M') }}\n{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}" +
+  '{% if add_generation_prompt %}assistant:{% endif %}';
+
+/** Nano as `nano`, as `thinker` with a chat template for thinking, and as `dated` with a template that writes the time. */
 export function nanoModels(text: TextSide, engine: EngineClient): ModelOptions[] {
-  const template = compileTemplate(THINKING_TEMPLATE, { bos: '', eos: '' });
+  const [thinking, dated] = [THINKING_TEMPLATE, DATED_TEMPLATE].map((source) =>
+    compileTemplate(source, { bos: '', eos: '' }),
+  );
   const created = 1_700_000_000;
   return [
     { ...text, engine, model: { id: 'nano', created } },
-    { ...text, template, engine, model: { id: 'thinker', created } },
+    { ...text, template: thinking, engine, model: { id: 'thinker', created } },
+    { ...text, template: dated, engine, model: { id: 'dated', created } },
   ];
 }
 
-/** Serves nano as `nano`, and as `thinker` with a chat template for thinking. */
+/** Serves the models of `nanoModels`. */
 export async function startNanoGateway(
   options: Partial<TinyEngineOptions> = {},
   api: Partial<ApiOptions> = {},

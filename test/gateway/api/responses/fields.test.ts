@@ -82,6 +82,22 @@ describe('truncation: auto', () => {
     const { status, body } = await room.post('/v1/responses', { model: MODEL, ...asked, input });
     expect([status, body.error.code, body.error.param]).toEqual([400, 'context_length_exceeded', 'input']);
   });
+
+  test('needs no memory for the many ways in which a long conversation can be cut', async () => {
+    model.says = 'hi';
+    const input = Array.from({ length: 16_000 }, () => ({ role: 'user', content: 'x' }));
+    const heap = () => process.memoryUsage().heapUsed / 2 ** 20;
+    const before = heap();
+    let most = 0;
+    const sampling = setInterval(() => {
+      most = Math.max(most, heap());
+    }, 1);
+    const { prompt } = await whole({ ...asked, input });
+    clearInterval(sampling);
+    expect(prompt).toContain('And this.');
+    // The lists of all shortened conversations would have 128 million entries of 4 or 8 bytes.
+    expect(most - before).toBeLessThan(300);
+  });
 });
 
 describe('POST /v1/responses/input_tokens', () => {

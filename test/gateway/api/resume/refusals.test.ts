@@ -167,7 +167,7 @@ test('a gateway that fails leaves the streams of trusted callers to another gate
   expect(text).not.toContain('"error"');
 });
 
-test('a stream does not continue with another prompt, such as one with another date', async () => {
+test('a stream does not continue with another prompt', async () => {
   const gateway = await start();
   const record = await beginning(gateway);
   const refused = await send(gateway, { record: withHead(record, { prompts: 'other' }) });
