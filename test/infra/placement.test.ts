@@ -221,6 +221,21 @@ describe('a prediction', () => {
     expect(predict(apart, { heat: one, shards: 6, rows: 1, k: [4], cost: defaultCost(1e6) }).frames).toBe(4);
   });
 
+  it('takes no longer if nearly all rows use fewer experts than a row needs', () => {
+    const counts = [[1e12, ...new Array<number>(5).fill(0)]];
+    const hot = { layers: 1, experts: 6, counts };
+    const begun = performance.now();
+    const { frames } = predict(contiguous(hot, 6), {
+      heat: hot,
+      shards: 6,
+      rows: 1,
+      k: [3],
+      cost: defaultCost(1e6),
+    });
+    expect(frames).toBe(3);
+    expect(performance.now() - begun).toBeLessThan(1_000);
+  });
+
   it('counts the slowest shard of a layer', () => {
     const cost = { layer: 100, frame: 10, hop: 50, expert: 20, row: 1 };
     expect(layerMicroseconds(cost, [2, 0, 1], [2, 0, 9])).toBe(100 + 2 * 10 + 50 + 2 * 20 + 2 * 1);

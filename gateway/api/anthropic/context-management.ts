@@ -40,7 +40,10 @@ const edit = z.discriminatedUnion('type', [clearThinking, clearToolUses, compact
 type ClearThinking = z.infer<typeof clearThinking>;
 type ClearToolUses = z.infer<typeof clearToolUses>;
 
-export const contextManagement = z.strictObject({ edits: z.array(edit).nullish() }).nullish();
+/** Each edit may count the tokens of the conversation. */
+const MOST_EDITS = 16;
+
+export const contextManagement = z.strictObject({ edits: z.array(edit).max(MOST_EDITS).nullish() }).nullish();
 export type ContextManagement = z.infer<typeof contextManagement>;
 
 /** Anthropic's defaults for fields that an edit leaves out. */
@@ -73,23 +76,23 @@ export async function applyEdits(
 ): Promise<{ messages: Message[]; applied: AppliedEdit[] }> {
   let messages = given;
   const applied: AppliedEdit[] = [];
+  let counted: Promise<number> | undefined;
+  const before = () => (counted ??= count(messages));
   for (const [i, edit] of (management?.edits ?? []).entries()) {
-    const current = messages;
-    let counted: Promise<number> | undefined;
-    const before = () => (counted ??= count(current));
     if (edit.type === 'compact_20260112') {
       refuseCompaction(edit, i, await before());
       continue;
     }
     const cleared =
       edit.type === 'clear_thinking_20251015'
-        ? thinkingCleared(current, edit)
-        : await toolUsesCleared(current, edit, before);
+        ? thinkingCleared(messages, edit)
+        : await toolUsesCleared(messages, edit, before);
     if (cleared === undefined) continue;
     const cleared_input_tokens = Math.max(0, (await before()) - (await count(cleared.messages)));
     const least = edit.type === 'clear_tool_uses_20250919' ? (edit.clear_at_least?.value ?? 0) : 0;
     if (cleared_input_tokens < least) continue;
     messages = cleared.messages;
+    counted = undefined;
     applied.push({ type: edit.type, cleared_input_tokens, ...cleared.counts });
   }
   return { messages, applied };

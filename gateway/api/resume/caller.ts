@@ -105,7 +105,9 @@ export function recognizeCaller({
       request.calledBy({ claims, secrets, ...caller }, keyOf(claims), { sharedPrefix });
       c.header('x-request-id', request.id);
       if (body !== undefined) {
-        const { method, headers, signal, url } = raw;
+        const { method, signal, url } = raw;
+        const headers = new Headers(raw.headers);
+        headers.set('content-length', String(body.byteLength));
         c.req.raw = new Request(url, { method, headers, body, signal });
       }
       await next();

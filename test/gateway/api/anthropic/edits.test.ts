@@ -147,3 +147,18 @@ test('a conversation that fits only after the edits is answered, and errors name
   const { body } = await send({ messages: [user, ...long, stray], context_management });
   expect(error.parse(body).error.message).toContain("'messages[25].content[0].tool_use_id'");
 });
+
+test('edits that change nothing count the conversation once, and a request has at most 16', async () => {
+  let counts = 0;
+  const edits = new Array(16).fill({ type: 'compact_20260112' });
+  const { messages } = await applyEdits({ edits }, four, async () => ++counts);
+  expect([messages, counts]).toEqual([four, 1]);
+  const { status, body } = await send({
+    messages: [user],
+    context_management: { edits: [...edits, ...edits] },
+  });
+  expect([status, error.parse(body).error.message]).toEqual([
+    400,
+    expect.stringContaining('context_management.edits'),
+  ]);
+});
