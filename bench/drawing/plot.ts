@@ -32,6 +32,8 @@ const PLOT_HEIGHT = HEIGHT - TOP - BOTTOM;
 const LEGEND_ROW = 22;
 /** Colours that people with any kind of colour vision can tell apart. */
 const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00'];
+/** Series after the last colour have the first colours again, and these dashes. */
+const DASHES = ' stroke-dasharray="7 4"';
 
 /** Throws if there is nothing to draw, or if a value cannot stand on a logarithmic axis. */
 export function plotSvg({ title, x, y, series }: Plot): string {
@@ -61,8 +63,8 @@ export function plotSvg({ title, x, y, series }: Plot): string {
       y.label,
       `text-anchor="middle" transform="rotate(-90 18 ${TOP + PLOT_HEIGHT / 2})"`,
     ),
-    ...series.flatMap((each, i) => line(each, at, COLOURS[i % COLOURS.length]!)),
-    ...series.flatMap(({ name }, i) => legend(name, i, COLOURS[i % COLOURS.length]!)),
+    ...series.flatMap((each, i) => line(each, at, strokeOf(i))),
+    ...series.flatMap(({ name }, i) => legend(name, i, strokeOf(i))),
     '</svg>',
     '',
   ].join('\n');
@@ -120,18 +122,30 @@ function linear(most: number): Scale {
 
 type Place = (value: readonly [number, number]) => readonly [number, number];
 
-function line({ points }: PlotSeries, at: Place, colour: string): string[] {
+interface Stroke {
+  colour: string;
+  dashes: string;
+}
+
+function strokeOf(series: number): Stroke {
+  return {
+    colour: COLOURS[series % COLOURS.length]!,
+    dashes: series < COLOURS.length ? '' : DASHES,
+  };
+}
+
+function line({ points }: PlotSeries, at: Place, { colour, dashes }: Stroke): string[] {
   const places = points.map((point) => at(point).map(rounded));
   return [
-    `<polyline fill="none" stroke="${colour}" stroke-width="2" points="${places.map((place) => place.join(',')).join(' ')}"/>`,
+    `<polyline fill="none" stroke="${colour}" stroke-width="2"${dashes} points="${places.map((place) => place.join(',')).join(' ')}"/>`,
     ...places.map(([cx, cy]) => `<circle cx="${cx}" cy="${cy}" r="3.5" fill="${colour}"/>`),
   ];
 }
 
-function legend(name: string, index: number, colour: string): string[] {
+function legend(name: string, index: number, { colour, dashes }: Stroke): string[] {
   const [x, y] = [WIDTH - RIGHT + 16, TOP + 12 + index * LEGEND_ROW];
   return [
-    `<line x1="${x}" y1="${y}" x2="${x + 22}" y2="${y}" stroke="${colour}" stroke-width="2"/>`,
+    `<line x1="${x}" y1="${y}" x2="${x + 22}" y2="${y}" stroke="${colour}" stroke-width="2"${dashes}/>`,
     `<circle cx="${x + 11}" cy="${y}" r="3.5" fill="${colour}"/>`,
     text(x + 30, y + 4, name),
   ];

@@ -12,6 +12,7 @@ import {
   type ElasticPoint,
   elasticTable,
   kindsTable,
+  type Reading,
   runsTable,
   type Score,
   scoresTable,
@@ -22,23 +23,43 @@ const root = new URL('../../', import.meta.url);
 const logs = new URL('train/logs/', root);
 const doc = new URL('docs/nano.md', root);
 
-/** What each log is, in the order of the tables. */
-const RUNS: Readonly<Record<string, string>> = {
-  nano: 'nano, as it is shipped',
-  'nano-12m': '(a) the recipe of nano',
-  dense: '(b) dense, same active size',
-  lbl: '(c) plain balancing loss from scratch',
-  switched: '(d) progressive, switched to one expert',
-  kept: '(d) progressive, kept',
-  top1: '(e) Top-1 LBL alone',
-  elastic: 'elastic k, read with one expert',
-  prototypes: 'two prototypes',
-};
+/** The experts a token of progressive sparsification, by layer. */
+const PROGRESSIVE = [8, 8, 4, 4, 2, 2, 1, 1];
+
+type Kind = Omit<Reading, 'run'> & { log: string };
+
+/** The models that are compared, in the order of the tables. */
+const RUNS: readonly Kind[] = [
+  { log: 'nano', what: 'nano, as it is shipped' },
+  { log: 'nano-12m', what: '(a) the recipe of nano' },
+  { log: 'dense', what: '(b) dense, same active size' },
+  { log: 'lbl', what: '(c) plain balancing loss from scratch' },
+  { log: 'switched', what: '(d) progressive, switched to one expert' },
+  { log: 'kept', what: '(d) progressive, kept', experts: PROGRESSIVE },
+  { log: 'top1', what: '(e) Top-1 LBL alone' },
+  { log: 'elastic', what: 'elastic k, read with one expert' },
+  { log: 'prototypes', what: 'two prototypes, one expert of each' },
+];
+
+/** What the switch to one expert a token costs. */
+const SWITCH: readonly Kind[] = [
+  { log: 'progressive', what: 'before the switch', experts: PROGRESSIVE },
+  { log: 'progressive', what: 'the same weights with one expert' },
+  { log: 'switched', what: 'switched, at the end' },
+  { log: 'kept', what: 'kept, at the end', experts: PROGRESSIVE },
+  { log: 'kept', what: 'kept, read with one expert' },
+];
 
 /** The documents and plots that follow from the logs, by path from the root. */
 export async function report(): Promise<Map<string, string>> {
-  const runs = await readRuns();
-  const withLoad = runs.filter(({ finals }) => finals.some(({ hottest }) => hottest !== undefined));
+  const logged = await readRuns();
+  const readings = (kinds: readonly Kind[]): Reading[] =>
+    kinds.flatMap(({ log, ...kind }) => {
+      const run = logged.get(log);
+      return run === undefined ? [] : [{ run, ...kind }];
+    });
+  const runs = readings(RUNS);
+  const withLoad = runs.filter(({ run }) => run.finals.some(({ hottest }) => hottest !== undefined));
   const files = new Map<string, string>();
   files.set('docs/plots/nano-bits.svg', plotSvg(curves(runs)));
   for (const which of ['hottest', 'coldest'] as const)
@@ -48,29 +69,28 @@ export async function report(): Promise<Map<string, string>> {
   for (const layer of [0, Math.floor(last / 2), last])
     files.set(`docs/plots/nano-heat-${layer}.svg`, mapOf(heat, layer));
   let text = await readFile(doc, 'utf8');
-  text = withBlock(text, 'runs', runsTable(runs.map((run) => ({ run, what: RUNS[run.name]! }))));
+  text = withBlock(text, 'runs', runsTable(runs));
+  text = withBlock(text, 'switch', runsTable(readings(SWITCH)));
   text = withBlock(text, 'kinds', kindsTable(runs));
   text = withBlock(text, 'scores', scoresTable(await readScores()));
-  text = withBlock(text, 'elastic', elasticTable(await readElastic(runs)));
+  text = withBlock(text, 'elastic', elasticTable(await readElastic(runs.map(({ run }) => run))));
   for (const name of ['samples', 'stranger'])
     text = withBlock(text, name, (await readFile(new URL(`${name}.md`, logs), 'utf8')).trimEnd());
   return files.set('docs/nano.md', text);
 }
 
-/** Runs in the order of RUNS. The log of piece N of a run is NAME-N.jsonl. */
-async function readRuns(): Promise<Run[]> {
+/** Runs by name. The log of piece N of a run is NAME-N.jsonl. */
+async function readRuns(): Promise<Map<string, Run>> {
   const files = (await readdir(logs)).filter((file) => file.endsWith('.jsonl')).sort();
   const pieces = Map.groupBy(files, (file) => file.replace(/(-\d+)?\.jsonl$/, ''));
-  const unknown = [...pieces.keys()].filter((name) => !Object.hasOwn(RUNS, name));
+  const known = new Set([...RUNS, ...SWITCH].map(({ log }) => log));
+  const unknown = [...pieces.keys()].filter((name) => !known.has(name));
   if (unknown.length > 0)
     throw new Error(`${fileURLToPath(logs)}: report.ts does not know the runs ${unknown.join(', ')}`);
   const read = async (file: string) => parseRun(file, await readFile(new URL(file, logs), 'utf8'));
-  return await Promise.all(
-    Object.keys(RUNS).flatMap((name) => {
-      const of = pieces.get(name);
-      return of === undefined ? [] : [Promise.all(of.map(read)).then((all) => joinPieces(name, all))];
-    }),
-  );
+  const runs = new Map<string, Run>();
+  for (const [name, of] of pieces) runs.set(name, joinPieces(name, await Promise.all(of.map(read))));
+  return runs;
 }
 
 /** What bench/nano/elastic.ts measured of these runs, by run. */

@@ -22,32 +22,41 @@ export interface ElasticPoint {
   tokensPerSecond: number;
 }
 
-/**
- * The last evaluation of a whole run on texts with such words, with `experts` experts a token. By default, it is the one with the fewest.
- * Throws if evaluate.py has not added one to the log.
- */
-export function finalOf({ name, finals }: Run, words: Words, experts?: number): Final {
-  const these = finals.filter((each) => (each.words ?? 'held') === words);
-  const fewest = Math.min(...these.map(({ active }) => sum(active)));
-  const last = these.findLast(({ active }) =>
-    experts === undefined ? sum(active) === fewest : active.every((k) => k === experts),
-  );
-  if (last !== undefined) return last;
-  const command = `train/run.sh evaluate.py $W --name ${name} --log`;
-  const active = experts === undefined ? '' : ` --active ${experts}`;
-  throw new Error(`${name}.jsonl has no final figures. Add them: ${command}${active}`);
+/** A run that is read with some number of experts a token. */
+export interface Reading {
+  run: Run;
+  what: string;
+  /** In all layers, or in each. Default: one. */
+  experts?: Experts;
 }
 
-/** Bits per byte and load of runs, each with what it is. */
-export function runsTable(runs: readonly { run: Run; what: string }[]): string {
-  const rows = runs.map(({ run, what }) => {
-    const { active, final, hottest: hottestOfHeld } = finalOf(run, 'held');
-    const { final: trained, hottest, coldest, dead } = finalOf(run, 'trained');
+type Experts = number | readonly number[];
+
+/**
+ * The last evaluation of a whole run on texts with such words, with `experts` experts a token in all layers or in each.
+ * Throws if evaluate.py has not added one to the log.
+ */
+export function finalOf({ name, finals }: Run, words: Words, experts: Experts = 1): Final {
+  const wanted = (layer: number) => (typeof experts === 'number' ? experts : experts[layer]);
+  const last = finals.findLast(
+    (each) => (each.words ?? 'held') === words && each.active.every((k, layer) => k === wanted(layer)),
+  );
+  if (last !== undefined) return last;
+  const active = experts === 1 ? '' : ` --active ${experts}`;
+  const command = `train/run.sh evaluate.py $W --name ${name} --log${active}`;
+  throw new Error(`${name}.jsonl has no final figures. Add them: ${command}`);
+}
+
+/** Bits per byte and load of runs. */
+export function runsTable(readings: readonly Reading[]): string {
+  const rows = readings.map(({ run, what, experts }) => {
+    const { tokens, active, final, hottest: hottestOfHeld } = finalOf(run, 'held', experts);
+    const { final: trained, hottest, coldest, dead } = finalOf(run, 'trained', experts);
     const most = (loads: number[] | undefined) => (loads === undefined ? '' : Math.max(...loads).toFixed(2));
     return [
       what,
       `\`${run.name}\``,
-      (run.tokens / 1e6).toFixed(1),
+      (tokens / 1e6).toFixed(1),
       new Set(active).size === 1 ? active[0]! : active.join(','),
       trained.world.toFixed(3),
       final.world.toFixed(3),
@@ -64,11 +73,11 @@ export function runsTable(runs: readonly { run: Run; what: string }[]): string {
 }
 
 /** Bits per byte of each kind of text, a column for each run. */
-export function kindsTable(runs: readonly Run[]): string {
-  const finals = runs.map((run) => finalOf(run, 'held'));
+export function kindsTable(readings: readonly Reading[]): string {
+  const finals = readings.map(({ run, experts }) => finalOf(run, 'held', experts));
   const kinds = Object.keys(finals[0]?.final ?? {});
   const rows = kinds.map((kind) => [kind, ...finals.map(({ final }) => final[kind]!.toFixed(3))]);
-  return table(['kind of text', ...runs.map(({ name }) => `\`${name}\``)], rows);
+  return table(['kind of text', ...readings.map(({ run }) => `\`${run.name}\``)], rows);
 }
 
 /** Quality and speed of runs by the number of experts a token. Speeds are multiples of the first run's with one expert. */

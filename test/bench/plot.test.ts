@@ -39,6 +39,12 @@ function places(svg: string, index: number): number[][] {
 describe('a plot', () => {
   const svg = plotSvg(plot);
 
+  it('gives every series another line', () => {
+    const series = Array.from({ length: 9 }, (_, i) => ({ name: `${i}`, points: [[1, 40]] as const }));
+    const lines = elements(plotSvg({ ...plot, series }), 'polyline');
+    expect(new Set(lines.map((line) => `${line.stroke} ${line['stroke-dasharray']}`)).size).toBe(9);
+  });
+
   it('is one well-formed SVG element', () => {
     const open: string[] = [];
     for (const [, closing, name, rest = ''] of svg.matchAll(/<(\/?)(\w+)([^>]*)>/g)) {

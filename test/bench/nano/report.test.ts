@@ -30,6 +30,7 @@ const log = [
 ];
 const text = `${log.map((line) => JSON.stringify(line)).join('\n')}\n`;
 const run = parseRun('top1', text);
+const reading = { run, what: 'it' };
 
 describe('a log', () => {
   it('has looks, finals, and the length of the run', () => {
@@ -53,22 +54,26 @@ describe('a log', () => {
 
 describe('tables', () => {
   it('of runs have the worst layers and all dead experts', () => {
-    expect(
-      runsTable([{ run, what: 'it' }])
-        .split('\n')
-        .at(-1),
-    ).toBe('| it | `top1` | 2.0 | 1 | 1.100 | 1.250 | 3.000 | 2.25 | 0.00 | 3 | 3.50 |');
+    expect(runsTable([reading]).split('\n').at(-1)).toBe(
+      '| it | `top1` | 2.0 | 1 | 1.100 | 1.250 | 3.000 | 2.25 | 0.00 | 3 | 3.50 |',
+    );
   });
 
   it('of kinds have a column for each run', () => {
-    expect(kindsTable([run]).split('\n')).toContain('| story | 1.100 |');
+    expect(kindsTable([reading]).split('\n')).toContain('| story | 1.100 |');
   });
 
   const with2 = { ...run.finals[1]!, active: [2, 2], final: { ...run.finals[1]!.final, world: 1.05 } };
   const both = { ...run, finals: [...run.finals, with2, { ...with2, words: 'held' as const }] };
 
-  it('of runs show a model with the fewest experts with which it was evaluated', () => {
-    expect(runsTable([{ run: both, what: 'it' }])).toBe(runsTable([{ run, what: 'it' }]));
+  it('of runs show a model with the experts with which it is read', () => {
+    expect(runsTable([{ run: both, what: 'it' }])).toBe(runsTable([reading]));
+    const more = { ...with2, active: [2, 1], final: { ...with2.final, world: 1.15 } };
+    const three = { ...both, finals: [...both.finals, more, { ...more, words: 'held' as const }] };
+    const row = (experts: number | number[]) => runsTable([{ run: three, what: 'it', experts }]).split('\n').at(-1); // biome-ignore format: short
+    expect(row([2, 1])).toBe('| it | `top1` | 2.0 | 2,1 | 1.150 | 1.150 | 3.000 | 2.25 | 0.00 | 3 | 2.25 |');
+    expect(row(2)).toBe('| it | `top1` | 2.0 | 2 | 1.050 | 1.050 | 3.000 | 2.25 | 0.00 | 3 | 2.25 |');
+    expect(() => row([1, 2])).toThrow('--name top1 --log --active 1,2');
   });
 
   it('of numbers of experts have quality and speed, and name the figures that are missing', () => {
@@ -96,7 +101,7 @@ describe('tables', () => {
 
   it('name the command that is missing if a log has no final figures', () => {
     const unfinished = parseRun('lbl', text.split('\n')[0]!);
-    expect(() => kindsTable([unfinished])).toThrow('evaluate.py $W --name lbl --log');
+    expect(() => kindsTable([{ run: unfinished, what: 'it' }])).toThrow('evaluate.py $W --name lbl --log');
   });
 
   it('replace a named part of a document', () => {
@@ -110,7 +115,7 @@ describe('tables', () => {
 
 describe('plots', () => {
   it('show bits per byte over tokens, and the load by layer', () => {
-    expect(curves([run]).series).toEqual([
+    expect(curves([reading]).series).toEqual([
       {
         name: 'top1',
         points: [
@@ -119,7 +124,7 @@ describe('plots', () => {
         ],
       },
     ]);
-    expect(loadPlot([run], 'coldest').series[0]?.points).toEqual([
+    expect(loadPlot([reading], 'coldest').series[0]?.points).toEqual([
       [0, 0.5],
       [1, 0],
     ]);
