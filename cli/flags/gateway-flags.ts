@@ -134,7 +134,7 @@ function addHttpFlags(command: Command): Command {
       .default(defaultConnections.idle),
     flag(
       '--answer-memory <size>',
-      'Memory for request bodies and for answers that are not streamed, such as 512MiB. ' +
+      'Memory for request bodies and for answers that are kept until their end, such as 512MiB. ' +
         'One API key can use at most half of it, and one answer at most a quarter',
     )
       .argParser(bytes)

@@ -17,8 +17,8 @@ export interface Limits {
   /** Largest number of answers in one request, which is prompts times choices. Default 128. */
   choices: number;
   /**
-   * Memory in bytes that all request bodies and all answers that are not streamed may use together. An answer that needs more
-   * than a quarter of this memory is a 400. Default 512 MiB.
+   * Memory in bytes that all request bodies and all answers that are kept until their end may use together; see answer-size.ts. An
+   * answer that needs more than a quarter of this memory is a 400. Default 512 MiB.
    */
   answerMemory: number;
   /** How long the headers of a stream wait for the engine to admit the request; see admission.ts. Default 500 ms. */

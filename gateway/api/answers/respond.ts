@@ -1,7 +1,7 @@
 // Runs the generations of a request and writes the answer, whole or as a stream.
 import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
-import { holdingMemory } from '../budget/answer-size.ts';
+import { holdingMemory, isKept } from '../budget/answer-size.ts';
 import { jsonBody } from '../budget/json-body.ts';
 import { isFew, jsonText } from '../budget/json-pieces.ts';
 import type { ApiContext } from '../context.ts';
@@ -88,10 +88,8 @@ export async function startGenerations(
   const begun = generations(context, record, plan, seed, cancel);
   c.header('x-expertgrid-seed', String(seed));
   const { ledger, limits } = context;
-  const events: Stream<AnswerEvent> =
-    request.stream === true
-      ? await admitted(begun, limits.admissionMs)
-      : holdingMemory(begun, { ledger, tenant: record.tenant.name });
+  const kept = isKept(plan) ? holdingMemory(begun, plan, { ledger, tenant: record.tenant.name }) : begun;
+  const events = request.stream === true ? await admitted(kept, limits.admissionMs) : kept;
   const counted = noted(events, (event) => {
     if (event.type === 'finish') record.choiceEnded(event);
   });

@@ -76,8 +76,9 @@ export async function applyEdits(
 ): Promise<{ messages: Message[]; applied: AppliedEdit[] }> {
   let messages = given;
   const applied: AppliedEdit[] = [];
-  let counted: Promise<number> | undefined;
-  const before = () => (counted ??= count(messages));
+  /** Tokens of `messages`. Undefined until an edit needs their number. */
+  let counted: number | undefined;
+  const before = async () => (counted ??= await count(messages));
   for (const [i, edit] of (management?.edits ?? []).entries()) {
     if (edit.type === 'compact_20260112') {
       refuseCompaction(edit, i, await before());
@@ -88,11 +89,12 @@ export async function applyEdits(
         ? thinkingCleared(messages, edit)
         : await toolUsesCleared(messages, edit, before);
     if (cleared === undefined) continue;
-    const cleared_input_tokens = Math.max(0, (await before()) - (await count(cleared.messages)));
+    const [uncleared, after] = [await before(), await count(cleared.messages)];
+    const cleared_input_tokens = Math.max(0, uncleared - after);
     const least = edit.type === 'clear_tool_uses_20250919' ? (edit.clear_at_least?.value ?? 0) : 0;
     if (cleared_input_tokens < least) continue;
     messages = cleared.messages;
-    counted = undefined;
+    counted = after;
     applied.push({ type: edit.type, cleared_input_tokens, ...cleared.counts });
   }
   return { messages, applied };

@@ -37,7 +37,10 @@ export async function completeChat(
     const messages = unchanged ? chat.messages : chatMessages({ ...request, messages: turns }).messages;
     return { ...chat, messages, ...thinking.fields };
   };
-  const count = (turns: Message[]) => countChat(parseTranslated(chatOf(turns)), context);
+  const count = async (turns: Message[]) => {
+    const work = () => countChat(parseTranslated(chatOf(turns)), context);
+    return await context.slices.turn(context.tenant, work);
+  };
   const { context_management: management } = request;
   const { messages, applied } = await applyEdits(management, request.messages, count);
   const idle = management && applied.length === 0 ? (['context_management'] as const) : [];

@@ -22,9 +22,15 @@ export class LazyList<Entry> {
   }
 }
 
+/** An array, or a LazyList. */
+interface Sliced<Item> {
+  readonly length: number;
+  slice(from: number, to: number): readonly Item[];
+}
+
 /** A list with one entry for each item. `make` is called when the entry is written. */
 export function lazyMap<Item, Entry>(
-  items: readonly Item[],
+  items: Sliced<Item>,
   make: (item: Item, at: number) => Entry,
 ): LazyList<Entry> {
   return new LazyList(items.length, (from, to) =>

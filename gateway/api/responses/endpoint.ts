@@ -30,12 +30,14 @@ export const responsesEndpoint: Endpoint = {
       names,
       plan: async (context) => {
         const auto = request.truncation === 'auto';
-        const plan = await (auto ? planTruncated(chat, context) : planChat(parseTranslated(chat), context));
+        const planned = await (auto
+          ? planTruncated(chat, context)
+          : planChat(parseTranslated(chat), context));
+        const plan = { ...planned, repeatsLogprobs: true };
         return {
           plan,
           respond: async (c, record) => {
-            const generated = { ...plan, repeatsLogprobs: true };
-            const started = await startGenerations(c, context, record, generated, { idPrefix: 'resp_' });
+            const started = await startGenerations(c, context, record, plan, { idPrefix: 'resp_' });
             const { id, created, model, seed, schemaNotes } = started.frame;
             const writer = new ResponseWriter(
               {
@@ -44,7 +46,7 @@ export const responsesEndpoint: Endpoint = {
               },
               {
                 ...(plan.logprobs !== undefined && {
-                  logprobsOf: (tokens) => chatLogprobs(tokens, context.tokenizer).toJSON(),
+                  logprobsOf: (tokens) => chatLogprobs(tokens, context.tokenizer),
                 }),
                 tools: offered.byName,
               },

@@ -146,6 +146,24 @@ test('a slow upload is accepted within requestMs, and ended after it', async () 
   await until(() => [slower, headless, silent].every((each) => late.test(each?.text() ?? '')));
 });
 
+test('a connection is cut if its client takes no bytes of an answer, but not while the answer is computed', async () => {
+  const handler: App = {
+    fetch: async ({ url }) => {
+      if (url.endsWith('/slow')) await pause(1_000);
+      return new Response(url.endsWith('/large') ? 'x'.repeat(2 ** 25) : 'well');
+    },
+  };
+  const server = await open({ unreadMs: 300 }, handler);
+  const [reading, silent] = [await speak(server.port), await speak(server.port)];
+  silent.socket.pause();
+  silent.socket.write(`${line.replace('/health', '/large')}\r\n`);
+  reading.socket.write(`${line.replace('/health', '/slow')}\r\n`);
+  await until(() => reading.text().includes('well'));
+  await until(() => server.open === 0);
+  reading.socket.write(`${line}\r\n`);
+  await until(() => reading.text().split('well').length === 3);
+});
+
 test.each([
   ['no HTTP', 'hello\r\n\r\n', 400],
   ['two lengths', `${line}content-length: 1\r\ncontent-length: 2\r\n\r\n`, 400],

@@ -1,4 +1,5 @@
 // An output item of a response while it is being written: its text so far, and the events of its beginning, growth and end.
+import type { AnswerToken } from '../../answers/answer-text.ts';
 import type { ChatLogprob, ChatLogprobEntry } from '../../answers/logprobs.ts';
 import { type LazyList, lazyMap } from '../../budget/json-pieces.ts';
 import { CustomInput } from '../tools/custom-input.ts';
@@ -23,8 +24,8 @@ export interface ItemEvent {
 export interface OpenItem {
   readonly kind: OutputItem['type'];
   begin(): ItemEvent[];
-  /** Adds a piece of text. Returns its event, or undefined if the piece completes no character. */
-  grow(text: string, logprobs: readonly ChatLogprobEntry[]): ItemEvent | undefined;
+  /** Adds a piece of text, and the tokens that have log-probabilities. Returns its event, or undefined if it completes no character. */
+  grow(text: string, tokens: readonly AnswerToken[]): ItemEvent | undefined;
   /** The item so far. */
   item(status: ItemStatus): OutputItem;
   end(status: ItemStatus): ItemEvent[];
@@ -47,13 +48,16 @@ export function openReasoning(place: Place): OpenItem {
   });
 }
 
-export function openMessage(place: Place): OpenItem {
+/** Makes the log-probabilities of tokens when they are written. Until then they need less memory as tokens. */
+export type LogprobsOf = (tokens: readonly AnswerToken[]) => LazyList<ChatLogprobEntry>;
+
+export function openMessage(place: Place, logprobsOf: LogprobsOf): OpenItem {
   return openText(place, {
     kind: 'message',
     partType: 'output_text',
     itemFields: (content) => ({ role: 'assistant', content }),
-    partFields: (entries) => ({ annotations: [], logprobs: textLogprobs(entries) }),
-    eventFields: (entries) => ({ logprobs: eventLogprobs(entries) }),
+    partFields: (tokens) => ({ annotations: [], logprobs: textLogprobs(logprobsOf(tokens)) }),
+    eventFields: (tokens) => ({ logprobs: eventLogprobs(logprobsOf(tokens)) }),
   });
 }
 
@@ -62,9 +66,9 @@ interface TextForm {
   /** Type of the item's only part, and of the events about its text. */
   partType: 'reasoning_text' | 'output_text';
   itemFields: (content: object[]) => object;
-  /** `partFields` are for the part, `eventFields` for its events. Both get the log-probabilities of the text. */
-  partFields: (entries: readonly ChatLogprobEntry[]) => object;
-  eventFields: (entries: readonly ChatLogprobEntry[]) => object;
+  /** `partFields` are for the part, `eventFields` for its events. Both get the tokens of the text that have log-probabilities. */
+  partFields: (tokens: readonly AnswerToken[]) => object;
+  eventFields: (tokens: readonly AnswerToken[]) => object;
 }
 
 /** An item whose content is one part with a text. */
@@ -73,10 +77,10 @@ function openText(
   { kind, partType, itemFields, partFields, eventFields }: TextForm,
 ): OpenItem {
   const pieces: string[] = [];
-  const logprobs: ChatLogprobEntry[] = [];
+  const tokens: AnswerToken[] = [];
   const at = { item_id: id, output_index: index, content_index: 0 };
   const events = { grown: `response.${partType}.delta`, ended: `response.${partType}.done` };
-  const part = () => ({ type: partType, text: pieces.join(''), ...partFields(logprobs) });
+  const part = () => ({ type: partType, text: pieces.join(''), ...partFields(tokens) });
   const item = (status: ItemStatus, content = [part()]) => {
     return { type: kind, id, status, ...itemFields(content) };
   };
@@ -87,13 +91,13 @@ function openText(
       { type: 'response.output_item.added', output_index: index, item: item('in_progress', []) },
       { type: 'response.content_part.added', ...at, part: part() },
     ],
-    grow: (delta, entries) => {
+    grow: (delta, added) => {
       pieces.push(delta);
-      logprobs.push(...entries);
-      return { type: events.grown, ...at, delta, ...eventFields(entries) };
+      for (const token of added) tokens.push(token);
+      return { type: events.grown, ...at, delta, ...eventFields(added) };
     },
     end: (status) => [
-      { type: events.ended, ...at, text: pieces.join(''), ...eventFields(logprobs) },
+      { type: events.ended, ...at, text: pieces.join(''), ...eventFields(tokens) },
       { type: 'response.content_part.done', ...at, part: part() },
       { type: 'response.output_item.done', output_index: index, item: item(status) },
     ],
@@ -143,7 +147,7 @@ export function openCall(
   };
 }
 
-function textLogprobs(entries: readonly ChatLogprobEntry[]): LazyList<object> {
+function textLogprobs(entries: LazyList<ChatLogprobEntry>): LazyList<object> {
   // Special tokens have no bytes. OpenAI's types do not allow null here.
   const whole = ({ bytes, ...rest }: ChatLogprob) => ({ ...rest, bytes: bytes ?? [] });
   return lazyMap(entries, ({ top_logprobs, ...own }) => {
@@ -152,7 +156,7 @@ function textLogprobs(entries: readonly ChatLogprobEntry[]): LazyList<object> {
 }
 
 /** In events, log-probabilities have no bytes. */
-function eventLogprobs(entries: readonly ChatLogprobEntry[]): LazyList<object> {
+function eventLogprobs(entries: LazyList<ChatLogprobEntry>): LazyList<object> {
   return lazyMap(entries, ({ token, logprob, top_logprobs }) => {
     const others = top_logprobs.map((other) => ({ token: other.token, logprob: other.logprob }));
     return { token, logprob, top_logprobs: others };

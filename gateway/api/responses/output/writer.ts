@@ -1,7 +1,7 @@
 // Writes one response, both as a stream of OpenAI's numbered events and as a whole. The source is the model's answer, in pieces.
 import type { AnswerToken } from '../../answers/answer-text.ts';
-import type { ChatLogprobEntry } from '../../answers/logprobs.ts';
 import type { MessageEvent } from '../../answers/messages/message-events.ts';
+import { LazyList } from '../../budget/json-pieces.ts';
 import type { ApiError } from '../../errors.ts';
 import { derivedId } from '../../resume/derived-id.ts';
 import type { ReleasedAmounts } from '../../resume/released.ts';
@@ -10,6 +10,7 @@ import { type ResponseFrame, type ResponseState, responseBody } from './body.ts'
 import {
   type ItemEvent,
   type ItemStatus,
+  type LogprobsOf,
   type OpenItem,
   type OutputItem,
   openCall,
@@ -35,10 +36,10 @@ const textItems = {
   message: { prefix: 'msg', open: openMessage },
 };
 
-type LogprobsOf = (tokens: readonly AnswerToken[]) => readonly ChatLogprobEntry[];
+const noLogprobs: LogprobsOf = () => new LazyList(0, () => []);
 
 interface WriterOptions {
-  /** Returns the log-probabilities of tokens of the text. Default: there are none. */
+  /** Makes the log-probabilities of tokens of the text. Default: there are none. */
   logprobsOf?: LogprobsOf;
   /** Tools by the names that the model calls. An unknown name counts as a function. */
   tools?: ReadonlyMap<string, OfferedTool>;
@@ -46,14 +47,14 @@ interface WriterOptions {
 
 export class ResponseWriter {
   readonly #frame: ResponseFrame;
-  readonly #logprobsOf: LogprobsOf;
+  readonly #logprobsOf: LogprobsOf | undefined;
   readonly #tools: ReadonlyMap<string, OfferedTool>;
   readonly #output: OutputItem[] = [];
   #open: OpenItem | undefined;
   #state: ResponseState = { status: 'in_progress' };
   #sequence = 0;
 
-  constructor(frame: ResponseFrame, { logprobsOf = () => [], tools = new Map() }: WriterOptions = {}) {
+  constructor(frame: ResponseFrame, { logprobsOf, tools = new Map() }: WriterOptions = {}) {
     this.#frame = frame;
     this.#logprobsOf = logprobsOf;
     this.#tools = tools;
@@ -92,7 +93,7 @@ export class ResponseWriter {
         yield* this.#grown(event.text);
         return;
       case 'content':
-        yield* this.#content(event.text, this.#logprobsOf(event.tokens));
+        yield* this.#content(event.text, event.tokens);
         return;
       case 'call':
         yield* this.#end('completed');
@@ -106,7 +107,7 @@ export class ResponseWriter {
         if (this.#open === undefined && this.#output.length === 0) yield* this.#into('message');
         // As in a chat, the stop id has a log-probability. It is left out after a call, because only texts have log-probabilities.
         if (event.stop !== undefined && this.#open?.kind === 'message') {
-          yield* this.#content('', this.#logprobsOf([event.stop]));
+          yield* this.#content('', [event.stop]);
         }
         const status = event.reason === 'length' ? 'incomplete' : 'completed';
         yield* this.#end(status);
@@ -116,10 +117,11 @@ export class ResponseWriter {
     }
   }
 
-  *#content(text: string, logprobs: readonly ChatLogprobEntry[]): Generator<ItemEvent, void, undefined> {
-    if (text === '' && logprobs.length === 0) return;
+  *#content(text: string, tokens: readonly AnswerToken[]): Generator<ItemEvent, void, undefined> {
+    const scored = this.#logprobsOf === undefined ? [] : tokens;
+    if (text === '' && scored.length === 0) return;
     yield* this.#into('message');
-    yield* this.#grown(text, logprobs);
+    yield* this.#grown(text, scored);
   }
 
   /** Keeps the open item if it is of this kind. Otherwise ends the open item and begins a new one. */
@@ -127,12 +129,12 @@ export class ResponseWriter {
     if (this.#open?.kind === kind) return;
     yield* this.#end('completed');
     const { prefix, open } = textItems[kind];
-    yield* this.#begin(open(this.#place(prefix)));
+    yield* this.#begin(open(this.#place(prefix), this.#logprobsOf ?? noLogprobs));
   }
 
-  *#grown(text: string, logprobs: readonly ChatLogprobEntry[] = []): Generator<ItemEvent, void, undefined> {
+  *#grown(text: string, tokens: readonly AnswerToken[] = []): Generator<ItemEvent, void, undefined> {
     if (this.#open === undefined) throw new Error('text without an open item');
-    const grown = this.#open.grow(text, logprobs);
+    const grown = this.#open.grow(text, tokens);
     if (grown !== undefined) yield grown;
   }
 

@@ -148,11 +148,15 @@ test('a conversation that fits only after the edits is answered, and errors name
   expect(error.parse(body).error.message).toContain("'messages[25].content[0].tool_use_id'");
 });
 
-test('edits that change nothing count the conversation once, and a request has at most 16', async () => {
+test('each conversation is counted once, however many edits there are, and a request has at most 16', async () => {
   let counts = 0;
   const edits = new Array(16).fill({ type: 'compact_20260112' });
   const { messages } = await applyEdits({ edits }, four, async () => ++counts);
   expect([messages, counts]).toEqual([four, 1]);
+  const each = [3, 2, 1, 0].map((kept) => ({ ...clear, keep: after(kept) }));
+  counts = 0;
+  expect((await applyEdits({ edits: each }, four, async () => 1000 - ++counts)).applied).toHaveLength(4);
+  expect(counts).toBe(5);
   const { status, body } = await send({
     messages: [user],
     context_management: { edits: [...edits, ...edits] },

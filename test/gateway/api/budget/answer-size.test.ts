@@ -1,6 +1,7 @@
 // Limits of the memory of one answer.
-import { expect, test } from 'vitest';
-import { JSON_TYPE, MODEL, openRoom } from '../harness.ts';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { MemoryLedger } from '../../../../gateway/api/budget/ledger.ts';
+import { JSON_TYPE, MODEL, openRoom, until } from '../harness.ts';
 
 const base = { model: MODEL, prompt: 'hello world' };
 
@@ -35,4 +36,50 @@ test('a stream without echo is not limited, because sent tokens are freed', asyn
   });
   expect(answer.status).toBe(200);
   stop.abort();
+});
+
+const response = {
+  ...{ model: MODEL, input: 'hello', stream: true },
+  ...{ include: ['message.output_text.logprobs'], top_logprobs: 20 },
+};
+const send = (url: string, fields: object, signal?: AbortSignal) =>
+  fetch(`${url}/v1/responses`, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify({ ...response, ...fields }),
+    ...(signal && { signal }),
+  });
+
+test('a stream that repeats its log-probabilities at the end is limited, because it keeps them', async () => {
+  const { post, url, engine } = await openRoom({ context: 1_000_000 });
+  const { status, body } = await post('/v1/responses', { ...response, max_output_tokens: 500_000 });
+  expect([status, body.error]).toMatchObject([400, { param: 'include', code: 'answer_too_large' }]);
+  expect(body.error.message).not.toContain('or stream');
+  expect(engine.requests).toHaveLength(0);
+  const stop = new AbortController();
+  const without = await send(url, { include: [], top_logprobs: 0, max_output_tokens: 500_000 }, stop.signal);
+  expect(without.status).toBe(200);
+  stop.abort();
+});
+
+test('the memory of such a stream counts while it runs, and its end frees the memory', async () => {
+  const held = vi.spyOn(MemoryLedger.prototype, 'open');
+  onTestFinished(() => held.mockRestore());
+  const { url, engine } = await openRoom({ context: 1_000_000 });
+  const stop = new AbortController();
+  const answer = await send(url, {}, stop.signal);
+  const reader = answer.body?.getReader();
+  const ledger = held.mock.contexts[0] as MemoryLedger;
+  const before = ledger.held;
+  while (engine.produced < 300) await reader?.read();
+  expect(ledger.held - before).toBeGreaterThan(100 * 21 * 256);
+  stop.abort();
+  await until(() => ledger.held === 0);
+});
+
+test('such a stream ends with an error if it outgrows the limit of one answer', async () => {
+  const { url } = await openRoom({ context: 1_000_000, limits: { answerMemory: 2 ** 20 } });
+  const text = await (await send(url, {})).text();
+  expect(text).toContain('"code":"answer_too_large"');
+  expect(text).toContain('event: response.failed');
 });

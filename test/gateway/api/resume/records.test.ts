@@ -1,6 +1,6 @@
 // Records that were changed, made up, or belong to another stream are refused, and say what is wrong.
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { StreamRecord } from '../../../../resume/record.ts';
 import { type NanoGateway, startNanoGateway } from '../../../support/resume/room.ts';
 import {
@@ -54,6 +54,18 @@ test('a record continues its own stream', async () => {
   const { status, text } = await send({ record });
   expect(status).toBe(200);
   expect(blocksOf(text)).toHaveLength(undisturbed.length - 10);
+});
+
+test('a stream continues although its body exceeds the limit together with the record', async () => {
+  const limits = { bodyBytes: Buffer.byteLength(JSON.stringify(body)) };
+  const small = await startNanoGateway({}, { limits });
+  onTestFinished(() => small.close());
+  const request = signedRequest({ path, body, record });
+  const { byteLength: length } = await request.clone().arrayBuffer();
+  expect(length).toBeGreaterThan(limits.bodyBytes);
+  request.headers.set('content-length', String(length));
+  const response = await small.app.fetch(request);
+  expect([response.status, blocksOf(await response.text()).length]).toEqual([200, undisturbed.length - 10]);
 });
 
 const choice = () => structuredClone(record.choices[0]) ?? { events: 0 };
