@@ -48,15 +48,19 @@ export function perTokenOf(
 /**
  * Chooses experts by the raw `scores [rows, experts]`. If scores are equal, the expert with the lower number comes first. Weights
  * are computed in double precision and rounded to float32 once. Each row gets `rule.k` experts, or a number within its `limits`.
- * Throws if a score is not finite.
+ * `onBroken` gets each row with a score that is not finite, and the row's scores are then set to 0. Without `onBroken`, such a score throws.
  */
 export function select(
   scores: Float32Array,
   experts: number,
   rule: RoutingRule,
   limits?: RowLimits,
+  onBroken?: OnBroken,
 ): Assignment {
-  if (rule.prototypes !== undefined) return selectPrototypes(scores, experts, rule, rule.prototypes);
+  if (rule.prototypes !== undefined) {
+    for (let from = 0; from < scores.length; from += experts) requireFinite(scores, from, experts, onBroken);
+    return selectPrototypes(scores, experts, rule, rule.prototypes);
+  }
   const rows = scores.length / experts;
   if (!Number.isInteger(rows)) throw new RangeError(`${scores.length} scores are not rows of ${experts}`);
   if (rule.bias !== undefined && rule.bias.length !== experts) {
@@ -70,7 +74,7 @@ export function select(
   const chosen: number[] = new Array(rule.k).fill(0);
   for (let row = 0, at = 0; row < rows; row++) {
     const of = { scores, from: row * experts, experts };
-    requireFinite(scores, of.from, experts);
+    requireFinite(scores, of.from, experts, onBroken);
     if (limits !== undefined) {
       requireCount(limits.most[row]!, experts);
       chosen.length = limits.most[row]!;
@@ -130,7 +134,6 @@ function selectPrototypes(
   const size = experts / prototypes;
   if (!Number.isInteger(size)) throw new RangeError(`${experts} experts are not ${prototypes} prototypes`);
   if (rule.k !== prototypes) throw new RangeError(`cannot choose ${rule.k} of ${prototypes} prototypes`);
-  for (let from = 0; from < scores.length; from += experts) requireFinite(scores, from, experts);
   const chosen = select(scores, size, ofPrototype(rule));
   for (let i = 0; i < chosen.experts.length; i++) chosen.experts[i]! += (i % prototypes) * size;
   return { ...chosen, k: prototypes };
@@ -244,13 +247,19 @@ function dropGroups(keys: Float64Array, { count, kept }: NonNullable<RoutingRule
   }
 }
 
+type OnBroken = (row: number) => void;
+
 /** A row's scores are the `experts` numbers that begin at index `from`. */
-function requireFinite(scores: Float32Array, from: number, experts: number): void {
+function requireFinite(scores: Float32Array, from: number, experts: number, onBroken?: OnBroken): void {
+  const row = from / experts;
   for (let expert = 0; expert < experts; expert++) {
     const score = scores[from + expert]!;
-    if (!Number.isFinite(score)) {
-      throw new RangeError(`the router's score of row ${from / experts} for expert ${expert} is ${score}`);
-    }
+    if (Number.isFinite(score)) continue;
+    if (onBroken === undefined)
+      throw new RangeError(`the router's score of row ${row} for expert ${expert} is ${score}`);
+    onBroken(row);
+    scores.fill(0, from, from + experts);
+    return;
   }
 }
 

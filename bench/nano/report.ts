@@ -26,10 +26,10 @@ const doc = new URL('docs/nano.md', root);
 /** The experts a token of progressive sparsification, by layer. */
 const PROGRESSIVE = [8, 8, 4, 4, 2, 2, 1, 1];
 
-type Kind = Omit<Reading, 'run'> & { log: string };
+type Entry = Omit<Reading, 'run'> & { log: string };
 
 /** The models that are compared, in the order of the tables. */
-const RUNS: readonly Kind[] = [
+const RUNS: readonly Entry[] = [
   { log: 'nano', what: 'nano, as it is shipped' },
   { log: 'nano-12m', what: '(a) the recipe of nano' },
   { log: 'dense', what: '(b) dense, same active size' },
@@ -42,7 +42,7 @@ const RUNS: readonly Kind[] = [
 ];
 
 /** What the switch to one expert a token costs. */
-const SWITCH: readonly Kind[] = [
+const SWITCH: readonly Entry[] = [
   { log: 'progressive', what: 'before the switch', experts: PROGRESSIVE },
   { log: 'progressive', what: 'the same weights with one expert' },
   { log: 'switched', what: 'switched, at the end' },
@@ -53,10 +53,10 @@ const SWITCH: readonly Kind[] = [
 /** The documents and plots that follow from the logs, by path from the root. */
 export async function report(): Promise<Map<string, string>> {
   const logged = await readRuns();
-  const readings = (kinds: readonly Kind[]): Reading[] =>
-    kinds.flatMap(({ log, ...kind }) => {
+  const readings = (entries: readonly Entry[]): Reading[] =>
+    entries.flatMap(({ log, ...entry }) => {
       const run = logged.get(log);
-      return run === undefined ? [] : [{ run, ...kind }];
+      return run === undefined ? [] : [{ run, ...entry }];
     });
   const runs = readings(RUNS);
   const withLoad = runs.filter(({ run }) => run.finals.some(({ hottest }) => hottest !== undefined));

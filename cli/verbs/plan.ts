@@ -22,9 +22,7 @@ import { apiKeyFlag } from '../plan/ask-heat.ts';
 import { makePlan, type NamedShards, USUAL_ROWS } from '../plan/make-plan.ts';
 
 /** Flags that only count when a placement is planned. */
-const ONLY_PLANS = new Set([
-  ...['heat', 'memory', 'gatewayMemory', 'replicas', 'rows', 'cost', 'strict', 'json', 'out'],
-]);
+const ONLY_PLANS = ['heat', 'memory', 'gatewayMemory', 'replicas', 'rows', 'cost', 'strict', 'json', 'out'];
 
 const COST_NAMES = Object.keys(defaultCost(1));
 
@@ -164,10 +162,11 @@ function requirePurpose({ apply, shardsFile, placement }: PlanFlags, command: Co
   if (!running) {
     throw new UsageError('--placement is a file to apply: give --apply or --shards-file with the shards');
   }
-  const idle = command.options.find((option) => ONLY_PLANS.has(option.attributeName()) && given(option.attributeName())); // biome-ignore format: short
+  const idle = ONLY_PLANS.find(given);
   if (idle !== undefined) {
+    const { long } = command.options.find((option) => option.attributeName() === idle)!;
     throw new UsageError(
-      `${idle.long} needs a plan, and --placement applies a file without planning. Leave one of them out`,
+      `${long} needs a plan, and --placement applies a file without planning. Leave one of them out`,
     );
   }
 }

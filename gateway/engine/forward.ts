@@ -59,10 +59,11 @@ interface StepInput {
 const TURN_MS = 5;
 
 interface ForwardEvents {
-  /** The row's scores are not all finite. The callback must clear the row's entry in `wanted`. Other rows continue. */
-  onBroken: (row: number, cause: RangeError) => void;
-  /** One of the row's experts did not answer. The callback must clear the row's entry in `wanted`. Other rows continue. */
-  onFailed: (row: number, error: RpcError) => void;
+  /**
+   * One of the row's experts did not answer, or a score of the router is not finite (RangeError). The callback must clear the row's
+   * entry in `wanted`. Other rows continue.
+   */
+  onFailed: (row: number, error: RpcError | RangeError) => void;
   /** `rung` of the degradation ladder replaced one of the row's experts. */
   onDegraded: (row: number, rung: Rung) => void;
   /** A shard of another zone has computed one of the row's experts. */
@@ -87,7 +88,7 @@ export async function forward(
     trace,
     isAlone,
   }: StepInput,
-  { onBroken, onFailed, onDegraded, onRemote, onRouted }: ForwardEvents,
+  { onFailed, onDegraded, onRemote, onRouted }: ForwardEvents,
 ): Promise<Rows> {
   let stream = dense.embed(ids);
   let turnedAt = performance.now();
@@ -99,12 +100,10 @@ export async function forward(
     stream = residual;
     if (!hasExperts[layer]) continue;
     const rule = rules[hop]!;
-    for (const row of clearBroken(scores, experts)) {
+    const selected = select(scores, experts, rule, routing?.limits(), (row) => {
       if (wanted[row] === 1)
-        onBroken(row, new RangeError(`layer ${layer}: a score of the router is not finite`));
-    }
-    if (signal.aborted) break;
-    const selected = select(scores, experts, rule, routing?.limits());
+        onFailed(row, new RangeError(`layer ${layer}: a score of the router is not finite`));
+    });
     const weighted = rule.weighsInput ? weighInputs(x, hidden, selected) : selected;
     const assignment = withinCapacity(weighted, hop, limited);
     routing?.took(assignment);
@@ -140,21 +139,6 @@ export async function forward(
     }
   }
   return stream;
-}
-
-/** Sets all scores of each row that has one that is not finite to 0. Returns these rows. */
-function clearBroken(scores: Float32Array, experts: number): number[] {
-  let sum = 0; // of finite float32 numbers, so it is finite in float64
-  for (let i = 0; i < scores.length; i++) sum += scores[i]!;
-  if (Number.isFinite(sum)) return [];
-  const broken: number[] = [];
-  for (let row = 0; row < scores.length / experts; row++) {
-    const own = scores.subarray(row * experts, (row + 1) * experts);
-    if (own.every(Number.isFinite)) continue;
-    own.fill(0);
-    broken.push(row);
-  }
-  return broken;
 }
 
 function ranking(scores: Float32Array, experts: number, rule: RoutingRule, assignment: Assignment) {

@@ -157,8 +157,10 @@ export class StepRunner {
           deadlineMs: settings.callDeadlineMs,
           trace: `step-${counters.steps}`,
           isAlone: this.#steps.length === 1,
-          onBroken: (sequence, cause) => this.#threw([sequence], cause),
-          onFailed: (sequence, error) => this.#fail(sequence, callFailed(error)),
+          onFailed: (sequence, error) => {
+            if (error instanceof RangeError) this.#threw([sequence], error);
+            else this.#fail(sequence, callFailed(error));
+          },
           onDegraded: (sequence, rung) => this.#degrade(sequence, rung),
           onRemote: (sequence) => {
             sequence.remoteHops++;

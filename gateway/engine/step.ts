@@ -30,9 +30,8 @@ interface StepOptions {
   trace: string;
   /** True if this is the only micro-batch of its step. */
   isAlone: boolean;
-  /** The model's numbers for the sequence are not finite. */
-  onBroken: (sequence: Sequence, cause: RangeError) => void;
-  onFailed: (sequence: Sequence, error: RpcError) => void;
+  /** A RangeError if the model's numbers for the sequence are not finite. */
+  onFailed: (sequence: Sequence, error: RpcError | RangeError) => void;
   onDegraded: (sequence: Sequence, rung: Rung) => void;
   onRemote: (sequence: Sequence) => void;
   /** Called after log-probabilities of a prompt took `ms`. Only the tenant of the prompt is charged for that time. */
@@ -83,7 +82,7 @@ export class Step {
   /** Computes the rows and advances the sequences. Returns an empty list if the step was aborted. */
   async run(
     model: ForwardModel,
-    { logits, deadlineMs, trace, isAlone, onBroken, onFailed, onDegraded, onRemote, onSpent }: StepOptions,
+    { logits, deadlineMs, trace, isAlone, onFailed, onDegraded, onRemote, onSpent }: StepOptions,
   ): Promise<Due[]> {
     const sequences = this.#spans.flatMap(({ sequence, count }) => new Array<Sequence>(count).fill(sequence));
     const routing = routingOf(sequences, model);
@@ -107,7 +106,6 @@ export class Step {
         isAlone,
       },
       {
-        onBroken: (row, cause) => onBroken(sequences[row]!, cause),
         onFailed: (row, error) => onFailed(sequences[row]!, error),
         onDegraded: (row, rung) => onDegraded(sequences[row]!, rung),
         onRemote: (row) => onRemote(sequences[row]!),

@@ -48,12 +48,11 @@ export function predict(
   let [frames, hops, pairs, pairsHome, microseconds] = [0, 0, 0, 0, 0];
   for (const [layer, holders] of layout.entries()) {
     const draw = drawer(shares[layer]!, random);
-    const drawOther = (chosen: ReadonlySet<number>) => otherThan(chosen, draw, shares[layer]!, random);
     for (let step = 0; step < DRAWS; step++) {
       const wanted = new Map<number, number>();
       for (let row = 0; row < rows; row++) {
         const chosen = new Set<number>();
-        while (chosen.size < (k[layer] ?? 1)) chosen.add(drawOther(chosen));
+        while (chosen.size < (k[layer] ?? 1)) chosen.add(draw(chosen));
         for (const expert of chosen) wanted.set(expert, (wanted.get(expert) ?? 0) + 1);
       }
       for (const count of wanted.values()) pairs += count;
@@ -108,15 +107,15 @@ function send(
   return { experts, rows };
 }
 
-/** Returns a function that draws an expert in proportion to the shares. */
-function drawer(shares: Float64Array, random: () => number): () => number {
+/** Returns a function that draws an expert that is not `taken`, in proportion to the shares. */
+function drawer(shares: Float64Array, random: () => number): (taken: ReadonlySet<number>) => number {
   const upTo = new Float64Array(shares.length);
   let sum = 0;
   shares.forEach((share, expert) => {
     sum += share;
     upTo[expert] = sum;
   });
-  return () => {
+  const drawAny = () => {
     const at = random() * sum;
     let [low, high] = [0, upTo.length - 1];
     while (low < high) {
@@ -126,31 +125,20 @@ function drawer(shares: Float64Array, random: () => number): () => number {
     }
     return low;
   };
-}
-
-/** Draws an expert that is not among `chosen`, in proportion to the shares. */
-function otherThan(
-  chosen: ReadonlySet<number>,
-  draw: () => number,
-  shares: Float64Array,
-  random: () => number,
-): number {
-  // A few draws find one, unless the chosen experts have nearly the whole share.
-  for (let attempt = 0; attempt < 8; attempt++) {
-    const expert = draw();
-    if (!chosen.has(expert)) return expert;
-  }
-  let left = 0;
-  for (const [expert, share] of shares.entries()) if (!chosen.has(expert)) left += share;
-  let at = random() * left;
-  let last = 0;
-  for (const [expert, share] of shares.entries()) {
-    if (chosen.has(expert)) continue;
-    last = expert;
-    at -= share;
-    if (at < 0) break;
-  }
-  return last;
+  return (taken) => {
+    // A few draws find an expert, unless the taken ones have nearly the whole share.
+    for (let attempt = 0; attempt < 8; attempt++) {
+      const expert = drawAny();
+      if (!taken.has(expert)) return expert;
+    }
+    const others = [...shares.keys()].filter((expert) => !taken.has(expert));
+    let at = random() * others.reduce((total, expert) => total + shares[expert]!, 0);
+    for (const expert of others) {
+      at -= shares[expert]!;
+      if (at < 0) return expert;
+    }
+    return others.at(-1)!;
+  };
 }
 
 /** Pseudo-random numbers in [0, 1): hashes a counter with the final steps of MurmurHash3. */

@@ -95,9 +95,6 @@ export async function runBundle(
         ...{ signal: new AbortController().signal, trace: 'oracle', isAlone: true },
       },
       {
-        onBroken: (_, cause) => {
-          throw cause;
-        },
         onFailed: (_, error) => {
           throw error;
         },

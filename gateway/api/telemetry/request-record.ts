@@ -269,7 +269,8 @@ export class RequestRecord {
     const quiet = this.polled && status < 400;
     if (!quiet) {
       trace?.end({
-        ...{ ...facts, endpoint: this.endpoint, durationMs, apiMs, error },
+        ...facts,
+        ...{ endpoint: this.endpoint, durationMs, apiMs, error },
         ...{ requestedModel: this.requestedModel ?? this.model, cachedTokens: this.cachedTokens },
         ...{ degradedHops: this.#degradedHops, finishReasons: [...this.#reasons] },
         generations: this.#generations,

@@ -63,16 +63,7 @@ test.each([
   ['limits of an edge in a file', ['create', 'a', '--budget', '9', '--file', 'x'], 2, 'need --edge'],
   [
     'two places',
-    [
-      'create',
-      'a',
-      '--file',
-      'x',
-      '--edge',
-      'http://127.0.0.1:1',
-      '--admin-secret-file',
-      import.meta.filename,
-    ],
+    ['create', 'a', '--file=x', '--edge=http://127.0.0.1:1', `--admin-secret-file=${import.meta.filename}`],
     2,
     'a key is either in the --file of a gateway or at an --edge',
   ],

@@ -3,11 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { packageRoot } from '../../../base/package.ts';
-import { type AlertGroup, alertGroups } from '../../../infra/deploy/alerts/alerts.ts';
+import { alertGroups } from '../../../infra/deploy/alerts/alerts.ts';
 import type { CellSpec } from '../../../infra/deploy/cell-spec.ts';
-import { parseCell } from '../../../infra/deploy/parse-cell.ts';
-import { cellObjects } from '../../../infra/deploy/render.ts';
-import { cells } from './objects.ts';
+import { alertsOf, cells } from './objects.ts';
 
 /** Metrics of the tables that no rule watches, because what is right depends on the cell. */
 const unwatched = ['expertgrid_layer_hottest_expert_ratio', 'expertgrid_shard_fast_calls_total'];
@@ -62,9 +60,8 @@ it('watches only the series of a cell in its own rules', () => {
 
 it('asks for a gateway in a cell only if the cell cannot be scaled to zero', () => {
   const exprOf = (cell: CellSpec) => {
-    const [rule] = cellObjects(parseCell(cell)).filter(({ kind }) => kind === 'PrometheusRule');
-    const { spec } = rule as unknown as { spec: { groups: AlertGroup[] } };
-    return spec.groups[0]?.rules.find(({ alert }) => alert === 'ExpertgridNoGatewayReady')?.expr;
+    const rules = alertsOf(cell).spec?.groups?.[0]?.rules;
+    return rules?.find(({ alert }) => alert === 'ExpertgridNoGatewayReady')?.expr;
   };
   expect(exprOf(cells.sigma)).toContain('or vector(0)');
   expect(exprOf(cells.idle)).toBe('max(expertgrid_ready{namespace="expertgrid",job="idle-gateways"}) == 0');

@@ -1,7 +1,9 @@
 // Cells that the tests render, and parts of their objects.
-
+import type { IPrometheusRule } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1';
+import { monitoring } from '../../../infra/deploy/alerts/monitoring.ts';
 import type { CellSpec } from '../../../infra/deploy/cell-spec.ts';
 import { nano, sigma } from '../../../infra/deploy/examples.ts';
+import { parseCell } from '../../../infra/deploy/parse-cell.ts';
 
 /** One group reads the volume, the others fetch from its first pod; with a GPU, API keys and both kinds of credentials. */
 const seeded: CellSpec = {
@@ -43,5 +45,11 @@ const idle: CellSpec = {
   },
   prometheusOperator: true,
 };
+
+/** The alerts of a cell, as Prometheus gets them. */
+export function alertsOf(cell: CellSpec): IPrometheusRule {
+  const isRule = (object: { kind: string }): object is IPrometheusRule => object.kind === 'PrometheusRule';
+  return monitoring(parseCell(cell)).find(isRule)!;
+}
 
 export const cells = { nano, sigma, seeded, single, idle };

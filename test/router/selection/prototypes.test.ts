@@ -75,6 +75,21 @@ describe('select', () => {
     scores[14] = Number.NaN;
     expect(() => select(scores, 8, ruleOf(2))).toThrow('score of row 1 for expert 6 is NaN');
   });
+
+  it('of a row whose score is not finite is told, and the other rows are chosen as without it', () => {
+    for (const rule of [ruleOf(2), { ...ruleOf(2), prototypes: undefined }]) {
+      const scores = Float32Array.from({ length: 24 }, (_, i) => Math.sin(i));
+      const whole = select(scores, 8, rule);
+      scores[14] = Number.POSITIVE_INFINITY;
+      const broken: number[] = [];
+      const { experts, weights } = select(scores, 8, rule, undefined, (row) => broken.push(row));
+      expect(broken).toEqual([1]);
+      expect([...scores.subarray(8, 16)]).toEqual(new Array(8).fill(0));
+      for (const slot of [0, 1, 4, 5]) {
+        expect([experts[slot], weights[slot]]).toEqual([whole.experts[slot], whole.weights[slot]]);
+      }
+    }
+  });
 });
 
 describe('stand-ins', () => {

@@ -1,6 +1,5 @@
 // Signed requests of trusted callers, and what their signatures decide.
 import { expect, test } from 'vitest';
-import type { StreamRecord } from '../../../../resume/record.ts';
 import type { Claims } from '../../../../resume/signed-request.ts';
 import { CLAIMS_HEADER, RECORD_HEADER } from '../../../../resume/signed-request.ts';
 import { USAGE_HEADER } from '../../../../resume/usage-report.ts';
@@ -220,12 +219,4 @@ test('with --edge-only, only signed requests and health checks are answered; met
     ]);
   }
   expect((await fetch(`${room.url}/health`)).status).toBe(200);
-});
-
-test('a record does not count as part of the body', async () => {
-  const room = await openRoom({ ...trusting, limits: { bodyBytes: 200 } });
-  const record = { padding: 'x'.repeat(300) } as unknown as StreamRecord;
-  const stream = { ...body, model: modelOf(room), stream: true };
-  const { status, body: answer } = await send(room, { record, body: stream });
-  expect([status, answer.error.code]).toEqual([400, 'invalid_value']);
 });
